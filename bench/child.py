@@ -1,0 +1,128 @@
+"""What runs inside a child process. Torch-free itself: the parent imports this module too."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import messages
+from bench.errors import UsageError
+from bench.runner import Watcher, execute_seeds
+from bench.spec import RunSpec
+from data_pipeline import DataError
+from fmnist_models import ModelError
+
+if TYPE_CHECKING:
+    from bench.training import Progress
+
+PR_SET_PDEATHSIG = 1
+PROGRESS_INTERVAL_S = 0.25  # four lines a second are enough for an eye
+REFUSALS = (UsageError, DataError, ModelError)
+
+
+@dataclass(frozen=True)
+class RunJob:
+    """Seeds of one configuration."""
+
+    spec: RunSpec
+    seeds: tuple[int, ...]
+    device: str
+    data: Path | None
+
+
+@dataclass(frozen=True)
+class CheckJob:
+    """What must hold before a sweep begins: device, recipe parts, user models."""
+
+    models: tuple[str, ...]
+    augmentations: tuple[str, ...]
+    device: str
+    data_hash: str
+    needs_energy: bool
+
+
+def run_seeds(pipe: Connection, job: RunJob) -> None:
+    """Entry point of a child: runs the seeds and sends a record for each."""
+    with _as_child(pipe):
+        watch = _throttled(pipe)
+        for result in execute_seeds(
+            job.spec, job.seeds, device=job.device, data=job.data, watch=watch
+        ):
+            messages.send_result(pipe, result)
+
+
+def check_request(pipe: Connection, job: CheckJob) -> None:
+    """Entry point of a child: answers with the environment, or refuses with one line."""
+    with _as_child(pipe):
+        try:
+            messages.send(pipe, messages.ANSWER, check(job))
+        except REFUSALS as error:
+            messages.send(pipe, messages.REFUSAL, str(error))
+
+
+def check(job: CheckJob) -> dict[str, Any]:
+    """Device and environment, after trying what a user may have got wrong.
+
+    Raises:
+        UsageError: no such device, or no NVML for a budget in joules.
+        DataError: no such augmentation.
+        ModelError: a user's model that cannot be imported, built or called.
+    """
+    from bench.device import pick_device
+    from bench.environment import describe_environment
+    from bench.nvml import open_gpu
+    from data_pipeline import parse_augmentation
+    from fmnist_models import build_model, list_models
+
+    for name in job.augmentations:
+        parse_augmentation(name)
+    device = pick_device(job.device)
+    gpu, no_energy = open_gpu(device)
+    if job.needs_energy and gpu is None:
+        raise UsageError(f"a budget in joules needs NVML ({no_energy}); choose another unit")
+    for name in job.models:
+        if name not in list_models():
+            build_model(name)
+    return {"device": str(device), "environment": describe_environment(device, job.data_hash)}
+
+
+@contextmanager
+def _as_child(pipe: Connection) -> Iterator[None]:
+    """A child leaves Ctrl-C to its parent, writes nothing to stdout and dies with its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(OSError, AttributeError):  # Linux only
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.dup2(2, 1)  # stdout is for results; a user's model may print
+    threading.Thread(target=_exit_with_parent, args=(pipe,), daemon=True).start()
+    yield
+    pipe.close()
+
+
+def _exit_with_parent(pipe: Connection) -> None:
+    # The parent never writes: the pipe becomes readable only when the parent is gone.
+    with contextlib.suppress(OSError, EOFError):
+        pipe.recv_bytes()
+    os._exit(1)
+
+
+def _throttled(pipe: Connection) -> Watcher:
+    """Sends phases at once and training progress at most every `PROGRESS_INTERVAL_S`."""
+    due = 0.0
+
+    def watch(seed: int, phase: str, progress: "Progress | None") -> None:
+        nonlocal due
+        now = time.monotonic()
+        if progress is not None and now < due:
+            return
+        due = now + PROGRESS_INTERVAL_S
+        messages.send(pipe, messages.PROGRESS, messages.progress_content(seed, phase, progress))
+
+    return watch

@@ -1,0 +1,61 @@
+"""Devices: which one a request means, and the process-wide switches that a run sets on it."""
+
+import os
+import re
+
+import torch
+
+from bench.errors import RunError, UsageError
+from bench.spec import RunSpec
+
+
+def pick_device(request: str) -> torch.device:
+    """The device that `auto`, `cpu`, `cuda` or `cuda:N` means on this machine.
+
+    Raises:
+        UsageError: there is no such device here.
+    """
+    if request == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    if request == "cpu":
+        return torch.device("cpu")
+    match = re.fullmatch(r"cuda(?::(\d{1,3}))?", request)
+    if match is None:
+        raise UsageError(f"unknown device {request!r}; choose auto, cpu or cuda:N")
+    index = int(match.group(1) or 0)
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if index >= count:
+        raise UsageError(f"no device cuda:{index}: {_visible(count)}; use --device cpu (GPU=cpu)")
+    return torch.device("cuda", index)
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def prepare_process(spec: RunSpec, device: torch.device) -> None:
+    """Sets threads, precision of float32 matmuls and determinism for the runs of this process."""
+    torch.set_num_threads((spec.plan and spec.plan.threads) or usable_cores())
+    is_tf32 = spec.recipe.precision == "tf32"
+    torch.backends.cuda.matmul.allow_tf32 = is_tf32
+    torch.backends.cudnn.allow_tf32 = is_tf32
+    torch.use_deterministic_algorithms(spec.is_deterministic)
+    torch.backends.cudnn.benchmark = device.type == "cuda" and not spec.is_deterministic
+
+
+def check_supported(spec: RunSpec, device: torch.device) -> None:
+    """Raises RunError(`unsupported`) where this plan or precision cannot be had on the device."""
+    is_parallel = spec.plan is not None and spec.plan.parallel == "dp"
+    if is_parallel and (device.type != "cuda" or torch.cuda.device_count() < 2):
+        raise RunError("unsupported", "plan dp needs at least two visible GPUs (GPU=0,1)")
+    if spec.recipe.precision == "tf32" and device.type != "cuda":
+        raise RunError("unsupported", "precision tf32 exists on CUDA devices only; use fp32")
+
+
+def _visible(count: int) -> str:
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    seen = (
+        f"{count} CUDA GPU{'' if count == 1 else 's'} visible" if count else "no CUDA GPU visible"
+    )
+    return f"{seen} (CUDA_VISIBLE_DEVICES={visible})" if visible is not None else seen

@@ -1,0 +1,67 @@
+"""Evaluation: one pass in eval mode over a split, per-sample metrics from one confusion matrix."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.engine import autocast
+from data_pipeline import ResidentSplit, normalize
+
+BATCH_SIZE = 1000
+NUM_CLASSES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What one pass over a split gives.
+
+    Attributes:
+        confusion: (K, K) counts; row: true class, column: predicted class.
+        loss: mean cross-entropy over the samples, in nats.
+    """
+
+    confusion: tuple[tuple[int, ...], ...]
+    loss: float
+
+    @property
+    def accuracy(self) -> float:
+        """Correct/N over samples, a fraction in [0, 1]."""
+        correct = sum(row[k] for k, row in enumerate(self.confusion))
+        return correct / sum(map(sum, self.confusion))
+
+
+@torch.inference_mode()
+def evaluate(
+    model: nn.Module, split: ResidentSplit, *, normalization: str, precision: str
+) -> Quality:
+    """Runs the model over a whole split in `eval()` and puts its mode back.
+
+    The device is read once, at the end.
+    """
+    was_training = model.training
+    model.eval()
+    device = split.labels.device
+    counts = torch.zeros(NUM_CLASSES**2, dtype=torch.int64, device=device)
+    loss = torch.zeros((), dtype=torch.float64, device=device)
+    for start in range(0, len(split.labels), BATCH_SIZE):
+        batch = slice(start, start + BATCH_SIZE)
+        batch_counts, batch_loss = _score(
+            model, normalize(split.images[batch], normalization), split.labels[batch], precision
+        )
+        counts += batch_counts
+        loss += batch_loss
+    model.train(was_training)
+    rows = counts.view(NUM_CLASSES, NUM_CLASSES).tolist()
+    return Quality(tuple(tuple(row) for row in rows), float(loss) / len(split.labels))
+
+
+def _score(
+    model: nn.Module, images: Tensor, labels: Tensor, precision: str
+) -> tuple[Tensor, Tensor]:
+    with autocast(precision, images.device.type):
+        logits = model(images).float()  # (B, K)
+    pairs = labels * NUM_CLASSES + logits.argmax(dim=1)
+    counts = torch.bincount(pairs, minlength=NUM_CLASSES**2)
+    return counts, F.cross_entropy(logits, labels, reduction="sum").double()

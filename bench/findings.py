@@ -1,0 +1,52 @@
+"""What a run has found out so far; a run that fails half-way keeps what it has."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from results import Measurement
+
+UNITS = {
+    "train_time": "s",
+    "epoch_time": "s",
+    "throughput": "images/s",
+    "images_seen": "images",
+    "steps": "steps",
+    "epochs": "epochs",
+    "peak_memory": "bytes",
+    "energy": "J",
+    "data_load_time": "s",
+    "probe_time": "s",
+    "compile_time": "s",
+    "evaluation_time": "s",
+    "cold_total": "s",
+    "step_time_p50": "s",
+    "step_time_p95": "s",
+    "time_in_steps": "fraction",
+    "overrun": "s",
+    "overrun_energy": "J",
+    "test_accuracy": "fraction",
+    "test_loss": "nats",
+    "train_loss": "nats",
+    "num_params": "parameters",
+    "num_trainable_params": "parameters",
+    "flops_per_image": "FLOPs",
+}
+
+
+@dataclass
+class Findings:
+    """Measurements, reasons for what is missing, and the rest of a record, filled on the way."""
+
+    measurements: dict[str, Measurement] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    flags: list[str] = field(default_factory=list)
+    confusion: list[list[int]] | None = None
+    curve: list[list[float]] | None = None
+    samples: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, quantity: str, value: float | None, reason: str = "") -> None:
+        """Keeps one value in its base unit, or the reason why there is none."""
+        if value is None:
+            self.missing[quantity] = reason
+        else:
+            self.measurements[quantity] = Measurement(quantity, UNITS[quantity], (float(value),))

@@ -1,0 +1,209 @@
+"""Measures one seed: set up, warm up, train on the clock, evaluate; fills the findings."""
+
+import math
+import time
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import nn
+
+from bench.budget import Budget
+from bench.errors import RunError
+from bench.findings import Findings
+from bench.meters import Meters, make_meters
+from bench.optimizer import make_optimizer
+from bench.pacing import Pacer
+from bench.runner import Watcher
+from bench.schedule import learning_rate_at
+from bench.session import AUGMENTATION_SEED, Session
+from bench.spec import RunSpec
+from bench.training import Progress, Trace, Training
+from bench.warmup import restored
+from bench.workload import flops_per_image, num_parameters
+from data_pipeline import BatchStream
+
+SHARED = "spent once, by the first seed"
+CHANCE = 0.1
+CHANCE_STANDARD_ERRORS = 3  # a model within this of guessing has learnt nothing that shows
+
+
+def measure_seed(session: Session, spec: RunSpec, findings: Findings, watch: Watcher) -> None:
+    """Trains and evaluates one seed.
+
+    Raises:
+        RunError: the run ends without an answer; whatever else a model raises comes through.
+    """
+    tell = partial(watch, spec.seed)
+    tell("set-up", None)
+    findings.add("data_load_time", session.setup_s.pop("data", None), SHARED)
+    model = session.model_for(spec.seed)
+    count_workload(session, model, findings)
+    training, meters = prepare(session, spec, model, findings, tell)
+    trace = training.trace
+    try:
+        training.run()
+    finally:
+        report_training(spec.budget, session, trace, meters, findings)
+    tell("evaluate", None)
+    report_quality(session, spec, model, findings)
+
+
+def count_workload(session: Session, model: nn.Module, findings: Findings) -> None:
+    """Parameters and FLOPs."""
+    findings.add("num_params", num_parameters(model))
+    findings.add("num_trainable_params", num_parameters(model, trainable_only=True))
+    size = session.splits.train.images.shape[-1]
+    findings.add("flops_per_image", flops_per_image(model, size))
+
+
+def prepare(
+    session: Session,
+    spec: RunSpec,
+    model: nn.Module,
+    findings: Findings,
+    tell: Callable[[str, Progress | None], None],
+) -> tuple[Training, Meters]:
+    """Settles the plan, warms up and puts the training together, nothing of it on the clock."""
+    recipe = spec.recipe
+    optimizer = make_optimizer(recipe, model)
+    augmentation = torch.Generator(session.device).manual_seed(spec.seed + AUGMENTATION_SEED)
+    tell("probe", None)
+    plan = session.settle_plan(model, optimizer, augmentation)
+    findings.add("probe_time", session.setup_s.pop("probe", None), SHARED)
+
+    tell("warm-up", None)
+    started = time.perf_counter()
+    engine = session.engine_for(plan, model, optimizer, augmentation)
+    with restored(model, optimizer, [augmentation]):
+        step_s = session.warm(engine)
+    is_first = plan not in session.warmed
+    session.warmed.add(plan)
+    findings.add("compile_time", time.perf_counter() - started if is_first else None, SHARED)
+
+    meters = make_meters(session.device, model, optimizer)
+    stream = batch_stream(session, spec)
+    pacer = make_pacer(spec, stream, findings.measurements["flops_per_image"].values[0], step_s)
+    training_s = None if spec.is_deterministic else predicted_seconds(spec.budget, pacer, step_s)
+    validation, points = session.curve_points(model, training_s)
+    if validation and not points:
+        findings.missing["curve"] = "one validation pass would cost over a fifth of the training"
+    training = Training(
+        engine=engine,
+        stream=stream,
+        budget=spec.budget,
+        pacer=pacer,
+        meters=meters,
+        learning_rate_at=partial(
+            learning_rate_at,
+            schedule=recipe.schedule,
+            warmup=recipe.warmup_fraction,
+            peak=recipe.learning_rate or 0.0,
+        ),
+        step_s=step_s,
+        curve_fractions=points,
+        validate=(lambda: session.evaluate(model, validation).accuracy) if validation else None,
+        report=partial(tell, "train"),
+    )
+    return training, meters
+
+
+def batch_stream(session: Session, spec: RunSpec) -> BatchStream:
+    """The data order of a seed; it depends on the seed alone."""
+    return BatchStream(
+        len(session.splits.train),
+        spec.recipe.batch_size,
+        drop_last=spec.recipe.drop_last,
+        generator=torch.Generator(session.device).manual_seed(spec.seed),
+        device=session.device,
+    )
+
+
+def make_pacer(spec: RunSpec, stream: BatchStream, flops: float, step_s: float) -> Pacer:
+    """The pacer of a budget: counted in steps, or measured in seconds or joules."""
+    if not spec.budget.is_counted:
+        return Pacer(limit=spec.budget.amount, per_step=step_s)
+    steps = spec.budget.total_steps(
+        batch_size=spec.recipe.batch_size,
+        images_per_epoch=stream.images_per_epoch,
+        flops_per_image=flops,
+    )
+    return Pacer(limit=steps, per_step=1.0)
+
+
+def predicted_seconds(budget: Budget, pacer: Pacer, step_s: float) -> float:
+    """Seconds that the training will take."""
+    return budget.amount if budget.unit == "s" else pacer.limit / pacer.per_step * step_s
+
+
+def report_training(
+    budget: Budget, session: Session, trace: Trace, meters: Meters, findings: Findings
+) -> None:
+    """Everything that the training clock, the counters and the losses tell."""
+    findings.add("train_time", meters.seconds)
+    findings.add("steps", trace.steps)
+    findings.add("images_seen", trace.images_seen)
+    findings.add("peak_memory", *meters.memory.peak_bytes())
+    findings.add("energy", *meters.energy_j())
+    findings.curve = [list(point) for point in trace.curve] or None
+    if not trace.steps:
+        return
+    size = len(session.splits.train)
+    findings.add("epochs", trace.images_seen / size)
+    findings.add("throughput", trace.images_seen / meters.seconds)
+    findings.add("epoch_time", meters.seconds * size / trace.images_seen)
+    _report_overrun(budget, meters, findings)
+    _report_steps(session, trace, meters, findings)
+    if trace.images_seen < size:
+        findings.flags.append("under_trained")
+
+
+def _report_overrun(budget: Budget, meters: Meters, findings: Findings) -> None:
+    """A measured budget is met to a chunk (below 0: undershot); a counted one to the step."""
+    if budget.unit == "s":
+        findings.add("overrun", meters.seconds - budget.amount)
+    elif budget.unit == "J":
+        findings.add("overrun_energy", meters.joules - budget.amount)
+
+
+def _report_steps(session: Session, trace: Trace, meters: Meters, findings: Findings) -> None:
+    steps = torch.tensor(trace.chunk_steps)
+    seconds = torch.tensor(trace.chunk_seconds, dtype=torch.float64)
+    per_step = (seconds / steps).repeat_interleave(steps)  # a chunk's mean stands for its steps
+    findings.add("step_time_p50", float(per_step.quantile(0.5)))
+    findings.add("step_time_p95", float(per_step.quantile(0.95)))
+    if session.device.type == "cpu":
+        findings.add("time_in_steps", trace.seconds_in_steps / meters.seconds)
+    else:
+        findings.missing["time_in_steps"] = "on CUDA the host only queues the steps"
+    losses = torch.cat(trace.losses)
+    findings.add("train_loss", *_finite(float(losses[-1])))
+    findings.samples = {
+        "loss": losses.numpy(),
+        "chunk_steps": steps.numpy(),
+        "chunk_seconds": seconds.numpy(),
+    }
+
+
+def report_quality(session: Session, spec: RunSpec, model: nn.Module, findings: Findings) -> None:
+    """Accuracy, loss and confusion matrix of the one final pass.
+
+    Raises:
+        RunError: the evaluation split is the validation split and the recipe keeps none.
+    """
+    split = session.splits.test if spec.evaluation_split == "test" else session.splits.validation
+    if split is None:
+        raise RunError("unsupported", "evaluating on validation needs a validation_fraction")
+    started = time.perf_counter()
+    quality = session.evaluate(model, split)
+    findings.add("evaluation_time", time.perf_counter() - started)
+    findings.add("test_accuracy", quality.accuracy)
+    findings.add("test_loss", *_finite(quality.loss))
+    findings.confusion = [list(row) for row in quality.confusion]
+    margin = CHANCE_STANDARD_ERRORS * math.sqrt(CHANCE * (1 - CHANCE) / len(split))
+    if quality.accuracy <= CHANCE + margin:
+        findings.flags.append("at_chance")
+
+
+def _finite(value: float) -> tuple[float | None, str]:
+    return (value, "") if math.isfinite(value) else (None, f"not finite: {value}")

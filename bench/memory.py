@@ -1,0 +1,115 @@
+"""Peak memory of a training: the CUDA allocator's own figure, or the growth of a CPU process.
+
+On CUDA it is `max_memory_allocated`, which holds weights, gradients, optimizer state, activations
+and the resident data. On a CPU the process also holds Python and torch, so the figure is the growth
+of the peak resident set over its level after warm-up, plus the training state, which was there
+already and whose size is known exactly. Evaluation lies between the windows and is left out.
+"""
+
+import contextlib
+import ctypes
+import gc
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import nn, optim
+
+STATUS = Path("/proc/self/status")
+CLEAR_REFS = Path("/proc/self/clear_refs")
+RESET_PEAK = "5"  # proc(5): the peak resident set becomes the present one
+
+
+class MemoryMeter(Protocol):
+    """Peak bytes over all windows between `open` and `close`."""
+
+    def open(self) -> None:
+        """Forgets what the process peaked at outside the windows."""
+
+    def close(self) -> None:
+        """Takes the peak of this window into account."""
+
+    def peak_bytes(self) -> tuple[float | None, str]:
+        """Bytes at the peak, or None and the reason."""
+
+
+class CudaMemoryMeter:
+    """Reads the caching allocator of one device."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.peak = 0
+
+    def open(self) -> None:
+        """Resets the allocator's peak."""
+        torch.cuda.reset_peak_memory_stats(self.device)
+
+    def close(self) -> None:
+        """Keeps the higher peak."""
+        self.peak = max(self.peak, torch.cuda.max_memory_allocated(self.device))
+
+    def peak_bytes(self) -> tuple[float | None, str]:
+        """Bytes allocated to tensors at the peak."""
+        return float(self.peak), ""
+
+
+class CpuMemoryMeter:
+    """Reads the resident set of this process from Linux's /proc.
+
+    Args:
+        state_bytes: weights, buffers and optimizer state, present before the first window.
+    """
+
+    def __init__(self, state_bytes: int) -> None:
+        self.state_bytes = state_bytes
+        self.baseline: int | None = None
+        self.peak = 0
+
+    def open(self) -> None:
+        """Gives freed memory back to the system, then resets the peak to what is left."""
+        gc.collect()
+        _trim_heap()
+        with contextlib.suppress(OSError):  # not Linux, or a sandbox: peak_bytes says so
+            CLEAR_REFS.write_text(RESET_PEAK, encoding="ascii")
+            if self.baseline is None:
+                self.baseline = _status_bytes("VmRSS")
+
+    def close(self) -> None:
+        """Keeps the higher peak."""
+        if self.baseline is not None:
+            self.peak = max(self.peak, _status_bytes("VmHWM"))
+
+    def peak_bytes(self) -> tuple[float | None, str]:
+        """State plus the growth of the peak resident set, in bytes."""
+        if self.baseline is None:
+            return None, "this system does not let a process reset its peak resident set"
+        return float(self.state_bytes + max(self.peak - self.baseline, 0)), ""
+
+
+def make_memory_meter(
+    device: torch.device, model: nn.Module, optimizer: optim.Optimizer
+) -> MemoryMeter:
+    """The meter that fits the device."""
+    if device.type == "cuda":
+        return CudaMemoryMeter(device)
+    return CpuMemoryMeter(state_bytes(model, optimizer))
+
+
+def state_bytes(model: nn.Module, optimizer: optim.Optimizer) -> int:
+    """Bytes of all parameters, buffers and optimizer tensors."""
+    slots = (value for state in optimizer.state.values() for value in state.values())
+    tensors = (*model.parameters(), *model.buffers(), *slots)
+    return sum(t.nbytes for t in tensors if isinstance(t, torch.Tensor))
+
+
+def _trim_heap() -> None:
+    # glibc keeps freed blocks; without this the baseline would hold the warm-up's peak
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _status_bytes(key: str) -> int:
+    for line in STATUS.read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{key}:"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"{STATUS} has no {key}")

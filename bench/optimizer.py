@@ -1,0 +1,26 @@
+"""Optimizers of a recipe, in the form that is fastest without changing the mathematics."""
+
+from torch import nn, optim
+
+from bench.recipe import Recipe
+
+
+def make_optimizer(recipe: Recipe, model: nn.Module) -> optim.Optimizer:
+    """PyTorch's own optimizer with the recipe's settings, over the trainable parameters.
+
+    The fused kernels update all parameters in one call, on a CPU as on CUDA.
+    """
+    assert recipe.learning_rate is not None, "RunSpec.resolved_for fills the learning rate"
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    if recipe.optimizer == "sgd":
+        return optim.SGD(
+            parameters,
+            lr=rate,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov,
+            weight_decay=decay,
+            fused=True,
+        )
+    kind: type[optim.Adam] = {"adam": optim.Adam, "adamw": optim.AdamW}[recipe.optimizer]
+    return kind(parameters, lr=rate, weight_decay=decay, fused=True)

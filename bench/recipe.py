@@ -1,0 +1,202 @@
+"""What a recipe is: how to train, everything that changes the mathematics.
+
+A recipe is a frozen value. `replace`, a TOML file or `--set key=value` gives a changed one, checked
+by name and type; nothing else does.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from bench.errors import UsageError
+from bench.schedule import SCHEDULES
+
+OPTIMIZERS = ("sgd", "adam", "adamw")
+PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
+NORMALIZATIONS = ("unit", "dataset", "half")
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One way to train.
+
+    Attributes:
+        name: the label of rows trained this way.
+        source: where it comes from.
+        optimizer: `sgd`, `adam` or `adamw`, with torch's own defaults beyond the fields below.
+        learning_rate: peak of the schedule; None takes the model's from `learning_rates.toml`.
+        momentum: of SGD.
+        nesterov: of SGD.
+        weight_decay: on all parameters, as torch applies it.
+        schedule: `constant`, `linear` or `cosine`, after the warm-up.
+        warmup_fraction: share of the budget over which the learning rate rises.
+        batch_size: images a step.
+        drop_last: whether the ragged last batch of an epoch is dropped.
+        label_smoothing: of the cross-entropy in training; evaluation uses none.
+        augment: names such as `flip`, `shift2`, `cutout8`, applied in this order.
+        normalize: `unit` ([0, 1]), `dataset` (zero mean, unit variance) or `half` ([-1, 1]).
+        input_size: pixels a side; None takes the size that the model registered.
+        precision: `fp32`, `tf32`, `bf16`, `fp16`, or `auto` (bf16 on CUDA, fp32 on a CPU).
+        validation_fraction: stratified share of the training set kept for the curve.
+    """
+
+    name: str
+    source: str
+    optimizer: str = "sgd"
+    learning_rate: float | None = None
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    warmup_fraction: float = 0.0
+    batch_size: int = 32
+    drop_last: bool = False
+    label_smoothing: float = 0.0
+    augment: tuple[str, ...] = ()
+    normalize: str = "unit"
+    input_size: int | None = None
+    precision: str = AUTO
+    validation_fraction: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        _check_ranges(self)
+
+
+def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe with some fields changed, each checked by name and type.
+
+    Raises:
+        UsageError: no such field, a value of another type, or out of its range.
+    """
+    checked = {key: _typed(key, value) for key, value in changes.items()}
+    return replace(recipe, **checked)
+
+
+def read_settings(items: Sequence[str]) -> dict[str, Any]:
+    """Reads `key=value` words (values as in TOML; bare words are strings, `a,b` a list).
+
+    Raises:
+        UsageError: a word without `=`.
+    """
+    settings: dict[str, Any] = {}
+    for item in items:
+        key, equals, text = item.partition("=")
+        if not equals:
+            raise UsageError(f"--set takes key=value, not {item!r}")
+        settings[key.strip()] = _toml_value(text.strip())
+    return settings
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Reads recipe fields from a TOML file.
+
+    Raises:
+        UsageError: the file cannot be read, or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read --config {path}: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"--config {path} is no TOML: {error}") from None
+
+
+def as_plain(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as JSON values, for a record."""
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(recipe).items()}
+
+
+def _toml_value(text: str) -> Any:  # noqa: ANN401 - whatever the user wrote; typed by _typed
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _typed(key: str, value: Any) -> Any:  # noqa: ANN401 - the field decides the type
+    kinds = {field.name: field.type for field in fields(Recipe)}
+    if key not in kinds or key in {"name", "source"}:
+        choices = ", ".join(name for name in kinds if name not in {"name", "source"})
+        raise UsageError(f"a recipe has no field {key!r}; choose from {choices}")
+    reader = _READERS[str(kinds[key])]
+    try:
+        return reader(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"recipe field {key} takes {kinds[key]}, not {value!r}") from None
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError
+    return float(value)
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _words(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(word.strip() for word in value.split(",") if word.strip())
+    if not isinstance(value, list | tuple):
+        raise TypeError
+    return tuple(_word(word) for word in value)
+
+
+_READERS = {
+    "str": _word,
+    "float": _number,
+    "int": _whole,
+    "bool": _flag,
+    "tuple[str, ...]": _words,
+    "float | None": lambda value: None if value == "none" else _number(value),
+    "int | None": lambda value: None if value == "none" else _whole(value),
+}
+
+
+def _check_choices(recipe: Recipe) -> None:
+    for key, choices in (
+        ("optimizer", OPTIMIZERS),
+        ("schedule", tuple(SCHEDULES)),
+        ("normalize", NORMALIZATIONS),
+        ("precision", (AUTO, *PRECISIONS)),
+    ):
+        value = getattr(recipe, key)
+        if value not in choices:
+            raise UsageError(f"unknown {key} {value!r}; choose from {', '.join(choices)}")
+
+
+def _check_ranges(recipe: Recipe) -> None:
+    limits = {
+        "learning_rate": recipe.learning_rate is None or 0 < recipe.learning_rate < 1e3,
+        "momentum": 0 <= recipe.momentum < 1,
+        "weight_decay": 0 <= recipe.weight_decay < 10,
+        "warmup_fraction": 0 <= recipe.warmup_fraction < 1,
+        "batch_size": 1 <= recipe.batch_size <= 60_000,
+        "label_smoothing": 0 <= recipe.label_smoothing < 1,
+        "input_size": recipe.input_size is None or 1 <= recipe.input_size <= 512,
+        "validation_fraction": 0 <= recipe.validation_fraction <= 0.5,
+    }
+    for key, is_right in limits.items():
+        if not is_right:
+            raise UsageError(f"recipe field {key} is out of range: {getattr(recipe, key)}")
+    if recipe.nesterov and not recipe.momentum:
+        raise UsageError("nesterov needs a momentum above 0")

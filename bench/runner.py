@@ -1,0 +1,166 @@
+"""Runs the seeds of a configuration in this process and makes their records."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.provenance import describe_provenance
+from bench.spec import RunSpec
+
+if TYPE_CHECKING:
+    import torch
+
+    from bench.findings import Findings
+    from bench.session import Session
+    from bench.training import Progress
+    from results import RunRecord
+
+Watcher = Callable[[int, str, "Progress | None"], None]
+"""Told the seed, the phase, and while training the progress; must be cheap."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A record and the raw samples that belong beside it."""
+
+    record: "RunRecord"
+    samples: dict[str, Any] = field(default_factory=dict)
+
+
+def execute(spec: RunSpec, *, device: str = "auto", data: Path | None = None) -> "RunRecord":
+    """Runs one specification in this process and gives its record.
+
+    Args:
+        spec: what to run; a learning rate or precision left open is settled for the device.
+        device: `auto`, `cpu` or `cuda:N`.
+        data: root of the data in torchvision's layout; None for $FMNIST_DATA or ./data.
+
+    Returns:
+        The record; a run that fails is a record with another status than `ok`.
+
+    Raises:
+        UsageError: there is no such device.
+        DataError: the data cannot be had.
+    """
+    return next(execute_seeds(spec, [spec.seed], device=device, data=data)).record
+
+
+def execute_seeds(
+    spec: RunSpec,
+    seeds: Sequence[int],
+    *,
+    device: str = "auto",
+    data: Path | None = None,
+    watch: Watcher = lambda _seed, _phase, _progress: None,
+) -> Iterator[RunResult]:
+    """Runs the seeds of one configuration one after the other, sharing all that can be shared.
+
+    The arguments and errors are those of `execute`.
+    """
+    from bench.device import pick_device
+    from bench.environment import describe_environment
+    from data_pipeline import ensure_data
+
+    started = time.perf_counter()
+    chosen = pick_device(device)
+    spec = spec.resolved_for(chosen.type)
+    environment = describe_environment(chosen, ensure_data(data).data_hash)
+    opener = _SessionOpener(spec, chosen, data)
+    for seed in seeds:
+        watch(seed, "set-up", None)
+        yield _run_and_record(opener, replace(spec, seed=seed), environment, started, watch)
+        started = time.perf_counter()
+
+
+@dataclass
+class _SessionOpener:
+    """Opens the session once, or tries again where the last seed could not."""
+
+    spec: RunSpec
+    device: "torch.device"
+    data: Path | None
+    session: "Session | None" = None
+
+    def __call__(self) -> "Session":
+        from bench.session import Session
+
+        if self.session is None:
+            self.session = Session.open(self.spec, self.device, self.data)
+        return self.session
+
+
+def _run_and_record(
+    opener: _SessionOpener,
+    spec: RunSpec,
+    environment: dict[str, Any],
+    started: float,
+    watch: Watcher,
+) -> RunResult:
+    from bench.environment import describe_conditions
+    from bench.failures import classify
+    from bench.findings import Findings
+    from bench.measure import measure_seed
+
+    findings = Findings()
+    status, reason = "ok", None
+    try:
+        measure_seed(opener(), spec, findings, watch)
+    except Exception as error:
+        status, reason = classify(error)
+    findings.add("cold_total", time.perf_counter() - started)
+    conditions = describe_conditions(opener.device)
+    record = make_record(
+        _as_run(spec, opener.session),
+        status,
+        reason,
+        environment=environment,
+        conditions=conditions,
+        findings=findings,
+        tried=[candidate.as_plain() for candidate in opener.session.tried]
+        if opener.session
+        else [],
+    )
+    return RunResult(record, findings.samples)
+
+
+def _as_run(spec: RunSpec, session: "Session | None") -> RunSpec:
+    """The spec under the plan that was really used, where `auto` came to one."""
+    if spec.plan is None and session and session.plan:
+        return spec.with_chosen_plan(session.plan)
+    return spec
+
+
+def make_record(
+    spec: RunSpec,
+    status: str,
+    reason: str | None,
+    *,
+    environment: dict[str, Any],
+    conditions: dict[str, Any] | None = None,
+    findings: "Findings | None" = None,
+    tried: list[Any] | None = None,
+) -> "RunRecord":
+    """The record of a run, whatever became of it; a run that never began has no findings."""
+    from bench.findings import Findings
+    from results import RunRecord
+
+    found = findings or Findings()
+    return RunRecord(
+        record_id=uuid.uuid4().hex[:16],
+        config_id=spec.config_id,
+        status=status,
+        reason=reason,
+        flags=tuple(found.flags),
+        spec=spec.as_plain(),
+        environment=environment,
+        conditions=conditions or {},
+        provenance=describe_provenance(),
+        measurements=found.measurements,
+        missing=found.missing,
+        confusion=found.confusion,
+        curve=found.curve,
+        tried=tried or [],
+    )

@@ -1,0 +1,88 @@
+"""What one run is: model x recipe x budget x resolved plan x seed."""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from bench.budget import Budget
+from bench.learning_rates import peak_learning_rate
+from bench.plan import AUTO, Plan
+from bench.recipe import Recipe, as_plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpec:
+    """One run, complete: two equal specs on one machine ask for the same training.
+
+    Attributes:
+        model: a registered or external name; also the label of its row.
+        recipe: how to train; its learning rate and precision may still be open (`resolve` fills).
+        budget: what is held equal.
+        plan: how to execute it; None until `auto` is resolved.
+        seed: of weights, data order, augmentation and dropout.
+        is_plan_chosen: whether the plan is what `auto` came to.
+        evaluation_split: `test`, or `validation` for sweeps that must not see the test images.
+        learning_rate_source: `recipe`, `sweep` (the committed table) or `base` (unknown model).
+        is_deterministic: torch's deterministic algorithms, and nothing decided by the clock.
+    """
+
+    model: str
+    recipe: Recipe
+    budget: Budget
+    plan: Plan | None = None
+    seed: int = 0
+    is_plan_chosen: bool = False
+    evaluation_split: str = "test"
+    learning_rate_source: str = "recipe"
+    is_deterministic: bool = False
+
+    @property
+    def requested_plan(self) -> str:
+        """What was asked for: `auto`, or the plan itself."""
+        return AUTO if self.plan is None or self.is_plan_chosen else str(self.plan)
+
+    def with_chosen_plan(self, plan: Plan) -> Self:
+        """The same run under the plan that `auto` came to."""
+        return replace(self, plan=plan, is_plan_chosen=True)
+
+    def resolved_for(self, device_kind: str) -> Self:
+        """The same run with its learning rate and precision settled.
+
+        Args:
+            device_kind: `cpu` or `cuda`; bf16 autocast is the default precision on the second.
+        """
+        rate, source = peak_learning_rate(self.recipe, self.model)
+        precision = self.recipe.precision
+        if precision == AUTO:
+            precision = "bf16" if device_kind == "cuda" else "fp32"
+        recipe = replace(self.recipe, learning_rate=rate, precision=precision)
+        if self.recipe.learning_rate is not None:  # already settled, or the recipe's own
+            source = self.learning_rate_source
+        return replace(self, recipe=recipe, learning_rate_source=source)
+
+    def as_plain(self) -> dict[str, Any]:
+        """The spec as JSON values, for a record."""
+        recipe = as_plain(self.recipe) | {"learning_rate_source": self.learning_rate_source}
+        return {
+            "model": self.model,
+            "recipe": recipe,
+            "budget": str(self.budget),
+            "plan": str(self.plan or AUTO),
+            "requested_plan": self.requested_plan,
+            "seed": self.seed,
+            "precision": self.recipe.precision,
+            "evaluation_split": self.evaluation_split,
+            "deterministic": self.is_deterministic,
+        }
+
+    @property
+    def config_id(self) -> str:
+        """12 hex digits that name the configuration: everything asked for but the seed.
+
+        The resolved plan stays out: under `auto` it may differ from machine to machine, and a
+        resumed sweep must find its own runs again.
+        """
+        asked = {k: v for k, v in self.as_plain().items() if k not in {"seed", "plan"}}
+        text = json.dumps(asked, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]

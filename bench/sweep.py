@@ -1,0 +1,146 @@
+"""The sweep: every configuration in its own child, every result appended by the parent alone."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import messages
+from bench.child import RunJob, run_seeds
+from bench.errors import RunError
+from bench.interruption import Interruption, watch_signals
+from bench.isolation import Child
+from bench.plan import AUTO, Plan
+from bench.runner import RunResult, execute_seeds, make_record
+from bench.spec import RunSpec
+
+if TYPE_CHECKING:
+    from results import RunRecord, RunStore
+
+Report = Callable[[RunSpec, dict[str, Any]], None]
+"""Told the configuration and the content of a progress message."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What to run, and how.
+
+    Attributes:
+        specs: one resolved spec a configuration (their seeds are not looked at).
+        seeds: of every configuration.
+        device: as `pick_device` takes it.
+        environment: of that device, for the records of runs that die without one.
+        store: where records go.
+        data: root of the data.
+        timeout_s: longest time of one run; None for no limit.
+        in_process: runs here instead of in children, for debugging.
+        report: told of progress.
+        done: told of each new record.
+    """
+
+    specs: Sequence[RunSpec]
+    seeds: Sequence[int]
+    device: str
+    environment: dict[str, Any]
+    store: "RunStore"
+    data: Path | None = None
+    timeout_s: float | None = None
+    in_process: bool = False
+    report: Report = lambda _spec, _content: None
+    done: Callable[["RunRecord"], None] = lambda _record: None
+
+
+def run_sweep(sweep: Sweep) -> Interruption:
+    """Runs what is not in the store yet; gives what the user interrupted, if anything."""
+    with watch_signals(raises=sweep.in_process) as interruption:
+        for spec in sweep.specs:
+            recorded = recorded_runs(sweep.store, spec)
+            seeds = [seed for seed in sweep.seeds if seed not in recorded]
+            _run_configuration(sweep, _pinned(spec, recorded), seeds, interruption)
+            if interruption.after_run:
+                break
+    return interruption
+
+
+def recorded_runs(store: "RunStore", spec: RunSpec) -> "dict[int, RunRecord]":
+    """Runs of a configuration that need not be repeated, by seed.
+
+    A run that was interrupted, timed out or crashed is worth another try; out of memory and
+    divergence are results.
+    """
+    final = {"ok", "diverged", "out_of_memory", "unsupported"}
+    return {
+        int(record.spec["seed"]): record
+        for record in store.read()
+        if record.config_id == spec.config_id and record.status in final
+    }
+
+
+def _pinned(spec: RunSpec, recorded: "dict[int, RunRecord]") -> RunSpec:
+    """Further seeds of a configuration run under the plan that its first ones were given."""
+    plans = {record.spec["plan"] for record in recorded.values() if record.status == "ok"}
+    if spec.requested_plan != AUTO or len(plans) != 1:
+        return spec
+    return spec.with_chosen_plan(Plan.parse(plans.pop()))
+
+
+def _run_configuration(
+    sweep: Sweep, spec: RunSpec, seeds: list[int], interruption: Interruption
+) -> None:
+    """Runs the seeds, in a fresh child again where one died over a seed."""
+    while seeds and not interruption.after_run:
+        results = _here if sweep.in_process else _in_child
+        try:
+            for result in results(sweep, spec, seeds, interruption):
+                _keep(sweep, result.record, result.samples)
+                seeds.remove(int(result.record.spec["seed"]))
+                if interruption.after_run:
+                    return
+            continue
+        except RunError as error:
+            status, reason = error.status, error.reason
+        except KeyboardInterrupt:
+            status, reason = "interrupted", "stopped on request"
+        dead = replace(spec, seed=seeds.pop(0))
+        _keep(sweep, make_record(dead, status, reason, environment=sweep.environment), {})
+
+
+def _keep(sweep: Sweep, record: "RunRecord", samples: dict[str, Any]) -> None:
+    sweep.done(sweep.store.append(record, samples or None))
+
+
+def _here(
+    sweep: Sweep, spec: RunSpec, seeds: Sequence[int], _interruption: Interruption
+) -> "Iterator[RunResult]":
+    def watch(seed: int, phase: str, progress: Any) -> None:  # noqa: ANN401
+        sweep.report(spec, messages.progress_content(seed, phase, progress))
+
+    return execute_seeds(spec, seeds, device=sweep.device, data=sweep.data, watch=watch)
+
+
+def _in_child(
+    sweep: Sweep, spec: RunSpec, seeds: Sequence[int], interruption: Interruption
+) -> "Iterator[RunResult]":
+    """Results of a child.
+
+    Raises:
+        RunError: it died, hung or was stopped before it was through.
+    """
+    from results import RunRecord
+
+    child = Child.start(run_seeds, RunJob(spec, tuple(seeds), sweep.device, sweep.data))
+    missing = len(seeds)
+    try:
+        for kind, content in child.messages(
+            timeout_s=sweep.timeout_s, should_stop=lambda: interruption.now
+        ):
+            if kind == messages.PROGRESS:
+                sweep.report(spec, content)
+            elif kind == messages.RECORD:
+                missing -= 1
+                line, samples = content
+                yield RunResult(RunRecord.from_json_line(line.encode()), samples)
+        if missing:
+            raise RunError("crashed", child.close() or "the process ended without a result")
+    finally:
+        child.kill()

@@ -1,0 +1,91 @@
+"""Fashion-MNIST from its bytes to device-resident batches: fetch, verify, decode, split, augment.
+
+Importing this package loads neither torch nor torchvision: public names resolve on first use.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from data_pipeline.augmentation import (
+        AUGMENTATION_FORMS,
+        Augmentation,
+        apply_augmentations,
+        augment,
+        cutout,
+        draw_augmentations,
+        flip,
+        parse_augmentation,
+        shift,
+    )
+    from data_pipeline.decode import FashionMNIST, load_fashion_mnist
+    from data_pipeline.errors import DataError
+    from data_pipeline.fetch import DataFolder, default_root, ensure_data
+    from data_pipeline.files import CLASS_NAMES, FASHION_MNIST_FILES, DataFile, data_hash
+    from data_pipeline.normalization import NORMALIZATIONS, normalize
+    from data_pipeline.resident import ResidentSplit, place
+    from data_pipeline.sources import SOURCES, Source, SourceError
+    from data_pipeline.split import stratified_split
+    from data_pipeline.stream import BatchStream
+
+__all__ = [
+    "AUGMENTATION_FORMS",
+    "CLASS_NAMES",
+    "FASHION_MNIST_FILES",
+    "NORMALIZATIONS",
+    "SOURCES",
+    "Augmentation",
+    "BatchStream",
+    "DataError",
+    "DataFile",
+    "DataFolder",
+    "FashionMNIST",
+    "ResidentSplit",
+    "Source",
+    "SourceError",
+    "apply_augmentations",
+    "augment",
+    "cutout",
+    "data_hash",
+    "default_root",
+    "draw_augmentations",
+    "ensure_data",
+    "flip",
+    "load_fashion_mnist",
+    "normalize",
+    "parse_augmentation",
+    "place",
+    "shift",
+    "stratified_split",
+]
+
+# No module here may bear the name of a public function: importing it would hide the function.
+_NAMES_OF_MODULE = {
+    "augmentation": (
+        "AUGMENTATION_FORMS Augmentation apply_augmentations augment cutout draw_augmentations"
+        " flip parse_augmentation shift"
+    ),
+    "decode": "FashionMNIST load_fashion_mnist",
+    "errors": "DataError",
+    "fetch": "DataFolder default_root ensure_data",
+    "files": "CLASS_NAMES FASHION_MNIST_FILES DataFile data_hash",
+    "normalization": "NORMALIZATIONS normalize",
+    "resident": "ResidentSplit place",
+    "sources": "SOURCES Source SourceError",
+    "split": "stratified_split",
+    "stream": "BatchStream",
+}
+_MODULE_OF_NAME = {
+    name: module for module, names in _NAMES_OF_MODULE.items() for name in names.split()
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for."""
+    if name not in _MODULE_OF_NAME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULE_OF_NAME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

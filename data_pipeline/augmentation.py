@@ -1,0 +1,150 @@
+"""Augmentation of byte images on the device.
+
+Each augmentation is a random draw and a pure function of images and draw: captured graphs and
+compiled steps keep the draw outside. Nothing here waits for the device or loops over images.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from data_pipeline.errors import DataError
+
+Draw = Callable[[int, int, torch.Generator, torch.device | str], Tensor]
+Apply = Callable[[Tensor, Tensor], Tensor]
+
+AUGMENTATION_FORMS = ("flip", "shiftP (such as shift2)", "cutoutS (such as cutout8)")
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """One augmentation by its recipe name.
+
+    Attributes:
+        name: such as "flip", "shift2", "cutout8".
+        draw: takes batch size, image size in pixels, generator and device; returns the random
+            part, (B, ...) on the device.
+        apply: takes images (B, 1, S, S) uint8 and what was drawn; returns new images alike.
+    """
+
+    name: str
+    draw: Draw
+    apply: Apply
+
+
+def flip(images: Tensor, flipped: Tensor) -> Tensor:
+    """Mirror left to right the images (B, 1, S, S) where `flipped` (B,) bool is True."""
+    return torch.where(flipped[:, None, None, None], images.flip(-1), images)
+
+
+def shift(images: Tensor, offsets: Tensor, padding: int) -> Tensor:
+    """Move each image by its offset and fill with 0: a crop of the zero-padded image.
+
+    Args:
+        images: (B, 1, S, S) uint8.
+        offsets: (B, 2) int64, pixels down and pixels to the right, in [-padding, padding].
+        padding: P, in pixels.
+    """
+    size = images.shape[-1]
+    padded = pad(images, (padding,) * 4)
+    crops = padded.unfold(2, size, 1).unfold(3, size, 1)  # (B, 1, 2P+1, 2P+1, S, S), a view
+    top, left = (padding - offsets).unbind(1)  # the crop moves up when the image moves down
+    batch = torch.arange(len(images), device=images.device)
+    return crops[batch, :, top, left]  # (B, 1, S, S)
+
+
+def cutout(images: Tensor, centers: Tensor, size: int) -> Tensor:
+    """Set a square of each image to 0; what of it lies outside the image is lost.
+
+    Args:
+        images: (B, 1, S, S) uint8.
+        centers: (B, 2) int64, row and column; the square begins size // 2 above and left of it.
+        size: side of the square in pixels.
+    """
+    pixels = torch.arange(images.shape[-1], device=images.device)
+    distance = pixels - (centers - size // 2)[:, :, None]  # (B, 2, S) from the square's corner
+    inside = (distance >= 0) & (distance < size)
+    square = inside[:, 0, :, None] & inside[:, 1, None, :]  # (B, S, S)
+    return images.masked_fill(square[:, None], 0)
+
+
+def parse_augmentation(name: str) -> Augmentation:
+    """Return the augmentation that a recipe names.
+
+    Raises:
+        DataError: the name is unknown.
+    """
+    if name == "flip":
+        return Augmentation(name, _draw_flipped, flip)
+    match = re.fullmatch(r"(shift|cutout)([1-9][0-9]{0,2})", name)
+    if match is None:
+        choices = ", ".join(AUGMENTATION_FORMS)
+        raise DataError(f"unknown augmentation {name!r}; choose from {choices}")
+    num_pixels = int(match[2])
+    if match[1] == "shift":
+        draw = partial(_draw_offsets, padding=num_pixels)
+        return Augmentation(name, draw, partial(shift, padding=num_pixels))
+    return Augmentation(name, _draw_centers, partial(cutout, size=num_pixels))
+
+
+def draw_augmentations(
+    augmentations: Sequence[Augmentation],
+    batch_size: int,
+    image_size: int,
+    generator: torch.Generator,
+    device: torch.device | str,
+) -> tuple[Tensor, ...]:
+    """Return what each augmentation draws for one batch, in order."""
+    return tuple(
+        augmentation.draw(batch_size, image_size, generator, device)
+        for augmentation in augmentations
+    )
+
+
+def apply_augmentations(
+    images: Tensor, augmentations: Sequence[Augmentation], drawn: Sequence[Tensor]
+) -> Tensor:
+    """Return images (B, 1, S, S) uint8 after all augmentations, in order."""
+    for augmentation, draw in zip(augmentations, drawn, strict=True):
+        images = augmentation.apply(images, draw)
+    return images
+
+
+def augment(
+    images: Tensor, augmentations: Sequence[Augmentation], generator: torch.Generator
+) -> Tensor:
+    """Draw and apply all augmentations in order to images (B, 1, S, S) uint8."""
+    drawn = draw_augmentations(
+        augmentations, len(images), images.shape[-1], generator, images.device
+    )
+    return apply_augmentations(images, augmentations, drawn)
+
+
+def _draw_flipped(
+    batch_size: int, image_size: int, generator: torch.Generator, device: torch.device | str
+) -> Tensor:
+    """Return (B,) bool, True for half of the images on average."""
+    return torch.rand(batch_size, generator=generator, device=device) < 0.5
+
+
+def _draw_offsets(
+    batch_size: int,
+    image_size: int,
+    generator: torch.Generator,
+    device: torch.device | str,
+    padding: int,
+) -> Tensor:
+    """Return (B, 2) int64, each of the 2P+1 moves equally likely."""
+    return torch.randint(-padding, padding + 1, (batch_size, 2), generator=generator, device=device)
+
+
+def _draw_centers(
+    batch_size: int, image_size: int, generator: torch.Generator, device: torch.device | str
+) -> Tensor:
+    """Return (B, 2) int64, any pixel of the image equally likely."""
+    return torch.randint(image_size, (batch_size, 2), generator=generator, device=device)

@@ -1,0 +1,166 @@
+"""Find Fashion-MNIST under a root folder, or fetch it there, and verify every byte."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_pipeline.errors import DataError
+from data_pipeline.files import (
+    FASHION_MNIST_FILES,
+    REMEDY,
+    DataFile,
+    check_file,
+    data_hash,
+    unpack,
+    write_file,
+)
+from data_pipeline.sources import SOURCES, Say, Source, SourceError
+
+FOUND = "found"
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """Verified data: the folder of the decoded files, the data's hash, where they came from."""
+
+    folder: Path
+    data_hash: str
+    source: str
+
+
+def default_root() -> Path:
+    """Return the folder of the data: $FMNIST_DATA or else ./data."""
+    return Path(os.environ.get("FMNIST_DATA") or "data")
+
+
+def ensure_data(
+    root: Path | None = None,
+    *,
+    fetch: bool = True,
+    say: Say | None = None,
+    files: Sequence[DataFile] = FASHION_MNIST_FILES,
+    sources: Sequence[Source] = SOURCES,
+) -> DataFolder:
+    """Return verified data under the root, fetching what is missing.
+
+    Files lie as torchvision expects them, in `<root>/FashionMNIST/raw`; a `.gz` there counts and
+    is decoded beside itself. A bad file is reported, never replaced.
+
+    Args:
+        root: the data folder; None for `default_root()`.
+        fetch: whether missing files may be fetched; False asks no source.
+        say: is told one line of progress at a time.
+        files: what the folder must hold.
+        sources: where to look for missing files, in order.
+
+    Raises:
+        DataError: a file is bad or missing, or the root cannot be used.
+    """
+    root = Path(root or default_root()).expanduser()
+    folder = root / "FashionMNIST" / "raw"
+    with _one_line(f"cannot use the data folder {root}"):
+        missing = [file for file in files if not _find(folder, file, files)]
+    source = FOUND
+    if missing:
+        source = _fetch(folder, missing, files, sources if fetch else (), say or _silent)
+    return DataFolder(folder, data_hash(files), source)
+
+
+def _find(folder: Path, file: DataFile, files: Sequence[DataFile]) -> bool:
+    """Tell whether a good file lies in the folder; a bad one raises DataError."""
+    path, packed = folder / file.name, folder / file.packed_name
+    if _exists(path):
+        check_file(path, file, files)
+        return True
+    if not _exists(packed):
+        return False
+    try:
+        content = unpack(packed.read_bytes(), file, files)
+    except ValueError as error:
+        raise DataError(f"{packed}: {error}; {REMEDY}") from error
+    write_file(path, content)
+    return True
+
+
+def _exists(path: Path) -> bool:
+    """Tell whether anything lies at the path; a root that is a file or forbidden raises OSError."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _fetch(
+    folder: Path,
+    missing: Sequence[DataFile],
+    files: Sequence[DataFile],
+    sources: Sequence[Source],
+    say: Say,
+) -> str:
+    """Fill the folder from the first source that has good files and return the source's name."""
+    names = ", ".join(file.name for file in missing)
+    if not sources:
+        raise DataError(f"{folder}: no {names}; run `fmnist-bench doctor --fetch`")
+    _require_writable(folder)
+    reasons = []
+    for source in sources:
+        try:
+            contents = _read(source, missing, files, say)
+        except SourceError as error:
+            reasons.append(f"{source.name} ({' '.join(str(error).split())})")
+            say(f"no data from {reasons[-1]}")
+            continue
+        _write(folder, contents)
+        return source.name
+    raise DataError(
+        f"no Fashion-MNIST from {', '.join(reasons)}; "
+        f"put {names} (or the same with .gz) into {folder} by hand"
+    )
+
+
+def _read(
+    source: Source, missing: Sequence[DataFile], files: Sequence[DataFile], say: Say
+) -> dict[str, bytes]:
+    """Return the verified decoded bytes of each missing file, by name."""
+    packed = source.read(missing, say)
+    contents = {}
+    for file in missing:
+        try:
+            contents[file.name] = unpack(packed[file.name], file, files)
+        except ValueError as error:
+            raise SourceError(f"{file.packed_name}: {error}") from error
+    return contents
+
+
+def _require_writable(folder: Path) -> None:
+    """Raise DataError before a long download that could not be kept."""
+    with _one_line(f"cannot write to the data folder {folder}"):
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        write_file(probe, b"")
+        probe.unlink(missing_ok=True)  # a second process may have removed it
+
+
+def _write(folder: Path, contents: dict[str, bytes]) -> None:
+    with _one_line(f"cannot write to the data folder {folder}"):
+        for name, content in contents.items():
+            write_file(folder / name, content)
+
+
+@contextmanager
+def _one_line(what: str) -> Iterator[None]:
+    """Turn the system's refusal into one line with the remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{what}: {error.strerror or error}; "
+            "name another folder with FMNIST_DATA=/path/to/data or mend its rights"
+        ) from error
+
+
+def _silent(line: str) -> None:
+    """Report nothing."""

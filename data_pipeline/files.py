@@ -1,0 +1,126 @@
+"""The four files of Fashion-MNIST: what they must hold, and how they are checked and written."""
+
+import contextlib
+import gzip
+import hashlib
+import io
+import os
+import secrets
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from data_pipeline.errors import DataError
+
+CLASS_NAMES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+# Guards against damage only, so that machines in FIPS mode allow it.
+_md5 = partial(hashlib.md5, usedforsecurity=False)
+
+REMEDY = "delete it and run `fmnist-bench doctor --fetch`"
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One decoded IDX file: its name, its length in bytes and its md5 in hex digits."""
+
+    name: str
+    num_bytes: int
+    md5: str
+
+    @property
+    def packed_name(self) -> str:
+        """The name under which every source offers it."""
+        return f"{self.name}.gz"
+
+
+FASHION_MNIST_FILES = (
+    DataFile("train-images-idx3-ubyte", 47_040_016, "f4a8712d7a061bf5bd6d2ca38dc4d50a"),
+    DataFile("train-labels-idx1-ubyte", 60_008, "9018921c3c673c538a1fc5bad174d6f9"),
+    DataFile("t10k-images-idx3-ubyte", 7_840_016, "8181f5470baa50b63fa0f6fddb340f0a"),
+    DataFile("t10k-labels-idx1-ubyte", 10_008, "15d484375f8d13e6eb1aabb0c3f46965"),
+)
+
+
+def data_hash(files: Sequence[DataFile] = FASHION_MNIST_FILES) -> str:
+    """Return 12 hex digits that stand for the data, the same wherever the files came from.
+
+    They begin the sha256 of the md5 digests of the decoded files, in hex, joined in the order
+    train images, train labels, test images, test labels.
+    """
+    return hashlib.sha256("".join(file.md5 for file in files).encode()).hexdigest()[:12]
+
+
+def mismatch(
+    file: DataFile, num_bytes: int, md5: str, files: Sequence[DataFile] = FASHION_MNIST_FILES
+) -> str | None:
+    """Say how decoded bytes differ from the file that was expected, None if they are right."""
+    if (num_bytes, md5) == (file.num_bytes, file.md5):
+        return None
+    twin = next((other.name for other in files if other.md5 == md5), None)
+    swapped = f"; it holds {twin}: swapped?" if twin else ""
+    return (
+        f"expected {file.num_bytes:,} bytes with md5 {file.md5}, "
+        f"found {num_bytes:,} bytes with md5 {md5}{swapped}"
+    )
+
+
+def check_file(path: Path, file: DataFile, files: Sequence[DataFile]) -> None:
+    """Raise DataError unless the file on disk has the expected bytes."""
+    if not path.is_file():
+        raise DataError(f"{path}: expected a file of {file.num_bytes:,} bytes; {REMEDY}")
+    with path.open("rb") as stream:
+        md5 = hashlib.file_digest(stream, _md5).hexdigest()
+        num_bytes = stream.tell()
+    problem = mismatch(file, num_bytes, md5, files)
+    if problem:
+        raise DataError(f"{path}: {problem}; {REMEDY}")
+
+
+def unpack(packed: bytes, file: DataFile, files: Sequence[DataFile]) -> bytes:
+    """Return the verified content of a gzip file.
+
+    Raises:
+        ValueError: says what is wrong with the bytes; the caller knows where they came from.
+    """
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
+            content = stream.read(file.num_bytes + 1)  # one more: sees a longer file and the CRC
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"expected {file.name} in gzip form, found damage: {error}") from error
+    problem = mismatch(file, len(content), _md5(content).hexdigest(), files)
+    if problem:
+        raise ValueError(problem)
+    return content
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Put a whole file in place at once: no reader and no second writer ever sees half of it."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    with _removed_on_failure(part):
+        with part.open("xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+
+
+@contextlib.contextmanager
+def _removed_on_failure(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:  # a signal too must leave no half file behind
+        path.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,124 @@
+"""Names of models from elsewhere (torchvision's, timm's, a user's own file), and users' files.
+
+Names are checked without torch, so that a typing mistake is told at once; `adapt` builds models.
+"""
+
+import hashlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from fmnist_models.catalogue import ModelError, ModelInfo, first_line
+
+FORMS = "torchvision:NAME, timm:NAME, path/to/file.py:CALLABLE"
+LIBRARIES = ("torchvision", "timm")
+INPUT_SIZE = 28  # pixels a side, unless a user's callable states its own `input_size`
+
+
+def is_external(name: str) -> bool:
+    """Whether a name has one of the external forms, whatever it then refers to."""
+    return split_library(name) is not None or name.endswith(".py") or ".py:" in name
+
+
+def split_library(name: str) -> tuple[str, str] | None:
+    """The library and its model that a name asks for; None for every other name."""
+    library, colon, model = name.partition(":")
+    return (library, model) if colon and library in LIBRARIES else None
+
+
+def check_name(name: str) -> None:
+    """Raise ModelError where an external name cannot be right; loads no torch and no user code."""
+    from_library = split_library(name)
+    if from_library is None:
+        split_path(name)
+    elif not from_library[1]:
+        raise ModelError(f"{name!r} names no model; write {name}NAME")
+
+
+def describe(name: str) -> ModelInfo:
+    """What is known about an external model; runs a user's file to read its input size."""
+    check_name(name)
+    from_library = split_library(name)
+    if from_library is None:
+        builder = load_callable(name)
+        return ModelInfo(name, input_size_of(name), summary=first_line(builder.__doc__))
+    library, model = from_library
+    summary = f"{library}'s {model} with random weights, one channel and ten classes"
+    return ModelInfo(name, INPUT_SIZE, source=library, summary=summary)
+
+
+def load_callable(name: str) -> Callable[[], Any]:
+    """The class or function that `path/to/file.py:CALLABLE` names; runs the file."""
+    path, attribute = split_path(name)
+    builder: Callable[[], Any] | None = getattr(_import_file(path), attribute, None)
+    if builder is None:
+        raise ModelError(f"{path} defines no {attribute!r}; name a class or function of that file")
+    if not callable(builder):
+        raise ModelError(f"{name} is {type(builder).__name__}; name a class or a function")
+    return builder
+
+
+def input_size_of(name: str) -> int:
+    """Pixels a side of the images that an external model takes."""
+    if split_library(name):
+        return INPUT_SIZE
+    size = getattr(load_callable(name), "input_size", INPUT_SIZE)
+    if not isinstance(size, int) or size < 1:
+        raise ModelError(f"{name} has input_size {size!r}; it must be a positive number of pixels")
+    return size
+
+
+def split_path(name: str) -> tuple[Path, str]:
+    """The existing file and the identifier that `path/to/file.py:CALLABLE` names."""
+    file, _, attribute = name.rpartition(":")
+    if not file or not attribute.isidentifier():
+        raise ModelError(f"{name!r} names no class or function; write path/to/file.py:CALLABLE")
+    path = Path(file)
+    if path.suffix != ".py" or not path.is_file():
+        raise ModelError(f"there is no Python file {file!r}; write path/to/file.py:CALLABLE")
+    return path, attribute
+
+
+def explain(error: BaseException, name: str) -> str:
+    """One line for an exception that an external model raised, and where in the user's file."""
+    return _one_line(error, None if split_library(name) else split_path(name)[0])
+
+
+def _import_file(path: Path) -> ModuleType:
+    """The file as a module of its own name, run once for as long as its text stays the same."""
+    place = path.resolve()
+    digest = hashlib.sha256(bytes(place) + place.read_bytes()).hexdigest()[:12]
+    module_name = f"fmnist_user_{place.stem}_{digest}"
+    if module_name not in sys.modules:
+        if str(place.parent) not in sys.path:
+            sys.path.append(str(place.parent))  # last: its neighbours import, but shadow nothing
+        _execute(module_name, path)
+    return sys.modules[module_name]
+
+
+def _execute(module_name: str, path: Path) -> None:
+    spec = importlib.util.spec_from_file_location(module_name, path.resolve())
+    assert spec is not None  # the suffix is .py
+    assert spec.loader is not None
+    sys.modules[module_name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(sys.modules[module_name])
+    except (Exception, SystemExit) as error:  # a script that calls sys.exit() is no model file
+        del sys.modules[module_name]
+        kind, _, message = _one_line(error, path).partition(": ")
+        raise ModelError(f"{path} raised {kind} at import: {message}") from error
+
+
+def _one_line(error: BaseException, path: Path | None) -> str:
+    """`Kind: first line of the message (line N)`, N the innermost line of that file, if any."""
+    message = str(error).strip().partition("\n")[0] or "no message"
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if path and frame.filename == str(path.resolve())]
+    if isinstance(error, SyntaxError):  # it never ran, so no frame knows the line
+        message, lines = error.msg, [error.lineno]
+    where = f" (line {lines[-1]})" if lines else ""
+    return f"{type(error).__name__}: {message}{where}"

@@ -1,0 +1,88 @@
+"""Records, store, statistics, comparison and tables of benchmark runs; needs no torch.
+
+Results knows names, bench knows meanings: a record holds plain JSON values. The public names load
+their module on first use, so that ``import results`` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from results.comparison import check_comparable, pareto_cost, pareto_front, pareto_sentence
+    from results.errors import NotComparable, RecordError, ResultsError
+    from results.footer import footer_lines
+    from results.formats import FORMATS, export
+    from results.measurement import Measurement
+    from results.records import STATUSES, RunRecord
+    from results.rows import ROW_KEYS, sort_rows, table_rows
+    from results.statistics import mean, stdev, t_interval, wilson_interval
+    from results.store import RunStore, newest_run, read_records
+    from results.summary import Summary, summarize
+    from results.table import render_table
+
+_MODULE_OF = {
+    "FORMATS": "formats",
+    "Measurement": "measurement",
+    "NotComparable": "errors",
+    "ROW_KEYS": "rows",
+    "RecordError": "errors",
+    "ResultsError": "errors",
+    "RunRecord": "records",
+    "RunStore": "store",
+    "STATUSES": "records",
+    "Summary": "summary",
+    "check_comparable": "comparison",
+    "export": "formats",
+    "footer_lines": "footer",
+    "mean": "statistics",
+    "newest_run": "store",
+    "pareto_cost": "comparison",
+    "pareto_front": "comparison",
+    "pareto_sentence": "comparison",
+    "read_records": "store",
+    "render_table": "table",
+    "sort_rows": "rows",
+    "stdev": "statistics",
+    "summarize": "summary",
+    "t_interval": "statistics",
+    "table_rows": "rows",
+    "wilson_interval": "statistics",
+}
+
+__all__ = [
+    "FORMATS",
+    "ROW_KEYS",
+    "STATUSES",
+    "Measurement",
+    "NotComparable",
+    "RecordError",
+    "ResultsError",
+    "RunRecord",
+    "RunStore",
+    "Summary",
+    "check_comparable",
+    "export",
+    "footer_lines",
+    "mean",
+    "newest_run",
+    "pareto_cost",
+    "pareto_front",
+    "pareto_sentence",
+    "read_records",
+    "render_table",
+    "sort_rows",
+    "stdev",
+    "summarize",
+    "t_interval",
+    "table_rows",
+    "wilson_interval",
+]
+
+
+def __getattr__(name: str) -> object:
+    """The public name, loaded from its module now and kept for the next time."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value

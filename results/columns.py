@@ -1,0 +1,226 @@
+"""The columns a person reads: which there are, in order of importance, and their cells as text.
+
+Together with table.py and formats.py, which only lay them out, this is the one place that scales
+units.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from results.comparison import is_time_budget
+
+Row = Mapping[str, Any]
+UNKNOWN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column as text.
+
+    Attributes:
+        header: What stands over it.
+        cells: A text for each row.
+        is_best: For each row, whether its value is the best of the column.
+        align: Side on which the cells line up.
+    """
+
+    header: str
+    cells: tuple[str, ...]
+    is_best: tuple[bool, ...]
+    align: Literal["left", "right"] = "right"
+
+
+def model_column(rows: Sequence[Row]) -> Column:
+    """The row names."""
+    return _text_column("model", [row["model"] for row in rows])
+
+
+def value_columns(rows: Sequence[Row], by: str = "model") -> list[Column]:
+    """All columns beside the model that say anything about these rows, most important first.
+
+    Columns that tell rows apart (recipe, device and so on) come first, where rows differ in them.
+    """
+    columns = [*_identity_columns(rows, by), _accuracy_column(rows)]
+    columns += [_number_column(quantity, rows) for quantity in _QUANTITIES]
+    columns.append(_text_column("remarks", [_remarks(row) for row in rows]))
+    return [column for column in columns if set(column.cells) - {"", UNKNOWN, "missed"}]
+
+
+def failure_text(row: Row) -> str:
+    """What stands in a failed row in place of numbers."""
+    return one_line(f"{row['status']}: {row['reason']}" if row["reason"] else row["status"])
+
+
+def one_line(text: str) -> str:
+    """The text on one line, without line breaks, tabs or what would steer a terminal."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def format_count(value: float) -> str:
+    """A count to three digits: 640, 7.85 k, 24.6 M, 1.13 G."""
+    return _scaled(value, 1000, ("", " k", " M", " G", " T", " P"))
+
+
+def format_bytes(value: float) -> str:
+    """Bytes to three digits: 512 B, 48.0 MiB, 1.20 GiB."""
+    return _scaled(value, 1024, (" B", " KiB", " MiB", " GiB", " TiB"))
+
+
+def format_seconds(value: float) -> str:
+    """Seconds to three digits, milliseconds below a tenth of a second: 12.3 s, 45.0 ms."""
+    return f"{three_digits(value)} s" if value >= 0.1 else f"{three_digits(value * 1e3)} ms"
+
+
+def format_joules(value: float) -> str:
+    """Joules to three digits: 0.52 J, 512 J, 1.25 kJ."""
+    return _scaled(value, 1000, (" J", " kJ", " MJ"))
+
+
+def three_digits(value: float) -> str:
+    """A number to three significant digits, never in powers of ten above one: 0.12, 9.41, 1234."""
+    if abs(value) >= 99.95:
+        return f"{value:.0f}"
+    if abs(value) >= 9.995:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if abs(value) >= 0.995 or value == 0 else f"{value:.3g}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Quantity:
+    header: str
+    key: str
+    text: Callable[[float], str]
+    best: Callable[[Sequence[float]], float] | None = None
+
+
+def _loss_text(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _epochs_text(value: float) -> str:
+    return f"{value:.3g}"
+
+
+# In order of importance: a narrow table shows the first of them. Sizes are facts, not merits, so
+# no parameter count is marked as the best.
+_QUANTITIES = (
+    _Quantity("loss", "test_loss", _loss_text, min),
+    _Quantity("train time", "train_time_s", format_seconds, min),
+    _Quantity("images/s", "images_per_s", format_count, max),
+    _Quantity("memory", "peak_memory_bytes", format_bytes, min),
+    _Quantity("params", "num_params", format_count),
+    _Quantity("epochs", "epochs", _epochs_text),
+    _Quantity("to 90 %", "time_to_90_s", format_seconds, min),
+    _Quantity("acc/s", "accuracy_per_s", three_digits, max),
+    _Quantity("energy", "energy_j", format_joules, min),
+    _Quantity("FLOPs/image", "flops_per_image", format_count),
+    _Quantity("epoch time", "epoch_time_s", format_seconds, min),
+    _Quantity("compile", "compile_time_s", format_seconds),
+)
+_IDENTITIES = ("commit", "budget", "recipe", "precision", "plan", "device")
+
+
+def _text_column(header: str, cells: Sequence[str]) -> Column:
+    return Column(header, tuple(cells), (False,) * len(cells), "left")
+
+
+def _identity_columns(rows: Sequence[Row], by: str) -> list[Column]:
+    keys = [key for key in _IDENTITIES if key == by or _tells_apart(rows, key)]
+    return [_text_column(key, [str(row.get(key) or UNKNOWN) for row in rows]) for key in keys]
+
+
+def _tells_apart(rows: Sequence[Row], key: str) -> bool:
+    if key != "plan":
+        return len({row.get(key) for row in rows}) > 1
+    # `auto` gives each model its own plan: only two plans for one model are news.
+    pairs = {(row["model"], row["plan"]) for row in rows}
+    return len(pairs) > len({row["model"] for row in rows})
+
+
+def _accuracy_column(rows: Sequence[Row]) -> Column:
+    values = [_known(row, "test_accuracy") for row in rows]
+    spreads = [_spread(row) for row in rows]
+    pad = max(map(len, spreads), default=0)  # single seeds keep their decimals under the others'
+    cells = [
+        UNKNOWN if value is None else f"{_percent(value, spread)}{spread:<{pad}}"
+        for value, spread in zip(values, spreads, strict=True)
+    ]
+    return Column("accuracy %", tuple(cells), _best_marks(rows, values, max))
+
+
+def _percent(value: float, spread: str) -> str:
+    # Digits finer than the interval say nothing; blanks keep the decimal points in line.
+    decimals = len(spread.partition(".")[2].strip()) if spread else 2
+    return f"{value * 100:.{decimals}f}" + " " * (2 - decimals if decimals else 3)
+
+
+def _spread(row: Row) -> str:
+    interval = row["test_accuracy_ci95"]
+    if interval is None:
+        return ""
+    half = (interval[1] - interval[0]) / 2 * 100
+    decimals = 2 if half < 0.995 else 1 if half < 9.95 else 0
+    return f" ± {half:.{decimals}f}"
+
+
+def _number_column(quantity: _Quantity, rows: Sequence[Row]) -> Column:
+    values = [_known(row, quantity.key) for row in rows]
+    cells = [UNKNOWN if value is None else quantity.text(value) for value in values]
+    if quantity.key == "time_to_90_s":
+        cells = [_missed(row) or cell for row, cell in zip(rows, cells, strict=True)]
+    if quantity.key == "epochs" and len(rows) > 1 and len(set(cells)) == 1:
+        cells = [UNKNOWN] * len(cells)  # the budget says it already
+    is_equal = quantity.key == "train_time_s" and any(is_time_budget(row["budget"]) for row in rows)
+    best = None if is_equal else quantity.best
+    return Column(quantity.header, tuple(cells), _best_marks(rows, values, best))
+
+
+def _known(row: Row, key: str) -> float | None:
+    if key == "time_to_90_s":
+        times = row["time_to_target_s"]
+        return None if times is None else times["0.90"]
+    value: float | None = row[key]
+    return value
+
+
+def _missed(row: Row) -> str | None:
+    times = row["time_to_target_s"]
+    return "missed" if times is not None and times["0.90"] is None else None
+
+
+def _best_marks(
+    rows: Sequence[Row],
+    values: Sequence[float | None],
+    best: Callable[[Sequence[float]], float] | None,
+) -> tuple[bool, ...]:
+    # A model at chance is fast at nothing, and a single row beats nobody.
+    rivals = [
+        value
+        for row, value in zip(rows, values, strict=True)
+        if value is not None and "at_chance" not in row["flags"]
+    ]
+    if best is None or len(rivals) < 2:
+        return (False,) * len(rows)
+    winner = best(rivals)
+    return tuple(
+        value == winner and "at_chance" not in row["flags"]
+        for row, value in zip(rows, values, strict=True)
+    )
+
+
+def _remarks(row: Row) -> str:
+    if row["status"] != "ok":
+        return failure_text(row)
+    total = row["n_seeds"] + row["n_failed"]
+    failed = [f"{row['n_failed']} of {total} failed"] if row["n_failed"] else []
+    return ", ".join([*failed, *row["flags"]])
+
+
+def _scaled(value: float, base: int, units: Sequence[str]) -> str:
+    for unit in units[:-1]:
+        if abs(value) < base - 0.5:
+            is_whole = unit == units[0] and value == round(value)  # 7 parameters, not 7.00
+            return (f"{value:.0f}" if is_whole else three_digits(value)) + unit
+        value /= base
+    return three_digits(value) + units[-1]

@@ -1,0 +1,132 @@
+"""What may stand side by side, and which rows nothing else beats."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from results.errors import NotComparable
+from results.records import RunRecord
+
+Row = Mapping[str, Any]
+
+_COST_WORDS = {
+    "train_time_s": "faster to train",
+    "peak_memory_bytes": "lighter in peak memory",
+    "num_params": "smaller in parameters",
+}
+
+
+def check_comparable(records: Sequence[RunRecord]) -> None:
+    """Refuses records of which budget, evaluation split, data or environment differ.
+
+    Differing recipes are allowed; tables and footers label them.
+
+    Raises:
+        NotComparable: In one line, the first field that differs, both values and the remedy.
+    """
+    for record in records[1:]:
+        ours, theirs = _held_equal(records[0]), _held_equal(record)
+        for field in {**ours, **theirs}:
+            if ours.get(field) != theirs.get(field):
+                raise NotComparable(
+                    f"not comparable: {field} is {ours.get(field)} for {records[0].spec['model']} "
+                    f"but {theirs.get(field)} for {record.spec['model']}; name runs of one "
+                    f"{field}, or pass --mixed to see them side by side, labelled"
+                )
+
+
+def is_time_budget(budget: str) -> bool:
+    """Whether a budget such as 60s holds the training seconds themselves equal."""
+    return re.fullmatch(r"[\d.]+(e[+-]?\d+)?s", budget) is not None
+
+
+def pareto_cost(rows: Sequence[Row]) -> str:
+    """The row key that the front sets against accuracy.
+
+    Training time, as a rule. Under a seconds budget that is the same for every row and would only
+    repeat accuracy: there it is peak memory or, where a row's is unknown, the number of parameters.
+    """
+    if not any(is_time_budget(row["budget"]) for row in rows):
+        return "train_time_s"
+    is_known = all(row["peak_memory_bytes"] is not None for row in rows if row["status"] == "ok")
+    return "peak_memory_bytes" if is_known else "num_params"
+
+
+def pareto_front(
+    rows: Sequence[Row], cost: str = "train_time_s", gain: str = "test_accuracy"
+) -> list[bool | None]:
+    """For each row, whether no other has more gain at no more cost, or as much at less.
+
+    A model at chance is on no front, however cheap: it has learnt nothing.
+
+    Args:
+        rows: Table rows of comparable configurations.
+        cost: Row key of which less is better.
+        gain: Row key of which more is better.
+
+    Returns:
+        A mark for each row in order; None where its status, cost or gain leave it unknown.
+    """
+    points = [_point(row, cost, gain) for row in rows]
+    rivals = [
+        point for row, point in zip(rows, points, strict=True) if point and not _is_at_chance(row)
+    ]
+    return [
+        None if point is None else not _is_at_chance(row) and not _is_beaten(point, rivals)
+        for row, point in zip(rows, points, strict=True)
+    ]
+
+
+def pareto_sentence(rows: Sequence[Row]) -> str | None:
+    """One sentence that names the Pareto-best rows and says by which rule; None without any."""
+    best = [label for row, label in zip(rows, labels(rows), strict=True) if row["on_pareto_front"]]
+    if not best:
+        return None
+    rule = f"no other is both more accurate and {_COST_WORDS[pareto_cost(rows)]}"
+    time_budgets = [row["budget"] for row in rows if is_time_budget(row["budget"])]
+    if time_budgets:
+        rule = f"all trained for the same {time_budgets[0]}; {rule}"
+    return f"Pareto-best ({rule}): {', '.join(best)}."
+
+
+def labels(rows: Sequence[Row]) -> list[str]:
+    """A name for each row: its model, and where that occurs twice what tells the rows apart."""
+    names = [row["model"] for row in rows]
+    return [
+        _label(row, [other for other in rows if other["model"] == row["model"]])
+        if names.count(row["model"]) > 1
+        else row["model"]
+        for row in rows
+    ]
+
+
+def _label(row: Row, namesakes: Sequence[Row]) -> str:
+    keys = [
+        key
+        for key in ("commit", "budget", "recipe", "precision", "plan", "device")
+        if len({other.get(key) for other in namesakes}) > 1
+    ]
+    return f"{row['model']} ({', '.join(str(row[key]) for key in keys)})" if keys else row["model"]
+
+
+def _held_equal(record: RunRecord) -> dict[str, Any]:
+    held = {key: record.spec[key] for key in ("budget", "evaluation_split")}
+    return held | {"data_hash": record.environment.get("data_hash")} | record.environment
+
+
+def _is_at_chance(row: Row) -> bool:
+    return "at_chance" in row["flags"]
+
+
+def _point(row: Row, cost: str, gain: str) -> tuple[float, float] | None:
+    if row["status"] != "ok" or row[cost] is None or row[gain] is None:
+        return None
+    return row[cost], row[gain]
+
+
+def _is_beaten(point: tuple[float, float], rivals: Sequence[tuple[float, float]]) -> bool:
+    cost, gain = point
+    return any(
+        other_cost <= cost and other_gain >= gain and (other_cost, other_gain) != point
+        for other_cost, other_gain in rivals
+    )

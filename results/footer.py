@@ -1,0 +1,150 @@
+"""The lines below a table: what was held equal, where it ran, how sure the numbers are."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from results.columns import one_line
+from results.comparison import check_comparable, pareto_sentence
+from results.errors import NotComparable
+from results.records import RunRecord
+from results.rows import table_rows
+from results.statistics import wilson_interval
+from results.summary import Summary, commit_of
+
+NUM_TEST_IMAGES = 10_000  # where no confusion matrix says otherwise
+FLAG_NOTES = {
+    "at_chance": "the accuracy is what guessing gives",
+    "under_trained": "saw less than one epoch",
+    "mixed_commits": "its runs come from several commits",
+    "mixed_plans": "its runs used several plans",
+}
+
+
+def footer_lines(
+    summaries: Sequence[Summary], flag_notes: Mapping[str, str] | None = None
+) -> list[str]:
+    """What a reader must know beside the table, a fact a line.
+
+    Args:
+        summaries: What the table shows.
+        flag_notes: Flag to its meaning, beside those that are known here.
+    """
+    if not summaries:
+        return []
+    records = [record for summary in summaries for record in summary.records]
+    rows = table_rows(summaries)
+    lines = [
+        _warning(records),
+        _held_equal(records),
+        _place(records),
+        _learning_rates(records),
+        _certainty(summaries, records),
+        pareto_sentence(rows),
+        *_flags(rows, FLAG_NOTES | dict(flag_notes or {})),
+        *_unknowns(records),
+        *_failures(summaries),
+    ]
+    return [one_line(line) for line in lines if line]
+
+
+def _warning(records: Sequence[RunRecord]) -> str | None:
+    try:
+        check_comparable(records)
+    except NotComparable as error:
+        return str(error).partition(";")[0].capitalize() + ": do not rank these rows."
+    return None
+
+
+def _held_equal(records: Sequence[RunRecord]) -> str:
+    parts = {
+        "budget": lambda record: record.spec["budget"],
+        "recipe": lambda record: record.spec["recipe"]["name"],
+        "precision": lambda record: record.spec["precision"],
+        "evaluated on": lambda record: record.spec["evaluation_split"],
+    }
+    return _sentence(records, parts)
+
+
+def _place(records: Sequence[RunRecord]) -> str:
+    parts = {
+        "device": lambda record: record.environment.get("device"),
+        "power cap": lambda record: _watts(record.environment.get("power_cap_w")),
+        "torch": lambda record: record.environment.get("torch"),
+        "CUDA": lambda record: record.environment.get("cuda"),
+        "Python": lambda record: record.environment.get("python"),
+        "data": lambda record: (record.environment.get("data_hash") or "")[:12],
+        "commit": commit_of,
+    }
+    return _sentence(records, parts)
+
+
+def _sentence(records: Sequence[RunRecord], parts: Mapping[str, Callable[[RunRecord], Any]]) -> str:
+    texts = {name: _distinct(part(record) for record in records) for name, part in parts.items()}
+    stated = [f"{name} {' / '.join(values)}" for name, values in texts.items() if values]
+    return f"{', '.join(stated)}."
+
+
+def _learning_rates(records: Sequence[RunRecord]) -> str | None:
+    sources = _distinct(record.spec["recipe"].get("learning_rate_source") for record in records)
+    return f"learning rate: {' / '.join(sources)}." if sources else None
+
+
+def _certainty(summaries: Sequence[Summary], records: Sequence[RunRecord]) -> str | None:
+    seeds = sorted({summary.n_seeds for summary in summaries if summary.n_seeds})
+    if not seeds:
+        return None
+    num_images = _num_test_images(records)
+    low, high = wilson_interval(0.9, num_images)
+    spread = "one seed, so no interval over seeds"
+    if seeds[-1] > 1:
+        spread = f"means over {_range(seeds)} seeds, ± the 95 % interval of the mean (Student t)"
+    return (
+        f"accuracy: {spread}; test sampling adds ±{(high - low) / 2 * 100:.1f} points "
+        f"at 90 % on {num_images:,} images. The best of a column is marked."
+    )
+
+
+def _num_test_images(records: Sequence[RunRecord]) -> int:
+    totals = [sum(map(sum, record.confusion)) for record in records if record.confusion]
+    return max(totals, default=0) or NUM_TEST_IMAGES
+
+
+def _range(counts: Sequence[int]) -> str:
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+
+
+def _flags(rows: Sequence[Mapping[str, Any]], notes: Mapping[str, str]) -> list[str]:
+    flags = _distinct(flag for row in rows for flag in row["flags"])
+    return [_flag_line(flag, rows, notes.get(flag)) for flag in flags]
+
+
+def _flag_line(flag: str, rows: Sequence[Mapping[str, Any]], note: str | None) -> str:
+    models = ", ".join(_distinct(row["model"] for row in rows if flag in row["flags"]))
+    return f"{flag} ({models}): {note}." if note else f"{flag}: {models}."
+
+
+def _unknowns(records: Sequence[RunRecord]) -> list[str]:
+    reasons: dict[tuple[str, str], None] = {}
+    for record in records:
+        if record.status == "ok":
+            reasons |= dict.fromkeys(record.missing.items())
+    return [f"{quantity} unknown: {reason}." for quantity, reason in reasons]
+
+
+def _failures(summaries: Sequence[Summary]) -> list[str]:
+    failed = [summary for summary in summaries if summary.failed]
+    return [f"failed: {summary.model}: {_failure(summary)}." for summary in failed]
+
+
+def _failure(summary: Summary) -> str:
+    if summary.status == "ok":
+        return str(summary.reason)
+    return f"{summary.status}" + (f": {summary.reason}" if summary.reason else "")
+
+
+def _watts(power: float | None) -> str | None:
+    return None if power is None else f"{power:g} W"
+
+
+def _distinct(values: Iterable[Any]) -> list[str]:
+    return list(dict.fromkeys(str(value) for value in values if value))

@@ -1,0 +1,193 @@
+"""Table rows: plain dictionaries in base units, the keys of `--format json`."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from results.comparison import check_comparable, pareto_cost, pareto_front
+from results.errors import NotComparable, ResultsError
+from results.records import RunRecord
+from results.statistics import median
+from results.summary import Summary
+
+# Keys are only ever added, at the end: programs read them. `--by commit` adds `commit`.
+ROW_KEYS = (
+    "model",
+    "status",
+    "reason",
+    "flags",
+    "n_seeds",
+    "n_failed",
+    "num_params",
+    "num_trainable_params",
+    "flops_per_image",
+    "test_accuracy",
+    "test_accuracy_ci95",
+    "test_loss",
+    "train_time_s",
+    "epoch_time_s",
+    "epochs",
+    "steps",
+    "images_seen",
+    "images_per_s",
+    "peak_memory_bytes",
+    "energy_j",
+    "compile_time_s",
+    "cold_total_s",
+    "accuracy_per_s",
+    "time_to_target_s",
+    "percent_of_floor",
+    "on_pareto_front",
+    "budget",
+    "recipe",
+    "precision",
+    "plan",
+    "device",
+    "record_ids",
+)
+TARGETS = ("0.80", "0.85", "0.90", "0.92", "0.94")
+DEFAULT_SORT = "test_accuracy"
+MORE_IS_BETTER = (
+    "test_accuracy",
+    "test_accuracy_ci95",
+    "images_per_s",
+    "accuracy_per_s",
+    "percent_of_floor",
+    "on_pareto_front",
+)
+
+
+def table_rows(summaries: Sequence[Summary], sort: str = DEFAULT_SORT) -> list[dict[str, Any]]:
+    """A row for each summary, its keys exactly ROW_KEYS, None for what is unknown.
+
+    Args:
+        summaries: Configurations; where they are not comparable no row is on a front.
+        sort: The key to sort by, as in sort_rows.
+
+    Raises:
+        ResultsError: `sort` is no key.
+    """
+    rows = [_row(summary) for summary in summaries]
+    if _are_comparable(summaries):
+        for row, mark in zip(rows, pareto_front(rows, cost=pareto_cost(rows)), strict=True):
+            row["on_pareto_front"] = mark
+    return sort_rows(rows, sort)
+
+
+def sort_rows(rows: Sequence[dict[str, Any]], key: str = DEFAULT_SORT) -> list[dict[str, Any]]:
+    """The rows, best first: gains fall, costs rise, text is alphabetical.
+
+    Unknown values follow the known ones, and failed rows follow all others.
+
+    Raises:
+        ResultsError: No row has such a key.
+    """
+    choices = list(rows[0]) if rows else list(ROW_KEYS)
+    if key not in choices:
+        raise ResultsError(f"cannot sort by {key!r}; choose from {', '.join(choices)}")
+    return sorted(rows, key=lambda row: _sort_key(row, key))
+
+
+def _row(summary: Summary) -> dict[str, Any]:
+    columns = _identity(summary) | _counts(summary) | _quality(summary) | _performance(summary)
+    row = {key: columns.get(key) for key in ROW_KEYS}
+    return row | ({"commit": summary.commits[0]} if summary.by == "commit" else {})
+
+
+def _identity(summary: Summary) -> dict[str, Any]:
+    return {
+        "model": summary.model,
+        "status": summary.status,
+        "reason": summary.reason,
+        "flags": list(summary.flags),
+        "n_seeds": summary.n_seeds,
+        "n_failed": summary.n_failed,
+        "budget": summary.spec["budget"],
+        "recipe": summary.spec["recipe"]["name"],
+        "precision": summary.spec["precision"],
+        "plan": " / ".join(summary.plans),
+        "device": summary.environment.get("device"),
+        "record_ids": list(summary.record_ids),
+    }
+
+
+def _counts(summary: Summary) -> dict[str, Any]:
+    whole = ("num_params", "num_trainable_params", "flops_per_image", "steps", "images_seen")
+    counts = {key: _whole(summary.mean(key)) for key in whole}
+    return counts | {"peak_memory_bytes": _whole(summary.maximum("peak_memory"))}
+
+
+def _quality(summary: Summary) -> dict[str, Any]:
+    accuracy, seconds = summary.mean("test_accuracy"), summary.mean("train_time")
+    interval = summary.interval("test_accuracy")
+    return {
+        "test_accuracy": accuracy,
+        "test_accuracy_ci95": None if interval is None else list(interval),
+        "test_loss": summary.mean("test_loss"),
+        "accuracy_per_s": accuracy / seconds if accuracy is not None and seconds else None,
+        "time_to_target_s": _time_to_targets(summary.finished),
+    }
+
+
+def _performance(summary: Summary) -> dict[str, Any]:
+    return {
+        "train_time_s": summary.mean("train_time"),
+        "epoch_time_s": summary.mean("epoch_time"),
+        "epochs": summary.mean("epochs"),
+        "images_per_s": _images_per_s(summary),
+        "energy_j": summary.mean("energy"),
+        "compile_time_s": summary.mean("compile_time"),
+        "cold_total_s": summary.mean("cold_total"),
+    }
+
+
+def _images_per_s(summary: Summary) -> float | None:
+    images, seconds = summary.mean("images_seen"), summary.mean("train_time")
+    if images is None or not seconds:
+        return summary.mean("throughput")
+    return images / seconds  # a ratio of totals: a mean of rates would overweight fast runs
+
+
+def _time_to_targets(records: Sequence[RunRecord]) -> dict[str, float | None] | None:
+    curves = [record.curve for record in records if record.curve]
+    if not curves:
+        return None
+    medians = {
+        target: median([_seconds_to(float(target), curve) for curve in curves])
+        for target in TARGETS
+    }
+    return {target: time if math.isfinite(time) else None for target, time in medians.items()}
+
+
+def _seconds_to(target: float, curve: Sequence[Sequence[float]]) -> float:
+    # A miss is infinitely late, so that a median over the seeds counts it.
+    return next((point[0] for point in curve if point[3] >= target), math.inf)
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)
+
+
+def _are_comparable(summaries: Sequence[Summary]) -> bool:
+    try:
+        check_comparable([record for summary in summaries for record in summary.records])
+    except NotComparable:
+        return False
+    return True
+
+
+def _sort_key(row: dict[str, Any], key: str) -> tuple[bool, bool, Any, str]:
+    value = _sortable(row[key])
+    if value is not None and key in MORE_IS_BETTER:
+        value = -value
+    is_failed = row["status"] != "ok"
+    return is_failed, value is None, 0 if value is None else value, row["model"]
+
+
+def _sortable(value: Any) -> Any:  # noqa: ANN401 - a row holds any JSON value
+    if isinstance(value, dict):
+        return value["0.90"]
+    if isinstance(value, list):
+        # An interval sorts by its low end, a list of names by the names.
+        return value[0] if value and isinstance(value[0], float) else ", ".join(value)
+    return value

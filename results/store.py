@@ -1,0 +1,189 @@
+"""The append-only store: records.jsonl, and samples/<record_id>.npz beside it.
+
+A record is one line, written by one write to a file opened for appending, so that several writers
+keep each other's lines whole. A line that a crash cut short stays: the next writer *seals* it with
+TORN_MARK and goes on in a new line. A reader reports and skips a line that is sealed, or that is
+the last and has no newline; any other line that is no record is an error. A sealed line that is
+whole but for its newline is a record like any other, so nothing once written is lost.
+"""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from results.errors import RecordError
+from results.records import RunRecord
+
+if TYPE_CHECKING:
+    import numpy as np
+
+RECORDS_FILE = "records.jsonl"
+SAMPLES_FOLDER = "samples"
+TORN_MARK = b"#torn"
+
+
+class RunStore:
+    """The records of one run folder; the folder comes into being with its first record."""
+
+    def __init__(self, folder: Path | str) -> None:
+        """Names the folder; touches nothing."""
+        self.folder = Path(folder)
+        self.path = self.folder / RECORDS_FILE
+
+    def append(self, record: RunRecord, samples: Mapping[str, Any] | None = None) -> RunRecord:
+        """Writes a record durably, its samples first, and returns it as it was written.
+
+        Args:
+            record: The record; its `samples` is set here.
+            samples: Array name to array, for samples/<record_id>.npz.
+
+        Raises:
+            RecordError: It is too large, or the disk refused it.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if samples:
+                record = dataclasses.replace(record, samples=self._write_samples(record, samples))
+            _append_line(self.path, record.to_json_line())
+        except OSError as error:
+            raise RecordError(f"cannot write to {self.folder}: {error.strerror}") from error
+        return record
+
+    def read(self, say: Callable[[str], None] | None = None) -> list[RunRecord]:
+        """The records so far; none where nothing was written yet (for resuming)."""
+        return _read_file(self.path, say or _say_nothing) if self.path.exists() else []
+
+    def load_samples(self, record: RunRecord) -> dict[str, "np.ndarray[Any, Any]"]:
+        """The arrays of a record's samples file; none where the record has no samples.
+
+        Raises:
+            RecordError: The file is gone or is not the one the record was written with.
+        """
+        import numpy as np  # reading records needs none
+
+        if record.samples is None:
+            return {}
+        path = self.folder / SAMPLES_FOLDER / f"{record.record_id}.npz"
+        if not path.exists() or _sha256(path) != record.samples["sha256"]:
+            raise RecordError(f"{path} is missing or was changed; run that configuration again")
+        with np.load(path) as arrays:
+            return dict(arrays)
+
+    def _write_samples(self, record: RunRecord, samples: Mapping[str, Any]) -> dict[str, str]:
+        import numpy as np  # reading records needs none
+
+        folder = self.folder / SAMPLES_FOLDER
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{record.record_id}.npz"
+        temporary = folder / f".{record.record_id}.{os.getpid()}.tmp"
+        try:
+            with temporary.open("wb") as file:
+                np.savez_compressed(file, **samples)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(folder)
+        return {"file": f"{SAMPLES_FOLDER}/{path.name}", "sha256": _sha256(path)}
+
+
+def read_records(*paths: Path | str, say: Callable[[str], None] | None = None) -> list[RunRecord]:
+    """The records of run folders (or of records.jsonl files), each record once.
+
+    Args:
+        *paths: Run folders or files.
+        say: Is told of every line that a crash cut short.
+
+    Raises:
+        RecordError: A path has no records file, or a line is no record.
+    """
+    records: dict[str, RunRecord] = {}
+    for path in paths:
+        for record in _read_file(_records_file(Path(path)), say or _say_nothing):
+            records.setdefault(record.record_id, record)
+    return list(records.values())
+
+
+def newest_run(runs_folder: Path | str) -> Path | None:
+    """The run folder written to last, or None where there is no run."""
+    files = list(Path(runs_folder).glob(f"*/{RECORDS_FILE}"))
+    return max(files, key=lambda path: path.stat().st_mtime_ns).parent if files else None
+
+
+def _records_file(path: Path) -> Path:
+    file = path / RECORDS_FILE if path.is_dir() else path
+    if not file.is_file():
+        remedy = "name a run folder, or make one with `fmnist-bench run --out DIR`"
+        raise RecordError(f"no records in {path} (no {RECORDS_FILE}); {remedy}")
+    return file
+
+
+def _append_line(path: Path, line: bytes) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        # A line that another writer is just writing may look torn as well: then the seal ends up
+        # in a line of its own, which means nothing to a reader.
+        line = TORN_MARK + b"\n" + line if _is_torn(descriptor) else line
+        if os.write(descriptor, line) != len(line):
+            raise RecordError(f"{path} took only a part of a record; is the disk full?")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    _sync_folder(path.parent)
+
+
+def _is_torn(descriptor: int) -> bool:
+    size = os.fstat(descriptor).st_size
+    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_file(path: Path, say: Callable[[str], None]) -> list[RunRecord]:
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise RecordError(f"cannot read {path}: {error.strerror}") from error
+    return [record for record in _parse_lines(path, text, say) if record is not None]
+
+
+def _parse_lines(path: Path, text: bytes, say: Callable[[str], None]) -> Iterator[RunRecord | None]:
+    *lines, tail = text.split(b"\n")  # a whole file ends in a newline: its tail is empty
+    for number, line in enumerate([*lines, tail], start=1):
+        is_sealed = line.endswith(TORN_MARK)
+        is_cut = is_sealed or number > len(lines)
+        content = line.removesuffix(TORN_MARK).strip()
+        if content:
+            yield _parse_line(content, f"{path}, line {number}", say if is_cut else None)
+
+
+def _parse_line(content: bytes, place: str, say: Callable[[str], None] | None) -> RunRecord | None:
+    try:
+        return RunRecord.from_json_line(content)
+    except RecordError as error:
+        is_cut = isinstance(error.__cause__, orjson.JSONDecodeError)  # no start of an object is one
+        if say is None or not is_cut:
+            raise RecordError(f"{place}: {error}") from error
+        say(f"{place}: skipped a record that was cut short while it was written")
+        return None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _say_nothing(line: str) -> None:
+    """The ear of a caller who does not listen."""

@@ -1,0 +1,175 @@
+"""One configuration over its seeds: what its runs say together."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import orjson
+
+from results.errors import ResultsError
+from results.records import RunRecord
+from results.statistics import mean, t_interval
+
+GroupBy = Literal["model", "commit", "plan"]
+# Facts of the model, true of a run that failed as well.
+STATIC_QUANTITIES = ("num_params", "num_trainable_params", "flops_per_image")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The runs of one configuration in one environment; every statistic is derived from them.
+
+    The seed is the statistical unit: runs of the same seed are averaged before anything else.
+
+    Attributes:
+        records: At least one record, all of one configuration.
+        by: What rows are told apart by: model, commit or plan.
+    """
+
+    records: tuple[RunRecord, ...]
+    by: GroupBy = "model"
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The specification that all runs share, but for the seed and a probed plan."""
+        return self.records[0].spec
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """The environment that all runs share."""
+        return self.records[0].environment
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return str(self.spec["model"])
+
+    @property
+    def plans(self) -> tuple[str, ...]:
+        """The resolved plans: one, but where `auto` chose several."""
+        return _distinct(str(record.spec["plan"]) for record in self.records)
+
+    @property
+    def commits(self) -> tuple[str, ...]:
+        """The commits that made the runs, a dirty one marked with +."""
+        return _distinct(commit_of(record) for record in self.records)
+
+    @property
+    def finished(self) -> tuple[RunRecord, ...]:
+        """The runs that ended well."""
+        return tuple(record for record in self.records if record.status == "ok")
+
+    @property
+    def failed(self) -> tuple[RunRecord, ...]:
+        """The runs that did not; one interrupted by the user and run again since is no failure."""
+        done = {record.spec["seed"] for record in self.finished}
+        return tuple(
+            record
+            for record in self.records
+            if record.status != "ok"
+            and not (record.status == "interrupted" and record.spec["seed"] in done)
+        )
+
+    @property
+    def n_seeds(self) -> int:
+        """Seeds with numbers: the n of the means and intervals."""
+        return len({record.spec["seed"] for record in self.finished})
+
+    @property
+    def n_failed(self) -> int:
+        """Runs that failed."""
+        return len(self.failed)
+
+    @property
+    def status(self) -> str:
+        """Ok if any seed is ok, otherwise the most frequent failure."""
+        return "ok" if self.finished else self._worst().status
+
+    @property
+    def reason(self) -> str | None:
+        """Why runs failed, or None where none did."""
+        if not self.failed:
+            return None
+        worst = self._worst()
+        if not self.finished:
+            return worst.reason
+        share = f"{self.n_failed} of {len(self.finished) + self.n_failed} runs failed"
+        return f"{share}: {worst.status}" + (f": {worst.reason}" if worst.reason else "")
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The flags of all runs, and what only the group shows: mixed_commits, mixed_plans."""
+        mixed = ["mixed_commits"] if len(self.commits) > 1 else []
+        mixed += ["mixed_plans"] if len(self.plans) > 1 else []
+        return _distinct([*(flag for record in self.records for flag in record.flags), *mixed])
+
+    @property
+    def record_ids(self) -> tuple[str, ...]:
+        """The records behind every number."""
+        return tuple(record.record_id for record in self.records)
+
+    def values(self, quantity: str) -> tuple[float, ...]:
+        """A quantity's value for each seed that has it, in its base unit."""
+        records = self.records if quantity in STATIC_QUANTITIES else self.finished
+        by_seed: dict[int, list[float]] = {}
+        for record in records:
+            value = record.value(quantity)
+            if value is not None:
+                by_seed.setdefault(record.spec["seed"], []).append(value)
+        return tuple(mean(values) for values in by_seed.values())
+
+    def mean(self, quantity: str) -> float | None:
+        """The mean over the seeds in the base unit, or None where it is unknown."""
+        values = self.values(quantity)
+        return mean(values) if values else None
+
+    def maximum(self, quantity: str) -> float | None:
+        """The largest value of any seed in the base unit, or None where it is unknown."""
+        return max(self.values(quantity), default=None)
+
+    def interval(self, quantity: str) -> tuple[float, float] | None:
+        """The 95 % interval of the mean over the seeds, or None for fewer than two."""
+        return t_interval(self.values(quantity))
+
+    def _worst(self) -> RunRecord:
+        (status, _), *_ = Counter(record.status for record in self.failed).most_common()
+        return next(record for record in self.failed if record.status == status)
+
+
+def summarize(records: Iterable[RunRecord], by: GroupBy = "model") -> list[Summary]:
+    """The records grouped by configuration, in the order in which each first came.
+
+    Different environments never share a group, whatever `by` says.
+
+    Args:
+        records: Runs, failed ones too: they are counted, never dropped.
+        by: model; commit, which also tells commits apart; or plan, which also tells apart what
+            `auto` chose.
+
+    Raises:
+        ResultsError: `by` is none of these.
+    """
+    if by not in get_args(GroupBy):
+        raise ResultsError(f"cannot group by {by!r}; choose from {', '.join(get_args(GroupBy))}")
+    groups: dict[bytes, list[RunRecord]] = {}
+    for record in records:
+        groups.setdefault(_group_key(record, by), []).append(record)
+    return [Summary(tuple(group), by) for group in groups.values()]
+
+
+def commit_of(record: RunRecord) -> str:
+    """The first 10 digits of the commit that made a record, with + where the tree was dirty."""
+    commit = str(record.provenance.get("commit") or "unknown")[:10]
+    return f"{commit}+" if record.provenance.get("dirty") else commit
+
+
+def _group_key(record: RunRecord, by: GroupBy) -> bytes:
+    parts = [record.config_id, record.environment, record.spec["model"]]
+    parts += [commit_of(record)] if by == "commit" else []
+    parts += [record.spec["plan"]] if by == "plan" else []
+    return orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
+
+
+def _distinct(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))

@@ -1,0 +1,293 @@
+"""Finding, verifying, fetching: with small hand-made IDX files in place of the real ones."""
+
+import errno
+import gzip
+import hashlib
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import astuple
+from pathlib import Path
+
+import pytest
+
+from data_pipeline import (
+    FASHION_MNIST_FILES,
+    SOURCES,
+    DataError,
+    DataFile,
+    Source,
+    SourceError,
+    data_hash,
+    ensure_data,
+)
+from data_pipeline.sources import Packed, Say
+
+TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = (file.name for file in FASHION_MNIST_FILES)
+
+
+def make_images(num_images: int) -> bytes:
+    header = b"".join(number.to_bytes(4, "big") for number in (0x803, num_images, 4, 4))
+    return header + bytes(i % 251 for i in range(num_images * 16))
+
+
+def make_labels(num_images: int) -> bytes:
+    header = b"".join(number.to_bytes(4, "big") for number in (0x801, num_images))
+    return header + bytes(i % 10 for i in range(num_images))
+
+
+CONTENTS = {
+    TRAIN_IMAGES: make_images(30),
+    TRAIN_LABELS: make_labels(30),
+    TEST_IMAGES: make_images(10),
+    TEST_LABELS: make_labels(10),
+}
+FILES = tuple(
+    DataFile(name, len(content), hashlib.md5(content).hexdigest())
+    for name, content in CONTENTS.items()
+)
+PACKED = {name: gzip.compress(content) for name, content in CONTENTS.items()}
+
+
+def give_all(files: Sequence[DataFile], say: Say) -> Packed:
+    say("giving")
+    return {file.name: PACKED[file.name] for file in files}
+
+
+def give_damaged(files: Sequence[DataFile], say: Say) -> Packed:
+    return {file.name: PACKED[file.name][:-9] for file in files}
+
+
+def give_nothing(files: Sequence[DataFile], say: Say) -> Packed:
+    raise SourceError("closed\non Sundays")
+
+
+def must_not_ask(files: Sequence[DataFile], say: Say) -> Packed:
+    raise AssertionError("a source was asked")
+
+
+GOOD = Source("good", give_all)
+UNASKED = Source("unasked", must_not_ask)
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    folder = tmp_path / "FashionMNIST" / "raw"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def fill(folder: Path) -> None:
+    for name, content in CONTENTS.items():
+        (folder / name).write_bytes(content)
+
+
+def error_line(root: Path, source: Source = UNASKED) -> str:
+    """Return the message of the expected DataError, which is one line."""
+    with pytest.raises(DataError) as caught:
+        ensure_data(root, files=FILES, sources=(source,))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_files_in_place_are_found_and_no_source_is_asked(tmp_path: Path, raw: Path) -> None:
+    fill(raw)
+    data = ensure_data(tmp_path, files=FILES, sources=(UNASKED,))
+    assert astuple(data) == (raw, data_hash(FILES), "found")
+
+
+def test_a_gzip_file_counts_and_is_decoded_beside_itself(tmp_path: Path, raw: Path) -> None:
+    for name, packed in PACKED.items():
+        (raw / f"{name}.gz").write_bytes(packed)
+    assert ensure_data(tmp_path, fetch=False, files=FILES).source == "found"
+    assert {name: (raw / name).read_bytes() for name in CONTENTS} == CONTENTS
+    assert (raw / f"{TRAIN_IMAGES}.gz").read_bytes() == PACKED[TRAIN_IMAGES]
+
+
+def test_only_what_is_missing_is_fetched(tmp_path: Path, raw: Path) -> None:
+    fill(raw)
+    (raw / TEST_LABELS).unlink()
+    asked: list[str] = []
+    lines: list[str] = []
+
+    def give(files: Sequence[DataFile], say: Say) -> Packed:
+        asked.extend(file.name for file in files)
+        return give_all(files, say)
+
+    data = ensure_data(tmp_path, say=lines.append, files=FILES, sources=(Source("x", give),))
+    assert (data.source, asked, lines) == ("x", [TEST_LABELS], ["giving"])
+    assert (raw / TEST_LABELS).read_bytes() == CONTENTS[TEST_LABELS]
+
+
+def test_fetch_makes_the_folder_and_leaves_only_the_four_files(tmp_path: Path) -> None:
+    folder = ensure_data(tmp_path / "new", files=FILES, sources=(GOOD,)).folder
+    assert {path.name for path in folder.iterdir()} == set(CONTENTS)
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE((folder / TRAIN_IMAGES).stat().st_mode) == 0o666 & ~umask
+
+
+def test_without_fetch_a_missing_file_is_named_with_the_remedy(tmp_path: Path, raw: Path) -> None:
+    fill(raw)
+    (raw / TEST_IMAGES).unlink()
+    with pytest.raises(DataError, match=rf"no {TEST_IMAGES}; run `fmnist-bench doctor --fetch`$"):
+        ensure_data(tmp_path, fetch=False, files=FILES, sources=(UNASKED,))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(CONTENTS[TRAIN_IMAGES][:-1], id="truncated"),
+        pytest.param(CONTENTS[TRAIN_IMAGES] + b"\0", id="too long"),
+        pytest.param(CONTENTS[TRAIN_IMAGES][:-1] + b"\xff", id="one byte changed"),
+        pytest.param(PACKED[TRAIN_IMAGES], id="still packed"),
+    ],
+)
+def test_a_bad_file_is_reported_and_left_alone(tmp_path: Path, raw: Path, bad: bytes) -> None:
+    fill(raw)
+    (raw / TRAIN_IMAGES).write_bytes(bad)
+    (raw / TEST_LABELS).unlink()  # fetching that must not be a chance to replace the other
+    message = error_line(tmp_path, GOOD)
+    assert message.startswith(f"{raw / TRAIN_IMAGES}: expected 496 bytes with md5 {FILES[0].md5}, ")
+    assert f"found {len(bad)} bytes with md5 {hashlib.md5(bad).hexdigest()}" in message
+    assert message.endswith("; delete it and run `fmnist-bench doctor --fetch`")
+    assert "swapped" not in message
+    assert (raw / TRAIN_IMAGES).read_bytes() == bad
+
+
+def test_swapped_files_are_recognised(tmp_path: Path, raw: Path) -> None:
+    fill(raw)
+    (raw / TRAIN_IMAGES).rename(raw / "aside")
+    (raw / TEST_IMAGES).rename(raw / TRAIN_IMAGES)
+    (raw / "aside").rename(raw / TEST_IMAGES)
+    assert f"it holds {TEST_IMAGES}: swapped?" in error_line(tmp_path)
+
+
+def test_a_folder_in_the_place_of_a_file_is_reported(tmp_path: Path, raw: Path) -> None:
+    (raw / TRAIN_IMAGES).mkdir()
+    assert f"{raw / TRAIN_IMAGES}: expected a file of 496 bytes" in error_line(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("packed", "found"),
+    [
+        pytest.param(PACKED[TRAIN_LABELS][:-9], "found damage", id="truncated"),
+        pytest.param(CONTENTS[TRAIN_LABELS], "found damage", id="not gzip"),
+        pytest.param(PACKED[TRAIN_LABELS][:-8] + bytes(8), "found damage", id="wrong checksum"),
+        pytest.param(PACKED[TEST_LABELS], f"holds {TEST_LABELS}: swapped?", id="swapped"),
+        pytest.param(gzip.compress(bytes(10**6)), "found 39 bytes", id="too long"),
+    ],
+)
+def test_a_bad_gzip_file_is_reported(tmp_path: Path, raw: Path, packed: bytes, found: str) -> None:
+    fill(raw)
+    (raw / TRAIN_LABELS).unlink()
+    (raw / f"{TRAIN_LABELS}.gz").write_bytes(packed)
+    message = error_line(tmp_path)
+    assert message.startswith(f"{raw / TRAIN_LABELS}.gz: expected ")
+    assert found in message
+    assert not (raw / TRAIN_LABELS).exists()
+
+
+def test_a_source_with_damaged_files_gives_way_to_the_next(tmp_path: Path) -> None:
+    lines: list[str] = []
+    sources = (Source("damaged", give_damaged), GOOD)
+    data = ensure_data(tmp_path, say=lines.append, files=FILES, sources=sources)
+    assert data.source == "good"
+    assert lines[0].startswith(f"no data from damaged ({TRAIN_IMAGES}.gz: expected")
+
+
+def test_when_all_sources_fail_one_line_names_each_reason_and_the_remedy(tmp_path: Path) -> None:
+    sources = (Source("damaged", give_damaged), Source("shut", give_nothing))
+    with pytest.raises(DataError) as caught:
+        ensure_data(tmp_path, files=FILES, sources=sources)
+    message = str(caught.value)
+    assert "damaged (train-images-idx3-ubyte.gz: expected" in message
+    assert "shut (closed on Sundays); put train-images-idx3-ubyte, " in message
+    assert message.endswith(f"into {tmp_path / 'FashionMNIST' / 'raw'} by hand")
+    assert "\n" not in message
+
+
+def test_a_root_that_is_a_file_is_reported(tmp_path: Path) -> None:
+    root = tmp_path / "file"
+    root.touch()
+    assert error_line(root).startswith(f"cannot use the data folder {root}: Not a directory; name")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux's /proc")
+def test_a_root_that_cannot_be_made_is_reported_before_any_download() -> None:
+    assert error_line(Path("/proc/no-such")).startswith("cannot write to the data folder /proc/")
+
+
+@pytest.mark.parametrize("refused", ["stat", "mkdir", "open"])
+def test_missing_rights_are_reported_before_any_download(
+    tmp_path: Path, raw: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    def refuse(path: Path, *args: object, **kwargs: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patch:  # as root, real rights would stop nobody
+        patch.setattr(Path, refused, refuse)
+        message = error_line(tmp_path)
+    assert "data folder" in message
+    assert ": Permission denied; name another folder with FMNIST_DATA=" in message
+
+
+def test_a_full_disk_leaves_no_half_file(
+    tmp_path: Path, raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (raw / ".writable").touch()
+
+    def refuse(descriptor: int) -> None:
+        if os.fstat(descriptor).st_size:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    assert "No space left on device" in error_line(tmp_path, GOOD)
+    assert list(raw.iterdir()) == []
+
+
+def test_another_process_may_finish_first(tmp_path: Path) -> None:
+    def give_late(files: Sequence[DataFile], say: Say) -> Packed:
+        ensure_data(tmp_path, files=FILES, sources=(GOOD,))
+        return give_all(files, say)
+
+    folder = ensure_data(tmp_path, files=FILES, sources=(Source("late", give_late),)).folder
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == CONTENTS
+
+
+def test_no_reader_ever_sees_half_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def look(descriptor: int) -> None:  # called when all bytes are written, before the rename
+        with pytest.raises(DataError) as caught:
+            ensure_data(tmp_path, fetch=False, files=FILES)
+        seen.append(str(caught.value))
+
+    monkeypatch.setattr(os, "fsync", look)
+    ensure_data(tmp_path, files=FILES, sources=(GOOD,))
+    assert len(seen) == 1 + len(FILES)  # the first is the probe of the folder's rights
+    assert all(": no " in line for line in seen)
+
+
+def test_torchvision_finds_what_was_fetched(tmp_path: Path) -> None:
+    from torchvision.datasets import FashionMNIST  # takes 3 s
+
+    ensure_data(tmp_path, files=FILES, sources=(GOOD,))
+    train = FashionMNIST(tmp_path, train=True, download=False)
+    test = FashionMNIST(tmp_path, train=False, download=False)
+    assert (tuple(train.data.shape), tuple(test.data.shape)) == ((30, 4, 4), (10, 4, 4))
+    assert bytes(train.data.flatten().tolist()) == CONTENTS[TRAIN_IMAGES][16:]
+    assert test.targets.tolist() == list(range(10))
+
+
+def test_the_hash_depends_on_every_file_and_never_changes() -> None:
+    assert data_hash() == "1cb5a4cf9ef3"
+    assert data_hash(FASHION_MNIST_FILES[:3]) != data_hash()
+    assert (
+        data_hash(FILES) == hashlib.sha256("".join(f.md5 for f in FILES).encode()).hexdigest()[:12]
+    )
+
+
+def test_the_sources_are_tried_nearest_first() -> None:
+    assert [source.name for source in SOURCES] == ["debian folder", "mirror", "debian package"]

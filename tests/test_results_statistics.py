@@ -1,0 +1,48 @@
+"""Intervals, held against scipy."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from results import mean, stdev, t_interval, wilson_interval
+
+
+def test_the_t_interval_agrees_with_scipy_on_1000_random_cases() -> None:
+    from scipy import stats  # 0.8 s, and only this test needs it
+
+    rng = np.random.default_rng(0)
+    cases = [
+        rng.normal(rng.normal(), 10 ** rng.uniform(-4, 4), rng.integers(2, 40)) for _ in range(1000)
+    ]
+    ours = [t_interval(values.tolist()) for values in cases]
+    theirs = [stats.t.interval(0.95, len(v) - 1, v.mean(), stats.sem(v)) for v in cases]
+    np.testing.assert_allclose(np.array(ours), np.array(theirs), rtol=1e-9, atol=1e-9)
+
+
+def test_one_value_has_neither_spread_nor_interval() -> None:
+    assert stdev([0.9]) is None
+    assert t_interval([0.9]) is None
+    assert mean([0.9]) == 0.9
+
+
+def test_equal_values_have_an_interval_of_no_width() -> None:
+    assert t_interval([0.5, 0.5, 0.5]) == (0.5, 0.5)
+
+
+def test_test_sampling_at_90_percent_is_0_6_points() -> None:
+    low, high = wilson_interval(0.9, 10_000)
+    assert (high - low) / 2 == pytest.approx(0.00588, abs=1e-5)
+
+
+@given(correct=st.integers(0, 500), num_images=st.integers(1, 500))
+def test_the_wilson_interval_holds_its_accuracy_and_agrees_with_scipy(
+    correct: int, num_images: int
+) -> None:
+    from scipy.stats import binomtest
+
+    correct = min(correct, num_images)
+    low, high = wilson_interval(correct / num_images, num_images)
+    theirs = binomtest(correct, num_images).proportion_ci(method="wilson")
+    assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    assert low - 1e-12 <= correct / num_images <= high + 1e-12
