@@ -6,6 +6,7 @@ import re
 import torch
 
 from bench.errors import RunError, UsageError
+from bench.memory import keep_freed_memory
 from bench.spec import RunSpec
 
 
@@ -35,8 +36,8 @@ def usable_cores() -> int:
 
 
 def prepare_process(spec: RunSpec, device: torch.device) -> None:
-    """Sets threads, precision of float32 matmuls and determinism for the runs of this process."""
-    torch.set_num_threads((spec.plan and spec.plan.threads) or usable_cores())
+    """Sets allocator, precision of float32 matmuls and determinism of this process."""
+    keep_freed_memory()
     is_tf32 = spec.recipe.precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = is_tf32
     torch.backends.cudnn.allow_tf32 = is_tf32

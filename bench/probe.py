@@ -1,6 +1,6 @@
 """`--plan auto`: times the candidate plans on the real step and takes the fastest.
 
-Candidates here are the memory formats of the eager step; what was tried goes into the record.
+Candidates are memory formats and thread counts of the eager step; what was tried is recorded.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,11 +34,14 @@ class Candidate:
         return {"plan": str(self.plan), "step_s": [round(s, 6) for s in self.step_seconds]}
 
 
-def candidate_plans(model: nn.Module) -> tuple[Plan, ...]:
-    """Plans worth timing: without a convolution the memory format changes nothing."""
-    if not any(isinstance(module, nn.Conv2d) for module in model.modules()):
-        return (Plan(),)
-    return Plan(), Plan(memory_format="channels_last")
+def candidate_plans(model: nn.Module, device_kind: str) -> tuple[Plan, ...]:
+    """Plans worth timing: memory formats for convolutions, else one CPU thread against all.
+
+    The steps of a linear net are so short that a second thread can cost more than it brings.
+    """
+    if any(isinstance(module, nn.Conv2d) for module in model.modules()):
+        return Plan(), Plan(memory_format="channels_last")
+    return (Plan(), Plan(threads=1)) if device_kind == "cpu" else (Plan(),)
 
 
 def probe_seconds(budget: Budget) -> float:

@@ -10,7 +10,7 @@ from torch import Tensor, nn, optim
 
 from bench.clock import make_clock
 from bench.curve import affordable_points
-from bench.device import check_supported, prepare_process
+from bench.device import check_supported, prepare_process, usable_cores
 from bench.engine import MEMORY_FORMATS, Engine, Feed, StepEngine, make_loss
 from bench.evaluation import Quality, evaluate
 from bench.plan import Plan
@@ -112,7 +112,8 @@ class Session:
     def engine_for(
         self, plan: Plan, model: nn.Module, optimizer: optim.Optimizer, generator: torch.Generator
     ) -> Engine:
-        """The engine of a plan around this model."""
+        """The engine of a plan around this model; sets the threads of this process."""
+        torch.set_num_threads(plan.threads or usable_cores())
         model.to(memory_format=MEMORY_FORMATS[plan.memory_format])
         if plan not in self._losses:
             self._losses[plan] = make_loss(model, self.spec.recipe, plan, self.device.type)
@@ -142,7 +143,7 @@ class Session:
             started = time.perf_counter()
             time_steps = self._step_timer(model, optimizer, generator)
             with restored(model, optimizer, [generator]):
-                plans = candidate_plans(model)
+                plans = candidate_plans(model, self.device.type)
                 cap_s = probe_seconds(self.spec.budget)
                 self.plan, self.tried = fastest(plans, time_steps, time.perf_counter, cap_s)
             self.setup_s["probe"] = time.perf_counter() - started

@@ -1,0 +1,97 @@
+# `make bench` trains and compares every model; `make test` runs the tests. Both do all set-up.
+#
+#   GPU=0      that GPU            GPU=0,1  DataParallel over both      GPU=cpu  the CPU
+#   MODELS= BUDGET= SEEDS= RECIPE= PLAN=    options of `fmnist-bench run`; ARGS= any others
+#   PYTHON=    interpreter for the virtual environment (3.11 or later)
+#   VENV=      (empty) uses PYTHON as it is, and installs nothing
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup data bench test check format benchmark docs clean
+
+PYTHON ?= python3
+VENV ?= .venv
+GPU ?=
+MODELS ?= all
+BUDGET ?=
+SEEDS ?=
+RECIPE ?=
+PLAN ?=
+ARGS ?=
+
+comma := ,
+DEVICE := auto
+ifeq ($(GPU),cpu)
+DEVICE := cpu
+else ifneq ($(GPU),)
+# set before Python starts: torch reads them once
+export CUDA_VISIBLE_DEVICES := $(GPU)
+export CUDA_DEVICE_ORDER := PCI_BUS_ID
+DEVICE := cuda:0
+ifneq ($(findstring $(comma),$(GPU)),)
+PLAN := $(or $(PLAN),dp)
+endif
+endif
+
+ifeq ($(VENV),)
+RUN := $(PYTHON)
+READY :=
+else
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+endif
+
+DATA := $(or $(FMNIST_DATA),data)
+DATA_READY := $(DATA)/FashionMNIST/raw/t10k-labels-idx1-ubyte
+
+help: ## this text
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@sed -n '3,7s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+
+setup: $(READY) $(DATA_READY) ## virtual environment, pinned packages, data
+
+data: $(READY) $(DATA_READY) ## the data set alone
+
+bench: $(READY) ## train every model under one budget and print the table
+	@$(RUN) -m bench run --models '$(MODELS)' --device '$(DEVICE)' \
+	  $(if $(BUDGET),--budget '$(BUDGET)') $(if $(SEEDS),--seeds '$(SEEDS)') \
+	  $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(PLAN),--plan '$(PLAN)') $(ARGS)
+
+test: $(READY) $(DATA_READY) ## all tests
+	@$(RUN) -m pytest $(ARGS)
+
+check: $(READY) ## format, lint, types, then all tests
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m ruff check .
+	@$(RUN) -m mypy
+	@$(MAKE) --no-print-directory test
+
+format: $(READY) ## format and mend what ruff can
+	@$(RUN) -m ruff format .
+	@$(RUN) -m ruff check --fix .
+
+benchmark: $(READY) $(DATA_READY) ## time the parts of the harness with pytest-benchmark
+	@$(RUN) -m pytest tests/benchmarks --benchmark-enable --benchmark-only $(ARGS)
+
+docs: $(READY) ## write docs/cli.md anew from the command line's own help
+	@$(RUN) -m typer bench.cli utils docs --name fmnist-bench --output docs/cli.md
+
+clean: ## remove the virtual environment and all caches; data and results stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+ifneq ($(READY),)
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "make: Python 3.11 or later is needed, '$(PYTHON)' is not; name one: make PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "make: '$(PYTHON)' has no venv module; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	@echo "setting up $(VENV) (about 5.5 GB, one to several minutes)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' || { \
+	  echo "make: pip could not install the packages; see its message above, then run make again" >&2; exit 2; }
+	@touch $@
+endif
+
+$(DATA_READY): | $(READY)
+	@$(RUN) -m bench doctor --fetch --data '$(DATA)' >&2

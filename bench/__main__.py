@@ -1,0 +1,49 @@
+"""`python -m bench` and `fmnist-bench`: runs the command line, turns mistakes into one line."""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Runs the command line and exits with its code."""
+    import typer
+
+    from bench.cli import app
+    from bench.errors import UsageError
+    from data_pipeline import DataError
+    from fmnist_models import ModelError
+    from results.errors import NotComparable, ResultsError
+
+    try:
+        arguments = sys.argv[1:] or ["--help"]
+        code = app(arguments, standalone_mode=False, prog_name="fmnist-bench")
+        sys.stdout.flush()
+    except NotComparable as error:
+        code = _complain(error, 4)
+    except (UsageError, DataError, ModelError, ResultsError) as error:
+        code = _complain(error, 2)
+    except _usage_errors() as error:
+        code = _complain(error.format_message(), 2)  # type: ignore[attr-defined]
+    except (typer.Abort, KeyboardInterrupt):
+        code = 130
+    except BrokenPipeError:  # `fmnist-bench table | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _usage_errors() -> type[Exception]:
+    """What an unknown option raises: click's exception, which newer typers carry inside."""
+    import typer
+
+    kinds = typer.BadParameter.__mro__
+    return next(kind for kind in kinds if kind.__name__ in {"ClickException", "TyperException"})
+
+
+def _complain(error: object, code: int) -> int:
+    print(f"fmnist-bench: {' '.join(str(error).split())}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""The command line. Options are read here; the work is done elsewhere."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.plan import AUTO
+from bench.request import Request
+from bench.run_command import RUNS, Options, say
+
+app = typer.Typer(
+    name="fmnist-bench",
+    help="Train and profile architectures on Fashion-MNIST under one matched budget.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Root of the data in torchvision's layout.", show_default="$FMNIST_DATA"),
+]
+
+
+@app.command()
+def run(
+    models: Annotated[
+        str,
+        typer.Option(
+            help="'all', names, globs, torchvision:NAME, timm:NAME or path/to/file.py:CALLABLE, "
+            "separated by commas. A .py file named here is executed."
+        ),
+    ] = "all",
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="What is held equal: 3epochs, 5000steps, 180000images, 60s, 2e15flops or 500J.",
+            show_default="30s on a CPU, 3epochs on a GPU",
+        ),
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="How to train; see `list`.")] = "default",
+    seeds: Annotated[
+        int | None,
+        typer.Option(help="Runs a model, seeds 0, 1, ...", show_default="1 on a CPU, 3 on a GPU"),
+    ] = None,
+    plan: Annotated[
+        str, typer.Option(help="How to execute: 'auto', or parts such as channels_last,compile.")
+    ] = AUTO,
+    precision: Annotated[
+        str,
+        typer.Option(help="fp32, tf32, bf16, fp16 or auto (bf16 on a GPU, fp32 on a CPU)."),
+    ] = AUTO,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda:N.")] = "auto",
+    data: Data = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the records.", show_default="results/runs/DATE-TIME"),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with --out, or else with the newest run.")
+    ] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a recipe field: key=value; may be repeated."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file of recipe fields; --set wins over it.")
+    ] = None,
+    full_train: Annotated[
+        bool,
+        typer.Option("--full-train", help="Train on all 60,000 images, without a curve."),
+    ] = False,
+    deterministic: Annotated[
+        bool,
+        typer.Option(
+            "--deterministic", help="Same records twice; needs a counted budget and a plan."
+        ),
+    ] = False,
+    in_process: Annotated[
+        bool, typer.Option("--in-process", help="No child processes, for debugging.")
+    ] = False,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds after which a run is given up.", min=1.0)
+    ] = None,
+) -> None:
+    """Train models under one budget, then print the comparison table."""
+    from bench.run_command import run as run_sweep
+
+    request = Request(
+        models=models,
+        budget=budget,
+        recipe=recipe,
+        seeds=seeds,
+        plan=plan,
+        precision=precision,
+        device=device,
+        settings=settings or (),
+        config=config,
+        full_train=full_train,
+        deterministic=deterministic,
+    )
+    options = Options(data=data, out=out, resume=resume, in_process=in_process, timeout_s=timeout)
+    raise typer.Exit(run_sweep(request, options))
+
+
+@app.command()
+def table(
+    run_dirs: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Run folders.", show_default="the newest in results/runs"),
+    ] = None,
+    fmt: Annotated[
+        str, typer.Option("--format", help="rich, markdown, csv, json or latex.")
+    ] = "rich",
+    sort: Annotated[str, typer.Option(help="Any key of --format json.")] = "test_accuracy",
+    by: Annotated[str, typer.Option(help="A row for each model, commit or plan.")] = "model",
+    mixed: Annotated[
+        bool, typer.Option("--mixed", help="Show what is not comparable, labelled.")
+    ] = False,
+) -> None:
+    """Print the table of finished runs; needs no torch."""
+    from bench.show import show
+    from results import RecordError, newest_run, read_records
+
+    newest = newest_run(RUNS)
+    folders = run_dirs or ([newest] if newest else [])
+    if not folders:
+        raise RecordError(f"no run in {RUNS}; make one with `fmnist-bench run`, or name a folder")
+    show(read_records(*folders, say=say), fmt=fmt, by=by, sort=sort, mixed=mixed)
+
+
+@app.command(name="list")
+def list_() -> None:
+    """List models, recipes, budgets and plans."""
+    from bench.listing import listing
+
+    sys.stdout.write(listing())
+
+
+@app.command()
+def doctor(
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Fetch the data if it is missing, and verify it.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Tell what this machine can do, and the remedy for what it cannot."""
+    from bench.doctor import examine
+
+    is_well = True
+    for finding in examine(data, fetch=fetch, say=say):
+        mark = "ok " if finding.is_fine else "NO "
+        sys.stdout.write(f"{mark} {finding.subject:<9} {finding.text}\n")
+        is_well = is_well and finding.is_fine
+    raise typer.Exit(0 if is_well else 2)

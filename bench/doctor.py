@@ -1,0 +1,104 @@
+"""The command `doctor`: what this machine can do, and the remedy for what it cannot."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_pipeline import DataError, ensure_data
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report.
+
+    Attributes:
+        subject: what was looked at.
+        is_fine: False where something that a benchmark needs is missing.
+        text: what was found, and the remedy where it is not fine.
+    """
+
+    subject: str
+    is_fine: bool
+    text: str
+
+
+def examine(data: Path | None, *, fetch: bool, say: Callable[[str], None]) -> Iterator[Finding]:
+    """Looks at everything that a benchmark needs, one finding after the other.
+
+    Args:
+        data: root of the data; None for the default.
+        fetch: whether missing data may be fetched.
+        say: is told of the progress of a fetch.
+    """
+    version = sys.version_info
+    yield Finding("Python", version >= (3, 11), f"{version.major}.{version.minor} (3.11 or later)")
+    yield _data(data, fetch=fetch, say=say)
+    yield from _torch()
+    yield _compiler()
+    yield _disk()
+
+
+def _data(data: Path | None, *, fetch: bool, say: Callable[[str], None]) -> Finding:
+    try:
+        found = ensure_data(data, fetch=fetch, say=say)
+    except DataError as error:
+        return Finding("data", False, str(error))
+    return Finding("data", True, f"{found.folder}, hash {found.data_hash}, {found.source}")
+
+
+def _torch() -> Iterator[Finding]:
+    try:
+        import torch
+        import torchvision
+    except ImportError as error:
+        yield Finding("torch", False, f"{error}; run `make setup`")
+        return
+    yield Finding("torch", True, f"{torch.__version__}, torchvision {torchvision.__version__}")
+    from bench.device import usable_cores
+    from bench.environment import device_model
+
+    cpu = device_model(torch.device("cpu"))
+    yield Finding("CPU", True, f"{cpu}, {usable_cores()} usable cores, {_bf16()}")
+    yield from _gpus()
+
+
+def _bf16() -> str:
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
+    except OSError:
+        return "bf16 support unknown"
+    has = flags & {"avx512_bf16", "amx_bf16"}
+    return "bf16 in hardware" if has else "no bf16 in hardware: bf16 is slower than fp32 here"
+
+
+def _gpus() -> Iterator[Finding]:
+    import torch
+
+    from bench.environment import device_model
+    from bench.nvml import open_gpu
+
+    if not torch.cuda.is_available():
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        hint = f" (CUDA_VISIBLE_DEVICES={visible})" if visible is not None else ""
+        yield Finding("GPU", True, f"none visible{hint}: benchmarks run on the CPU")
+        return
+    for index in range(torch.cuda.device_count()):
+        device = torch.device("cuda", index)
+        gpu, no_nvml = open_gpu(device)
+        energy = f"NVML, power cap {gpu.power_cap_watts():.0f} W" if gpu else no_nvml
+        yield Finding(f"GPU {index}", True, f"{device_model(device)}, {energy}")
+
+
+def _compiler() -> Finding:
+    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+    if compiler:
+        return Finding("compiler", True, compiler)
+    return Finding("compiler", True, "none: torch.compile needs one (g++); all else works")
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(Path.cwd()).free
+    return Finding("disk", free > 1e9, f"{free / 2**30:.1f} GiB free here; a sweep needs about 1")

@@ -1,0 +1,39 @@
+"""The command `list`; loads neither torch nor pandas."""
+
+from collections.abc import Iterable
+
+from bench.budget import EXAMPLES, UNITS
+from bench.plan import AUTO, TOKENS
+from bench.recipes import RECIPES
+from fmnist_models import list_models, model_info
+
+
+def listing() -> str:
+    """Everything that `run` knows by name, as text."""
+    sections = [
+        _section("models (--models, all = the first nine)", map(_model, list_models())),
+        "  torchvision:NAME, timm:NAME, path/to/file.py:CALLABLE\n",
+        _section("recipes (--recipe)", ((r.name, r.source) for r in RECIPES.values())),
+        _section(f"budgets (--budget), such as {EXAMPLES}", UNITS.items()),
+        _section("plans (--plan), parts joined by commas", _plans()),
+    ]
+    return "\n".join(sections)
+
+
+def _model(name: str) -> tuple[str, str]:
+    info = model_info(name)
+    variant = f" [variant of {info.variant_of}]" if info.variant_of else ""
+    return name, f"{info.input_size}x{info.input_size}  {info.summary}{variant}"
+
+
+def _plans() -> Iterable[tuple[str, str]]:
+    yield AUTO, "measures the candidates on the real step and takes the fastest"
+    for token, (_, _, meaning) in TOKENS.items():
+        yield token, meaning
+    yield "threads:N", "CPU threads; all usable cores where nothing is said"
+
+
+def _section(title: str, lines: Iterable[tuple[str, str]]) -> str:
+    pairs = list(lines)
+    width = max(len(name) for name, _ in pairs)
+    return "\n".join([title, *(f"  {name:<{width}}  {text}" for name, text in pairs)]) + "\n"

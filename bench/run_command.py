@@ -1,0 +1,157 @@
+"""The command `run`: checks the request, sweeps, shows the table."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.child import check
+from bench.errors import UsageError
+from bench.progress import SweepProgress
+from bench.request import Checked, Request, ask_child, check_options
+from bench.show import show
+from bench.spec import RunSpec
+from bench.sweep import Sweep, recorded_runs, run_sweep
+from data_pipeline import ensure_data
+
+if TYPE_CHECKING:
+    from results import RunRecord, RunStore
+
+RUNS = Path("results/runs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of `run` that say where and how, not what."""
+
+    data: Path | None = None
+    out: Path | None = None
+    resume: bool = False
+    in_process: bool = False
+    timeout_s: float | None = None
+
+
+def run(request: Request, options: Options) -> int:
+    """Runs a sweep and prints its table.
+
+    Returns:
+        The exit code: 0, 1 where a run failed, 130 or 143 where the user interrupted.
+
+    Raises:
+        UsageError, ModelError, DataError: bad input, before anything has run.
+    """
+    from results import RunStore
+
+    checked = check_options(request)
+    if not options.in_process:
+        from bench.isolation import start_server
+
+        start_server()
+    data = ensure_data(options.data, say=say)
+    job = checked.check_job(data.data_hash)
+    answer = check(job) if options.in_process else ask_child(job)
+    store = RunStore(_folder(options))
+    return _sweep(checked, options, answer, store)
+
+
+def say(line: str) -> None:
+    """Tells one line on stderr."""
+    sys.stderr.write(f"{line}\n")
+
+
+def _sweep(checked: Checked, options: Options, answer: dict[str, Any], store: "RunStore") -> int:
+    kind = answer["environment"]["device_kind"]
+    specs, seeds = checked.specs(kind), checked.seed_list(kind)
+    _check_store(store, specs, options)
+    num_done = sum(len(set(seeds) & set(recorded_runs(store, spec))) for spec in specs)
+    say(_announcement(specs, seeds, answer, store.folder))
+    with SweepProgress(len(specs) * len(seeds), num_done) as progress:
+        interruption = run_sweep(
+            Sweep(
+                specs=specs,
+                seeds=seeds,
+                device=answer["device"],
+                environment=answer["environment"],
+                store=store,
+                data=options.data,
+                timeout_s=options.timeout_s,
+                in_process=options.in_process,
+                report=progress.report,
+                done=progress.done,
+            )
+        )
+    records = _of_this_sweep(store, specs, seeds)
+    show(records, mixed=True)  # whatever was measured is shown
+    say(f"records: {store.folder}; again with: fmnist-bench table {store.folder}")
+    if interruption.exit_code is not None:
+        return interruption.exit_code
+    return 0 if _latest_are_ok(records) else 1
+
+
+def _folder(options: Options) -> Path:
+    from results import newest_run
+
+    if options.out:
+        return options.out
+    if options.resume:
+        newest = newest_run(RUNS)
+        if newest is None:
+            raise UsageError(f"there is no run in {RUNS} to resume; leave --resume out")
+        return newest
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # local time: a person looks for it
+    folder, count = RUNS / stamp, 1
+    while folder.exists():
+        count += 1
+        folder = RUNS / f"{stamp}-{count}"
+    return folder
+
+
+def _check_store(store: "RunStore", specs: Sequence[RunSpec], options: Options) -> None:
+    """Refuses to mix a sweep into the records of another."""
+    records = store.read(say)
+    if records and not options.resume:
+        raise UsageError(
+            f"{store.folder} already holds {len(records)} records; "
+            "add --resume to go on with them, or name another --out"
+        )
+    for spec in specs:
+        others = {r.config_id for r in records if r.spec["model"] == spec.model} - {spec.config_id}
+        if others:
+            raise UsageError(
+                f"{store.folder} holds {spec.model} under another specification; "
+                "resume with the options it was begun with, or name another --out"
+            )
+    with suppress(FileExistsError):
+        _make_folder(store.folder)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write to --out {folder}: {error.strerror}") from None
+
+
+def _announcement(
+    specs: Sequence[RunSpec], seeds: Sequence[int], answer: dict[str, Any], folder: Path
+) -> str:
+    models = f"{len(specs)} model{'s' if len(specs) > 1 else ''}"
+    each = f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
+    place = f"{answer['device']} ({answer['environment']['device']})"
+    return f"{models} x {each}, {specs[0].budget} each, on {place}, into {folder}"
+
+
+def _of_this_sweep(
+    store: "RunStore", specs: Sequence[RunSpec], seeds: Sequence[int]
+) -> "list[RunRecord]":
+    wanted = {spec.config_id for spec in specs}
+    return [r for r in store.read() if r.config_id in wanted and r.spec["seed"] in seeds]
+
+
+def _latest_are_ok(records: "Sequence[RunRecord]") -> bool:
+    """Whether every run ended well, the last try of each counting."""
+    latest = {(record.config_id, record.spec["seed"]): record for record in records}
+    return bool(latest) and all(record.status == "ok" for record in latest.values())

@@ -1,0 +1,59 @@
+"""Shows results on stdout: the table for a terminal, exports for programs."""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from results import RunRecord, Summary
+
+FORMATS = ("rich", "markdown", "csv", "json", "latex")
+WIDTH_OFF_TERMINAL = 120  # rich's own 80 would hide half of the columns in a CI log
+FLAG_NOTES = {
+    "under_trained": "saw less than one epoch of the training images",
+    "at_chance": "no better than guessing: it has learnt nothing",
+}
+
+
+def show(
+    records: "Sequence[RunRecord]",
+    *,
+    fmt: str = "rich",
+    by: str = "model",
+    sort: str = "test_accuracy",
+    mixed: bool = False,
+) -> None:
+    """Writes the table of some records to stdout.
+
+    Raises:
+        NotComparable: the records must not stand side by side, and `mixed` does not allow it.
+        ResultsError: no such format, grouping or column.
+    """
+    from results import check_comparable, export, summarize, table_rows
+    from results.errors import ResultsError
+
+    if fmt not in FORMATS:
+        raise ResultsError(f"unknown format {fmt!r}; choose from {', '.join(FORMATS)}")
+    if not mixed:
+        check_comparable(records)
+    summaries = summarize(records, by)  # type: ignore[arg-type]  # checked inside
+    rows = table_rows(summaries, sort)
+    if fmt == "rich":
+        _show_rich(summaries, rows, by)
+    else:
+        sys.stdout.write(export(rows, fmt, by).rstrip("\n") + "\n")
+
+
+def _show_rich(summaries: "Sequence[Summary]", rows: "Sequence[dict[str, Any]]", by: str) -> None:
+    from rich.console import Console
+
+    from results import footer_lines, render_table
+
+    is_terminal = sys.stdout.isatty()
+    columns = shutil.get_terminal_size((WIDTH_OFF_TERMINAL, 24)).columns
+    console = Console(width=columns, force_terminal=is_terminal, highlight=False)
+    console.print(render_table(rows, width=columns, by=by, title="Fashion-MNIST"))
+    console.print()
+    for line in footer_lines(summaries, FLAG_NOTES):
+        console.print(line, markup=False, highlight=False, soft_wrap=not is_terminal)
