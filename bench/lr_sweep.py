@@ -1,0 +1,144 @@
+"""The sweep that chose the peak learning rates: the same grid and steps for every model.
+
+`python -m bench.lr_sweep` trains each model at each rate of the grid under the default recipe and
+judges it on the validation images alone; the test images stay unread. It writes the whole grid to
+results/tables/learning_rates.md and the choices to bench/learning_rates.toml. Runs that are in the
+store already are not repeated, so it can be stopped and begun again.
+"""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.budget import Budget
+from bench.child import CheckJob
+from bench.isolation import start_server
+from bench.learning_rates import TABLE
+from bench.plan import Plan
+from bench.progress import SweepProgress
+from bench.recipes import DEFAULT
+from bench.request import ask_child
+from bench.spec import RunSpec
+from bench.sweep import Sweep, run_sweep
+from data_pipeline import ensure_data
+from fmnist_models import list_models, resolve_names
+from results import RunStore
+
+GRID = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032)
+STEPS = 200
+PLAN = Plan(memory_format="channels_last")
+MARKDOWN = Path("results/tables/learning_rates.md")
+Grid = dict[str, dict[float, float | None]]
+"""Validation accuracy by model and rate; None for a run that failed."""
+
+
+def main(
+    models: Annotated[str, typer.Option(help="As in `fmnist-bench run`.")] = "*",
+    out: Annotated[Path, typer.Option(help="Store of the runs.")] = Path("results/runs/lr-sweep"),
+    data: Annotated[Path | None, typer.Option(help="Root of the data.")] = None,
+) -> None:
+    """Sweep the peak learning rate of the default recipe, then write the table and the choices."""
+    start_server()
+    store = RunStore(out)
+    names = resolve_names(models)
+    job = CheckJob((), (), "auto", ensure_data(data).data_hash, needs_energy=False)
+    answer = ask_child(job)
+    kind = answer["environment"]["device_kind"]
+    specs = [spec_of(name, rate).resolved_for(kind) for name in names for rate in GRID]
+    with SweepProgress(len(specs)) as progress:
+        sweep = Sweep(
+            specs=specs,
+            seeds=[0],
+            device=answer["device"],
+            environment=answer["environment"],
+            store=store,
+            data=data,
+            report=progress.report,
+            done=progress.done,
+        )
+        interruption = run_sweep(sweep)
+    if interruption.exit_code is not None:
+        raise typer.Exit(interruption.exit_code)
+    grid = read_grid(store)
+    MARKDOWN.write_text(as_markdown(grid, answer["environment"]["device"]), encoding="utf-8")
+    TABLE.write_text(as_toml(grid), encoding="utf-8")
+
+
+def spec_of(model: str, rate: float) -> RunSpec:
+    """The run of one model at one rate, evaluated on validation."""
+    return RunSpec(
+        model=model,
+        recipe=replace(DEFAULT, learning_rate=rate),
+        budget=Budget(STEPS, "steps"),
+        plan=PLAN,
+        evaluation_split="validation",
+    )
+
+
+def read_grid(store: RunStore) -> Grid:
+    """Validation accuracy of every run in the store, in the order of `list_models`."""
+    grid: Grid = {name: {} for name in list_models()}
+    for record in store.read():
+        rate = float(record.spec["recipe"]["learning_rate"])
+        is_ok = record.status == "ok"
+        grid[record.spec["model"]][rate] = record.value("test_accuracy") if is_ok else None
+    return {name: rates for name, rates in grid.items() if rates}
+
+
+def best_rate(accuracies: Mapping[float, float | None]) -> float | None:
+    """The rate of the highest accuracy, the lower of two equals; None where every run failed."""
+    known = {rate: accuracy for rate, accuracy in accuracies.items() if accuracy is not None}
+    return max(sorted(known), key=lambda rate: known[rate]) if known else None
+
+
+def as_toml(grid: Grid) -> str:
+    """The choices; the base rate, for models not swept, is their lower median."""
+    best = {name: best_rate(accuracies) for name, accuracies in grid.items()}
+    rates = {name: rate for name, rate in best.items() if rate is not None}
+    base = statistics.median_low(rates.values())
+    lines = [
+        "# Peak learning rate of the default recipe, chosen on validation by",
+        f"# `python -m bench.lr_sweep`: {STEPS} steps at each rate of the same grid for every",
+        "# model. `base` is for models that were not swept. The grid: results/tables/.",
+        "[peak]",
+        f"base = {base}",
+        *(f"{name} = {rate}" for name, rate in rates.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def as_markdown(grid: Grid, device: str) -> str:
+    """The whole grid, the choice of each model in bold."""
+    head = ["model", *(f"{rate:g}" for rate in GRID)]
+    rows = [[name, *_cells(accuracies)] for name, accuracies in grid.items()]
+    intro = (
+        "# Peak learning rates of the default recipe\n\n"
+        f"Validation accuracy in percent (6,000 images, seed 0) after {STEPS} steps of batch "
+        f"{DEFAULT.batch_size}, one run a cell, on {device}. One standard error is about 0.5\n"
+        "points, so neighbours often tie; the bold rate is what `bench/learning_rates.toml`\n"
+        "holds. Repeat with `python -m bench.lr_sweep`.\n\n"
+    )
+    return intro + "\n".join(_line(cells) for cells in [head, ["---"] * len(head), *rows]) + "\n"
+
+
+def _cells(accuracies: Mapping[float, float | None]) -> list[str]:
+    best = best_rate(accuracies)
+    return [_cell(accuracies.get(rate), is_best=rate == best) for rate in GRID]
+
+
+def _cell(accuracy: float | None, *, is_best: bool) -> str:
+    if accuracy is None:
+        return "failed"
+    return f"**{accuracy * 100:.1f}**" if is_best else f"{accuracy * 100:.1f}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    typer.run(main)
