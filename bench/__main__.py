@@ -6,6 +6,14 @@ import sys
 
 def main() -> None:
     """Runs the command line and exits with its code."""
+    try:
+        code = _run(sys.argv[1:] or ["--help"])
+    except KeyboardInterrupt:  # here, so that it is caught during the imports too
+        code = 130
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
     import typer
 
     from bench.cli import app
@@ -15,8 +23,7 @@ def main() -> None:
     from results.errors import NotComparable, ResultsError
 
     try:
-        arguments = sys.argv[1:] or ["--help"]
-        code = app(arguments, standalone_mode=False, prog_name="fmnist-bench")
+        code: int = app(arguments, standalone_mode=False, prog_name="fmnist-bench") or 0
         sys.stdout.flush()
     except NotComparable as error:
         code = _complain(error, 4)
@@ -24,12 +31,12 @@ def main() -> None:
         code = _complain(error, 2)
     except _usage_errors() as error:
         code = _complain(error.format_message(), 2)  # type: ignore[attr-defined]
-    except (typer.Abort, KeyboardInterrupt):
+    except typer.Abort:  # what typer makes of Ctrl-C
         code = 130
-    except BrokenPipeError:  # `fmnist-bench table | head`
+    except BrokenPipeError:  # `fmnist-bench --help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    sys.exit(code)
+    return code
 
 
 def _usage_errors() -> type[Exception]:

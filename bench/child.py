@@ -52,11 +52,14 @@ class CheckJob:
 def run_seeds(pipe: Connection, job: RunJob) -> None:
     """Entry point of a child: runs the seeds and sends a record for each."""
     with _as_child(pipe):
-        watch = _throttled(pipe)
-        for result in execute_seeds(
-            job.spec, job.seeds, device=job.device, data=job.data, watch=watch
-        ):
-            messages.send_result(pipe, result)
+        results = execute_seeds(
+            job.spec, job.seeds, device=job.device, data=job.data, watch=_throttled(pipe)
+        )
+        try:
+            for result in results:
+                messages.send_result(pipe, result)
+        except REFUSALS as error:  # gone since the check: the data, or the GPU
+            messages.send(pipe, messages.REFUSAL, str(error))
 
 
 def check_request(pipe: Connection, job: CheckJob) -> None:

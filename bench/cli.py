@@ -1,6 +1,5 @@
 """The command line. Options are read here; the work is done elsewhere."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -136,8 +135,9 @@ def table(
 def list_() -> None:
     """List models, recipes, budgets and plans."""
     from bench.listing import listing
+    from bench.show import write_out
 
-    sys.stdout.write(listing())
+    write_out(listing())
 
 
 @app.command()
@@ -149,10 +149,11 @@ def doctor(
 ) -> None:
     """Tell what this machine can do, and the remedy for what it cannot."""
     from bench.doctor import examine
+    from bench.show import write_out
 
     is_well = True
     for finding in examine(data, fetch=fetch, say=say):
         mark = "ok " if finding.is_fine else "NO "
-        sys.stdout.write(f"{mark} {finding.subject:<9} {finding.text}\n")
+        write_out(f"{mark} {finding.subject:<9} {finding.text}\n")
         is_well = is_well and finding.is_fine
     raise typer.Exit(0 if is_well else 2)

@@ -77,7 +77,7 @@ def _bf16() -> str:
 def _gpus() -> Iterator[Finding]:
     import torch
 
-    from bench.environment import device_model
+    from bench.environment import device_model, power_cap_w
     from bench.nvml import open_gpu
 
     if not torch.cuda.is_available():
@@ -88,7 +88,7 @@ def _gpus() -> Iterator[Finding]:
     for index in range(torch.cuda.device_count()):
         device = torch.device("cuda", index)
         gpu, no_nvml = open_gpu(device)
-        energy = f"NVML, power cap {gpu.power_cap_watts():.0f} W" if gpu else no_nvml
+        energy = f"NVML, power cap {power_cap_w(gpu) or 'unknown'} W" if gpu else no_nvml
         yield Finding(f"GPU {index}", True, f"{device_model(device)}, {energy}")
 
 

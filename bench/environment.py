@@ -24,7 +24,7 @@ def describe_environment(device: torch.device, data_hash: str) -> dict[str, Any]
         "device": device_model(device),
         "num_devices": torch.cuda.device_count() if device.type == "cuda" else 1,
         "num_cores": usable_cores(),
-        "power_cap_w": _power_cap(gpu),
+        "power_cap_w": power_cap_w(gpu),
         "torch": str(torch.__version__),
         "cuda": torch.version.cuda if device.type == "cuda" else None,
         "cudnn": torch.backends.cudnn.version() if device.type == "cuda" else None,
@@ -61,7 +61,8 @@ def _cpu_model() -> str:
     return next(names, "")
 
 
-def _power_cap(gpu: Gpu | None) -> float | None:
+def power_cap_w(gpu: Gpu | None) -> float | None:
+    """The power limit that the driver enforces, in watts; None where there is none to read."""
     if gpu is None:
         return None
     try:

@@ -18,6 +18,7 @@ from bench import messages
 from bench.errors import RunError, UsageError
 
 POLL_S = 0.1  # how soon an interruption or a deadline is noticed
+STOPPED = "stopped on request"
 FAREWELL_S = 5.0  # a child that has closed its pipe gets this long to end by itself
 
 
@@ -30,10 +31,16 @@ def fork_server() -> ForkServerContext:
 
 def start_server() -> None:
     """Starts the fork server in the background, so that it imports while the parent checks."""
-    from multiprocessing import forkserver
+    from multiprocessing import forkserver, resource_tracker
 
     fork_server()
-    forkserver.ensure_running()
+    resource_tracker.ensure_running()  # here, since its start unblocks SIGINT
+    # The server inherits the mask, so that Ctrl-C cannot end its imports with a traceback.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 @dataclass
@@ -74,7 +81,7 @@ class Child:
         while True:
             while not wait([self.pipe], POLL_S):
                 if should_stop():
-                    raise RunError("interrupted", "stopped on request")
+                    raise RunError("interrupted", STOPPED)
                 if time.monotonic() > deadline:
                     raise RunError("timeout", f"no result within {timeout_s:g} s")
             try:

@@ -74,17 +74,19 @@ def prepare(
 
     tell("warm-up", None)
     started = time.perf_counter()
-    engine = session.engine_for(plan, model, optimizer, augmentation)
     with restored(model, optimizer, [augmentation]):
-        step_s = session.warm(engine)
+        step_s = session.warm(session.engine_for(plan, model, optimizer, augmentation))
+    # a new one, as the warm-up has moved the gradient scaler of fp16; compiled code is shared
+    engine = session.engine_for(plan, model, optimizer, augmentation)
     is_first = plan not in session.warmed
     session.warmed.add(plan)
     findings.add("compile_time", time.perf_counter() - started if is_first else None, SHARED)
 
     meters = make_meters(session.device, model, optimizer)
     stream = batch_stream(session, spec)
-    pacer = make_pacer(spec, stream, findings.measurements["flops_per_image"].values[0], step_s)
-    training_s = None if spec.is_deterministic else predicted_seconds(spec.budget, pacer, step_s)
+    flops = findings.measurements["flops_per_image"].values[0]
+    pacer = make_pacer(spec, stream, flops, predicted_cost(spec.budget, meters, step_s))
+    training_s = None if spec.is_deterministic else pacer.limit / pacer.per_step * step_s
     validation, points = session.curve_points(model, training_s)
     if validation and not points:
         findings.missing["curve"] = "one validation pass would cost over a fifth of the training"
@@ -119,10 +121,10 @@ def batch_stream(session: Session, spec: RunSpec) -> BatchStream:
     )
 
 
-def make_pacer(spec: RunSpec, stream: BatchStream, flops: float, step_s: float) -> Pacer:
+def make_pacer(spec: RunSpec, stream: BatchStream, flops: float, step_cost: float) -> Pacer:
     """The pacer of a budget: counted in steps, or measured in seconds or joules."""
     if not spec.budget.is_counted:
-        return Pacer(limit=spec.budget.amount, per_step=step_s)
+        return Pacer(limit=spec.budget.amount, per_step=step_cost)
     steps = spec.budget.total_steps(
         batch_size=spec.recipe.batch_size,
         images_per_epoch=stream.images_per_epoch,
@@ -131,9 +133,11 @@ def make_pacer(spec: RunSpec, stream: BatchStream, flops: float, step_s: float) 
     return Pacer(limit=steps, per_step=1.0)
 
 
-def predicted_seconds(budget: Budget, pacer: Pacer, step_s: float) -> float:
-    """Seconds that the training will take."""
-    return budget.amount if budget.unit == "s" else pacer.limit / pacer.per_step * step_s
+def predicted_cost(budget: Budget, meters: Meters, step_s: float) -> float:
+    """What a step costs in the unit of a measured budget, as far as one can tell beforehand."""
+    if budget.unit == "J" and meters.gpu:
+        return meters.gpu.power_watts() * step_s
+    return step_s
 
 
 def report_training(

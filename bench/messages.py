@@ -6,6 +6,7 @@ No pickles: the child runs user code, and the parent must not execute what comes
 import io
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import orjson
 
@@ -51,8 +52,17 @@ def send_result(pipe: Connection, result: "RunResult") -> None:
 
 
 def receive_samples(pipe: Connection) -> dict[str, Any]:
-    """The arrays of the frame that follows a record; pickled objects in it are refused."""
+    """The arrays of the frame that follows a record; pickled objects in it are refused.
+
+    Raises:
+        EOFError: the child has closed the pipe.
+        ValueError: the frame is no .npz file, or a broken one.
+    """
     import numpy as np
 
-    with np.load(io.BytesIO(pipe.recv_bytes()), allow_pickle=False) as arrays:
-        return dict(arrays)
+    frame = pipe.recv_bytes()
+    try:
+        with np.load(io.BytesIO(frame), allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (ValueError, TypeError, EOFError, BadZipFile) as error:
+        raise ValueError(f"the child sent samples that are no arrays: {error}") from None

@@ -17,6 +17,7 @@ OPTIMIZERS = ("sgd", "adam", "adamw")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 NORMALIZATIONS = ("unit", "dataset", "half")
 AUTO = "auto"
+TRAIN_IMAGES = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,7 @@ def read_config(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read --config {path}: {error}") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # no TOML, or a number of thousands of digits
         raise UsageError(f"--config {path} is no TOML: {error}") from None
 
 
@@ -113,20 +114,24 @@ def as_plain(recipe: Recipe) -> dict[str, Any]:
 def _toml_value(text: str) -> Any:  # noqa: ANN401 - whatever the user wrote; typed by _typed
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except ValueError:  # no TOML, or a number of thousands of digits
         return text
 
 
 def _typed(key: str, value: Any) -> Any:  # noqa: ANN401 - the field decides the type
-    kinds = {field.name: field.type for field in fields(Recipe)}
+    kinds = {field.name: _kind(field.type) for field in fields(Recipe)}
     if key not in kinds or key in {"name", "source"}:
         choices = ", ".join(name for name in kinds if name not in {"name", "source"})
         raise UsageError(f"a recipe has no field {key!r}; choose from {choices}")
-    reader = _READERS[str(kinds[key])]
     try:
-        return reader(value)
-    except (TypeError, ValueError):
+        return _READERS[kinds[key]](value)
+    except (TypeError, OverflowError):  # the latter: a whole number beyond every float
         raise UsageError(f"recipe field {key} takes {kinds[key]}, not {value!r}") from None
+
+
+def _kind(annotation: object) -> str:
+    """The type as it is written in the class: `int`, `float | None`."""
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
 
 
 def _number(value: object) -> float:
@@ -190,7 +195,7 @@ def _check_ranges(recipe: Recipe) -> None:
         "momentum": 0 <= recipe.momentum < 1,
         "weight_decay": 0 <= recipe.weight_decay < 10,
         "warmup_fraction": 0 <= recipe.warmup_fraction < 1,
-        "batch_size": 1 <= recipe.batch_size <= 60_000,
+        "batch_size": 1 <= recipe.batch_size <= TRAIN_IMAGES,
         "label_smoothing": 0 <= recipe.label_smoothing < 1,
         "input_size": recipe.input_size is None or 1 <= recipe.input_size <= 512,
         "validation_fraction": 0 <= recipe.validation_fraction <= 0.5,
@@ -198,5 +203,8 @@ def _check_ranges(recipe: Recipe) -> None:
     for key, is_right in limits.items():
         if not is_right:
             raise UsageError(f"recipe field {key} is out of range: {getattr(recipe, key)}")
+    num_kept = int(TRAIN_IMAGES * (1 - recipe.validation_fraction))
+    if recipe.drop_last and recipe.batch_size > num_kept:
+        raise UsageError(f"batch_size {recipe.batch_size} is more than the {num_kept} images left")
     if recipe.nesterov and not recipe.momentum:
         raise UsageError("nesterov needs a momentum above 0")

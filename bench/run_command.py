@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -46,6 +45,8 @@ def run(request: Request, options: Options) -> int:
     from results import RunStore
 
     checked = check_options(request)
+    store = RunStore(_folder(options))
+    _check_out(store, options)
     if not options.in_process:
         from bench.isolation import start_server
 
@@ -53,7 +54,6 @@ def run(request: Request, options: Options) -> int:
     data = ensure_data(options.data, say=say)
     job = checked.check_job(data.data_hash)
     answer = check(job) if options.in_process else ask_child(job)
-    store = RunStore(_folder(options))
     return _sweep(checked, options, answer, store)
 
 
@@ -65,7 +65,8 @@ def say(line: str) -> None:
 def _sweep(checked: Checked, options: Options, answer: dict[str, Any], store: "RunStore") -> int:
     kind = answer["environment"]["device_kind"]
     specs, seeds = checked.specs(kind), checked.seed_list(kind)
-    _check_store(store, specs, options)
+    _check_same(store, specs)
+    _make_folder(store.folder)
     num_done = sum(len(set(seeds) & set(recorded_runs(store, spec))) for spec in specs)
     say(_announcement(specs, seeds, answer, store.folder))
     with SweepProgress(len(specs) * len(seeds), num_done) as progress:
@@ -109,14 +110,21 @@ def _folder(options: Options) -> Path:
     return folder
 
 
-def _check_store(store: "RunStore", specs: Sequence[RunSpec], options: Options) -> None:
-    """Refuses to mix a sweep into the records of another."""
+def _check_out(store: "RunStore", options: Options) -> None:
+    """Refuses a folder that cannot be one, or that holds another sweep."""
+    if store.folder.exists() and not store.folder.is_dir():
+        raise UsageError(f"--out {store.folder} is a file; name a folder")
     records = store.read(say)
     if records and not options.resume:
         raise UsageError(
             f"{store.folder} already holds {len(records)} records; "
             "add --resume to go on with them, or name another --out"
         )
+
+
+def _check_same(store: "RunStore", specs: Sequence[RunSpec]) -> None:
+    """Refuses to mix a sweep into the records of another."""
+    records = store.read()
     for spec in specs:
         others = {r.config_id for r in records if r.spec["model"] == spec.model} - {spec.config_id}
         if others:
@@ -124,8 +132,6 @@ def _check_store(store: "RunStore", specs: Sequence[RunSpec], options: Options) 
                 f"{store.folder} holds {spec.model} under another specification; "
                 "resume with the options it was begun with, or name another --out"
             )
-    with suppress(FileExistsError):
-        _make_folder(store.folder)
 
 
 def _make_folder(folder: Path) -> None:

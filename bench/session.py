@@ -103,11 +103,11 @@ class Session:
         torch.manual_seed(seed)
         fresh = build_model(self.spec.model)
         if self._model is None:
-            self._model = fresh.to(self.device).train()
+            self._model = fresh.to(self.device)
         else:
             self._model.load_state_dict(fresh.state_dict())
             self._model.zero_grad()
-        return self._model
+        return self._model.train()  # an evaluation that failed may have left it in eval mode
 
     def engine_for(
         self, plan: Plan, model: nn.Module, optimizer: optim.Optimizer, generator: torch.Generator

@@ -1,5 +1,6 @@
 """Shows results on stdout: the table for a terminal, exports for programs."""
 
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -42,7 +43,16 @@ def show(
     if fmt == "rich":
         _show_rich(summaries, rows, by)
     else:
-        sys.stdout.write(export(rows, fmt, by).rstrip("\n") + "\n")
+        write_out(export(rows, fmt, by).rstrip("\n") + "\n")
+
+
+def write_out(text: str) -> None:
+    """Writes to stdout; a reader that has gone, as in `table | head -1`, is no failure."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # Python would stumble over it again when it exits
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show_rich(summaries: "Sequence[Summary]", rows: "Sequence[dict[str, Any]]", by: str) -> None:
@@ -53,7 +63,9 @@ def _show_rich(summaries: "Sequence[Summary]", rows: "Sequence[dict[str, Any]]",
     is_terminal = sys.stdout.isatty()
     columns = shutil.get_terminal_size((WIDTH_OFF_TERMINAL, 24)).columns
     console = Console(width=columns, force_terminal=is_terminal, highlight=False)
-    console.print(render_table(rows, width=columns, by=by, title="Fashion-MNIST"))
-    console.print()
-    for line in footer_lines(summaries, FLAG_NOTES):
-        console.print(line, markup=False, highlight=False, soft_wrap=not is_terminal)
+    with console.capture() as capture:  # rich itself would exit with 1 where the reader has gone
+        console.print(render_table(rows, width=columns, by=by, title="Fashion-MNIST"))
+        console.print()
+        for line in footer_lines(summaries, FLAG_NOTES):
+            console.print(line, markup=False, highlight=False, soft_wrap=not is_terminal)
+    write_out(capture.get())

@@ -6,9 +6,17 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from bench.budget import Budget
+from bench.errors import UsageError
 from bench.learning_rates import peak_learning_rate
 from bench.plan import AUTO, Plan
 from bench.recipe import Recipe, as_plain
+
+EVALUATION_SPLITS = ("test", "validation")
+RATE_SOURCES = {  # as tables print it
+    "recipe": "the recipe's own",
+    "sweep": "peak per model from one equal-effort validation sweep",
+    "base": "base rate for models outside that sweep",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +45,13 @@ class RunSpec:
     learning_rate_source: str = "recipe"
     is_deterministic: bool = False
 
+    def __post_init__(self) -> None:
+        if self.evaluation_split not in EVALUATION_SPLITS:
+            choices = ", ".join(EVALUATION_SPLITS)
+            raise UsageError(
+                f"unknown evaluation split {self.evaluation_split!r}; choose from {choices}"
+            )
+
     @property
     def requested_plan(self) -> str:
         """What was asked for: `auto`, or the plan itself."""
@@ -63,7 +78,8 @@ class RunSpec:
 
     def as_plain(self) -> dict[str, Any]:
         """The spec as JSON values, for a record."""
-        recipe = as_plain(self.recipe) | {"learning_rate_source": self.learning_rate_source}
+        source = RATE_SOURCES[self.learning_rate_source]
+        recipe = as_plain(self.recipe) | {"learning_rate_source": source}
         return {
             "model": self.model,
             "recipe": recipe,

@@ -9,7 +9,7 @@ from bench import messages
 from bench.child import RunJob, run_seeds
 from bench.errors import RunError
 from bench.interruption import Interruption, watch_signals
-from bench.isolation import Child
+from bench.isolation import STOPPED, Child
 from bench.plan import AUTO, Plan
 from bench.runner import RunResult, execute_seeds, make_record
 from bench.spec import RunSpec
@@ -91,7 +91,7 @@ def _run_configuration(
     while seeds and not interruption.after_run:
         results = _here if sweep.in_process else _in_child
         try:
-            for result in results(sweep, spec, seeds, interruption):
+            for result in results(sweep, spec, tuple(seeds), interruption):
                 _keep(sweep, result.record, result.samples)
                 seeds.remove(int(result.record.spec["seed"]))
                 if interruption.after_run:
@@ -100,7 +100,7 @@ def _run_configuration(
         except RunError as error:
             status, reason = error.status, error.reason
         except KeyboardInterrupt:
-            status, reason = "interrupted", "stopped on request"
+            status, reason = "interrupted", STOPPED
         dead = replace(spec, seed=seeds.pop(0))
         _keep(sweep, make_record(dead, status, reason, environment=sweep.environment), {})
 
@@ -110,7 +110,7 @@ def _keep(sweep: Sweep, record: "RunRecord", samples: dict[str, Any]) -> None:
 
 
 def _here(
-    sweep: Sweep, spec: RunSpec, seeds: Sequence[int], _interruption: Interruption
+    sweep: Sweep, spec: RunSpec, seeds: tuple[int, ...], _interruption: Interruption
 ) -> "Iterator[RunResult]":
     def watch(seed: int, phase: str, progress: Any) -> None:  # noqa: ANN401
         sweep.report(spec, messages.progress_content(seed, phase, progress))
@@ -118,29 +118,47 @@ def _here(
     return execute_seeds(spec, seeds, device=sweep.device, data=sweep.data, watch=watch)
 
 
+def _checked_result(line: object, samples: dict[str, Any], waiting: set[int]) -> RunResult:
+    """The result that a child sent; user code runs there, so nothing in it is taken on trust."""
+    from results import RecordError, RunRecord
+
+    try:
+        record = RunRecord.from_json_line(str(line).encode())
+        waiting.remove(record.spec["seed"])
+    except RecordError as error:
+        raise RunError("crashed", f"the child sent no record: {error}") from None
+    except KeyError as seed:
+        raise RunError("crashed", f"the child sent a record of seed {seed}") from None
+    return RunResult(record, samples)
+
+
 def _in_child(
-    sweep: Sweep, spec: RunSpec, seeds: Sequence[int], interruption: Interruption
+    sweep: Sweep, spec: RunSpec, seeds: tuple[int, ...], interruption: Interruption
 ) -> "Iterator[RunResult]":
     """Results of a child.
 
     Raises:
         RunError: it died, hung or was stopped before it was through.
     """
-    from results import RunRecord
-
-    child = Child.start(run_seeds, RunJob(spec, tuple(seeds), sweep.device, sweep.data))
-    missing = len(seeds)
+    child = Child.start(run_seeds, RunJob(spec, seeds, sweep.device, sweep.data))
+    waiting = set(seeds)
     try:
         for kind, content in child.messages(
             timeout_s=sweep.timeout_s, should_stop=lambda: interruption.now
         ):
             if kind == messages.PROGRESS:
                 sweep.report(spec, content)
+            elif kind == messages.REFUSAL:
+                raise RunError("crashed", str(content))
             elif kind == messages.RECORD:
-                missing -= 1
                 line, samples = content
-                yield RunResult(RunRecord.from_json_line(line.encode()), samples)
-        if missing:
-            raise RunError("crashed", child.close() or "the process ended without a result")
+                yield _checked_result(line, samples, waiting)
+                if not waiting:
+                    break  # a thread of the user's may keep the child alive for ever
+        death = child.close()
+        if waiting and interruption.now:  # the signal may have reached the child before us
+            raise RunError("interrupted", STOPPED)
+        if waiting:
+            raise RunError("crashed", death or "the process ended without a result")
     finally:
         child.kill()

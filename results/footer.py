@@ -40,7 +40,7 @@ def footer_lines(
         _learning_rates(records),
         _certainty(summaries, records),
         pareto_sentence(rows),
-        *_flags(rows, FLAG_NOTES | dict(flag_notes or {})),
+        *_flags(summaries, FLAG_NOTES | dict(flag_notes or {})),
         *_unknowns(records),
         *_failures(summaries),
     ]
@@ -113,14 +113,23 @@ def _range(counts: Sequence[int]) -> str:
     return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
-def _flags(rows: Sequence[Mapping[str, Any]], notes: Mapping[str, str]) -> list[str]:
-    flags = _distinct(flag for row in rows for flag in row["flags"])
-    return [_flag_line(flag, rows, notes.get(flag)) for flag in flags]
+def _flags(summaries: Sequence[Summary], notes: Mapping[str, str]) -> list[str]:
+    flags = _distinct(flag for summary in summaries for flag in summary.flags)
+    return [_flag_line(flag, summaries, notes.get(flag)) for flag in flags]
 
 
-def _flag_line(flag: str, rows: Sequence[Mapping[str, Any]], note: str | None) -> str:
-    models = ", ".join(_distinct(row["model"] for row in rows if flag in row["flags"]))
+def _flag_line(flag: str, summaries: Sequence[Summary], note: str | None) -> str:
+    bearers = _distinct(_bearer(flag, summary) for summary in summaries if flag in summary.flags)
+    models = ", ".join(bearers)
     return f"{flag} ({models}): {note}." if note else f"{flag}: {models}."
+
+
+def _bearer(flag: str, summary: Summary) -> str:
+    """The model and, where the flag is not on all of its runs, the seeds that have it."""
+    seeds = [str(r.spec["seed"]) for r in summary.records if flag in r.flags]
+    if len(seeds) in {0, len(summary.records)}:  # 0: a flag of the group, such as mixed_plans
+        return summary.model
+    return f"{summary.model} seed {' and '.join(seeds)}"
 
 
 def _unknowns(records: Sequence[RunRecord]) -> list[str]:

@@ -160,6 +160,12 @@ def test_the_footer_explains_flags_and_unknowns() -> None:
     assert "one seed, so no interval over seeds" in text
 
 
+def test_the_footer_names_the_seeds_that_failed_to_learn() -> None:
+    flags: tuple[tuple[str, ...], ...] = (("at_chance",), (), ("at_chance",))
+    records = [make_record("v2", seed, flags=held) for seed, held in enumerate(flags)]
+    assert "at_chance (v2 seed 0 and 2): " in footer(records)
+
+
 def test_the_footer_counts_the_images_of_the_test() -> None:
     confusion = [[10] * 10 for _ in range(10)]
     assert "at 90 % on 1,000 images" in footer([make_record(confusion=confusion)])

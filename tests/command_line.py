@@ -1,0 +1,162 @@
+"""Runs the command line as a user does: in processes of its own, on the real data."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.__main__ import main
+
+REPOSITORY = Path(__file__).parents[1]
+MARK = "FMNIST_BENCH_TEST_MARK"  # processes that carry it in their environment are ours
+LIMIT_S = 120.0  # no test hangs for longer, however busy the machine
+PLAN = ("--plan", "threads:1")  # no probe, and no threads that fight over busy cores
+CPU = ("--device", "cpu")
+
+Finished = subprocess.CompletedProcess[str]
+
+
+def environment(data_root: Path) -> dict[str, str]:
+    """This process's environment with the data in it and no GPU."""
+    return os.environ | {"FMNIST_DATA": str(data_root.resolve()), "CUDA_VISIBLE_DEVICES": ""}
+
+
+def bench(data_root: Path, *arguments: str | Path) -> Finished:
+    """Runs the command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *map(str, arguments)],
+        cwd=REPOSITORY,
+        env=environment(data_root),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
+def call(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    data_root: Path,
+    *arguments: str | Path,
+) -> Finished:
+    """Calls the command in this process, whose fork server then serves many tests."""
+    monkeypatch.setenv("FMNIST_DATA", str(data_root.resolve()))
+    monkeypatch.setattr(sys, "argv", ["fmnist-bench", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capfd.readouterr()
+    assert isinstance(ended.value.code, int)
+    return subprocess.CompletedProcess(sys.argv, ended.value.code, out, err)
+
+
+def read_lines(folder: Path) -> list[dict[str, Any]]:
+    """The records of a run folder as they were written."""
+    text = (folder / "records.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def assert_refused(finished: Finished, wanted: str, exit_code: int = 2) -> None:
+    """One line on stderr that holds what is wanted, and nothing on stdout."""
+    assert (finished.returncode, finished.stdout) == (exit_code, ""), finished.stderr
+    assert finished.stderr.startswith("fmnist-bench: ")
+    assert finished.stderr.count("\n") == 1
+    assert "Traceback" not in finished.stderr
+    assert wanted in finished.stderr
+
+
+def wait_for(condition: Callable[[], object], limit_s: float = LIMIT_S) -> bool:
+    """Whether a condition came true in time."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def processes_with(mark: str) -> list[int]:
+    """Living processes that were started with this mark in their environment."""
+    wanted = f"{MARK}={mark}".encode()
+    return [
+        int(folder.name)
+        for folder in Path("/proc").iterdir()
+        if folder.name.isdigit() and wanted in _environ(folder)
+    ]
+
+
+def _environ(folder: Path) -> list[bytes]:
+    try:  # it may end at any moment; a zombie's is empty
+        return (folder / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+@dataclass
+class Running:
+    """The command under way in a session of its own, all its processes marked.
+
+    Attributes:
+        process: the parent.
+        mark: what `processes_with` finds it and its children by.
+        stdout: file that takes its stdout.
+        stderr: file that takes its stderr.
+    """
+
+    process: subprocess.Popen[bytes]
+    mark: str
+    stdout: Path
+    stderr: Path
+
+    @classmethod
+    def start(cls, data_root: Path, folder: Path, *arguments: str | Path) -> "Running":
+        """Starts it; its output goes to files, so that no process left behind holds a pipe."""
+        folder.mkdir(exist_ok=True)
+        mark = uuid.uuid4().hex
+        stdout, stderr = folder / f"{mark}.out", folder / f"{mark}.err"
+        with stdout.open("wb") as out, stderr.open("wb") as err:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "bench", *map(str, arguments)],
+                cwd=REPOSITORY,
+                env=environment(data_root) | {MARK: mark},
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        return cls(process, mark, stdout, stderr)
+
+    def signal(self, number: int, *, group: bool = False) -> None:
+        """Sends a signal, to the whole group as a terminal does or to the parent alone."""
+        (os.killpg if group else os.kill)(self.process.pid, number)
+
+    def says(self, text: str) -> bool:
+        """Whether stderr holds a text by now."""
+        return text in self.stderr.read_text(encoding="utf-8")
+
+    def reaches(self, condition: Callable[[], bool]) -> bool:
+        """Whether a condition comes true before the parent ends."""
+        wait_for(lambda: condition() or self.process.poll() is not None)
+        return condition()
+
+    def end(self) -> Finished:
+        """Waits for the end of the parent; one that hangs is killed and fails the test."""
+        try:
+            code = self.process.wait(LIMIT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            raise
+        out, err = self.stdout.read_text("utf-8"), self.stderr.read_text("utf-8")
+        return subprocess.CompletedProcess([], code, out, err)
+
+    def all_gone(self, limit_s: float = 30.0) -> bool:
+        """Whether every process of it is gone within some seconds."""
+        return wait_for(lambda: not processes_with(self.mark), limit_s)

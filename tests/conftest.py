@@ -1,0 +1,39 @@
+"""Fixtures that tests of several files share."""
+
+import gc
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """Root of the real data set; skips where it is absent."""
+    root = Path(os.environ.get("FMNIST_DATA") or REPOSITORY / "data")
+    if not (root / "FashionMNIST" / "raw").is_dir():
+        pytest.skip(f"no data in {root}: run `fmnist-bench doctor --fetch`")
+    return root
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """A second thread only costs time on models as small as those of the tests."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def quick_collections() -> Iterator[None]:
+    """Every window of a CPU's clock begins with a collection: 0.2 s over all that is imported."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()

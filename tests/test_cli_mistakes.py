@@ -1,0 +1,217 @@
+"""A user's mistake is one line on stderr and exit code 2, and most are told at once.
+
+Most tests call the command line inside this process: its fork server then serves them all.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import CPU, REPOSITORY, assert_refused, bench, call, environment
+
+Refuses = Callable[..., None]
+BROKEN_TOML = "learning_rate = = 3"
+USER_FILE = """
+import os
+from torch import nn
+
+class WrongShape(nn.Module):
+    input_size = 28
+    def __init__(self):
+        super().__init__()
+        self.pool = nn.AdaptiveAvgPool2d(1)
+    def forward(self, images):
+        return self.pool(images).flatten(1).repeat(1, 7)
+
+class DiesInTheCheck(WrongShape):
+    def forward(self, images):
+        os._exit(3)
+
+def needs_arguments(width):
+    return nn.Linear(width, 10)
+"""
+# Options of `run` and a part of the line; all of them are seen without a child.
+SEEN_AT_ONCE = {
+    "unknown model": (["--models", "nope"], "unknown model 'nope'; choose from v0, v1"),
+    "no model": (["--models", ""], "no model was asked for"),
+    "missing file": (["--models", "gone.py:Net"], "there is no Python file 'gone.py'"),
+    "unit": (["--budget", "3parsecs"], "unknown unit in the budget '3parsecs'"),
+    "no number": (["--budget", "long"], "cannot read the budget 'long'"),
+    "nothing": (["--budget", "0steps"], "a budget must be a positive number"),
+    "field": (["--set", "lr=abc"], "a recipe has no field 'lr'; choose from optimizer"),
+    "type": (["--set", "learning_rate=abc"], "learning_rate takes float | None, not 'abc'"),
+    "range": (["--set", "batch_size=0"], "batch_size is out of range"),
+    "no value": (["--set", "batch_size"], "--set takes key=value"),
+    "plan": (["--plan", "warp"], "unknown plan 'warp'; choose from auto"),
+    "recipe": (["--recipe", "nope"], "unknown recipe 'nope'; choose from default"),
+    "precision": (["--precision", "fp64"], "unknown precision 'fp64'; choose from auto, fp32"),
+    "seeds": (["--seeds", "0"], "--seeds 0 is out of range"),
+    "no count": (["--seeds", "many"], "'--seeds'"),
+    "timeout": (["--timeout", "0"], "'--timeout'"),
+    "no config": (["--config", "missing.toml"], "cannot read --config missing.toml"),
+    "auto plan": (["--deterministic", "--budget", "9steps"], "--deterministic needs a plan"),
+    "clock": (["--deterministic", "--plan", "eager"], "--deterministic needs a counted budget"),
+    "option": (["--frobnicate"], "No such option: --frobnicate"),
+}
+# What only a child can see: it alone imports torch and the user's file.
+SEEN_BY_A_CHILD = {
+    "device": (["--device", "gpu"], "unknown device 'gpu'; choose auto, cpu or cuda:N"),
+    "no device": (["--device", "cuda:7"], "no device cuda:7"),
+    "joules": (["--device", "cpu", "--budget", "500J"], "a budget in joules needs NVML"),
+    "augment": (["--set", "augment=nope"], "unknown augmentation 'nope'; choose from flip"),
+    "lacks": (["--models", "{user}:Gone"], "defines no 'Gone'"),
+    "shape": (["--models", "{user}:WrongShape"], "it must return logits (2, 10)"),
+    "argument": (["--models", "{user}:needs_arguments"], "fails when called without arguments"),
+    "death": (["--models", "{user}:DiesInTheCheck"], "the process exited with code 3"),
+    "import": (["--models", "{raising}:Net"], "raised ValueError at import: not today (line 2)"),
+}
+
+
+@pytest.fixture
+def user_files(tmp_path: Path) -> dict[str, str]:
+    """Files with models that cannot be used."""
+    paths = {"user": tmp_path / "user.py", "raising": tmp_path / "raising.py"}
+    paths["user"].write_text(USER_FILE, encoding="utf-8")
+    paths["raising"].write_text("import os\nraise ValueError('not today')\n", encoding="utf-8")
+    return {name: str(path) for name, path in paths.items()}
+
+
+@pytest.fixture
+def refuses(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data_root: Path
+) -> Refuses:
+    """Checks that arguments are refused with a line that holds the first one."""
+    monkeypatch.chdir(REPOSITORY)
+    return lambda wanted, *arguments: assert_refused(
+        call(monkeypatch, capfd, data_root, *arguments), wanted
+    )
+
+
+@pytest.mark.parametrize("mistake", SEEN_AT_ONCE)
+def test_a_wrong_option_is_refused(refuses: Refuses, mistake: str) -> None:
+    options, wanted = SEEN_AT_ONCE[mistake]
+    refuses(wanted, "run", *options)
+
+
+@pytest.mark.parametrize("mistake", SEEN_BY_A_CHILD)
+def test_what_only_a_child_sees_is_refused_before_the_sweep(
+    refuses: Refuses, tmp_path: Path, user_files: dict[str, str], mistake: str
+) -> None:
+    options, wanted = SEEN_BY_A_CHILD[mistake]
+    filled = [option.format(**user_files) for option in options]
+    refuses(wanted, "run", "--out", tmp_path / "run", *filled)
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_torch_and_no_child_for_a_mistake_that_is_seen_at_once(data_root: Path) -> None:
+    code = """
+import json, sys
+from bench.__main__ import main
+for options in json.loads(sys.argv[1]):
+    sys.argv = ["fmnist-bench", "run", *options]
+    try:
+        main()
+    except SystemExit as ended:
+        assert ended.code == 2, options
+for name in ("torch", "pandas", "multiprocessing.forkserver"):
+    assert name not in sys.modules, name
+"""
+    options = json.dumps([options for options, _ in SEEN_AT_ONCE.values()])
+    done = subprocess.run(
+        [sys.executable, "-c", code, options],
+        cwd=REPOSITORY,
+        env=environment(data_root),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert len(done.stderr.splitlines()) == len(SEEN_AT_ONCE)
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        (["frobnicate"], "No such command 'frobnicate'"),
+        (["run", "--models", "nope"], "unknown model 'nope'"),
+        (["run", *CPU, "--models", "raising.py:Net"], "raised ValueError at import"),
+    ],
+)
+def test_a_process_of_its_own_says_the_same(
+    data_root: Path, user_files: dict[str, str], options: list[str], wanted: str
+) -> None:
+    words = [word.replace("raising.py", user_files["raising"]) for word in options]
+    done = bench(data_root, *words)
+    assert_refused(done, wanted)
+
+
+def test_a_config_that_is_no_toml(refuses: Refuses, tmp_path: Path) -> None:
+    (tmp_path / "broken.toml").write_text(BROKEN_TOML, encoding="utf-8")
+    refuses("broken.toml is no TOML", "run", "--config", tmp_path / "broken.toml")
+
+
+def test_a_config_with_a_field_that_no_recipe_has(refuses: Refuses, tmp_path: Path) -> None:
+    (tmp_path / "odd.toml").write_text("lr = 0.1", encoding="utf-8")
+    refuses("a recipe has no field 'lr'", "run", "--config", tmp_path / "odd.toml")
+
+
+def test_data_that_is_a_file(refuses: Refuses, tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.touch()
+    refuses(f"cannot use the data folder {path}", "run", "--data", path)
+
+
+def test_a_data_file_that_was_cut_short(refuses: Refuses, data_root: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "FashionMNIST" / "raw"
+    shutil.copytree(data_root / "FashionMNIST" / "raw", raw)
+    labels = raw / "t10k-labels-idx1-ubyte"
+    labels.write_bytes(labels.read_bytes()[:-1])
+    wanted = f"{labels}: expected 10,008 bytes"
+    refuses(wanted, "run", *CPU, "--data", tmp_path)
+    assert labels.stat().st_size == 10_007  # reported, never replaced
+
+
+def test_an_out_that_is_a_file(refuses: Refuses, tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    path.touch()
+    refuses(f"--out {path} is a file", "run", "--out", path)
+
+
+def test_an_out_below_a_file(refuses: Refuses, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "run"
+    refuses(f"cannot write to --out {path}", "run", *CPU, "--out", path)
+
+
+def test_nothing_to_resume(
+    refuses: Refuses, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refuses("there is no run in results/runs to resume", "run", "--resume")
+
+
+def test_no_run_to_show(refuses: Refuses, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    refuses("no run in results/runs", "table")
+
+
+def test_a_folder_without_records(refuses: Refuses, tmp_path: Path) -> None:
+    refuses(f"no records in {tmp_path / 'gone'}", "table", tmp_path / "gone")
+
+
+@pytest.mark.parametrize(
+    ("option", "wanted"),
+    [
+        ("--format", "unknown format 'nope'; choose from rich, markdown"),
+        ("--sort", "cannot sort by 'nope'; choose from model, status"),
+        ("--by", "cannot group by 'nope'; choose from model, commit, plan"),
+    ],
+)
+def test_a_table_that_cannot_be(refuses: Refuses, tmp_path: Path, option: str, wanted: str) -> None:
+    (tmp_path / "records.jsonl").touch()
+    refuses(wanted, "table", tmp_path, option, "nope")

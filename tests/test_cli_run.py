@@ -1,0 +1,195 @@
+"""`run` and `table` on the way on which nothing goes wrong."""
+
+import csv
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.command_line import (
+    CPU,
+    PLAN,
+    REPOSITORY,
+    Finished,
+    assert_refused,
+    bench,
+    environment,
+    read_lines,
+)
+
+MODELS = "v0,./examples/tiny_net.py:TinyNet"
+PROMISED = (  # DESIGN section 5: keys are only ever added
+    "model, status, reason, flags, n_seeds, n_failed, num_params, num_trainable_params, "
+    "flops_per_image, test_accuracy, test_accuracy_ci95, test_loss, train_time_s, epoch_time_s, "
+    "epochs, steps, images_seen, images_per_s, peak_memory_bytes, energy_j, compile_time_s, "
+    "cold_total_s, accuracy_per_s, time_to_target_s, percent_of_floor, on_pareto_front, budget, "
+    "recipe, precision, plan, device, record_ids"
+)
+KEYS = PROMISED.split(", ")
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished sweep."""
+
+    finished: Finished
+    folder: Path
+    data_root: Path
+
+    def table(self, *arguments: str | Path) -> Finished:
+        """The command `table` on its folder."""
+        return bench(self.data_root, "table", self.folder, *arguments)
+
+
+@pytest.fixture(scope="module")
+def sweep(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """Two models, two seeds each, twenty steps."""
+    folder = tmp_path_factory.mktemp("sweep") / "run"
+    size = ("--models", MODELS, "--budget", "20steps", "--seeds", "2")
+    return Done(bench(data_root, "run", *size, *PLAN, *CPU, "--out", folder), folder, data_root)
+
+
+@pytest.fixture(scope="module")
+def other_budget(sweep: Done) -> Path:
+    """A copy of the sweep that claims another budget."""
+    folder = sweep.folder.with_name("other")
+    folder.mkdir()
+    lines = [json.dumps(doctored(record)) + "\n" for record in read_lines(sweep.folder)]
+    (folder / "records.jsonl").write_text("".join(lines), encoding="utf-8")
+    return folder
+
+
+def doctored(record: dict[str, Any]) -> dict[str, Any]:
+    ids = {"record_id": record["record_id"][::-1], "config_id": record["config_id"][::-1]}
+    return record | ids | {"spec": record["spec"] | {"budget": "40steps"}}
+
+
+def test_a_sweep_ends_well_and_prints_its_table_on_stdout(sweep: Done) -> None:
+    assert sweep.finished.returncode == 0, sweep.finished.stderr
+    title, header, *rest = sweep.finished.stdout.splitlines()
+    assert title == "Fashion-MNIST"
+    assert header.split()[:2] == ["model", "accuracy"]
+    rows = [line.split()[0] for line in rest if " k " in line]
+    assert sorted(rows) == sorted(MODELS.split(","))
+    assert "budget 20steps, recipe default" in sweep.finished.stdout
+
+
+def test_stderr_says_what_is_run_and_where_it_lies_and_nothing_else(sweep: Done) -> None:
+    first, last = sweep.finished.stderr.splitlines()
+    assert first.startswith("2 models x 2 seeds, 20steps each, on cpu (")
+    assert last == f"records: {sweep.folder}; again with: fmnist-bench table {sweep.folder}"
+
+
+def test_no_escape_codes_in_a_pipe(sweep: Done) -> None:
+    assert "\x1b" not in sweep.finished.stdout + sweep.finished.stderr
+    assert "\r" not in sweep.finished.stdout + sweep.finished.stderr
+
+
+def test_a_record_for_each_seed_with_its_samples_beside_it(sweep: Done) -> None:
+    records = read_lines(sweep.folder)
+    runs = [(record["spec"]["model"], record["spec"]["seed"]) for record in records]
+    assert runs == [(model, seed) for model in MODELS.split(",") for seed in (0, 1)]
+    for record in records:
+        assert record["status"] == "ok"
+        packed = (sweep.folder / record["samples"]["file"]).read_bytes()
+        assert hashlib.sha256(packed).hexdigest() == record["samples"]["sha256"]
+    assert len(list((sweep.folder / "samples").iterdir())) == len(records)
+
+
+def test_the_budget_was_kept_to_the_step(sweep: Done) -> None:
+    for record in read_lines(sweep.folder):
+        assert record["measurements"]["steps"]["values"] == [20.0]
+        assert record["measurements"]["images_seen"]["values"] == [20.0 * 128]
+
+
+def test_table_shows_again_what_run_showed(sweep: Done) -> None:
+    again = sweep.table()
+    assert (again.returncode, again.stdout) == (0, sweep.finished.stdout)
+    assert again.stderr == ""
+
+
+def test_json_has_the_promised_keys_in_order(sweep: Done) -> None:
+    rows = json.loads(sweep.table("--format", "json").stdout)
+    assert [list(row) for row in rows] == [KEYS, KEYS]
+    assert {row["n_seeds"] for row in rows} == {2}
+    records = {record["record_id"] for record in read_lines(sweep.folder)}
+    assert {name for row in rows for name in row["record_ids"]} == records
+
+
+def test_csv_has_the_same_keys(sweep: Done) -> None:
+    header, *rows = csv.reader(StringIO(sweep.table("--format", "csv").stdout))
+    assert header == KEYS
+    assert [len(row) for row in rows] == [len(KEYS)] * 2
+
+
+@pytest.mark.parametrize(("fmt", "start"), [("markdown", "| model"), ("latex", r"\begin{tabular}")])
+def test_formats_for_documents(sweep: Done, fmt: str, start: str) -> None:
+    shown = sweep.table("--format", fmt)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith(start)
+    assert "v0" in shown.stdout
+
+
+def test_by_commit_and_by_plan_keep_every_run(sweep: Done) -> None:
+    by_commit = json.loads(sweep.table("--format", "json", "--by", "commit").stdout)
+    assert [list(row) for row in by_commit] == [[*KEYS, "commit"]] * 2
+    by_plan = json.loads(sweep.table("--format", "json", "--by", "plan").stdout)
+    assert {row["plan"] for row in by_plan} == {"resident,contiguous,eager,threads:1"}
+    assert sum(row["n_seeds"] for row in by_plan) == 4
+
+
+def test_sorting_by_a_cost_puts_the_least_first(sweep: Done) -> None:
+    shown = sweep.table("--format", "json", "--sort", "num_params")
+    counts = [row["num_params"] for row in json.loads(shown.stdout)]
+    assert counts == sorted(counts)
+    assert counts[0] < counts[1]
+
+
+def test_other_budgets_are_refused_side_by_side(sweep: Done, other_budget: Path) -> None:
+    shown = sweep.table(other_budget)
+    assert_refused(shown, "budget is 20steps", exit_code=4)
+    assert "--mixed" in shown.stderr
+
+
+def test_mixed_shows_both_labelled(sweep: Done, other_budget: Path) -> None:
+    shown = sweep.table(other_budget, "--mixed", "--format", "json")
+    assert [row["budget"] for row in json.loads(shown.stdout)].count("40steps") == 2
+    text = sweep.table(other_budget, "--mixed").stdout
+    assert "20steps" in text
+    assert "40steps" in text
+
+
+def test_a_reader_that_leaves_early_is_no_failure(sweep: Done) -> None:
+    pipeline = f"'{sys.executable}' -m bench table '{sweep.folder}' | head -1; "
+    script = pipeline + 'echo "${PIPESTATUS[0]}"'
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("Fashion-MNIST\n0\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["table", "FOLDER"], ["table", "FOLDER", "--format", "json"]]
+)
+def test_nor_is_one_that_was_never_there(sweep: Done, arguments: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [str(sweep.folder) if word == "FOLDER" else word for word in arguments]
+    command = [sys.executable, "-m", "bench", *words]
+    with os.fdopen(writer, "wb") as stdout:
+        done = subprocess.run(
+            command,
+            cwd=REPOSITORY,
+            env=environment(sweep.data_root),
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")

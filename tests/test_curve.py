@@ -1,0 +1,36 @@
+"""Which points of the validation curve a training can afford."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.curve import POINTS, affordable_points
+
+seconds = st.floats(1e-6, 1e6)
+
+
+@given(seconds, seconds)
+def test_the_curve_costs_at_most_a_fifth_and_is_the_densest_that_does(
+    evaluation_s: float, training_s: float
+) -> None:
+    points = affordable_points(evaluation_s, training_s)
+    assert len(points) * evaluation_s <= 0.2 * training_s
+    denser = [other for other in POINTS if len(other) > len(points)]
+    assert all(len(other) * evaluation_s > 0.2 * training_s for other in denser)
+
+
+@given(seconds)
+def test_where_time_does_not_matter_the_curve_is_dense(evaluation_s: float) -> None:
+    assert affordable_points(evaluation_s, None) == POINTS[0]
+
+
+def test_sparser_curves_share_their_points_with_denser_ones() -> None:
+    assert all(set(sparse) < set(dense) for dense, sparse in pairwise(POINTS))
+    assert POINTS[-1] == ()
+
+
+def test_points_rise_to_the_end() -> None:
+    for points in POINTS[:-1]:
+        assert list(points) == sorted(set(points))
+        assert 0 < points[0] <= points[-1] == 1.0

@@ -1,0 +1,66 @@
+"""The doctor: one finding a thing, with the remedy."""
+
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from bench import doctor
+from bench.doctor import Finding, examine
+
+
+def told(_line: str) -> None:
+    """Nobody listens."""
+
+
+def examined(data: Path) -> dict[str, Finding]:
+    return {finding.subject: finding for finding in examine(data, fetch=False, say=told)}
+
+
+def test_missing_data_is_not_fine_and_names_the_remedy(tmp_path: Path) -> None:
+    findings = examined(tmp_path)
+    assert {name for name, finding in findings.items() if not finding.is_fine} == {"data"}
+    assert "doctor --fetch" in findings["data"].text
+    assert findings.keys() >= {"Python", "data", "torch", "CPU", "compiler", "disk"}
+    assert torch.__version__ in findings["torch"].text
+
+
+def test_data_that_is_there_is_fine(data_root: Path) -> None:
+    finding = examined(data_root)["data"]
+    assert finding.is_fine
+    assert "hash 1cb5a4cf9ef3" in finding.text
+
+
+@pytest.mark.parametrize("name", ["torch", "torchvision"])
+def test_a_missing_package_names_the_remedy(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    findings = examined(tmp_path)
+    assert not findings["torch"].is_fine
+    assert "make setup" in findings["torch"].text
+    assert "disk" in findings
+
+
+def test_no_compiler_is_told_but_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    finding = doctor._compiler()
+    assert finding.is_fine
+    assert "g++" in finding.text
+
+
+def test_a_full_disk_is_not_fine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=5 * 10**8))
+    assert not examined(tmp_path)["disk"].is_fine
+
+
+def test_without_a_gpu_the_line_says_what_hides_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    assert "none visible (CUDA_VISIBLE_DEVICES=7)" in examined(tmp_path)["GPU"].text

@@ -1,0 +1,68 @@
+"""Ctrl-C and SIGTERM, with real signals to this process."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from bench.interruption import NOTICE, watch_signals
+
+INT, TERM = signal.SIGINT, signal.SIGTERM
+
+
+def send(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+
+
+@pytest.fixture(autouse=True)
+def _handlers_are_put_back() -> Iterator[None]:
+    before: list[Callable[..., object] | int | None] = [signal.getsignal(n) for n in (INT, TERM)]
+    yield
+    assert [signal.getsignal(number) for number in (INT, TERM)] == before
+
+
+@pytest.mark.parametrize(
+    ("signals", "after_run", "now", "exit_code"),
+    [
+        ([], False, False, None),
+        ([INT], True, False, 130),
+        ([INT, INT], True, True, 130),
+        ([TERM], True, True, 143),
+        ([INT, TERM], True, True, 143),
+        ([INT, INT, INT], True, True, 130),
+    ],
+    ids=str,
+)
+def test_signals_are_counted(
+    signals: list[signal.Signals], after_run: bool, now: bool, exit_code: int | None
+) -> None:
+    with watch_signals() as interruption:
+        for number in signals:
+            send(number)
+    found = (interruption.after_run, interruption.now, interruption.exit_code)
+    assert found == (after_run, now, exit_code)
+
+
+def test_only_the_first_ctrl_c_says_what_the_next_will_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with watch_signals():
+        send(INT)
+        send(INT)
+    assert capsys.readouterr() == ("", NOTICE)
+
+
+def test_in_this_process_the_signal_that_means_now_raises() -> None:
+    with watch_signals(raises=True) as interruption:
+        send(INT)
+        assert interruption.after_run
+        with pytest.raises(KeyboardInterrupt):
+            send(INT)
+        with pytest.raises(KeyboardInterrupt):
+            send(TERM)
+
+
+def test_handlers_are_put_back_after_an_error() -> None:
+    with pytest.raises(KeyError), watch_signals():
+        raise KeyError

@@ -1,0 +1,159 @@
+"""`make` asks the command line for what the user asked of make, and mends or names what is missing.
+
+The interpreter that make is given is mostly a script that tells how it was called.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import REPOSITORY, Finished
+
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+
+TELL = """#!/bin/sh
+echo "visible=${CUDA_VISIBLE_DEVICES-unset} order=${CUDA_DEVICE_ORDER-unset}"
+for word in "$@"; do echo "<$word>"; done
+"""
+OLD = """#!/bin/sh
+exec '{python}' -c 'import sys; sys.version_info = (3, 9, 18); exec(sys.argv[1])' "$2"
+"""
+BARE = """#!/bin/sh
+exec '{python}' -c 'import sys; sys.modules["venv"] = None; exec(sys.argv[1])' "$2"
+"""
+
+
+def make(*arguments: str) -> Finished:
+    # bare: `make test` hands its own variables down, and a user may have set some
+    bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=REPOSITORY,
+        env=bare,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def script(path: Path, text: str) -> str:
+    path.write_text(text.replace("{python}", sys.executable), encoding="utf-8")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.fixture
+def tell(tmp_path: Path) -> str:
+    """An interpreter that tells its environment and its arguments."""
+    return script(tmp_path / "tell", TELL)
+
+
+def told(tell: str, *arguments: str) -> tuple[str, list[str]]:
+    """The environment and the options of `run` that make came to."""
+    done = make("bench", "VENV=", f"PYTHON={tell}", *arguments)
+    assert done.returncode == 0, done.stderr
+    surroundings, *words = done.stdout.splitlines()
+    words = [word[1:-1] for word in words]
+    assert words[:3] == ["-m", "bench", "run"]
+    return surroundings, words[3:]
+
+
+def test_no_gpu_named_leaves_the_choice_to_the_command_line(tell: str) -> None:
+    surroundings, words = told(tell)
+    assert surroundings == "visible=unset order=unset"
+    assert words == ["--models", "all", "--device", "auto"]
+
+
+def test_gpu_0_is_the_only_one_visible_and_counted_as_the_bus_counts(tell: str) -> None:
+    surroundings, words = told(tell, "GPU=0")
+    assert surroundings == "visible=0 order=PCI_BUS_ID"
+    assert words == ["--models", "all", "--device", "cuda:0"]
+
+
+def test_another_gpu_is_the_first_of_those_visible(tell: str) -> None:
+    surroundings, words = told(tell, "GPU=3")
+    assert surroundings == "visible=3 order=PCI_BUS_ID"
+    assert words[-2:] == ["--device", "cuda:0"]
+
+
+def test_two_gpus_are_dataparallel(tell: str) -> None:
+    surroundings, words = told(tell, "GPU=0,1")
+    assert surroundings == "visible=0,1 order=PCI_BUS_ID"
+    assert words[2:] == ["--device", "cuda:0", "--plan", "dp"]
+
+
+def test_two_gpus_under_a_plan_of_ones_own(tell: str) -> None:
+    _, words = told(tell, "GPU=0,1", "PLAN=channels_last,dp")
+    assert words[-2:] == ["--plan", "channels_last,dp"]
+
+
+def test_gpu_cpu_is_the_cpu(tell: str) -> None:
+    surroundings, words = told(tell, "GPU=cpu")
+    assert surroundings == "visible=unset order=unset"
+    assert words[-2:] == ["--device", "cpu"]
+
+
+def test_every_variable_passes_through(tell: str) -> None:
+    variables = ("BUDGET=20steps", "SEEDS=2", "RECIPE=classic", "PLAN=compile")
+    extra = ("MODELS=v0,resnet*", "ARGS=--resume --set augment=flip,shift2")
+    _, words = told(tell, *variables, *extra)
+    assert words == [
+        *("--models", "v0,resnet*", "--device", "auto", "--budget", "20steps", "--seeds", "2"),
+        *("--recipe", "classic", "--plan", "compile", "--resume", "--set", "augment=flip,shift2"),
+    ]
+
+
+def test_help_names_every_target() -> None:
+    text = make("help").stdout
+    wanted = {"help", "setup", "bench", "test", "check", "format", "benchmark", "docs", "clean"}
+    named = {line.split()[1] for line in text.splitlines() if line.startswith("  make ")}
+    assert wanted <= named
+    for option in ("GPU=0,1", "MODELS=", "BUDGET=", "SEEDS=", "PLAN=", "ARGS=", "VENV="):
+        assert option in text
+    assert make().stdout == text
+
+
+def test_every_target_that_help_names_is_there() -> None:
+    named = [line.split()[1] for line in make("help").stdout.splitlines() if "  make " in line]
+    for target in named:
+        assert make("-n", target, "VENV=", f"PYTHON={sys.executable}").returncode == 0, target
+
+
+def test_a_gpu_that_is_not_there_is_one_line_with_the_remedy() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    data = f"FMNIST_DATA={os.environ.get('FMNIST_DATA') or REPOSITORY / 'data'}"
+    done = make("bench", "GPU=7", "VENV=", f"PYTHON={sys.executable}", data)
+    assert (done.returncode, done.stdout) == (2, "")
+    line, of_make = done.stderr.splitlines()
+    assert line.startswith("fmnist-bench: no device cuda:0: no CUDA GPU visible")
+    assert "CUDA_VISIBLE_DEVICES=7" in line
+    assert "GPU=cpu" in line
+    assert of_make.startswith("make: ***")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (OLD, "Python 3.11 or later is needed"),
+        (BARE, "has no venv module; on Debian: apt-get install python3-venv"),
+    ],
+)
+def test_an_interpreter_that_will_not_do_is_named_in_one_line(
+    tmp_path: Path, text: str, wanted: str
+) -> None:
+    python = script(tmp_path / "python3", text)
+    done = make("setup", f"PYTHON={python}", f"VENV={tmp_path / 'venv'}")
+    assert (done.returncode, done.stdout) == (2, "")
+    line, of_make = done.stderr.splitlines()
+    assert wanted in line
+    assert python in line
+    assert of_make.startswith("make: ***")
+    assert not (tmp_path / "venv").exists()

@@ -1,0 +1,123 @@
+"""Frames of a child, over a real pipe."""
+
+import io
+from collections.abc import Iterator
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bench import messages
+from bench.runner import RunResult
+from bench.training import Progress
+from results import RunRecord
+from tests.results_records_by_hand import make_record
+
+json_values = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.text(), st.floats(-1e9, 1e9)
+    ),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner)),
+    max_leaves=8,
+)
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[Connection, Connection]]:
+    ours, theirs = Pipe()
+    with ours, theirs:
+        yield ours, theirs
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(content=json_values)
+def test_a_frame_arrives_as_it_was_sent(
+    pipe: tuple[Connection, Connection],
+    content: Any,  # noqa: ANN401
+) -> None:
+    ours, theirs = pipe
+    messages.send(theirs, messages.ANSWER, content)
+    assert messages.receive(ours) == (messages.ANSWER, content)
+
+
+def test_a_result_arrives_with_its_samples(pipe: tuple[Connection, Connection]) -> None:
+    ours, theirs = pipe
+    samples = {"loss": np.array([2.5, 1.5], dtype=np.float32), "chunk_steps": np.array([1, 1])}
+    record = make_record("v0")
+    messages.send_result(theirs, RunResult(record, samples))
+    kind, line = messages.receive(ours)
+    arrays = messages.receive_samples(ours)
+    assert kind == messages.RECORD
+    assert RunRecord.from_json_line(line.encode()) == record
+    assert set(arrays) == set(samples)
+    assert all(np.array_equal(arrays[name], samples[name]) for name in samples)
+    assert arrays["loss"].dtype == np.float32
+
+
+def test_a_result_without_samples_arrives_too(pipe: tuple[Connection, Connection]) -> None:
+    ours, theirs = pipe
+    messages.send_result(theirs, RunResult(make_record("v0")))
+    messages.receive(ours)
+    assert messages.receive_samples(ours) == {}
+
+
+def test_progress_is_plain() -> None:
+    content = messages.progress_content(3, "train", Progress(0.5, 100, 2.0, 0.7))
+    values = {"fraction": 0.5, "images_seen": 100, "seconds": 2.0, "loss": 0.7}
+    assert content == {"seed": 3, "phase": "train", "progress": values}
+    assert messages.progress_content(3, "warm-up", None)["progress"] is None
+
+
+@pytest.mark.parametrize("frame", [b"hello", b"\xff", b"[1]", b'{"content": 1}', b"3", b"null"])
+def test_a_frame_that_is_no_message_is_refused(
+    pipe: tuple[Connection, Connection], frame: bytes
+) -> None:
+    ours, theirs = pipe
+    theirs.send_bytes(frame)
+    with pytest.raises(ValueError, match=r"no message|JSON|character|UTF-8|utf-8"):
+        messages.receive(ours)
+
+
+def packed(**arrays: Any) -> bytes:  # noqa: ANN401
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def plain_npy() -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.arange(3))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        packed(loss=np.array([{"a": 1}], dtype=object)),
+        b"garbage",
+        b"",
+        packed(loss=np.arange(9))[:-30],
+        plain_npy(),
+    ],
+    ids=["pickle", "garbage", "empty", "cut", "npy"],
+)
+def test_samples_that_are_none_are_refused(
+    pipe: tuple[Connection, Connection], frame: bytes
+) -> None:
+    ours, theirs = pipe
+    theirs.send_bytes(frame)
+    with pytest.raises(ValueError, match="samples"):
+        messages.receive_samples(ours)
+
+
+def test_a_closed_pipe_is_the_end() -> None:
+    ours, theirs = Pipe()
+    messages.send(theirs, messages.PROGRESS, {})
+    theirs.close()
+    assert messages.receive(ours) == (messages.PROGRESS, {})
+    with pytest.raises(EOFError):
+        messages.receive(ours)

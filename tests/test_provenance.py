@@ -1,0 +1,71 @@
+"""Where a record comes from."""
+
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bench import provenance
+from bench.provenance import describe_provenance, source_hash
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Stands for the checkout; nothing is remembered from before or afterwards."""
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "a.py").write_text("x = 1\n", encoding="utf-8")
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    provenance._source.cache_clear()
+    yield tmp_path
+    provenance._source.cache_clear()
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+    command = ["git", "-C", str(folder), *identity, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_outside_a_checkout_the_commit_is_unknown(folder: Path) -> None:
+    found = describe_provenance()
+    assert (found["commit"], found["dirty"]) == (None, None)
+    assert len(found["source_hash"]) == 12
+    assert folder.exists()
+
+
+def test_without_git_the_commit_is_unknown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(folder))
+    assert describe_provenance()["commit"] is None
+
+
+def test_commit_and_dirty_flag_are_git_s(folder: Path) -> None:
+    git(folder, "init", "-q")
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "first")
+    assert describe_provenance()["commit"] == git(folder, "rev-parse", "HEAD")
+    assert describe_provenance()["dirty"] is False
+    (folder / "bench" / "a.py").write_text("x = 2\n", encoding="utf-8")
+    provenance._source.cache_clear()
+    assert describe_provenance()["dirty"] is True
+
+
+def test_the_source_hash_follows_content_and_name(folder: Path) -> None:
+    path = folder / "bench" / "a.py"
+    hashes = [source_hash(), source_hash()]
+    path.write_text("x = 2\n", encoding="utf-8")
+    hashes.append(source_hash())
+    path.rename(folder / "bench" / "b.py")
+    hashes.append(source_hash())
+    (folder / "tests.py").write_text("no source of a training\n", encoding="utf-8")
+    hashes.append(source_hash())
+    assert hashes[0] == hashes[1]
+    assert hashes[3] == hashes[4]
+    assert len(set(hashes)) == 3
+
+
+def test_the_time_is_now_in_utc() -> None:
+    time = datetime.fromisoformat(describe_provenance()["time_utc"])
+    assert abs((datetime.now(UTC) - time).total_seconds()) < 5

@@ -1,0 +1,185 @@
+"""Recipes: named, frozen, changed by name and type only."""
+
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import RECIPES, Recipe, UsageError
+from bench.recipe import NORMALIZATIONS, as_plain, override, read_config, read_settings
+from bench.recipes import find_recipe
+
+BASE = RECIPES["default"]
+OPEN = [field.name for field in fields(Recipe) if field.name not in {"name", "source"}]
+WORDS = ("optimizer", "schedule", "normalize", "precision")
+NUMBERS = ("learning_rate", "momentum", "weight_decay", "warmup_fraction", "label_smoothing")
+texts = st.text().filter(lambda text: text != "none")
+not_numbers = st.one_of(st.booleans(), texts, st.lists(st.floats()), st.none())
+WRONG: dict[str, st.SearchStrategy[Any]] = {
+    **dict.fromkeys(WORDS, st.one_of(st.integers(), st.booleans(), st.floats(), st.none())),
+    **dict.fromkeys([*NUMBERS, "validation_fraction"], not_numbers),
+    **dict.fromkeys(("batch_size", "input_size"), st.one_of(not_numbers, st.floats())),
+    **dict.fromkeys(("nesterov", "drop_last"), st.one_of(st.integers(), texts, st.none())),
+    "augment": st.one_of(st.integers(), st.booleans(), st.lists(st.integers(), min_size=1)),
+}
+
+
+def test_every_field_has_its_wrong_values() -> None:
+    assert set(WRONG) == set(OPEN)
+
+
+@given(st.data())
+@pytest.mark.parametrize("key", OPEN)
+def test_a_value_of_another_type_is_refused(key: str, data: st.DataObject) -> None:
+    value = data.draw(WRONG[key])
+    with pytest.raises(UsageError, match=key):
+        override(BASE, {key: value})
+
+
+@given(st.text())
+def test_an_unknown_field_is_refused_with_the_choices(key: str) -> None:
+    if key not in OPEN:
+        with pytest.raises(UsageError, match=r"has no field .* choose from optimizer"):
+            override(BASE, {key: 1})
+
+
+@pytest.mark.parametrize("key", ["name", "source"])
+def test_the_label_of_a_recipe_is_no_setting(key: str) -> None:
+    with pytest.raises(UsageError, match=r"has no field"):
+        override(BASE, {key: "mine"})
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("learning_rate=0.5", 0.5),
+        ("learning_rate = 1", 1.0),
+        ("learning_rate=1e-3", 0.001),
+        ("learning_rate=none", None),
+        ("input_size=16", 16),
+        ("input_size=none", None),
+        ("batch_size=64", 64),
+        ("drop_last=true", True),
+        ("drop_last=false", False),
+        ("optimizer=sgd", "sgd"),
+        ('optimizer="adam"', "adam"),
+        ("augment=flip", ("flip",)),
+        ("augment=flip,shift2", ("flip", "shift2")),
+        ("augment=flip, cutout8 ,", ("flip", "cutout8")),
+        ('augment=["shift2", "flip"]', ("shift2", "flip")),
+        ("augment=[]", ()),
+        ("augment=", ()),
+    ],
+)
+def test_a_setting_is_read_as_toml_or_as_a_word(setting: str, value: object) -> None:
+    changed = override(BASE, read_settings([setting]))
+    found = getattr(changed, setting.partition("=")[0].strip())
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_later_settings_win() -> None:
+    assert read_settings(["batch_size=1", "batch_size=2"]) == {"batch_size": 2}
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *("batch_size", "=1", "batch_size=", "batch_size=1.5", "batch_size=1e2", "drop_last=1"),
+        *("learning_rate=abc", "learning_rate=[0.1]", "learning_rate=true", "optimizer=3"),
+        *("learning_rate=" + "9" * 400, "batch_size=" + "9" * 5000),
+    ],
+    ids=lambda setting: setting[:30],
+)
+def test_a_bad_setting_is_one_line(setting: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        override(BASE, read_settings([setting]))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"learning_rate": 0.0},
+        {"learning_rate": -0.1},
+        {"learning_rate": 1e3},
+        {"learning_rate": float("nan")},
+        {"momentum": 1.0},
+        {"momentum": -0.1},
+        {"weight_decay": 10.0},
+        {"weight_decay": float("inf")},
+        {"warmup_fraction": 1.0},
+        {"batch_size": 0},
+        {"batch_size": 60_001},
+        {"label_smoothing": 1.0},
+        {"input_size": 0},
+        {"input_size": 513},
+        {"validation_fraction": 0.51},
+        {"validation_fraction": float("nan")},
+    ],
+)
+def test_out_of_range_names_the_field(changes: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match=f"{next(iter(changes))} is out of range"):
+        override(BASE, changes)
+
+
+@pytest.mark.parametrize("key", WORDS)
+def test_an_unknown_choice_is_refused_with_the_choices(key: str) -> None:
+    with pytest.raises(UsageError, match=f"unknown {key} 'nonsense'; choose from .*, "):
+        override(BASE, {key: "nonsense"})
+
+
+def test_nesterov_needs_momentum() -> None:
+    with pytest.raises(UsageError, match="nesterov needs a momentum"):
+        override(BASE, {"nesterov": True})
+    assert override(BASE, {"nesterov": True, "momentum": 0.9}).nesterov
+
+
+def test_a_toml_file_gives_fields_and_settings_win_over_it(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('batch_size = 64\naugment = ["flip"]\nlearning_rate = 1\n', encoding="utf-8")
+    recipe = override(override(BASE, read_config(path)), read_settings(["batch_size=32"]))
+    assert (recipe.batch_size, recipe.augment, recipe.learning_rate) == (32, ("flip",), 1.0)
+
+
+def test_a_table_in_the_toml_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[recipe]\nbatch_size = 64\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="no field 'recipe'"):
+        override(BASE, read_config(path))
+
+
+@pytest.mark.parametrize("content", [b"batch_size", b"\xff\xfe", b"a = 1\na = 2", None])
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "mine.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"--config .*mine.toml"):
+        read_config(path)
+
+
+def test_named_recipes_bear_their_names() -> None:
+    assert {name: recipe.name for name, recipe in RECIPES.items()} == {n: n for n in RECIPES}
+    assert find_recipe("classic").learning_rate == 0.1
+    with pytest.raises(UsageError, match="unknown recipe 'nope'; choose from default, classic"):
+        find_recipe("nope")
+
+
+def test_a_recipe_is_frozen() -> None:
+    with pytest.raises(FrozenInstanceError):
+        BASE.batch_size = 1  # type: ignore[misc]
+
+
+def test_the_plain_form_is_json_and_whole() -> None:
+    plain = as_plain(BASE)
+    assert set(plain) == {field.name for field in fields(Recipe)}
+    assert plain["augment"] == ["flip"]
+
+
+def test_the_normalizations_are_those_of_the_data_pipeline() -> None:
+    from data_pipeline import NORMALIZATIONS as PIPELINE
+
+    assert set(NORMALIZATIONS) == set(PIPELINE)
