@@ -6,14 +6,16 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from torch import nn
+from torch import nn, optim
 
 from bench.budget import Budget
+from bench.engine import Engine
 from bench.errors import RunError
 from bench.findings import Findings
 from bench.meters import Meters, make_meters
 from bench.optimizer import make_optimizer
 from bench.pacing import Pacer
+from bench.plan import Plan
 from bench.runner import Watcher
 from bench.schedule import learning_rate_at
 from bench.session import AUGMENTATION_SEED, Session
@@ -65,49 +67,72 @@ def prepare(
     tell: Callable[[str, Progress | None], None],
 ) -> tuple[Training, Meters]:
     """Settles the plan, warms up and puts the training together, nothing of it on the clock."""
-    recipe = spec.recipe
-    optimizer = make_optimizer(recipe, model)
+    optimizer = make_optimizer(spec.recipe, model)
     augmentation = torch.Generator(session.device).manual_seed(spec.seed + AUGMENTATION_SEED)
     tell("probe", None)
     plan = session.settle_plan(model, optimizer, augmentation)
     findings.add("probe_time", session.setup_s.pop("probe", None), SHARED)
-
     tell("warm-up", None)
+    step_s = warm_up_plan(session, plan, model, optimizer, augmentation, findings)
+    # a new engine, as the warm-up has moved fp16's gradient scaler; compiled code is shared
+    engine = session.engine_for(plan, model, optimizer, augmentation)
+    meters = make_meters(session.device, model, optimizer)
+    training = assemble(session, spec, engine, meters, step_s, findings)
+    add_curve(training, session, model, findings)
+    training.report = partial(tell, "train")
+    return training, meters
+
+
+def warm_up_plan(
+    session: Session,
+    plan: Plan,
+    model: nn.Module,
+    optimizer: optim.Optimizer,
+    augmentation: torch.Generator,
+    findings: Findings,
+) -> float:
+    """Predicted seconds of a step; whatever the warm-up changed is put back."""
     started = time.perf_counter()
     with restored(model, optimizer, [augmentation]):
         step_s = session.warm(session.engine_for(plan, model, optimizer, augmentation))
-    # a new one, as the warm-up has moved the gradient scaler of fp16; compiled code is shared
-    engine = session.engine_for(plan, model, optimizer, augmentation)
     is_first = plan not in session.warmed
     session.warmed.add(plan)
     findings.add("compile_time", time.perf_counter() - started if is_first else None, SHARED)
+    return step_s
 
-    meters = make_meters(session.device, model, optimizer)
+
+def assemble(
+    session: Session,
+    spec: RunSpec,
+    engine: Engine,
+    meters: Meters,
+    step_s: float,
+    findings: Findings,
+) -> Training:
+    """The training of a seed, without a validation curve."""
     stream = batch_stream(session, spec)
     flops = findings.measurements["flops_per_image"].values[0]
-    pacer = make_pacer(spec, stream, flops, predicted_cost(spec.budget, meters, step_s))
-    training_s = None if spec.is_deterministic else pacer.limit / pacer.per_step * step_s
-    validation, points = session.curve_points(model, training_s)
-    if validation and not points:
-        findings.missing["curve"] = "one validation pass would cost over a fifth of the training"
-    training = Training(
-        engine=engine,
-        stream=stream,
-        budget=spec.budget,
-        pacer=pacer,
-        meters=meters,
-        learning_rate_at=partial(
-            learning_rate_at,
-            schedule=recipe.schedule,
-            warmup=recipe.warmup_fraction,
-            peak=recipe.learning_rate or 0.0,
-        ),
-        step_s=step_s,
-        curve_fractions=points,
-        validate=(lambda: session.evaluate(model, validation).accuracy) if validation else None,
-        report=partial(tell, "train"),
+    rate = partial(
+        learning_rate_at,
+        schedule=spec.recipe.schedule,
+        warmup=spec.recipe.warmup_fraction,
+        peak=spec.recipe.learning_rate or 0.0,
     )
-    return training, meters
+    pacer = make_pacer(spec, stream, flops, predicted_cost(spec.budget, meters, step_s))
+    return Training(engine, stream, spec.budget, pacer, meters, rate, step_s)
+
+
+def add_curve(training: Training, session: Session, model: nn.Module, findings: Findings) -> None:
+    """Evaluations on the way, as many of the fixed points as a fifth of the training pays for."""
+    pacer, validation = training.pacer, session.splits.validation
+    if validation is None:
+        return
+    training_s = pacer.limit / pacer.per_step * training.step_s
+    known_s = None if session.spec.is_deterministic else training_s
+    training.curve_fractions = session.curve_points(model, validation, known_s)
+    training.validate = lambda: session.evaluate(model, validation).accuracy
+    if not training.curve_fractions:
+        findings.missing["curve"] = "one validation pass would cost over a fifth of the training"
 
 
 def batch_stream(session: Session, spec: RunSpec) -> BatchStream:

@@ -188,15 +188,12 @@ class Session:
         return evaluate(model, split, normalization=recipe.normalize, precision=recipe.precision)
 
     def curve_points(
-        self, model: nn.Module, training_s: float | None
-    ) -> tuple[ResidentSplit | None, tuple[float, ...]]:
-        """The validation split and the budget fractions at which it is worth evaluating."""
-        validation = self.splits.validation
-        if validation is None:
-            return None, ()
+        self, model: nn.Module, validation: ResidentSplit, training_s: float | None
+    ) -> tuple[float, ...]:
+        """Budget fractions whose evaluations a training of so many seconds can afford."""
         sample = ResidentSplit(validation.images[:COST_SAMPLE], validation.labels[:COST_SAMPLE])
         self.evaluate(model, sample)
         started = time.perf_counter()
         self.evaluate(model, sample)
         cost = (time.perf_counter() - started) * len(validation) / len(sample)
-        return validation, tuple(affordable_points(cost, training_s))
+        return tuple(affordable_points(cost, training_s))

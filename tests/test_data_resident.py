@@ -56,7 +56,6 @@ def test_at_its_own_size_the_bytes_stay_as_they_are() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_holds_the_same_bytes() -> None:
     images, labels = make_images(10), torch.arange(10)
     for size in (28, 16):

@@ -188,9 +188,7 @@ def test_a_deterministic_curve_does_not_depend_on_the_clock() -> None:
 
 def test_a_curve_that_cannot_be_afforded_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = open_session()
-    monkeypatch.setattr(
-        opened, "curve_points", lambda _model, _seconds: (opened.splits.validation, ())
-    )
+    monkeypatch.setattr(opened, "curve_points", lambda _model, _validation, _seconds: ())
     findings = measured(opened=opened)
     assert findings.curve is None
     assert "a fifth" in findings.missing["curve"]

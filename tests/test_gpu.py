@@ -1,0 +1,115 @@
+"""What can only be seen on a CUDA device; every test here skips itself where there is none."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench import RECIPES, Budget, Plan, RunSpec, execute
+from bench.child import CheckJob, RunJob, check_request, run_seeds
+from bench.clock import CudaClock
+from bench.isolation import Child, ask
+from bench.memory import CudaMemoryMeter
+from bench.nvml import open_gpu
+from bench.runner import execute_seeds
+from results import RunRecord
+
+pytestmark = pytest.mark.gpu
+MIB = 2**20
+FP32 = replace(RECIPES["default"], precision="fp32", learning_rate=1e-3)
+
+
+def spec_of(model: str, plan: str, *, steps: int = 20) -> RunSpec:
+    return RunSpec(model=model, recipe=FP32, budget=Budget(steps, "steps"), plan=Plan.parse(plan))
+
+
+def losses_of(spec: RunSpec, data_root: Path, device: str = "cuda:0") -> torch.Tensor:
+    result = next(execute_seeds(spec, [0], device=device, data=data_root))
+    assert (result.record.status, result.record.reason) == ("ok", None)
+    return torch.from_numpy(result.samples["loss"]).double()
+
+
+def test_events_measure_the_work_and_not_its_launch() -> None:
+    clock, matrix = CudaClock(torch.device("cuda:0")), torch.randn(4096, 4096, device="cuda")
+    matrix @ matrix
+    clock.synchronize()
+    start, begun = clock.mark(), clock.now()
+    for _ in range(50):
+        matrix @ matrix
+    launched_s = clock.now() - begun
+    assert clock.seconds_between(start, clock.mark()) > launched_s
+
+
+def test_the_peak_is_that_of_the_windows() -> None:
+    meter = CudaMemoryMeter(torch.device("cuda:0"))
+    before = torch.cuda.memory_allocated()
+    meter.open()
+    inside = torch.empty(64 * MIB, dtype=torch.uint8, device="cuda")
+    del inside
+    meter.close()
+    between = torch.empty(256 * MIB, dtype=torch.uint8, device="cuda")
+    del between
+    peak, _ = meter.peak_bytes()
+    assert peak == pytest.approx(before + 64 * MIB, abs=2 * MIB)
+
+
+def test_nvml_knows_the_device_by_its_uuid() -> None:
+    gpu, reason = open_gpu(torch.device("cuda:0"))
+    assert gpu is not None, reason
+    assert gpu.energy_joules() > 0
+    assert gpu.power_cap_watts() >= gpu.power_watts() > 0
+
+
+@pytest.mark.parametrize("model", ["v0", "v2", "resnet8"])
+@pytest.mark.parametrize("plan", ["channels_last", "compile"])
+def test_a_plan_changes_no_loss_beyond_two_eager_runs(
+    model: str, plan: str, data_root: Path
+) -> None:
+    eager = losses_of(spec_of(model, "contiguous"), data_root)
+    again = losses_of(spec_of(model, "contiguous"), data_root)
+    tolerance = max(10 * float((eager - again).abs().max()), 1e-3)
+    assert (losses_of(spec_of(model, plan), data_root) - eager).abs().max() < tolerance
+
+
+def test_the_first_loss_is_that_of_the_cpu(data_root: Path) -> None:
+    # the orders differ afterwards: each device has a generator of its own
+    spec = replace(spec_of("v2", "contiguous"), recipe=replace(FP32, augment=()))
+    on_cpu, on_gpu = (losses_of(spec, data_root, device) for device in ("cpu", "cuda:0"))
+    assert on_gpu[0] == pytest.approx(float(on_cpu[0]), rel=0.05)
+
+
+def test_bf16_learns(data_root: Path) -> None:
+    recipe = replace(RECIPES["default"], precision="bf16")
+    record = execute(RunSpec(model="v2", recipe=recipe, budget=Budget(1, "epochs")), data=data_root)
+    assert (record.value("test_accuracy") or 0.0) > 0.8
+    assert (record.value("peak_memory") or 0.0) > 40 * MIB  # the resident images alone
+
+
+def test_a_seconds_budget_stops_within_a_chunk(data_root: Path) -> None:
+    spec = replace(spec_of("v0", "contiguous"), budget=Budget(1.0, "s"))
+    record = execute(spec, device="cuda:0", data=data_root)
+    assert abs(record.value("overrun") or 0.0) < 0.1
+
+
+def test_children_use_the_gpu_and_the_fork_server_does_not(data_root: Path) -> None:
+    job = CheckJob((), (), "cuda:0", "", needs_energy=False)
+    assert ask(check_request, job)["environment"]["device_kind"] == "cuda"
+    run = RunJob(spec_of("v0", "contiguous").resolved_for("cuda"), (0,), "cuda:0", data_root)
+    for _ in range(2):  # a context in the server would break the second child's
+        child = Child.start(run_seeds, run)
+        frames = dict(child.messages(timeout_s=120.0, should_stop=lambda: False))
+        child.kill()
+        assert RunRecord.from_json_line(frames["record"][0].encode()).status == "ok"
+
+
+def test_out_of_memory_is_a_row_and_the_next_run_finds_the_memory_free(data_root: Path) -> None:
+    greedy = replace(spec_of("resnet18_3x3", "contiguous"), recipe=replace(FP32, batch_size=50_000))
+    free, _ = torch.cuda.mem_get_info()
+    if free > 60 * 2**30:
+        hog = torch.empty(int(free - 20 * 2**30), dtype=torch.uint8, device="cuda")
+    record = execute(greedy, device="cuda:0", data=data_root)
+    assert record.status == "out_of_memory"
+    if free > 60 * 2**30:
+        del hog
+    assert execute(spec_of("v0", "contiguous"), device="cuda:0", data=data_root).status == "ok"
