@@ -29,7 +29,7 @@ export CUDA_VISIBLE_DEVICES := $(GPU)
 export CUDA_DEVICE_ORDER := PCI_BUS_ID
 DEVICE := cuda:0
 ifneq ($(findstring $(comma),$(GPU)),)
-PLAN := $(or $(PLAN),dp)
+PLAN := $(if $(PLAN),$(if $(findstring dp,$(PLAN)),$(PLAN),$(PLAN)$(comma)dp),dp)
 endif
 endif
 
@@ -81,6 +81,12 @@ clean: ## remove the virtual environment and all caches; data and results stay
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ifneq ($(READY),)
+# an environment whose interpreter is gone (upgrade, moved clone) is made anew
+ifneq ($(wildcard $(READY)),)
+ifneq ($(shell $(RUN) -c 'print(1)' 2>/dev/null),1)
+$(shell rm -f $(READY))
+endif
+endif
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "make: Python 3.11 or later is needed, '$(PYTHON)' is not; name one: make PYTHON=python3.12" >&2; exit 2; }

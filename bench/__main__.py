@@ -2,28 +2,34 @@
 
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import typer
 
 
 def main() -> None:
     """Runs the command line and exits with its code."""
     try:
-        code = _run(sys.argv[1:] or ["--help"])
+        from bench.cli import app
+
+        code = run_app(app, sys.argv[1:] or ["--help"], "fmnist-bench")
     except KeyboardInterrupt:  # here, so that it is caught during the imports too
         code = 130
     sys.exit(code)
 
 
-def _run(arguments: list[str]) -> int:
+def run_app(app: "typer.Typer", arguments: list[str], name: str) -> int:
+    """Runs a command line and gives its exit code; what a user did wrong becomes one line."""
     import typer
 
-    from bench.cli import app
     from bench.errors import UsageError
     from data_pipeline import DataError
     from fmnist_models import ModelError
     from results.errors import NotComparable, ResultsError
 
     try:
-        code: int = app(arguments, standalone_mode=False, prog_name="fmnist-bench") or 0
+        code: int = app(arguments, standalone_mode=False, prog_name=name) or 0
         sys.stdout.flush()
     except NotComparable as error:
         code = _complain(error, 4)

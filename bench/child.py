@@ -79,22 +79,32 @@ def check(job: CheckJob) -> dict[str, Any]:
         DataError: no such augmentation.
         ModelError: a user's model that cannot be imported, built or called.
     """
+    _import_torch()
     from bench.device import pick_device
     from bench.environment import describe_environment
-    from bench.nvml import open_gpu
+    from bench.nvml import open_energy_counter
     from data_pipeline import parse_augmentation
     from fmnist_models import build_model, list_models
 
     for name in job.augmentations:
         parse_augmentation(name)
     device = pick_device(job.device)
-    gpu, no_energy = open_gpu(device)
+    gpu, no_energy = open_energy_counter(device)
     if job.needs_energy and gpu is None:
         raise UsageError(f"a budget in joules needs NVML ({no_energy}); choose another unit")
     for name in job.models:
         if name not in list_models():
             build_model(name)
     return {"device": str(device), "environment": describe_environment(device, job.data_hash)}
+
+
+def _import_torch() -> None:
+    try:
+        import torch
+        import torchvision  # noqa: F401
+    except (ImportError, RuntimeError) as error:  # the latter: wheels that do not fit each other
+        raise UsageError(f"torch does not work here ({error}); run `make setup`") from None
+    del torch
 
 
 @contextmanager

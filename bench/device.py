@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 import torch
 
@@ -30,9 +31,17 @@ def pick_device(request: str) -> torch.device:
     return torch.device("cuda", index)
 
 
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # cgroup v2: "QUOTA PERIOD" or "max PERIOD"
+
+
 def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may run on, a container's quota included."""
+    affine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        quota, period = CPU_QUOTA.read_text(encoding="ascii").split()
+        return max(1, min(affine or 1, round(int(quota) / int(period))))
+    except (OSError, ValueError):  # no cgroup, or no quota
+        return affine or 1
 
 
 def prepare_process(spec: RunSpec, device: torch.device) -> None:
@@ -50,6 +59,8 @@ def check_supported(spec: RunSpec, device: torch.device) -> None:
     is_parallel = spec.plan is not None and spec.plan.parallel == "dp"
     if is_parallel and (device.type != "cuda" or torch.cuda.device_count() < 2):
         raise RunError("unsupported", "plan dp needs at least two visible GPUs (GPU=0,1)")
+    if is_parallel and spec.budget.unit == "J":
+        raise RunError("unsupported", "a budget in joules is read from one GPU; leave plan dp out")
     if spec.recipe.precision == "tf32" and device.type != "cuda":
         raise RunError("unsupported", "precision tf32 exists on CUDA devices only; use fp32")
 

@@ -53,7 +53,7 @@ def _torch() -> Iterator[Finding]:
     try:
         import torch
         import torchvision
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # the latter: wheels that do not fit
         yield Finding("torch", False, f"{error}; run `make setup`")
         return
     yield Finding("torch", True, f"{torch.__version__}, torchvision {torchvision.__version__}")

@@ -22,7 +22,6 @@ def describe_environment(device: torch.device, data_hash: str) -> dict[str, Any]
     return {
         "device_kind": device.type,
         "device": device_model(device),
-        "num_devices": torch.cuda.device_count() if device.type == "cuda" else 1,
         "num_cores": usable_cores(),
         "power_cap_w": power_cap_w(gpu),
         "torch": str(torch.__version__),

@@ -7,7 +7,8 @@ import torch
 
 from bench.errors import RunError, UsageError
 
-CPU_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory")  # a plain RuntimeError there
+# a CPU's allocator and the CUDA libraries raise a plain RuntimeError
+OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 
 
 def classify(error: BaseException) -> tuple[str, str]:
@@ -25,7 +26,7 @@ def classify(error: BaseException) -> tuple[str, str]:
 def _is_out_of_memory(error: BaseException, message: str) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(text in message for text in CPU_OUT_OF_MEMORY)
+    return isinstance(error, RuntimeError) and any(text in message for text in OUT_OF_MEMORY)
 
 
 def _place(error: BaseException) -> str:

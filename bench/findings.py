@@ -5,6 +5,7 @@ from typing import Any
 
 from results import Measurement
 
+SHARED = "spent once, by the first seed"
 UNITS = {
     "train_time": "s",
     "epoch_time": "s",

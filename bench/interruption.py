@@ -1,13 +1,13 @@
 """Ctrl-C and SIGTERM: once ends after the current run, twice (or SIGTERM) ends now."""
 
+import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-NOTICE = "\nstopping after the current run; press Ctrl-C again to stop now\n"
+NOTICE = b"\nstopping after the current run; press Ctrl-C again to stop now\n"
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Interruption:
         self.count += 1 if number == signal.SIGINT else 2
         self.exit_code = 128 + number
         if not self.now:
-            sys.stderr.write(NOTICE)
+            os.write(2, NOTICE)  # sys.stderr may be in the middle of a write
 
 
 @contextmanager

@@ -6,10 +6,13 @@ to `results/tables/learning_rates.md`.
 """
 
 import tomllib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from bench.recipe import Recipe
+from bench.recipes import DEFAULT
+from fmnist_models import list_models, model_info
 
 TABLE = Path(__file__).with_name("learning_rates.toml")
 
@@ -22,10 +25,28 @@ def read_rates() -> dict[str, float]:
 
 
 def peak_learning_rate(recipe: Recipe, model: str) -> tuple[float, str]:
-    """The peak rate for this model, and where it comes from: `recipe`, `sweep` or `base`."""
+    """The peak rate for this model, and where it comes from.
+
+    That is `recipe`, `sweep`, `changed` (the sweep's, but the recipe is no longer the one swept),
+    `sibling` (a variant takes the rate of the model it changes) or `base`.
+    """
     if recipe.learning_rate is not None:
         return recipe.learning_rate, "recipe"
     rates = read_rates()
     if model in rates and model != "base":
-        return rates[model], "sweep"
+        return rates[model], "sweep" if is_as_swept(recipe) else "changed"
+    sibling = model_info(model).variant_of if model in list_models() else None
+    if sibling in rates:
+        return rates[sibling], "sibling"
     return rates["base"], "base"
+
+
+def is_as_swept(recipe: Recipe) -> bool:
+    """Whether a recipe trains as the sweep did: all but precision and validation share alike."""
+    as_swept = replace(
+        recipe,
+        name=DEFAULT.name,
+        precision=DEFAULT.precision,
+        validation_fraction=DEFAULT.validation_fraction,
+    )
+    return as_swept == DEFAULT

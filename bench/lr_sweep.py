@@ -1,19 +1,23 @@
 """The sweep that chose the peak learning rates: the same grid and steps for every model.
 
 `python -m bench.lr_sweep` trains each model at each rate of the grid under the default recipe and
-judges it on the validation images alone; the test images stay unread. It writes the whole grid to
-results/tables/learning_rates.md and the choices to bench/learning_rates.toml. Runs that are in the
+judges it on the validation images alone; the test images stay unread. It puts the records into
+results/tables/learning_rates.jsonl, the grid beside them and the choices into
+bench/learning_rates.toml; models that it was not asked for keep what is there. Runs that are in its
 store already are not repeated, so it can be stopped and begun again.
 """
 
+import math
 import statistics
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bench.__main__ import run_app
 from bench.budget import Budget
 from bench.child import CheckJob
 from bench.isolation import start_server
@@ -26,12 +30,14 @@ from bench.spec import RunSpec
 from bench.sweep import Sweep, run_sweep
 from data_pipeline import ensure_data
 from fmnist_models import list_models, resolve_names
-from results import RunStore
+from results import RunRecord, RunStore, read_records
 
 GRID = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032)
 STEPS = 200
+NUM_VALIDATION_IMAGES = 6_000
 PLAN = Plan(memory_format="channels_last")
 MARKDOWN = Path("results/tables/learning_rates.md")
+RECORDS = MARKDOWN.with_suffix(".jsonl")
 Grid = dict[str, dict[float, float | None]]
 """Validation accuracy by model and rate; None for a run that failed."""
 
@@ -63,8 +69,20 @@ def main(
         interruption = run_sweep(sweep)
     if interruption.exit_code is not None:
         raise typer.Exit(interruption.exit_code)
-    grid = read_grid(store)
-    MARKDOWN.write_text(as_markdown(grid, answer["environment"]["device"]), encoding="utf-8")
+    publish(store)
+
+
+def publish(store: RunStore) -> None:
+    """Puts the runs of a store among the committed records; writes table and choices from all."""
+    swept = store.read()
+    models = {record.spec["model"] for record in swept}
+    committed = read_records(RECORDS) if RECORDS.exists() else []
+    records = [r for r in committed if r.spec["model"] not in models] + swept
+    grid = read_grid(records)
+    RECORDS.parent.mkdir(parents=True, exist_ok=True)
+    RECORDS.write_bytes(b"".join(record.to_json_line() for record in records))
+    devices = dict.fromkeys(str(record.environment["device"]) for record in records)
+    MARKDOWN.write_text(as_markdown(grid, " / ".join(devices)), encoding="utf-8")
     TABLE.write_text(as_toml(grid), encoding="utf-8")
 
 
@@ -79,20 +97,32 @@ def spec_of(model: str, rate: float) -> RunSpec:
     )
 
 
-def read_grid(store: RunStore) -> Grid:
-    """Validation accuracy of every run in the store, in the order of `list_models`."""
+def read_grid(records: Iterable[RunRecord]) -> Grid:
+    """Validation accuracy of every run, in the order of `list_models`."""
     grid: Grid = {name: {} for name in list_models()}
-    for record in store.read():
+    for record in records:
+        if record.status == "interrupted":
+            continue
         rate = float(record.spec["recipe"]["learning_rate"])
         is_ok = record.status == "ok"
-        grid[record.spec["model"]][rate] = record.value("test_accuracy") if is_ok else None
+        grid.setdefault(record.spec["model"], {})[rate] = (
+            record.value("test_accuracy") if is_ok else None
+        )
     return {name: rates for name, rates in grid.items() if rates}
 
 
 def best_rate(accuracies: Mapping[float, float | None]) -> float | None:
-    """The rate of the highest accuracy, the lower of two equals; None where every run failed."""
+    """The lowest rate within one standard error of the best; None where every run failed.
+
+    The one-standard-error rule (Breiman et al., Classification and Regression Trees, 1984): rates
+    that this many images cannot tell apart tie, and the smallest of them is the safest.
+    """
     known = {rate: accuracy for rate, accuracy in accuracies.items() if accuracy is not None}
-    return max(sorted(known), key=lambda rate: known[rate]) if known else None
+    if not known:
+        return None
+    best = max(known.values())
+    standard_error = math.sqrt(best * (1 - best) / NUM_VALIDATION_IMAGES)
+    return min(rate for rate, accuracy in known.items() if accuracy >= best - standard_error)
 
 
 def as_toml(grid: Grid) -> str:
@@ -117,10 +147,11 @@ def as_markdown(grid: Grid, device: str) -> str:
     rows = [[name, *_cells(accuracies)] for name, accuracies in grid.items()]
     intro = (
         "# Peak learning rates of the default recipe\n\n"
-        f"Validation accuracy in percent (6,000 images, seed 0) after {STEPS} steps of batch "
-        f"{DEFAULT.batch_size}, one run a cell, on {device}. One standard error is about 0.5\n"
-        "points, so neighbours often tie; the bold rate is what `bench/learning_rates.toml`\n"
-        "holds. Repeat with `python -m bench.lr_sweep`.\n\n"
+        f"Validation accuracy in percent (6,000 images, seed 0) after {STEPS} steps of batch\n"
+        f"{DEFAULT.batch_size}, one run a cell, on {device}.\n\n"
+        "Bold is what `bench/learning_rates.toml` holds: the lowest rate within one standard\n"
+        "error (about 0.5 points) of the row's best. Repeat with `python -m bench.lr_sweep`; the\n"
+        "records are in learning_rates.jsonl beside this file.\n\n"
     )
     return intro + "\n".join(_line(cells) for cells in [head, ["---"] * len(head), *rows]) + "\n"
 
@@ -141,4 +172,6 @@ def _line(cells: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    sys.exit(run_app(app, sys.argv[1:], "bench.lr_sweep"))

@@ -11,21 +11,20 @@ from torch import nn, optim
 from bench.budget import Budget
 from bench.engine import Engine
 from bench.errors import RunError
-from bench.findings import Findings
+from bench.findings import SHARED, Findings
 from bench.meters import Meters, make_meters
 from bench.optimizer import make_optimizer
 from bench.pacing import Pacer
 from bench.plan import Plan
 from bench.runner import Watcher
 from bench.schedule import learning_rate_at
-from bench.session import AUGMENTATION_SEED, Session
+from bench.session import AUGMENTATION_SEED, ORDER_SEED, Session
 from bench.spec import RunSpec
 from bench.training import Progress, Trace, Training
 from bench.warmup import restored
 from bench.workload import flops_per_image, num_parameters
 from data_pipeline import BatchStream
 
-SHARED = "spent once, by the first seed"
 CHANCE = 0.1
 CHANCE_STANDARD_ERRORS = 3  # a model within this of guessing has learnt nothing that shows
 
@@ -46,7 +45,7 @@ def measure_seed(session: Session, spec: RunSpec, findings: Findings, watch: Wat
     try:
         training.run()
     finally:
-        report_training(spec.budget, session, trace, meters, findings)
+        report_training(spec, session, trace, meters, findings)
     tell("evaluate", None)
     report_quality(session, spec, model, findings)
 
@@ -76,7 +75,7 @@ def prepare(
     step_s = warm_up_plan(session, plan, model, optimizer, augmentation, findings)
     # a new engine, as the warm-up has moved fp16's gradient scaler; compiled code is shared
     engine = session.engine_for(plan, model, optimizer, augmentation)
-    meters = make_meters(session.device, model, optimizer)
+    meters = make_meters(session.device, model, is_parallel=plan.parallel == "dp")
     training = assemble(session, spec, engine, meters, step_s, findings)
     add_curve(training, session, model, findings)
     training.report = partial(tell, "train")
@@ -141,7 +140,7 @@ def batch_stream(session: Session, spec: RunSpec) -> BatchStream:
         len(session.splits.train),
         spec.recipe.batch_size,
         drop_last=spec.recipe.drop_last,
-        generator=torch.Generator(session.device).manual_seed(spec.seed),
+        generator=torch.Generator(session.device).manual_seed(spec.seed + ORDER_SEED),
         device=session.device,
     )
 
@@ -166,7 +165,7 @@ def predicted_cost(budget: Budget, meters: Meters, step_s: float) -> float:
 
 
 def report_training(
-    budget: Budget, session: Session, trace: Trace, meters: Meters, findings: Findings
+    spec: RunSpec, session: Session, trace: Trace, meters: Meters, findings: Findings
 ) -> None:
     """Everything that the training clock, the counters and the losses tell."""
     findings.add("train_time", meters.seconds)
@@ -174,16 +173,17 @@ def report_training(
     findings.add("images_seen", trace.images_seen)
     findings.add("peak_memory", *meters.memory.peak_bytes())
     findings.add("energy", *meters.energy_j())
-    findings.curve = [list(point) for point in trace.curve] or None
+    # to the microsecond: a record is at most 4 KB
+    findings.curve = [[round(seconds, 6), *rest] for seconds, *rest in trace.curve] or None
     if not trace.steps:
         return
     size = len(session.splits.train)
     findings.add("epochs", trace.images_seen / size)
     findings.add("throughput", trace.images_seen / meters.seconds)
     findings.add("epoch_time", meters.seconds * size / trace.images_seen)
-    _report_overrun(budget, meters, findings)
+    _report_overrun(spec.budget, meters, findings)
     _report_steps(session, trace, meters, findings)
-    if trace.images_seen < size:
+    if trace.images_seen < batch_stream(session, spec).images_per_epoch:
         findings.flags.append("under_trained")
 
 

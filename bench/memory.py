@@ -1,9 +1,10 @@
 """Peak memory of a training: the CUDA allocator's own figure, or the growth of a CPU process.
 
-On CUDA it is `max_memory_allocated`, which holds weights, gradients, optimizer state, activations
-and the resident data. On a CPU the process also holds Python and torch, so the figure is the growth
-of the peak resident set over its level after warm-up, plus the training state, which was there
-already and whose size is known exactly. Evaluation lies between the windows and is left out.
+On CUDA it is `max_memory_allocated` over the windows of training: weights, gradients, optimizer
+state, activations and the resident data. On a CPU the process also holds Python and torch, so the
+figure is the growth of the peak resident set in the first window over its level after warm-up
+(gradients, optimizer state, activations), plus the weights, which were there already and whose size
+is known exactly. Evaluation is left out.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from torch import nn, optim
+from torch import nn
 
 STATUS = Path("/proc/self/status")
 CLEAR_REFS = Path("/proc/self/clear_refs")
@@ -35,7 +36,7 @@ class MemoryMeter(Protocol):
 
 
 class CudaMemoryMeter:
-    """Reads the caching allocator of one device."""
+    """Reads the caching allocator of one device, the first of several under DataParallel."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -58,11 +59,11 @@ class CpuMemoryMeter:
     """Reads the resident set of this process from Linux's /proc.
 
     Args:
-        state_bytes: weights, buffers and optimizer state, present before the first window.
+        model_bytes: weights and buffers, present before the first window.
     """
 
-    def __init__(self, state_bytes: int) -> None:
-        self.state_bytes = state_bytes
+    def __init__(self, model_bytes: int) -> None:
+        self.model_bytes = model_bytes
         self.baseline: int | None = None
         self.peak = 0
 
@@ -86,26 +87,22 @@ class CpuMemoryMeter:
             self.peak = _status_bytes("VmHWM")
 
     def peak_bytes(self) -> tuple[float | None, str]:
-        """State plus the growth of the peak resident set, in bytes."""
+        """Weights plus the growth of the peak resident set, in bytes."""
         if self.baseline is None:
             return None, "this system does not let a process reset its peak resident set"
-        return float(self.state_bytes + max(self.peak - self.baseline, 0)), ""
+        return float(self.model_bytes + max(self.peak - self.baseline, 0)), ""
 
 
-def make_memory_meter(
-    device: torch.device, model: nn.Module, optimizer: optim.Optimizer
-) -> MemoryMeter:
+def make_memory_meter(device: torch.device, model: nn.Module) -> MemoryMeter:
     """The meter that fits the device."""
     if device.type == "cuda":
         return CudaMemoryMeter(device)
-    return CpuMemoryMeter(state_bytes(model, optimizer))
+    return CpuMemoryMeter(model_bytes(model))
 
 
-def state_bytes(model: nn.Module, optimizer: optim.Optimizer) -> int:
-    """Bytes of all parameters, buffers and optimizer tensors."""
-    slots = (value for state in optimizer.state.values() for value in state.values())
-    tensors = (*model.parameters(), *model.buffers(), *slots)
-    return sum(t.nbytes for t in tensors if isinstance(t, torch.Tensor))
+def model_bytes(model: nn.Module) -> int:
+    """Bytes of all parameters and buffers."""
+    return sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers()))
 
 
 def keep_freed_memory() -> None:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 
 import torch
-from torch import nn, optim
+from torch import nn
 
 from bench.clock import Clock, Mark, make_clock
 from bench.memory import MemoryMeter, make_memory_meter
-from bench.nvml import Gpu, energy_of_window, open_gpu
+from bench.nvml import Gpu, open_energy_counter, resolved_energy
 
 
 @dataclass
@@ -57,11 +57,12 @@ class Meters:
         """Joules of all windows, or None and the reason."""
         if self.gpu is None:
             return None, self.no_energy
-        return energy_of_window(0.0, self.joules, self.seconds)
+        return resolved_energy(self.joules, self.seconds)
 
 
-def make_meters(device: torch.device, model: nn.Module, optimizer: optim.Optimizer) -> Meters:
-    """Clock, memory and energy meters that fit the device."""
-    gpu, no_energy = open_gpu(device)
-    memory = make_memory_meter(device, model, optimizer)
-    return Meters(make_clock(device), memory, gpu, no_energy)
+def make_meters(device: torch.device, model: nn.Module, *, is_parallel: bool = False) -> Meters:
+    """Clock, memory and energy meters that fit the device; energy of one GPU alone."""
+    gpu, no_energy = open_energy_counter(device)
+    if is_parallel:
+        gpu, no_energy = None, "plan dp: NVML is read for one GPU only"
+    return Meters(make_clock(device), make_memory_meter(device, model), gpu, no_energy)

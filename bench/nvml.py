@@ -47,7 +47,7 @@ class Gpu:
 
 
 def open_gpu(device: torch.device) -> tuple[Gpu | None, str]:
-    """The GPU's counters, or None and the reason why there are none."""
+    """The GPU behind a device as NVML sees it, or None and the reason why it does not."""
     if device.type != "cuda":
         return None, "a CPU run: energy is read through NVML, from NVIDIA GPUs only"
     try:
@@ -56,8 +56,20 @@ def open_gpu(device: torch.device) -> tuple[Gpu | None, str]:
         return None, error.reason
 
 
-def energy_of_window(start_j: float, end_j: float, seconds: float) -> tuple[float | None, str]:
-    """Joules between two readings, or None where the window is too short to resolve them."""
+def open_energy_counter(device: torch.device) -> tuple[Gpu | None, str]:
+    """The GPU, if its energy counter answers, else None and the reason."""
+    gpu, reason = open_gpu(device)
+    if gpu is None:
+        return None, reason
+    try:
+        gpu.energy_joules()
+    except gpu.nvml.NVMLError as error:
+        return None, f"this GPU counts no energy: {error}"
+    return gpu, ""
+
+
+def resolved_energy(joules: float, seconds: float) -> tuple[float | None, str]:
+    """The joules, or None where the windows are too short for the counter to resolve them."""
     if seconds < MIN_WINDOW_S:
-        return None, f"unresolved: the window of {seconds:.2f} s is shorter than {MIN_WINDOW_S:g} s"
-    return end_j - start_j, ""
+        return None, f"unresolved: {seconds:.2f} s of training are less than {MIN_WINDOW_S:g} s"
+    return joules, ""

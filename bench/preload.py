@@ -4,11 +4,11 @@ It loads torch, torchvision and all of training but never touches `torch.cuda`: 
 not survive a fork.
 """
 
+import contextlib
 import gc
 
-import torchvision.datasets.mnist  # noqa: F401 - the reader of the data files; 2 to 3 s
-
-import bench.measure  # noqa: F401 - with it torch and all of training
+with contextlib.suppress(Exception):  # a broken torch: the first child says what is wrong with it
+    import bench.measure  # noqa: F401 - with it torch and all of training
 
 gc.collect()
-gc.freeze()  # a collection in a child, one a window of the clock, takes 0.2 s over the imports else
+gc.freeze()  # a collection in a child, before its clock starts, takes 0.2 s over the imports else

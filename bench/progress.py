@@ -1,6 +1,7 @@
 """Progress of a sweep on stderr: models done, phase, throughput, time left. Silent in a pipe."""
 
 import sys
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,7 +25,8 @@ class SweepProgress:
 
     def __init__(self, num_runs: int, num_done: int = 0) -> None:
         self.num_runs = num_runs
-        self.num_done = num_done
+        self.num_done = self.num_done_before = num_done
+        self.started = time.monotonic()
         self.bars: Progress | None = _make_bars() if sys.stderr.isatty() else None
         self.whole: TaskID | None = None
         self.current: TaskID | None = None
@@ -71,7 +73,12 @@ class SweepProgress:
         self.bars.console.print(describe_record(record), markup=False, highlight=False)
 
     def _count(self) -> str:
-        return f"{self.num_done} of {self.num_runs} runs"
+        count = f"{self.num_done} of {self.num_runs} runs"
+        done_here = self.num_done - self.num_done_before
+        if not done_here:
+            return count
+        left_s = (time.monotonic() - self.started) / done_here * (self.num_runs - self.num_done)
+        return f"{count}, about {left_s / 60:.1f} min left"
 
 
 def describe(progress: dict[str, Any]) -> str:

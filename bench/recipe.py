@@ -68,13 +68,15 @@ class Recipe:
 
 
 def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
-    """The recipe with some fields changed, each checked by name and type.
+    """The recipe with some fields changed, each checked by name and type, and its name extended.
 
     Raises:
         UsageError: no such field, a value of another type, or out of its range.
     """
     checked = {key: _typed(key, value) for key, value in changes.items()}
-    return replace(recipe, **checked)
+    new = {key: value for key, value in checked.items() if value != getattr(recipe, key)}
+    additions = [f"{key}={_as_word(value)}" for key, value in new.items()]
+    return replace(recipe, **new, name="+".join([recipe.name, *additions]))
 
 
 def read_settings(items: Sequence[str]) -> dict[str, Any]:
@@ -109,6 +111,10 @@ def read_config(path: Path) -> dict[str, Any]:
 def as_plain(recipe: Recipe) -> dict[str, Any]:
     """The recipe as JSON values, for a record."""
     return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(recipe).items()}
+
+
+def _as_word(value: Any) -> str:  # noqa: ANN401 - any field
+    return "/".join(value) or "none" if isinstance(value, tuple) else str(value).lower()
 
 
 def _toml_value(text: str) -> Any:  # noqa: ANN401 - whatever the user wrote; typed by _typed

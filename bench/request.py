@@ -1,5 +1,6 @@
 """What the command line asks for, checked and turned into specs."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,6 +72,7 @@ class Checked:
                 recipe=self.recipe,
                 budget=budget,
                 plan=self.plan,
+                model_hash=file_hash(model),
                 is_deterministic=self.is_deterministic,
             ).resolved_for(device_kind)
             for model in self.models
@@ -114,6 +116,14 @@ def ask_child(job: CheckJob) -> dict[str, Any]:
     return answer
 
 
+def file_hash(model: str) -> str | None:
+    """12 hex digits over a user's model file, which no commit holds; None for other models."""
+    file, _, _ = model.rpartition(":")
+    if not file.endswith(".py"):
+        return None
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
+
+
 def _recipe(request: Request) -> Recipe:
     recipe = find_recipe(request.recipe)
     if request.config:
@@ -124,7 +134,7 @@ def _recipe(request: Request) -> Recipe:
             choices = ", ".join((AUTO, *PRECISIONS))
             raise UsageError(f"unknown precision {request.precision!r}; choose from {choices}")
         recipe = replace(recipe, precision=request.precision)
-    return replace(recipe, validation_fraction=0.0) if request.full_train else recipe
+    return override(recipe, {"validation_fraction": 0.0}) if request.full_train else recipe
 
 
 def _seeds(count: int | None) -> int | None:

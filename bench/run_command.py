@@ -45,8 +45,7 @@ def run(request: Request, options: Options) -> int:
     from results import RunStore
 
     checked = check_options(request)
-    store = RunStore(_folder(options))
-    _check_out(store, options)
+    store = _named_store(options)
     if not options.in_process:
         from bench.isolation import start_server
 
@@ -54,7 +53,7 @@ def run(request: Request, options: Options) -> int:
     data = ensure_data(options.data, say=say)
     job = checked.check_job(data.data_hash)
     answer = check(job) if options.in_process else ask_child(job)
-    return _sweep(checked, options, answer, store)
+    return _sweep(checked, options, answer, store or RunStore(_new_folder()))
 
 
 def say(line: str) -> None:
@@ -65,7 +64,7 @@ def say(line: str) -> None:
 def _sweep(checked: Checked, options: Options, answer: dict[str, Any], store: "RunStore") -> int:
     kind = answer["environment"]["device_kind"]
     specs, seeds = checked.specs(kind), checked.seed_list(kind)
-    _check_same(store, specs)
+    _check_same(store, specs, answer["environment"])
     _make_folder(store.folder)
     num_done = sum(len(set(seeds) & set(recorded_runs(store, spec))) for spec in specs)
     say(_announcement(specs, seeds, answer, store.folder))
@@ -92,22 +91,26 @@ def _sweep(checked: Checked, options: Options, answer: dict[str, Any], store: "R
     return 0 if _latest_are_ok(records) else 1
 
 
-def _folder(options: Options) -> Path:
-    from results import newest_run
+def _named_store(options: Options) -> "RunStore | None":
+    """The store that --out or --resume names, checked; None where a new folder is wanted."""
+    from results import RunStore, newest_run
 
-    if options.out:
-        return options.out
-    if options.resume:
-        newest = newest_run(RUNS)
-        if newest is None:
+    folder = options.out
+    if folder is None and options.resume:
+        folder = newest_run(RUNS)
+        if folder is None:
             raise UsageError(f"there is no run in {RUNS} to resume; leave --resume out")
-        return newest
+    if folder is None:
+        return None
+    _check_out(RunStore(folder), options)
+    return RunStore(folder)
+
+
+def _new_folder() -> Path:
+    """A folder of this sweep's own, made here, so that two begun at once do not share it."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # local time: a person looks for it
-    folder, count = RUNS / stamp, 1
-    while folder.exists():
-        count += 1
-        folder = RUNS / f"{stamp}-{count}"
-    return folder
+    names = (f"{stamp}-{count}" if count else stamp for count in range(1000))
+    return next(folder for name in names if _make_folder(folder := RUNS / name, is_new=True))
 
 
 def _check_out(store: "RunStore", options: Options) -> None:
@@ -122,9 +125,15 @@ def _check_out(store: "RunStore", options: Options) -> None:
         )
 
 
-def _check_same(store: "RunStore", specs: Sequence[RunSpec]) -> None:
+def _check_same(store: "RunStore", specs: Sequence[RunSpec], environment: dict[str, Any]) -> None:
     """Refuses to mix a sweep into the records of another."""
     records = store.read()
+    for key in sorted({key for r in records for key in r.environment} | set(environment)):
+        if any(r.environment.get(key) != environment.get(key) for r in records):
+            raise UsageError(
+                f"{store.folder} was begun with another {key} than {environment.get(key)}; "
+                "resume where it was begun, or name another --out"
+            )
     for spec in specs:
         others = {r.config_id for r in records if r.spec["model"] == spec.model} - {spec.config_id}
         if others:
@@ -134,11 +143,15 @@ def _check_same(store: "RunStore", specs: Sequence[RunSpec]) -> None:
             )
 
 
-def _make_folder(folder: Path) -> None:
+def _make_folder(folder: Path, *, is_new: bool = False) -> bool:
+    """Makes the folder; False where it should be new and is not."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=not is_new)
+    except FileExistsError:
+        return False
     except OSError as error:
         raise UsageError(f"cannot write to --out {folder}: {error.strerror}") from None
+    return True
 
 
 def _announcement(

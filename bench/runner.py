@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from bench.training import Progress
     from results import RunRecord
 
+SAMPLES_PLACE = {"file": f"samples/{'0' * 16}.npz", "sha256": "0" * 64}  # as the store adds it
+EMPTY: dict[str, Any] = {"tried": [], "curve": None, "confusion": None}
 Watcher = Callable[[int, str, "Progress | None"], None]
 """Told the seed, the phase, and while training the progress; must be cheap."""
 
@@ -64,7 +66,7 @@ def execute_seeds(
     from bench.environment import describe_environment
     from data_pipeline import ensure_data
 
-    started = time.perf_counter()
+    started: float | None = time.perf_counter()
     chosen = pick_device(device)
     spec = spec.resolved_for(chosen.type)
     environment = describe_environment(chosen, ensure_data(data).data_hash)
@@ -72,7 +74,7 @@ def execute_seeds(
     for seed in seeds:
         watch(seed, "set-up", None)
         yield _run_and_record(opener, replace(spec, seed=seed), environment, started, watch)
-        started = time.perf_counter()
+        started = None  # further seeds begin warm: their totals would be of another kind
 
 
 @dataclass
@@ -96,22 +98,23 @@ def _run_and_record(
     opener: _SessionOpener,
     spec: RunSpec,
     environment: dict[str, Any],
-    started: float,
+    started: float | None,
     watch: Watcher,
 ) -> RunResult:
     from bench.environment import describe_conditions
     from bench.failures import classify
-    from bench.findings import Findings
+    from bench.findings import SHARED, Findings
     from bench.measure import measure_seed
 
     findings = Findings()
+    conditions = describe_conditions(opener.device)
     status, reason = "ok", None
     try:
         measure_seed(opener(), spec, findings, watch)
     except Exception as error:
         status, reason = classify(error)
-    findings.add("cold_total", time.perf_counter() - started)
-    conditions = describe_conditions(opener.device)
+    cold_total = None if started is None else time.perf_counter() - started
+    findings.add("cold_total", cold_total, SHARED)
     record = make_record(
         _as_run(spec, opener.session),
         status,
@@ -148,7 +151,7 @@ def make_record(
     from results import RunRecord
 
     found = findings or Findings()
-    return RunRecord(
+    record = RunRecord(
         record_id=uuid.uuid4().hex[:16],
         config_id=spec.config_id,
         status=status,
@@ -164,3 +167,17 @@ def make_record(
         curve=found.curve,
         tried=tried or [],
     )
+    return shortened(record)
+
+
+def shortened(record: "RunRecord") -> "RunRecord":
+    """The record without what it can do without, where it would not fit its 4 KB otherwise."""
+    from results import RecordError
+
+    for field_name in ("tried", "curve", "confusion"):
+        try:
+            replace(record, samples=SAMPLES_PLACE).to_json_line()
+        except RecordError:
+            missing = record.missing | {field_name: "left out: the record is at most 4 KB"}
+            record = replace(record, **{field_name: EMPTY[field_name]}, missing=missing)
+    return record

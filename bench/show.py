@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from results import RunRecord, Summary
 
-FORMATS = ("rich", "markdown", "csv", "json", "latex")
 WIDTH_OFF_TERMINAL = 120  # rich's own 80 would hide half of the columns in a CI log
-FLAG_NOTES = {
-    "under_trained": "saw less than one epoch of the training images",
-    "at_chance": "no better than guessing: it has learnt nothing",
-}
 
 
 def show(
@@ -31,11 +26,11 @@ def show(
         NotComparable: the records must not stand side by side, and `mixed` does not allow it.
         ResultsError: no such format, grouping or column.
     """
-    from results import check_comparable, export, summarize, table_rows
+    from results import FORMATS, check_comparable, export, summarize, table_rows
     from results.errors import ResultsError
 
-    if fmt not in FORMATS:
-        raise ResultsError(f"unknown format {fmt!r}; choose from {', '.join(FORMATS)}")
+    if fmt not in ("rich", *FORMATS):
+        raise ResultsError(f"unknown format {fmt!r}; choose from rich, {', '.join(FORMATS)}")
     if not mixed:
         check_comparable(records)
     summaries = summarize(records, by)  # type: ignore[arg-type]  # checked inside
@@ -66,6 +61,6 @@ def _show_rich(summaries: "Sequence[Summary]", rows: "Sequence[dict[str, Any]]",
     with console.capture() as capture:  # rich itself would exit with 1 where the reader has gone
         console.print(render_table(rows, width=columns, by=by, title="Fashion-MNIST"))
         console.print()
-        for line in footer_lines(summaries, FLAG_NOTES):
+        for line in footer_lines(summaries):
             console.print(line, markup=False, highlight=False, soft_wrap=not is_terminal)
     write_out(capture.get())

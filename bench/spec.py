@@ -15,6 +15,8 @@ EVALUATION_SPLITS = ("test", "validation")
 RATE_SOURCES = {  # as tables print it
     "recipe": "the recipe's own",
     "sweep": "peak per model from one equal-effort validation sweep",
+    "changed": "peak per model from the sweep of the unchanged recipe",
+    "sibling": "rate of the swept model of which it is a variant",
     "base": "base rate for models outside that sweep",
 }
 
@@ -30,8 +32,9 @@ class RunSpec:
         plan: how to execute it; None until `auto` is resolved.
         seed: of weights, data order, augmentation and dropout.
         is_plan_chosen: whether the plan is what `auto` came to.
+        model_hash: of the text of a user's own model file; None for every other model.
         evaluation_split: `test`, or `validation` for sweeps that must not see the test images.
-        learning_rate_source: `recipe`, `sweep` (the committed table) or `base` (unknown model).
+        learning_rate_source: `recipe`, `sweep`, `changed`, `sibling` or `base`.
         is_deterministic: torch's deterministic algorithms, and nothing decided by the clock.
     """
 
@@ -42,6 +45,7 @@ class RunSpec:
     seed: int = 0
     is_plan_chosen: bool = False
     evaluation_split: str = "test"
+    model_hash: str | None = None
     learning_rate_source: str = "recipe"
     is_deterministic: bool = False
 
@@ -82,6 +86,7 @@ class RunSpec:
         recipe = as_plain(self.recipe) | {"learning_rate_source": source}
         return {
             "model": self.model,
+            "model_hash": self.model_hash,
             "recipe": recipe,
             "budget": str(self.budget),
             "plan": str(self.plan or AUTO),

@@ -56,7 +56,7 @@ def run_sweep(sweep: Sweep) -> Interruption:
         for spec in sweep.specs:
             recorded = recorded_runs(sweep.store, spec)
             seeds = [seed for seed in sweep.seeds if seed not in recorded]
-            _run_configuration(sweep, _pinned(spec, recorded), seeds, interruption)
+            _run_configuration(sweep, spec, seeds, interruption)
             if interruption.after_run:
                 break
     return interruption
@@ -89,6 +89,7 @@ def _run_configuration(
 ) -> None:
     """Runs the seeds, in a fresh child again where one died over a seed."""
     while seeds and not interruption.after_run:
+        spec = _pinned(spec, recorded_runs(sweep.store, spec))
         results = _here if sweep.in_process else _in_child
         try:
             for result in results(sweep, spec, tuple(seeds), interruption):

@@ -26,17 +26,24 @@ def restored(
     model: nn.Module, optimizer: optim.Optimizer, generators: Sequence[torch.Generator]
 ) -> Iterator[None]:
     """Puts model, optimizer, gradients and all random states back when the block ends."""
-    weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    # not state_dict: it leaves out buffers that are not persistent
+    kept = [(tensor, tensor.detach().clone()) for tensor in _tensors(model)]
     optimizer_state = copy.deepcopy(optimizer.state_dict())
     drawn = [generator.get_state() for generator in generators]
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices):
         yield
-    model.load_state_dict(weights)
+    with torch.no_grad():
+        for tensor, before in kept:
+            tensor.copy_(before)
     optimizer.load_state_dict(optimizer_state)
     optimizer.zero_grad()
     for generator, state in zip(generators, drawn, strict=True):
         generator.set_state(state)
+
+
+def _tensors(model: nn.Module) -> list[Tensor]:
+    return [*model.parameters(), *model.buffers()]
 
 
 def warm_up(

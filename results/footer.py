@@ -13,8 +13,8 @@ from results.summary import Summary, commit_of
 
 NUM_TEST_IMAGES = 10_000  # where no confusion matrix says otherwise
 FLAG_NOTES = {
-    "at_chance": "the accuracy is what guessing gives",
-    "under_trained": "saw less than one epoch",
+    "at_chance": "no better than guessing, so it has learnt nothing",
+    "under_trained": "saw less than one epoch of the training images",
     "mixed_commits": "its runs come from several commits",
     "mixed_plans": "its runs used several plans",
 }

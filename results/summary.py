@@ -62,14 +62,10 @@ class Summary:
 
     @property
     def failed(self) -> tuple[RunRecord, ...]:
-        """The runs that did not; one interrupted by the user and run again since is no failure."""
+        """The last run of each seed that never ended well; a seed run again counts once."""
         done = {record.spec["seed"] for record in self.finished}
-        return tuple(
-            record
-            for record in self.records
-            if record.status != "ok"
-            and not (record.status == "interrupted" and record.spec["seed"] in done)
-        )
+        last = {record.spec["seed"]: record for record in self.records}
+        return tuple(record for seed, record in last.items() if seed not in done)
 
     @property
     def n_seeds(self) -> int:
@@ -78,7 +74,7 @@ class Summary:
 
     @property
     def n_failed(self) -> int:
-        """Runs that failed."""
+        """Seeds that failed."""
         return len(self.failed)
 
     @property

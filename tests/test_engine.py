@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from bench import Plan, Recipe
 from bench.engine import MEMORY_FORMATS, Feed
-from bench.memory import state_bytes
 from bench.optimizer import make_optimizer
 from data_pipeline import NORMALIZATIONS, parse_augmentation
 from tests.training_by_hand import (
@@ -208,13 +207,3 @@ def test_frozen_parameters_are_not_trained() -> None:
     optimizer = make_optimizer(RECIPE, model)
     trained_ids = {id(p) for group in optimizer.param_groups for p in group["params"]}
     assert trained_ids == {id(p) for p in model.parameters()} - {id(model[0].weight)}
-
-
-def test_the_state_of_a_training_is_counted_in_bytes() -> None:
-    model = small_net()
-    engine = make_engine(model, replace(RECIPE, momentum=0.9))
-    parameters = sum(parameter.nbytes for parameter in model.parameters())
-    buffers = sum(buffer.nbytes for buffer in model.buffers())
-    assert state_bytes(model, engine.optimizer) == parameters + buffers
-    engine.run(some_batches(1), [0.1])
-    assert state_bytes(model, engine.optimizer) == 2 * parameters + buffers

@@ -113,3 +113,11 @@ def test_out_of_memory_is_a_row_and_the_next_run_finds_the_memory_free(data_root
     if free > 60 * 2**30:
         del hog
     assert execute(spec_of("v0", "contiguous"), device="cuda:0", data=data_root).status == "ok"
+
+
+def test_auto_tries_both_memory_formats(data_root: Path) -> None:
+    # fused AdamW on CUDA refuses optimizer state of another memory format
+    spec = replace(spec_of("v2", "contiguous"), plan=None)
+    record = execute(spec, device="cuda:0", data=data_root)
+    assert (record.status, record.reason) == ("ok", None)
+    assert [candidate.get("error") for candidate in record.tried] == [None, None]

@@ -45,12 +45,12 @@ def test_signals_are_counted(
 
 
 def test_only_the_first_ctrl_c_says_what_the_next_will_do(
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     with watch_signals():
         send(INT)
         send(INT)
-    assert capsys.readouterr() == ("", NOTICE)
+    assert capfd.readouterr() == ("", NOTICE.decode())
 
 
 def test_in_this_process_the_signal_that_means_now_raises() -> None:

@@ -8,7 +8,7 @@ import torch
 
 from bench import memory
 from bench.memory import CpuMemoryMeter, make_memory_meter
-from tests.training_by_hand import make_engine, small_net
+from tests.training_by_hand import small_net
 
 MIB = 2**20
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -22,8 +22,8 @@ def hold(mebibytes: int) -> None:
 
 
 @linux_only
-def test_the_peak_is_state_plus_what_a_window_held() -> None:
-    meter = CpuMemoryMeter(state_bytes=1000 * MIB)
+def test_the_peak_is_the_weights_plus_what_a_window_held() -> None:
+    meter = CpuMemoryMeter(model_bytes=1000 * MIB)
     meter.open()
     hold(200)
     meter.close()
@@ -32,8 +32,8 @@ def test_the_peak_is_state_plus_what_a_window_held() -> None:
 
 
 @linux_only
-def test_what_lies_between_two_windows_does_not_count() -> None:
-    meter = CpuMemoryMeter(state_bytes=0)
+def test_only_the_first_window_counts() -> None:
+    meter = CpuMemoryMeter(model_bytes=0)
     hold(300)
     for held in (100, 50):
         meter.open()
@@ -50,7 +50,7 @@ def test_memory_freed_before_a_window_is_not_taken_for_granted() -> None:
     blocks = [torch.ones(64 * 1024, dtype=torch.uint8) for _ in range(2000)]
     pin = torch.ones(64 * 1024, dtype=torch.uint8)  # keeps the end of the heap in use
     blocks.clear()
-    meter = CpuMemoryMeter(state_bytes=0)
+    meter = CpuMemoryMeter(model_bytes=0)
     meter.open()
     blocks = [torch.ones(64 * 1024, dtype=torch.uint8) for _ in range(2000)]
     meter.close()
@@ -59,11 +59,11 @@ def test_memory_freed_before_a_window_is_not_taken_for_granted() -> None:
     assert len(blocks) * pin.nbytes == 2000 * 64 * 1024
 
 
-def test_the_meter_of_a_cpu_knows_the_state() -> None:
+def test_the_meter_of_a_cpu_knows_the_weights_and_buffers() -> None:
     model = small_net()
-    meter = make_memory_meter(torch.device("cpu"), model, make_engine(model).optimizer)
+    meter = make_memory_meter(torch.device("cpu"), model)
     assert isinstance(meter, CpuMemoryMeter)
-    assert meter.state_bytes >= sum(parameter.nbytes for parameter in model.parameters())
+    assert meter.model_bytes == sum(tensor.nbytes for tensor in model.state_dict().values())
 
 
 @pytest.mark.parametrize("name", ["STATUS", "CLEAR_REFS"])
@@ -71,7 +71,7 @@ def test_without_proc_the_peak_is_unknown_with_a_reason(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(memory, name, tmp_path / "absent" / "file")
-    meter = CpuMemoryMeter(state_bytes=1)
+    meter = CpuMemoryMeter(model_bytes=1)
     meter.open()
     meter.close()
     peak, reason = meter.peak_bytes()
@@ -85,7 +85,7 @@ def test_a_status_without_the_figure_is_unknown_too(
     status = tmp_path / "status"
     status.write_text("Name:\tpython\n", encoding="ascii")
     monkeypatch.setattr(memory, "STATUS", status)
-    meter = CpuMemoryMeter(state_bytes=1)
+    meter = CpuMemoryMeter(model_bytes=1)
     meter.open()
     meter.close()
     assert meter.peak_bytes()[0] is None

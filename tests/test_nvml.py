@@ -8,7 +8,7 @@ import torch
 
 from bench.environment import describe_environment
 from bench.meters import Meters
-from bench.nvml import MIN_WINDOW_S, Gpu, energy_of_window, open_gpu
+from bench.nvml import MIN_WINDOW_S, Gpu, open_energy_counter, open_gpu, resolved_energy
 from tests.training_by_hand import FakeClock, FakeMemory
 
 GPU = torch.device("cuda", 0)
@@ -104,10 +104,24 @@ def test_joules_of_an_open_window_are_known(nvml: Nvml) -> None:
 
 
 def test_a_short_window_is_unresolved() -> None:
-    energy, reason = energy_of_window(0.0, 100.0, MIN_WINDOW_S * 0.99)
+    energy, reason = resolved_energy(100.0, MIN_WINDOW_S * 0.99)
     assert energy is None
-    assert reason == "unresolved: the window of 1.98 s is shorter than 2 s"
-    assert energy_of_window(40.0, 100.0, MIN_WINDOW_S) == (60.0, "")
+    assert reason == "unresolved: 1.98 s of training are less than 2 s"
+    assert resolved_energy(60.0, MIN_WINDOW_S) == (60.0, "")
+
+
+def test_a_gpu_without_an_energy_counter_is_a_reason(
+    nvml: Nvml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_handle: object) -> None:
+        raise NVMLError("Not Supported")
+
+    nvml.energy_mj = [1000]
+    nvml.install(monkeypatch)
+    assert open_energy_counter(GPU)[0] is not None
+    monkeypatch.setattr(nvml, "nvmlDeviceGetTotalEnergyConsumption", refuse)
+    nvml.install(monkeypatch)
+    assert open_energy_counter(GPU) == (None, "this GPU counts no energy: Not Supported")
 
 
 def test_an_unknown_gpu_is_a_reason(nvml: Nvml, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,5 +72,25 @@ def test_a_linear_net_is_tried_on_one_thread_of_a_cpu() -> None:
 
 
 def test_what_was_tried_is_plain_and_short() -> None:
-    plain = Candidate(Plan(threads=1), (0.123456789, 0.1)).as_plain()
+    plain = Candidate(Plan(threads=1), [0.123456789, 0.1]).as_plain()
     assert plain == {"plan": "resident,contiguous,eager,threads:1", "step_s": [0.123457, 0.1]}
+
+
+def test_a_candidate_that_fails_falls_out_and_says_why() -> None:
+    def time_steps(plan: Plan) -> list[float]:
+        if plan.memory_format == "channels_last":
+            raise RuntimeError("no such format\nand more")
+        return [0.5]
+
+    plans = (Plan(memory_format="channels_last"), Plan())
+    chosen, tried = fastest(plans, time_steps, lambda: 0.0, 1.0)
+    assert chosen == Plan()
+    assert tried[0].as_plain()["error"] == "RuntimeError: no such format"
+
+
+def test_where_every_candidate_fails_the_run_does() -> None:
+    def time_steps(plan: Plan) -> list[float]:
+        raise RuntimeError(plan.memory_format)
+
+    with pytest.raises(RuntimeError, match="channels_last"):
+        fastest((Plan(), Plan(memory_format="channels_last")), time_steps, lambda: 0.0, 1.0)

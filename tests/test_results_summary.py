@@ -63,10 +63,18 @@ def test_facts_of_the_model_are_known_even_if_it_failed() -> None:
     assert summary.mean("train_time") is None
 
 
-@pytest.mark.parametrize(("status", "n_failed"), [("interrupted", 0), ("out_of_memory", 1)])
-def test_only_an_interruption_is_mended_by_resuming(status: str, n_failed: int) -> None:
+@pytest.mark.parametrize("status", ["interrupted", "crashed"])
+def test_a_seed_that_was_run_again_well_is_no_failure(status: str) -> None:
     (summary,) = summarize([make_record(status=status), make_record()])
-    assert (summary.status, summary.n_failed) == ("ok", n_failed)
+    assert (summary.status, summary.n_failed, summary.reason) == ("ok", 0, None)
+
+
+def test_a_seed_that_failed_twice_counts_once() -> None:
+    records = [make_record(status="crashed"), make_record(status="timeout"), make_record(seed=1)]
+    (summary,) = summarize(records)
+    assert (summary.n_seeds, summary.n_failed) == (1, 1)
+    assert summary.reason is not None
+    assert "timeout" in summary.reason
 
 
 def test_an_interruption_not_resumed_is_a_failure() -> None:

@@ -159,10 +159,16 @@ def test_data_order_and_augmentation_follow_the_seed(seed: int) -> None:
     training, _ = prepare(
         opened, run, opened.model_for(seed), findings, lambda _phase, _progress: None
     )
-    order = torch.randperm(100, generator=torch.Generator().manual_seed(seed))
+    order = torch.randperm(100, generator=torch.Generator().manual_seed(seed + session.ORDER_SEED))
     assert torch.equal(training.stream.take(1)[0], order[:16])
     feed = training.engine.feed  # type: ignore[attr-defined]
     assert feed.generator.initial_seed() == seed + session.AUGMENTATION_SEED
+
+
+def test_weights_order_and_augmentation_draw_from_streams_of_their_own() -> None:
+    offsets = (0, session.ORDER_SEED, session.AUGMENTATION_SEED)
+    drawn = [torch.rand(1, generator=torch.Generator().manual_seed(7 + at)) for at in offsets]
+    assert len({float(number) for number in drawn}) == 3
 
 
 def test_auto_settles_the_plan_once_and_tells_what_it_tried() -> None:

@@ -38,6 +38,7 @@ OTHER_SPEC: dict[str, Any] = {
     "budget": Budget(4, "epochs"),
     "plan": Plan(),
     "evaluation_split": "validation",
+    "model_hash": "0123456789ab",
     "learning_rate_source": "sweep",
     "is_deterministic": True,
 }
