@@ -64,7 +64,7 @@ def say(line: str) -> None:
 def _sweep(checked: Checked, options: Options, answer: dict[str, Any], store: "RunStore") -> int:
     kind = answer["environment"]["device_kind"]
     specs, seeds = checked.specs(kind), checked.seed_list(kind)
-    _check_same(store, specs, answer["environment"])
+    check_same(store, specs, answer["environment"])
     _make_folder(store.folder)
     num_done = sum(len(set(seeds) & set(recorded_runs(store, spec))) for spec in specs)
     say(_announcement(specs, seeds, answer, store.folder))
@@ -125,7 +125,7 @@ def _check_out(store: "RunStore", options: Options) -> None:
         )
 
 
-def _check_same(store: "RunStore", specs: Sequence[RunSpec], environment: dict[str, Any]) -> None:
+def check_same(store: "RunStore", specs: Sequence[RunSpec], environment: dict[str, Any]) -> None:
     """Refuses to mix a sweep into the records of another."""
     records = store.read()
     for key in sorted({key for r in records for key in r.environment} | set(environment)):

@@ -51,3 +51,8 @@ def test_the_glossary_is_in_order() -> None:
     lines = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines()
     words = [line.split("|")[1].strip() for line in lines if line.startswith("| ")][1:]
     assert words == sorted(words, key=lambda word: word.lower().replace("-", " "))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_blank_is_left_to_fill(document: Path) -> None:
+    assert re.findall(r"@[A-Z]+@", document.read_text(encoding="utf-8")) == []

@@ -183,3 +183,9 @@ def test_the_normalizations_are_those_of_the_data_pipeline() -> None:
     from data_pipeline import NORMALIZATIONS as PIPELINE
 
     assert set(NORMALIZATIONS) == set(PIPELINE)
+
+
+def test_a_changed_recipe_bears_its_changes_in_its_name() -> None:
+    changed = override(RECIPES["default"], {"batch_size": 64, "augment": ["flip", "shift2"]})
+    assert changed.name == "default+batch_size=64+augment=flip/shift2"
+    assert override(RECIPES["default"], {"batch_size": 128}).name == "default"

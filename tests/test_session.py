@@ -15,6 +15,7 @@ from bench.memory import CpuMemoryMeter
 from bench.meters import Meters
 from bench.session import Session, Splits
 from bench.training import Progress
+from bench.warmup import restored
 from data_pipeline import ResidentSplit
 from tests.training_by_hand import RECIPE, flat_state, random_split
 
@@ -255,3 +256,11 @@ class Card:
 def test_predicted_cost_of_a_step(budget: str, has_gpu: bool, cost: float) -> None:
     meters = Meters(CpuClock(), CpuMemoryMeter(0), cast("Any", Card()) if has_gpu else None)
     assert predicted_cost(Budget.parse(budget), meters, 0.002) == pytest.approx(cost)
+
+
+def test_warm_up_puts_back_buffers_that_no_state_dict_holds() -> None:
+    model = torch.nn.Linear(2, 2)
+    model.register_buffer("seen", torch.zeros(1), persistent=False)
+    with restored(model, torch.optim.SGD(model.parameters(), lr=0.1), []):
+        model.get_buffer("seen").add_(1)
+    assert float(model.get_buffer("seen")) == 0.0

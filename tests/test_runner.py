@@ -1,0 +1,55 @@
+"""Records of runs: what they do without where they would not fit, and what a process may use."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench import UsageError, device
+from bench.run_command import check_same
+from bench.runner import SAMPLES_PLACE, shortened
+from results import RecordError, RunStore
+from tests.results_records_by_hand import ENVIRONMENT, make_record
+
+
+def test_a_record_that_fits_stays_whole() -> None:
+    record = make_record()
+    assert shortened(record) is record
+
+
+def test_a_record_that_does_not_fit_loses_the_probe_first() -> None:
+    long = replace(make_record(), tried=["x" * 4000], curve=[[1.0, 1.0, 1, 0.5]])
+    with pytest.raises(RecordError):
+        long.to_json_line()
+    short = shortened(long)
+    assert (short.tried, short.curve) == ([], [[1.0, 1.0, 1, 0.5]])
+    assert "4 KB" in short.missing["tried"]
+    assert len(replace(short, samples=SAMPLES_PLACE).to_json_line()) <= 4096
+
+
+def test_a_record_loses_no_more_than_it_must() -> None:
+    long = replace(make_record(), tried=["x"], curve=[[0.123456789] * 4] * 300)
+    short = shortened(long)
+    assert (short.tried, short.curve) == ([], None)
+    assert short.confusion == long.confusion
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"), [("100000 100000\n", 1), ("max 100000\n", None), ("10000 100000\n", 1)]
+)
+def test_a_containers_quota_limits_the_threads(
+    quota: str, cores: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "CPU_QUOTA", tmp_path / "absent")
+    without = device.usable_cores()
+    (tmp_path / "cpu.max").write_text(quota)
+    monkeypatch.setattr(device, "CPU_QUOTA", tmp_path / "cpu.max")
+    assert device.usable_cores() == (cores or without)
+
+
+def test_a_sweep_is_not_resumed_in_another_environment(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    store.append(make_record())
+    check_same(store, [], ENVIRONMENT)
+    with pytest.raises(UsageError, match="begun with another torch than 9"):
+        check_same(store, [], ENVIRONMENT | {"torch": "9"})
