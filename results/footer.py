@@ -41,7 +41,7 @@ def footer_lines(
         _certainty(summaries, records),
         pareto_sentence(rows),
         *_flags(summaries, FLAG_NOTES | dict(flag_notes or {})),
-        *_unknowns(records),
+        *_unknowns(summaries),
         *_failures(summaries),
     ]
     return [one_line(line) for line in lines if line]
@@ -132,12 +132,27 @@ def _bearer(flag: str, summary: Summary) -> str:
     return f"{summary.model} seed {' and '.join(seeds)}"
 
 
-def _unknowns(records: Sequence[RunRecord]) -> list[str]:
-    reasons: dict[tuple[str, str], None] = {}
-    for record in records:
-        if record.status == "ok":
-            reasons |= dict.fromkeys(record.missing.items())
-    return [f"{quantity} unknown: {reason}." for quantity, reason in reasons]
+def _unknowns(summaries: Sequence[Summary]) -> list[str]:
+    """What no seed of a row knows; a cost that the first seed bore for all is known."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for summary in summaries:
+        missing = {item for record in summary.finished for item in record.missing.items()}
+        for quantity, reason in sorted(missing):
+            if not summary.values(quantity) and not _has_curve(quantity, summary):
+                reasons.setdefault((quantity, reason), []).append(summary.model)
+    everyone = [summary.model for summary in summaries if summary.finished]
+    return [
+        f"{quantity} unknown{_of(models, everyone)}: {reason}."
+        for (quantity, reason), models in reasons.items()
+    ]
+
+
+def _has_curve(quantity: str, summary: Summary) -> bool:
+    return quantity == "curve" and any(record.curve for record in summary.finished)
+
+
+def _of(models: Sequence[str], everyone: Sequence[str]) -> str:
+    return "" if list(models) == list(everyone) else f" ({', '.join(_distinct(models))})"
 
 
 def _failures(summaries: Sequence[Summary]) -> list[str]:

@@ -166,6 +166,14 @@ def test_the_footer_names_the_seeds_that_failed_to_learn() -> None:
     assert "at_chance (v2 seed 0 and 2): " in footer(records)
 
 
+def test_a_cost_that_one_seed_bore_for_all_is_not_unknown() -> None:
+    first = make_record("v0", 0, values={"compile_time": 9.0})
+    later = make_record("v0", 1, values={}, missing={"compile_time": "spent once"})
+    assert "compile_time" not in footer([first, later])
+    assert "compile_time unknown: spent once.\n" in footer([later])
+    assert "compile_time unknown (v0): " in footer([later, make_record("v1")])
+
+
 def test_the_footer_counts_the_images_of_the_test() -> None:
     confusion = [[10] * 10 for _ in range(10)]
     assert "at 90 % on 1,000 images" in footer([make_record(confusion=confusion)])
