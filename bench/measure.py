@@ -205,10 +205,9 @@ def _report_steps(session: Session, trace: Trace, meters: Meters, findings: Find
         findings.add("time_in_steps", trace.seconds_in_steps / meters.seconds)
     else:
         findings.missing["time_in_steps"] = "on CUDA the host only queues the steps"
-    losses = torch.cat(trace.losses)
-    findings.add("train_loss", *_finite(float(losses[-1])))
+    findings.add("train_loss", *_finite(trace.losses[-1]))
     findings.samples = {
-        "loss": losses.numpy(),
+        "loss": torch.tensor(trace.losses).numpy(),
         "chunk_steps": steps.numpy(),
         "chunk_seconds": seconds.numpy(),
     }

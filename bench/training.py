@@ -5,12 +5,12 @@ validation curve; inside it, chunks of steps are handed to the engine, and the c
 that drains nothing.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from bench.budget import Budget
@@ -36,7 +36,8 @@ class Trace:
     """What a training leaves behind, raw.
 
     Attributes:
-        losses: training loss of every step, one tensor a chunk.
+        losses: training loss of every step. Numbers, not tensors: a tensor kept from each chunk
+            would lie between the blocks that steps use again, and make the heap grow.
         chunk_steps: steps of each chunk.
         chunk_seconds: device seconds of each chunk.
         images_seen: images of all steps.
@@ -44,7 +45,7 @@ class Trace:
         curve: validation accuracy on the way.
     """
 
-    losses: list[Tensor] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
     chunk_steps: list[int] = field(default_factory=list)
     chunk_seconds: list[float] = field(default_factory=list)
     images_seen: int = 0
@@ -149,13 +150,13 @@ class Training:
         self._last_mark = chunk.mark
         self.trace.chunk_steps.append(chunk.steps)
         self.trace.chunk_seconds.append(seconds)
-        self.trace.losses.append(chunk.losses)
+        losses = chunk.losses.tolist()
+        self.trace.losses.extend(losses)
         self.step_s = seconds / chunk.steps
-        self._check_finite(chunk.losses)
+        self._check_finite(losses)
         so_far = self.meters.seconds_at(chunk.mark)
         self._observe(chunk, so_far)
-        loss = float(chunk.losses[-1])
-        self.report(Progress(self.pacer.fraction, self.trace.images_seen, so_far, loss))
+        self.report(Progress(self.pacer.fraction, self.trace.images_seen, so_far, losses[-1]))
 
     def _observe(self, chunk: _Chunk, so_far: float) -> None:
         ahead = sum(pending.steps for pending in self._pending)
@@ -164,9 +165,7 @@ class Training:
         elif self.budget.unit == "J":
             self.pacer.observe(self.meters.joules_now(), chunk.steps, ahead)
 
-    def _check_finite(self, losses: Tensor) -> None:
-        finite = torch.isfinite(losses)
-        if not finite.all():
-            first = int(finite.logical_not().nonzero()[0])
-            step = self.trace.steps - len(losses) + first + 1
-            raise RunError("diverged", f"the loss became {float(losses[first])} at step {step}")
+    def _check_finite(self, losses: Sequence[float]) -> None:
+        for step, loss in enumerate(losses, start=self.trace.steps - len(losses) + 1):
+            if not math.isfinite(loss):
+                raise RunError("diverged", f"the loss became {loss} at step {step}")
