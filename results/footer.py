@@ -68,6 +68,7 @@ def _held_equal(records: Sequence[RunRecord]) -> str:
 def _place(records: Sequence[RunRecord]) -> str:
     parts = {
         "device": lambda record: record.environment.get("device"),
+        "cores": _cores,
         "power cap": lambda record: _watts(record.environment.get("power_cap_w")),
         "torch": lambda record: record.environment.get("torch"),
         "CUDA": lambda record: record.environment.get("cuda"),
@@ -164,6 +165,12 @@ def _failure(summary: Summary) -> str:
     if summary.status == "ok":
         return str(summary.reason)
     return f"{summary.status}" + (f": {summary.reason}" if summary.reason else "")
+
+
+def _cores(record: RunRecord) -> int | None:
+    """Of a CPU run; on a GPU they are not what the speed hangs on."""
+    is_cpu = record.environment.get("device_kind") == "cpu"
+    return record.environment.get("num_cores") if is_cpu else None
 
 
 def _watts(power: float | None) -> str | None:
