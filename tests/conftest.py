@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
+# compiled code of one test serves the next run of the tests; the user's own cache stays as it is
+os.environ["FMNIST_CACHE"] = str(REPOSITORY / ".cache")
 
 
 @pytest.fixture(scope="session")

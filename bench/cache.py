@@ -1,0 +1,51 @@
+"""The cache folder: compiled code, plan timings and ceilings that later runs here use again."""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+VARIABLE = "FMNIST_CACHE"
+
+
+def cache_folder() -> Path:
+    """$FMNIST_CACHE, or `fmnist-bench` in the user's cache folder; it need not exist yet."""
+    if os.environ.get(VARIABLE):
+        return Path(os.environ[VARIABLE])
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "fmnist-bench"
+
+
+def use_compile_cache() -> None:
+    """Lets torch.compile keep its code where later runs find it; must come before torch's import.
+
+    Its own default lies in the temporary folder, which many systems empty.
+    """
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "inductor"))
+
+
+def read_cached(name: str) -> dict[str, Any] | None:
+    """What `write_cached` kept under this name; None where there is nothing to be read."""
+    try:
+        loaded = orjson.loads((cache_folder() / name).read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    return loaded if isinstance(loaded, dict) else None
+
+
+def write_cached(name: str, content: dict[str, Any]) -> None:
+    """Keeps JSON values under a name such as `plans/1f0c.json`.
+
+    A folder that refuses is no failure: a cache only saves time.
+    """
+    path = cache_folder() / name
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(orjson.dumps(content))
+        draft.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
