@@ -19,9 +19,9 @@ def cache_folder() -> Path:
 
 
 def use_compile_cache() -> None:
-    """Lets torch.compile keep its code where later runs find it; must come before torch's import.
+    """Lets torch's compilers keep their code where later runs find it.
 
-    Its own default lies in the temporary folder, which many systems empty.
+    Their own default lies in the temporary folder, which many systems empty.
     """
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "inductor"))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from bench.cache import use_compile_cache
 from bench.errors import RunError, UsageError
 from bench.memory import keep_freed_memory
 from bench.spec import RunSpec
@@ -47,6 +48,7 @@ def usable_cores() -> int:
 def prepare_process(spec: RunSpec, device: torch.device) -> None:
     """Sets allocator, precision of float32 matmuls and determinism of this process."""
     keep_freed_memory()
+    use_compile_cache()
     is_tf32 = spec.recipe.precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = is_tf32
     torch.backends.cudnn.allow_tf32 = is_tf32
@@ -61,6 +63,8 @@ def check_supported(spec: RunSpec, device: torch.device) -> None:
         raise RunError("unsupported", "plan dp needs at least two visible GPUs (GPU=0,1)")
     if is_parallel and spec.budget.unit == "J":
         raise RunError("unsupported", "a budget in joules is read from one GPU; leave plan dp out")
+    if spec.plan is not None and spec.plan.graph_steps is not None and device.type != "cuda":
+        raise RunError("unsupported", "plan graph:N captures CUDA graphs; on a CPU use step:N")
     if spec.recipe.precision == "tf32" and device.type != "cuda":
         raise RunError("unsupported", "precision tf32 exists on CUDA devices only; use fp32")
 

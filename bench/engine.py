@@ -1,13 +1,15 @@
 """The engine: executes training steps as the plan says, a chunk of steps a call.
 
 A chunk is the unit at this seam so that an engine may run several steps in one compiled function or
-one CUDA graph: whoever calls gives index tensors and learning rates, and gets the losses.
+one CUDA graph: whoever calls gives index tensors and learning rates, and gets the losses. This
+module has what all engines share and the one that takes a step at a time; `group_engine.py` has
+those that take several.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -15,17 +17,30 @@ from torch import Tensor, nn, optim
 
 from bench.plan import Plan
 from bench.recipe import Recipe
-from data_pipeline import Augmentation, ResidentSplit, augment, normalize
+from data_pipeline import (
+    Augmentation,
+    ResidentSplit,
+    apply_augmentations,
+    draw_augmentations,
+    normalize,
+)
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 MEMORY_FORMATS = {
     "contiguous": torch.contiguous_format,
     "channels_last": torch.channels_last,
 }
+Drawn: TypeAlias = tuple[Tensor, ...]
+"""What each augmentation drew for one batch."""
+LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""(images, labels) -> scalar loss."""
 
 
 class Engine(Protocol):
     """Runs training steps."""
+
+    group_steps: int
+    """Steps that it runs in one call of Python; chunks may be of any length."""
 
     def run(self, batches: Sequence[Tensor], learning_rates: Sequence[float]) -> Tensor:
         """One optimizer step for each batch.
@@ -39,6 +54,9 @@ class Engine(Protocol):
             way and is complete once a later mark of the clock has been reached.
         """
 
+    def reset(self) -> None:
+        """Forgets what untimed steps have left in the engine itself."""
+
 
 @dataclass(frozen=True)
 class Feed:
@@ -50,6 +68,7 @@ class Feed:
         normalization: a name in `data_pipeline.NORMALIZATIONS`.
         generator: draws the augmentation; lives on the device of the split.
         memory_format: strides of the images handed to the model.
+        dtype: of those images.
     """
 
     split: ResidentSplit
@@ -57,32 +76,53 @@ class Feed:
     normalization: str
     generator: torch.Generator
     memory_format: torch.memory_format
+    dtype: torch.dtype = torch.float32
+
+    def draw(self, batch_size: int) -> Drawn:
+        """The random part of one batch; compiled and captured steps keep it outside."""
+        images = self.split.images
+        return draw_augmentations(
+            self.augmentations, batch_size, images.shape[-1], self.generator, images.device
+        )
+
+    def gather(
+        self, images: Tensor, labels: Tensor, index: Tensor, drawn: Drawn
+    ) -> tuple[Tensor, Tensor]:
+        """Images (B, 1, S, S) and labels (B,) int64, a pure function of its arguments.
+
+        Args:
+            images: (N, 1, S, S) uint8, all of the split.
+            labels: (N,) int64.
+            index: (B,) int64.
+            drawn: what `draw` gave for this batch.
+        """
+        batch = apply_augmentations(images.index_select(0, index), self.augmentations, drawn)
+        # .to, not .contiguous: with one channel the latter takes NCHW for NHWC and does nothing
+        batch = normalize(batch, self.normalization, self.dtype).to(
+            memory_format=self.memory_format
+        )
+        return batch, labels.index_select(0, index)
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (B, 1, S, S) float32 and labels (B,) int64."""
-        images = self.split.images.index_select(0, index)
-        images = augment(images, self.augmentations, self.generator)
-        # .to, not .contiguous: with one channel the latter takes NCHW for NHWC and does nothing
-        images = normalize(images, self.normalization).to(memory_format=self.memory_format)
-        return images, self.split.labels.index_select(0, index)
+        """Images (B, 1, S, S) and labels (B,) int64, augmented by a fresh draw."""
+        return self.gather(self.split.images, self.split.labels, index, self.draw(len(index)))
 
 
 def autocast(precision: str, device_type: str) -> AbstractContextManager[object]:
     """The autocast context of a precision; none for fp32 and tf32."""
     if precision not in AUTOCAST:
         return nullcontext()
-    return torch.autocast(device_type, dtype=AUTOCAST[precision])
+    return torch.autocast(device_type, dtype=AUTOCAST[precision], cache_enabled=False)
 
 
-def loss_function(
-    model: nn.Module, recipe: Recipe, device_type: str
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """Forward pass and mean cross-entropy: (images, labels) -> scalar float32."""
+def loss_function(model: Callable[..., Tensor], recipe: Recipe, device_type: str) -> LossFunction:
+    """Forward pass and mean cross-entropy: (images, labels) -> scalar, float32 at least."""
 
     def loss_of(images: Tensor, labels: Tensor) -> Tensor:
         with autocast(recipe.precision, device_type):
             logits = model(images)
-        return F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        return F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
 
     return loss_of
 
@@ -98,12 +138,14 @@ class StepEngine:
         precision: fp16 adds a gradient scaler, the others need none.
     """
 
+    group_steps = 1
+
     def __init__(
         self,
         model: nn.Module,
         optimizer: optim.Optimizer,
         feed: Feed,
-        loss_of: Callable[[Tensor, Tensor], Tensor],
+        loss_of: LossFunction,
         precision: str,
     ) -> None:
         self.model = model
@@ -115,11 +157,18 @@ class StepEngine:
 
     def run(self, batches: Sequence[Tensor], learning_rates: Sequence[float]) -> Tensor:
         """One optimizer step for each batch; see `Engine.run`."""
-        losses = [self._step(*pair) for pair in zip(batches, learning_rates, strict=True)]
+        pairs = zip(batches, learning_rates, strict=True)
+        losses = [self.update(*self.feed.batch(index), rate) for index, rate in pairs]
         return torch.stack(losses).to("cpu", non_blocking=True)
 
-    def _step(self, index: Tensor, learning_rate: float) -> Tensor:
-        images, labels = self.feed.batch(index)
+    def reset(self) -> None:
+        """Gives the gradient scaler its first scale again, in place: a graph may hold it."""
+        if self.scaler is not None:
+            fresh = torch.amp.GradScaler(self.feed.split.images.device.type)
+            self.scaler.load_state_dict(fresh.state_dict())
+
+    def update(self, images: Tensor, labels: Tensor, learning_rate: float | Tensor) -> Tensor:
+        """One optimizer step on a batch; gives its loss, a scalar on the device."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.optimizer.zero_grad()  # before the forward pass: old gradients could raise peak memory
@@ -134,9 +183,7 @@ class StepEngine:
         return loss.detach()
 
 
-def make_loss(
-    model: nn.Module, recipe: Recipe, plan: Plan, device_type: str
-) -> Callable[..., Tensor]:
+def make_loss(model: nn.Module, recipe: Recipe, plan: Plan, device_type: str) -> LossFunction:
     """The loss of a plan: DataParallel around the model, or torch.compile around the whole."""
     wrapped = nn.DataParallel(model) if plan.parallel == "dp" else model
     loss_of = loss_function(wrapped, recipe, device_type)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from bench.budget import EXAMPLES, UNITS
-from bench.plan import AUTO, TOKENS
+from bench.plan import AUTO, NUMBERED_TOKENS, TOKENS
 from bench.recipes import RECIPES
 from fmnist_models import list_models, model_info
 
@@ -30,7 +30,8 @@ def _plans() -> Iterable[tuple[str, str]]:
     yield AUTO, "measures the candidates on the real step and takes the fastest"
     for token, (_, _, meaning) in TOKENS.items():
         yield token, meaning
-    yield "threads:N", "CPU threads; all usable cores where nothing is said"
+    for name, (_, meaning) in NUMBERED_TOKENS.items():
+        yield f"{name}:N", meaning
 
 
 def _section(title: str, lines: Iterable[tuple[str, str]]) -> str:

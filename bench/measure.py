@@ -9,6 +9,7 @@ import torch
 from torch import nn, optim
 
 from bench.budget import Budget
+from bench.compile_counters import CompileCounts, compile_counts
 from bench.engine import Engine
 from bench.errors import RunError
 from bench.findings import SHARED, Findings
@@ -16,9 +17,11 @@ from bench.meters import Meters, make_meters
 from bench.optimizer import make_optimizer
 from bench.pacing import Pacer
 from bench.plan import Plan
+from bench.probe import Compilation
 from bench.runner import Watcher
 from bench.schedule import learning_rate_at
 from bench.session import AUGMENTATION_SEED, ORDER_SEED, Session
+from bench.settle import remember_compilation
 from bench.spec import RunSpec
 from bench.training import Progress, Trace, Training
 from bench.warmup import restored
@@ -41,10 +44,11 @@ def measure_seed(session: Session, spec: RunSpec, findings: Findings, watch: Wat
     model = session.model_for(spec.seed)
     count_workload(session, model, findings)
     training, meters = prepare(session, spec, model, findings, tell)
-    trace = training.trace
+    trace, before = training.trace, compile_counts()
     try:
         training.run()
     finally:
+        report_compilers(compile_counts().since(before), findings)
         report_training(spec, session, trace, meters, findings)
     tell("evaluate", None)
     report_quality(session, spec, model, findings)
@@ -55,7 +59,8 @@ def count_workload(session: Session, model: nn.Module, findings: Findings) -> No
     findings.add("num_params", num_parameters(model))
     findings.add("num_trainable_params", num_parameters(model, trainable_only=True))
     size = session.splits.train.images.shape[-1]
-    findings.add("flops_per_image", flops_per_image(model, size))
+    session.flops_per_image = flops_per_image(model, size)
+    findings.add("flops_per_image", session.flops_per_image)
 
 
 def prepare(
@@ -72,9 +77,7 @@ def prepare(
     plan = session.settle_plan(model, optimizer, augmentation)
     findings.add("probe_time", session.setup_s.pop("probe", None), SHARED)
     tell("warm-up", None)
-    step_s = warm_up_plan(session, plan, model, optimizer, augmentation, findings)
-    # a new engine, as the warm-up has moved fp16's gradient scaler; compiled code is shared
-    engine = session.engine_for(plan, model, optimizer, augmentation)
+    engine, step_s = warm_engine(session, plan, model, optimizer, augmentation, findings)
     meters = make_meters(session.device, model, is_parallel=plan.parallel == "dp")
     training = assemble(session, spec, engine, meters, step_s, findings)
     add_curve(training, session, model, findings)
@@ -82,22 +85,31 @@ def prepare(
     return training, meters
 
 
-def warm_up_plan(
+def warm_engine(
     session: Session,
     plan: Plan,
     model: nn.Module,
     optimizer: optim.Optimizer,
     augmentation: torch.Generator,
     findings: Findings,
-) -> float:
-    """Predicted seconds of a step; whatever the warm-up changed is put back."""
-    started = time.perf_counter()
+) -> tuple[Engine, float]:
+    """The engine, warm, and predicted seconds of a step; what the warm-up changed is put back."""
+    started, before = time.perf_counter(), compile_counts()
+    # made outside: the optimizer state that it prepares must last
+    engine = session.engine_for(plan, model, optimizer, augmentation)
     with restored(model, optimizer, [augmentation]):
-        step_s = session.warm(session.engine_for(plan, model, optimizer, augmentation))
+        step_s = session.warm(engine)
+    engine.reset()
     is_first = plan not in session.warmed
     session.warmed.add(plan)
-    findings.add("compile_time", time.perf_counter() - started if is_first else None, SHARED)
-    return step_s
+    seconds = time.perf_counter() - started
+    counts = compile_counts().since(before)
+    if is_first and plan.is_compiled and counts.compilations and session.tried:
+        compilation = Compilation(seconds, counts.cache_misses > 0)
+        remember_compilation(session, plan, session.tried, compilation)
+    seconds += session.setup_s.pop("compile", 0.0)  # what the probe compiled already
+    findings.add("compile_time", seconds if is_first else None, SHARED)
+    return engine, step_s
 
 
 def assemble(
@@ -211,6 +223,15 @@ def _report_steps(session: Session, trace: Trace, meters: Meters, findings: Find
         "chunk_steps": steps.numpy(),
         "chunk_seconds": seconds.numpy(),
     }
+
+
+def report_compilers(in_clock: CompileCounts, findings: Findings) -> None:
+    """What compilers did while training; a plan that compiles on the clock is flagged."""
+    findings.add("compilations_in_clock", in_clock.compilations)
+    findings.add("graph_breaks", compile_counts().graph_breaks)
+    findings.add("skipped_graphs", compile_counts().skipped_graphs)
+    if in_clock.compilations:
+        findings.flags.append("compiled_in_clock")
 
 
 def report_quality(session: Session, spec: RunSpec, model: nn.Module, findings: Findings) -> None:

@@ -5,22 +5,41 @@ from typing import Self
 
 from bench.errors import UsageError
 
-# token -> (field, value, meaning); `threads:N` stands apart because it carries a number
+# token -> (field, value, meaning); those that carry a number stand below
 TOKENS = {
     "resident": ("data", "resident", "uint8 data set on the device, batches made there"),
+    "dataloader": ("data", "dataloader", "the usual loop over a DataLoader, as a yardstick"),
     "contiguous": ("memory_format", "contiguous", "NCHW tensors"),
     "channels_last": ("memory_format", "channels_last", "NHWC strides"),
     "eager": ("mode", "eager", "PyTorch as it is written"),
     "compile": ("mode", "compile", "torch.compile of forward and backward"),
+    "step": ("mode", "step", "forward, backward and optimizer as one compiled function"),
     "single": ("parallel", "single", "one device"),
     "dp": ("parallel", "dp", "DataParallel over all visible GPUs, eager"),
 }
+# name -> (fields it sets, meaning)
+NUMBERED_TOKENS = {
+    "step": (("mode", "steps_per_call"), "that function holding N steps, unrolled"),
+    "graph": (("graph_steps",), "N whole steps captured as one CUDA graph, of any mode"),
+    "threads": (("threads",), "CPU threads; all usable cores where nothing is said"),
+}
+MAX_STEPS_PER_CALL = 256
 AUTO = "auto"
+LADDER = "ladder"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Data path, memory format, compilation, parallelism and CPU threads (None: all usable cores).
+    """Data path, memory format, compilation, steps a call, parallelism and CPU threads.
+
+    Attributes:
+        data: `resident` or `dataloader`.
+        memory_format: `contiguous` or `channels_last`.
+        mode: `eager`, `compile` or `step`.
+        steps_per_call: steps in one call of a compiled `step`.
+        graph_steps: steps in one CUDA graph; None for no graph.
+        parallel: `single` or `dp`.
+        threads: of a CPU; None for all usable cores.
 
     Raises:
         UsageError: a combination that cannot be, with the reason.
@@ -29,18 +48,61 @@ class Plan:
     data: str = "resident"
     memory_format: str = "contiguous"
     mode: str = "eager"
+    steps_per_call: int = 1
+    graph_steps: int | None = None
     parallel: str = "single"
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        if self.parallel == "dp" and self.mode != "eager":
-            raise UsageError("plan dp runs eager only: DataParallel's threads undo torch.compile")
-        if self.threads is not None and self.threads < 1:
-            raise UsageError(f"plan threads:{self.threads} needs at least one thread")
+        for is_wrong, line in self._contradictions():
+            if is_wrong:
+                raise UsageError(line)
+
+    def _contradictions(self) -> tuple[tuple[bool, str], ...]:
+        is_parallel, has_graph = self.parallel == "dp", self.graph_steps is not None
+        most = MAX_STEPS_PER_CALL
+        return (
+            (
+                is_parallel and (self.mode != "eager" or has_graph),
+                "plan dp runs eager only: DataParallel's threads undo torch.compile and graphs",
+            ),
+            (
+                self.data == "dataloader" and (self.mode == "step" or has_graph),
+                "plan dataloader runs eager or compile: a compiled step or a graph takes its "
+                "batches from resident data",
+            ),
+            (
+                has_graph and self.steps_per_call > 1,
+                f"plan step:{self.steps_per_call} and graph:{self.graph_steps} both say how many "
+                f"steps a call holds; write step,graph:{self.graph_steps}",
+            ),
+            (
+                not 1 <= self.steps_per_call <= most,
+                f"plan step:{self.steps_per_call} is out of range; choose step:1 to step:{most}",
+            ),
+            (
+                has_graph and not 1 <= (self.graph_steps or 0) <= most,
+                f"plan graph:{self.graph_steps} is out of range; choose graph:1 to graph:{most}",
+            ),
+            (
+                self.threads is not None and self.threads < 1,
+                f"plan threads:{self.threads} needs at least one thread",
+            ),
+        )
+
+    @property
+    def group_steps(self) -> int:
+        """Steps that one call of Python executes."""
+        return self.graph_steps or self.steps_per_call
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether a compiler has to run before the first step."""
+        return self.mode != "eager"
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads comma-separated tokens such as `channels_last,compile,threads:2`.
+        """Reads comma-separated tokens such as `channels_last,step:5,threads:2`.
 
         What is not named keeps its default (`resident,contiguous,eager,single`).
 
@@ -49,14 +111,18 @@ class Plan:
         """
         chosen: dict[str, str | int] = {}
         for token in (part.strip() for part in text.split(",")):
-            field, value = _read_token(token)
-            if field in chosen:
-                raise UsageError(f"plan {text!r} names the {field} twice")
-            chosen[field] = value
+            values = _read_token(token)
+            for field in values:
+                if field in chosen:
+                    raise UsageError(f"plan {text!r} names the {field} twice")
+            chosen |= values
         return replace(cls(), **chosen)  # type: ignore[arg-type]
 
     def __str__(self) -> str:
-        parts = [self.data, self.memory_format, self.mode]
+        several = f":{self.steps_per_call}" if self.steps_per_call > 1 else ""
+        parts = [self.data, self.memory_format, self.mode + several]
+        if self.graph_steps is not None:
+            parts.append(f"graph:{self.graph_steps}")
         if self.parallel != "single":
             parts.append(self.parallel)
         if self.threads is not None:
@@ -73,12 +139,13 @@ def check_plan(text: str) -> str:
     return AUTO if text.strip() == AUTO else str(Plan.parse(text))
 
 
-def _read_token(token: str) -> tuple[str, str | int]:
+def _read_token(token: str) -> dict[str, str | int]:
     if token in TOKENS:
         field, value, _ = TOKENS[token]
-        return field, value
+        return {field: value}
     name, _, number = token.partition(":")
-    if name == "threads" and number.isascii() and number.isdigit():
-        return "threads", int(number)
-    choices = ", ".join([AUTO, *TOKENS, "threads:N"])
+    if name in NUMBERED_TOKENS and number.isascii() and number.isdigit() and len(number) < 10:
+        fields, _ = NUMBERED_TOKENS[name]
+        return {field: name if field == "mode" else int(number) for field in fields}
+    choices = ", ".join([AUTO, *TOKENS, *(f"{name}:N" for name in NUMBERED_TOKENS)])
     raise UsageError(f"unknown plan {token!r}; choose from {choices}, joined by commas")

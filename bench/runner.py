@@ -70,7 +70,7 @@ def execute_seeds(
     chosen = pick_device(device)
     spec = spec.resolved_for(chosen.type)
     environment = describe_environment(chosen, ensure_data(data).data_hash)
-    opener = _SessionOpener(spec, chosen, data)
+    opener = _SessionOpener(spec, chosen, data, len(seeds))
     for seed in seeds:
         watch(seed, "set-up", None)
         yield _run_and_record(opener, replace(spec, seed=seed), environment, started, watch)
@@ -84,13 +84,14 @@ class _SessionOpener:
     spec: RunSpec
     device: "torch.device"
     data: Path | None
+    num_seeds: int
     session: "Session | None" = None
 
     def __call__(self) -> "Session":
         from bench.session import Session
 
         if self.session is None:
-            self.session = Session.open(self.spec, self.device, self.data)
+            self.session = Session.open(self.spec, self.device, self.data, self.num_seeds)
         return self.session
 
 

@@ -1,7 +1,6 @@
 """A session: all seeds of one configuration on one device, sharing data, model and compilation."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,12 +10,14 @@ from torch import Tensor, nn, optim
 from bench.clock import make_clock
 from bench.curve import affordable_points
 from bench.device import check_supported, prepare_process, usable_cores
-from bench.engine import MEMORY_FORMATS, Engine, Feed, StepEngine, make_loss
+from bench.engine import MEMORY_FORMATS, Engine, Feed
+from bench.engines import EngineMaker
 from bench.evaluation import BATCH_SIZES, Quality, evaluate
 from bench.plan import Plan
-from bench.probe import Candidate, candidate_plans, fastest, probe_seconds
+from bench.probe import Candidate
+from bench.settle import settle
 from bench.spec import RunSpec
-from bench.warmup import restored, time_step, warm_up
+from bench.warmup import time_group, warm_up
 from data_pipeline import (
     ResidentSplit,
     load_fashion_mnist,
@@ -71,6 +72,8 @@ class Session:
         tried: what the probe tried.
         setup_s: seconds of set-up that no record has reported yet.
         warmed: plans whose first warm-up, with any compilation, is done.
+        num_seeds: that share what is compiled once.
+        flops_per_image: of a training step, once it is counted.
     """
 
     spec: RunSpec
@@ -80,11 +83,15 @@ class Session:
     tried: list[Candidate] = field(default_factory=list)
     setup_s: dict[str, float] = field(default_factory=dict)
     warmed: set[Plan] = field(default_factory=set)
+    num_seeds: int = 1
+    flops_per_image: float | None = None
     _model: nn.Module | None = field(default=None, init=False)
-    _losses: dict[Plan, Callable[..., Tensor]] = field(default_factory=dict, init=False)
+    _maker: EngineMaker | None = field(default=None, init=False)
 
     @classmethod
-    def open(cls, spec: RunSpec, device: torch.device, data: Path | None = None) -> "Session":
+    def open(
+        cls, spec: RunSpec, device: torch.device, data: Path | None = None, num_seeds: int = 1
+    ) -> "Session":
         """Prepares the process and loads the data.
 
         Raises:
@@ -95,7 +102,7 @@ class Session:
         started = time.perf_counter()
         splits = load_splits(spec, device, data)
         setup_s = {"data": time.perf_counter() - started}
-        return cls(spec, device, splits, spec.plan, setup_s=setup_s)
+        return cls(spec, device, splits, spec.plan, setup_s=setup_s, num_seeds=num_seeds)
 
     def model_for(self, seed: int) -> nn.Module:
         """The model with the weights of this seed; always the same module, compiled only once.
@@ -117,15 +124,9 @@ class Session:
         """The engine of a plan around this model; sets the threads of this process."""
         torch.set_num_threads(plan.threads or usable_cores())
         model.to(memory_format=MEMORY_FORMATS[plan.memory_format])
-        if plan not in self._losses:
-            self._losses[plan] = make_loss(model, self.spec.recipe, plan, self.device.type)
-        return StepEngine(
-            model,
-            optimizer,
-            self.feed(plan, generator),
-            self._losses[plan],
-            self.spec.recipe.precision,
-        )
+        if self._maker is None:
+            self._maker = EngineMaker(model, self.spec.recipe)
+        return self._maker.make(plan, optimizer, self.feed(plan, generator))
 
     def feed(self, plan: Plan, generator: torch.Generator) -> Feed:
         """Batches of the training split, augmented as the recipe says."""
@@ -140,42 +141,31 @@ class Session:
     def settle_plan(
         self, model: nn.Module, optimizer: optim.Optimizer, generator: torch.Generator
     ) -> Plan:
-        """The plan of this session: the one asked for, or the fastest of a short probe."""
+        """The plan of this session: the one asked for, or what a probe finds best."""
         if self.plan is None:
             started = time.perf_counter()
-            time_steps = self._step_timer(model, optimizer, generator)
-            plans = candidate_plans(model, self.device.type)
-            cap_s = probe_seconds(self.spec.budget)
-            self.plan, self.tried = fastest(plans, time_steps, time.perf_counter, cap_s)
-            self.setup_s["probe"] = time.perf_counter() - started
+            self.plan, self.tried, compile_s = settle(self, model, optimizer, generator)
+            self.setup_s["compile"] = compile_s
+            self.setup_s["probe"] = time.perf_counter() - started - compile_s
         return self.plan
 
-    def _step_timer(
-        self, model: nn.Module, optimizer: optim.Optimizer, generator: torch.Generator
-    ) -> Callable[[Plan], list[float]]:
-        clock = make_clock(self.device)
-        rate = self.small_rate()
+    def meet_shapes(self, engine: Engine) -> None:
+        """Runs each shape of call that training can meet once, so that all is compiled or captured.
 
-        def time_steps(plan: Plan) -> list[float]:
-            # each plan starts without optimizer state: CUDA's fused kernels refuse the strides
-            # of a memory format that the parameters no longer have
-            with restored(model, optimizer, [generator]):
-                engine = self.engine_for(plan, model, optimizer, generator)
-                time_step(engine, self.random_batch(), rate, clock)  # the change of format
-                return [time_step(engine, self.random_batch(), rate, clock) for _ in range(2)]
-
-        return time_steps
-
-    def warm(self, engine: Engine) -> float:
-        """Warms the engine up and gives the predicted seconds of a step.
-
-        A ragged last batch has a shape of its own, which compiled code must have seen too.
+        These are a whole group of steps, a single one that is left over, and a ragged last batch.
         """
-        clock = make_clock(self.device)
+        clock, rate = make_clock(self.device), self.small_rate()
+        time_group(engine, [self.random_batch() for _ in range(engine.group_steps)], rate, clock)
+        if engine.group_steps > 1:
+            time_group(engine, [self.random_batch()], rate, clock)
         ragged = len(self.splits.train) % self.spec.recipe.batch_size
         if ragged and not self.spec.recipe.drop_last:
-            time_step(engine, self.random_batch(ragged), self.small_rate(), clock)
-        return warm_up(engine, self.random_batch, self.small_rate(), clock)
+            time_group(engine, [self.random_batch(ragged)], rate, clock)
+
+    def warm(self, engine: Engine) -> float:
+        """Warms the engine up in every shape of call, and gives the predicted seconds of a step."""
+        self.meet_shapes(engine)
+        return warm_up(engine, self.random_batch, self.small_rate(), make_clock(self.device))
 
     def random_batch(self, size: int | None = None) -> Tensor:
         """Indices (B,) of any training images, on the device."""

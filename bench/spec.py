@@ -55,6 +55,11 @@ class RunSpec:
             raise UsageError(
                 f"unknown evaluation split {self.evaluation_split!r}; choose from {choices}"
             )
+        if self.plan and self.plan.mode == "step" and self.recipe.precision == "fp16":
+            raise UsageError(
+                "plan step has no place for the gradient scaler that fp16 needs; "
+                "use --precision bf16, or plan compile"
+            )
 
     @property
     def requested_plan(self) -> str:

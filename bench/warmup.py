@@ -5,10 +5,10 @@ BatchNorm statistics, optimizer state and random states, all of which are restor
 with warm-up trains exactly like one without.
 """
 
-import copy
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn, optim
@@ -16,6 +16,7 @@ from torch import Tensor, nn, optim
 from bench.clock import Clock
 from bench.engine import Engine
 
+Slots: TypeAlias = dict[Tensor, dict[str, tuple[Tensor, Tensor]]]
 MIN_STEPS = 3
 MIN_SECONDS = 0.2  # tiny models settle only after some dozens of steps
 MAX_STEPS = 50
@@ -25,10 +26,15 @@ MAX_STEPS = 50
 def restored(
     model: nn.Module, optimizer: optim.Optimizer, generators: Sequence[torch.Generator]
 ) -> Iterator[None]:
-    """Puts model, optimizer, gradients and all random states back when the block ends."""
+    """Puts model, optimizer, gradients and all random states back when the block ends.
+
+    Tensors that were there before are put back in place: compiled steps and CUDA graphs hold on to
+    them. State that the optimizer makes inside the block is taken away again.
+    """
     # not state_dict: it leaves out buffers that are not persistent
     kept = [(tensor, tensor.detach().clone()) for tensor in _tensors(model)]
-    optimizer_state = copy.deepcopy(optimizer.state_dict())
+    slots = _copied_slots(optimizer)
+    groups = [dict(group) for group in optimizer.param_groups]
     drawn = [generator.get_state() for generator in generators]
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices):
@@ -36,7 +42,7 @@ def restored(
     with torch.no_grad():
         for tensor, before in kept:
             tensor.copy_(before)
-    optimizer.load_state_dict(optimizer_state)
+    _put_back(optimizer, slots, groups)
     optimizer.zero_grad()
     for generator, state in zip(generators, drawn, strict=True):
         generator.set_state(state)
@@ -46,10 +52,30 @@ def _tensors(model: nn.Module) -> list[Tensor]:
     return [*model.parameters(), *model.buffers()]
 
 
+def _copied_slots(optimizer: optim.Optimizer) -> Slots:
+    """Each parameter's state: name -> the tensor itself and a copy of its values."""
+    return {
+        parameter: {
+            name: (value, value.clone()) for name, value in state.items() if value is not None
+        }
+        for parameter, state in optimizer.state.items()
+    }
+
+
+def _put_back(optimizer: optim.Optimizer, slots: Slots, groups: list[dict[str, Any]]) -> None:
+    optimizer.state.clear()
+    with torch.no_grad():
+        for parameter, state in slots.items():
+            for name, (tensor, before) in state.items():
+                optimizer.state[parameter][name] = tensor.copy_(before)
+    for group, own in zip(optimizer.param_groups, groups, strict=True):
+        group.update(own)
+
+
 def warm_up(
     engine: Engine, draw_batch: Callable[[], Tensor], learning_rate: float, clock: Clock
 ) -> float:
-    """Runs untimed steps and gives the median seconds of the later ones.
+    """Runs untimed groups of steps and gives the median seconds of a step of the later ones.
 
     Args:
         engine: what will be timed.
@@ -59,14 +85,17 @@ def warm_up(
     """
     seconds: list[float] = []
     while len(seconds) < MIN_STEPS or (sum(seconds) < MIN_SECONDS and len(seconds) < MAX_STEPS):
-        seconds.append(time_step(engine, draw_batch(), learning_rate, clock))
-    return statistics.median(seconds[1:])
+        group = [draw_batch() for _ in range(engine.group_steps)]
+        seconds.append(time_group(engine, group, learning_rate, clock))
+    return statistics.median(seconds[1:]) / engine.group_steps
 
 
-def time_step(engine: Engine, batch: Tensor, learning_rate: float, clock: Clock) -> float:
-    """Seconds of one step by itself, device synchronised on both sides."""
+def time_group(
+    engine: Engine, batches: Sequence[Tensor], learning_rate: float, clock: Clock
+) -> float:
+    """Seconds of some steps handed over together, device synchronised on both sides."""
     clock.synchronize()
     started = clock.now()
-    engine.run([batch], [learning_rate])
+    engine.run(batches, [learning_rate] * len(batches))
     clock.synchronize()
     return clock.now() - started

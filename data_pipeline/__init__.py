@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from data_pipeline.errors import DataError
     from data_pipeline.fetch import DataFolder, default_root, ensure_data
     from data_pipeline.files import CLASS_NAMES, FASHION_MNIST_FILES, DataFile, data_hash
+    from data_pipeline.loader import ImageDataset, LoaderStream
     from data_pipeline.normalization import NORMALIZATIONS, normalize
     from data_pipeline.resident import ResidentSplit, place
     from data_pipeline.sources import SOURCES, Source, SourceError
@@ -40,6 +41,8 @@ __all__ = [
     "DataFile",
     "DataFolder",
     "FashionMNIST",
+    "ImageDataset",
+    "LoaderStream",
     "ResidentSplit",
     "Source",
     "SourceError",
@@ -69,6 +72,7 @@ _NAMES_OF_MODULE = {
     "errors": "DataError",
     "fetch": "DataFolder default_root ensure_data",
     "files": "CLASS_NAMES FASHION_MNIST_FILES DataFile data_hash",
+    "loader": "ImageDataset LoaderStream",
     "normalization": "NORMALIZATIONS normalize",
     "resident": "ResidentSplit place",
     "sources": "SOURCES Source SourceError",

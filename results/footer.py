@@ -15,6 +15,7 @@ NUM_TEST_IMAGES = 10_000  # where no confusion matrix says otherwise
 FLAG_NOTES = {
     "at_chance": "no better than guessing, so it has learnt nothing",
     "under_trained": "saw less than one epoch of the training images",
+    "compiled_in_clock": "a compiler ran while its clock did",
     "mixed_commits": "its runs come from several commits",
     "mixed_plans": "its runs used several plans",
 }

@@ -1,0 +1,68 @@
+"""Which plans `--plan auto` considers, and what it expects of them beforehand.
+
+The figures are those of the ladder (results/tables/): what compiling saves at best, and how long it
+takes. They only decide what is worth a try; what is tried is measured.
+"""
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+
+from torch import nn
+
+from bench.plan import Plan
+
+GRAPH_STEPS = 8
+STEPS_PER_CALL = 5  # of a net so small that the call itself is most of a step
+COMPILE_BASE_S, COMPILE_S_PER_LAYER = 3.0, 0.6
+
+
+def has_convolutions(model: nn.Module) -> bool:
+    """Whether the memory format can matter; without, steps are so short that calls matter."""
+    return any(isinstance(module, nn.Conv2d) for module in model.modules())
+
+
+def has_compiler() -> bool:
+    """Whether torch.compile can work: it needs a C++ compiler, on a GPU too."""
+    return any(map(shutil.which, (os.environ.get("CXX") or "c++", "g++", "clang++")))
+
+
+def uncompiled_plans(model: nn.Module, device_kind: str) -> tuple[Plan, ...]:
+    """Memory formats for convolutions, else one CPU thread against all; on CUDA also as graphs.
+
+    The steps of a linear net are so short that a second thread can cost more than it brings.
+    """
+    plans: tuple[Plan, ...] = (Plan(),)
+    if has_convolutions(model):
+        plans += (Plan(memory_format="channels_last"),)
+    elif device_kind == "cpu":
+        plans += (Plan(threads=1),)
+    if device_kind == "cuda":
+        plans += tuple(replace(plan, graph_steps=GRAPH_STEPS) for plan in plans)
+    return plans
+
+
+def compiled_plans(
+    best: Plan, model: nn.Module, device_kind: str, precision: str
+) -> Sequence[Plan]:
+    """Whole compiled steps in the format and on the threads that won without a compiler."""
+    if precision == "fp16" or not has_compiler():
+        return ()
+    if device_kind == "cuda":
+        return (replace(best, mode="step", graph_steps=GRAPH_STEPS),)
+    steps_per_call = 1 if has_convolutions(model) else STEPS_PER_CALL
+    return (replace(best, mode="step", steps_per_call=steps_per_call),)
+
+
+def expected_compile_s(model: nn.Module) -> float:
+    """About how long compiling a whole step takes where nothing is cached."""
+    layers = sum(1 for module in model.modules() if next(module.children(), None) is None)
+    return COMPILE_BASE_S + COMPILE_S_PER_LAYER * layers
+
+
+def hope(model: nn.Module, device_kind: str) -> float:
+    """The largest share of training time that compiling was seen, or can be thought, to save."""
+    if device_kind == "cuda":
+        return 0.9
+    return 0.3 if has_convolutions(model) else 0.8

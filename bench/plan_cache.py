@@ -1,0 +1,50 @@
+"""What earlier runs on this machine have timed for `--plan auto`.
+
+Timings are kept, not choices: the best plan depends on the budget, and is chosen anew each time.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+
+import torch
+
+from bench.cache import read_cached, write_cached
+from bench.device import usable_cores
+from bench.environment import device_model
+from bench.plan import Plan
+from bench.probe import Candidate
+from bench.provenance import source_hash
+from bench.spec import RunSpec
+
+
+def cache_name(spec: RunSpec, device: torch.device) -> str:
+    """File of the timings of a model under a recipe, on this device, with this very source."""
+    plain = spec.as_plain()
+    parts = [
+        *(plain[key] for key in ("model", "model_hash", "recipe", "deterministic")),
+        device_model(device),
+        usable_cores(),
+        str(torch.__version__),
+        source_hash(),
+    ]
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return f"plans/{digest[:16]}.json"
+
+
+def read_timings(name: str) -> dict[Plan, Candidate]:
+    """Plans that were timed before; empty where nothing usable is kept."""
+    kept = read_cached(name) or {}
+    found: dict[Plan, Candidate] = {}
+    for plain in kept.get("timings", []):
+        with suppress(KeyError, TypeError, ValueError):
+            candidate = Candidate.from_plain(plain)
+            found[candidate.plan] = candidate
+    return found
+
+
+def write_timings(name: str, candidates: Iterable[Candidate]) -> None:
+    """Keeps what was timed; failures and untried plans are not kept: the next run tries again."""
+    timed = [c.as_plain() for c in candidates if c.step_seconds and c.error is None]
+    write_cached(name, {"timings": timed})

@@ -1,0 +1,132 @@
+"""Optimizer updates as functions of tensors alone, for steps that are compiled as a whole.
+
+The mathematics and the state are those of `torch.optim`: a rule reads and writes the tensors of the
+optimizer itself, so that a training may go on with another engine, and a checkpoint needs to know
+only the optimizer. They stand here because torch's own steps read the learning rate and the step
+count on the host, which a traced function would freeze. `_foreach_` operations become one kernel
+for many parameters on CUDA.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, optim
+
+from bench.recipe import Recipe
+
+Tensors: TypeAlias = list[Tensor]
+Apply: TypeAlias = Callable[[Tensors, Tensors, Sequence[Tensors], Tensor, Tensor], None]
+BETAS, EPSILON = (0.9, 0.999), 1e-8  # torch's defaults, which the recipes keep
+
+
+@dataclass(frozen=True)
+class UpdateRule:
+    """One optimizer's update.
+
+    Attributes:
+        slots: names of its state tensors in `optimizer.state[parameter]`, each like the parameter.
+        counts_steps: whether the state also holds the number of steps done, `step`.
+        apply: changes parameters and slots in place; takes parameters, gradients, a list of
+            tensors for each slot, the learning rate () and the number of this step (), from 1.
+    """
+
+    slots: tuple[str, ...]
+    counts_steps: bool
+    apply: Apply
+
+
+def update_rule(recipe: Recipe) -> UpdateRule:
+    """The rule of a recipe's optimizer."""
+    decay = recipe.weight_decay
+    if recipe.optimizer == "sgd":
+        apply = partial(
+            _sgd, momentum=recipe.momentum, nesterov=recipe.nesterov, weight_decay=decay
+        )
+        return UpdateRule(("momentum_buffer",) if recipe.momentum else (), False, apply)
+    decouples = recipe.optimizer == "adamw"
+    apply_adam = partial(_adam, weight_decay=decay, decouples=decouples)
+    return UpdateRule(("exp_avg", "exp_avg_sq"), True, apply_adam)
+
+
+def prepare_state(optimizer: optim.Optimizer, rule: UpdateRule) -> None:
+    """Makes the optimizer's state, which it would make at its first step, from the same zeros.
+
+    A compiled step takes the state as arguments and a CUDA graph holds its addresses, so it must be
+    there beforehand; what is there already stays.
+    """
+    for parameter in _parameters(optimizer):
+        state = optimizer.state[parameter]
+        for slot in rule.slots:
+            if state.get(slot) is None:
+                state[slot] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
+        if rule.counts_steps and "step" not in state:
+            state["step"] = torch.zeros((), device=parameter.device)
+
+
+def slots_of(optimizer: optim.Optimizer, rule: UpdateRule) -> list[Tensors]:
+    """The state tensors of each slot, in the order of the parameters."""
+    parameters = _parameters(optimizer)
+    return [[optimizer.state[parameter][slot] for parameter in parameters] for slot in rule.slots]
+
+
+def step_counts(optimizer: optim.Optimizer, rule: UpdateRule) -> Tensors:
+    """Every parameter's own count of steps, () float32; empty where the rule counts none."""
+    if not rule.counts_steps:
+        return []
+    return [optimizer.state[parameter]["step"] for parameter in _parameters(optimizer)]
+
+
+def _parameters(optimizer: optim.Optimizer) -> Tensors:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _sgd(
+    parameters: Tensors,
+    gradients: Tensors,
+    slots: Sequence[Tensors],
+    rate: Tensor,
+    step: Tensor,
+    *,
+    momentum: float,
+    nesterov: bool,
+    weight_decay: float,
+) -> None:
+    """As `torch.optim.SGD` without dampening; a buffer of zeros stands for its first step."""
+    del step
+    updates: Sequence[Tensor] = gradients
+    if weight_decay:
+        updates = torch._foreach_add(updates, parameters, alpha=weight_decay)
+    if momentum:
+        (buffers,) = slots
+        torch._foreach_mul_(buffers, momentum)
+        torch._foreach_add_(buffers, updates)
+        updates = torch._foreach_add(updates, buffers, alpha=momentum) if nesterov else buffers
+    torch._foreach_sub_(parameters, torch._foreach_mul(updates, rate))
+
+
+def _adam(
+    parameters: Tensors,
+    gradients: Tensors,
+    slots: Sequence[Tensors],
+    rate: Tensor,
+    step: Tensor,
+    *,
+    weight_decay: float,
+    decouples: bool,
+) -> None:
+    """As `torch.optim.Adam` and, where the decay is decoupled, `torch.optim.AdamW`."""
+    first, second = slots
+    if weight_decay and decouples:
+        torch._foreach_mul_(parameters, 1 - rate * weight_decay)
+    elif weight_decay:
+        gradients = list(torch._foreach_add(gradients, parameters, alpha=weight_decay))
+    torch._foreach_lerp_(first, gradients, 1 - BETAS[0])
+    torch._foreach_mul_(second, BETAS[1])
+    torch._foreach_addcmul_(second, gradients, gradients, value=1 - BETAS[1])
+    corrections = [(1 - beta ** step.double()).to(rate.dtype) for beta in BETAS]  # 0.999 needs it
+    roots = torch._foreach_div(torch._foreach_sqrt(second), corrections[1].sqrt())
+    updates = torch._foreach_div(first, torch._foreach_add(roots, EPSILON))
+    torch._foreach_sub_(parameters, torch._foreach_mul(updates, rate / corrections[0]))
