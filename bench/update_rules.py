@@ -96,14 +96,15 @@ def _sgd(
 ) -> None:
     """As `torch.optim.SGD` without dampening; a buffer of zeros stands for its first step."""
     del step
-    updates: Sequence[Tensor] = gradients
+    updates = gradients
     if weight_decay:
-        updates = torch._foreach_add(updates, parameters, alpha=weight_decay)
+        updates = list(torch._foreach_add(updates, parameters, alpha=weight_decay))
     if momentum:
         (buffers,) = slots
         torch._foreach_mul_(buffers, momentum)
         torch._foreach_add_(buffers, updates)
-        updates = torch._foreach_add(updates, buffers, alpha=momentum) if nesterov else buffers
+        ahead = torch._foreach_add(updates, buffers, alpha=momentum) if nesterov else buffers
+        updates = list(ahead)
     torch._foreach_sub_(parameters, torch._foreach_mul(updates, rate))
 
 

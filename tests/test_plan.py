@@ -7,13 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import Plan, UsageError
-from bench.plan import TOKENS, check_plan
+from bench.plan import NUMBERED_TOKENS, TOKENS, check_plan
 
-FORMATS, MODES, PARALLEL = ("contiguous", "channels_last"), ("eager", "compile"), ("single", "dp")
+FORMATS = ("contiguous", "channels_last")
+WAYS = [
+    {"mode": "eager"},
+    {"mode": "eager", "parallel": "dp"},
+    {"mode": "eager", "data": "dataloader"},
+    {"mode": "compile"},
+    {"mode": "compile", "data": "dataloader"},
+    {"mode": "step"},
+    {"mode": "step", "steps_per_call": 5},
+    {"mode": "step", "graph_steps": 8},
+    {"mode": "eager", "graph_steps": 8},
+    {"mode": "compile", "graph_steps": 1},
+]
 ALL = [
-    Plan(memory_format=memory_format, mode=mode, parallel=parallel, threads=threads)
-    for memory_format, mode, parallel, threads in product(FORMATS, MODES, PARALLEL, (None, 1, 16))
-    if (mode, parallel) != ("compile", "dp")
+    Plan(memory_format=memory_format, threads=threads, **way)  # type: ignore[arg-type]
+    for memory_format, way, threads in product(FORMATS, WAYS, (None, 1, 16))
 ]
 
 
@@ -24,7 +35,7 @@ def test_what_is_written_reads_back_the_same(plan: Plan) -> None:
 
 
 def test_every_plan_has_a_text_of_its_own() -> None:
-    assert len({str(plan) for plan in ALL}) == len(ALL) == 18
+    assert len({str(plan) for plan in ALL}) == len(ALL) == 60
 
 
 @given(st.permutations(["channels_last", "compile", "threads:3", "resident", "single"]))
@@ -51,6 +62,10 @@ def test_a_single_token_sets_its_field_alone(token: str) -> None:
         ("contiguous,channels_last", "memory_format"),
         ("single,dp", "parallel"),
         ("threads:1,threads:2", "threads"),
+        ("step,step:5", "mode"),
+        ("step:2,compile", "mode"),
+        ("graph:1,graph:2", "graph_steps"),
+        ("resident,dataloader", "data"),
     ],
 )
 def test_naming_a_part_twice_is_refused(text: str, field: str) -> None:
@@ -70,11 +85,36 @@ def test_an_unknown_part_is_refused_with_the_choices(text: str) -> None:
         check_plan(text)
 
 
-def test_data_parallel_does_not_compile() -> None:
-    with pytest.raises(UsageError, match="plan dp runs eager only"):
-        Plan.parse("dp,compile")
-    with pytest.raises(UsageError, match="at least one thread"):
-        Plan.parse("threads:0")
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("dp,compile", "plan dp runs eager only"),
+        ("dp,graph:4", "plan dp runs eager only"),
+        ("dataloader,step", "plan dataloader runs eager or compile"),
+        ("dataloader,graph:4", "plan dataloader runs eager or compile"),
+        ("step:5,graph:4", "both say how many steps a call holds; write step,graph:4"),
+        ("step:0", "choose step:1 to step:256"),
+        ("step:257", "choose step:1 to step:256"),
+        ("graph:0", "choose graph:1 to graph:256"),
+        ("threads:0", "at least one thread"),
+    ],
+)
+def test_what_cannot_be_says_why(text: str, line: str) -> None:
+    with pytest.raises(UsageError, match=line):
+        Plan.parse(text)
+
+
+def test_a_plan_tells_what_a_call_holds() -> None:
+    plans = ("eager", "step", "step:5", "graph:8", "step,graph:8")
+    assert [Plan.parse(text).group_steps for text in plans] == [1, 1, 5, 8, 8]
+    assert [Plan.parse(text).is_compiled for text in plans] == [False, True, True, False, True]
+
+
+@pytest.mark.parametrize("name", NUMBERED_TOKENS)
+def test_a_number_is_needed_and_must_be_one(name: str) -> None:
+    for text in (f"{name}:", f"{name}:-1", f"{name}:x", f"{name}:9999999999"):
+        with pytest.raises(UsageError, match="unknown plan"):
+            Plan.parse(text)
 
 
 def test_auto_stays_open_and_a_plan_becomes_canonical() -> None:

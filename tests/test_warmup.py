@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bench.engine import StepEngine
-from bench.warmup import MAX_STEPS, MIN_STEPS, restored, time_step, warm_up
+from bench.warmup import MAX_STEPS, MIN_STEPS, restored, time_group, warm_up
 from tests.training_by_hand import (
     RECIPE,
     FakeClock,
@@ -99,4 +99,4 @@ def test_a_timed_step_waits_for_the_device_on_both_sides(lag: int) -> None:
     clock = FakeClock(lag)
     clock.work(5.0)
     engine = FakeEngine(clock, lambda _step: 0.25)
-    assert time_step(engine, random_batch(), 0.1, clock) == 0.25
+    assert time_group(engine, [random_batch()], 0.1, clock) == 0.25

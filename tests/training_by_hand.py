@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from bench import Plan, Recipe
 from bench.clock import Mark
-from bench.engine import MEMORY_FORMATS, Feed, StepEngine, make_loss
+from bench.engine import MEMORY_FORMATS, Engine, Feed, StepEngine
+from bench.engines import EngineMaker
 from bench.optimizer import make_optimizer
 from data_pipeline import ResidentSplit, parse_augmentation
 
@@ -91,6 +92,10 @@ class FakeEngine:
     not_finite_at: int | None = None
     rates: list[float] = field(default_factory=list)
     chunks: list[int] = field(default_factory=list)
+    group_steps: int = 1
+
+    def reset(self) -> None:
+        """Nothing to forget."""
 
     def run(self, batches: Sequence[Tensor], learning_rates: Sequence[float]) -> Tensor:
         """Notes what it was given."""
@@ -133,8 +138,16 @@ def make_engine(
     plan: Plan | None = None,
     split: ResidentSplit | None = None,
 ) -> StepEngine:
-    """The real engine over small synthetic data."""
-    plan = plan or Plan()
+    """The engine of a plan that takes a step at a time, over small synthetic data."""
+    engine = engine_of(model, recipe, plan or Plan(), split)
+    assert isinstance(engine, StepEngine)
+    return engine
+
+
+def engine_of(
+    model: nn.Module, recipe: Recipe, plan: Plan, split: ResidentSplit | None = None
+) -> Engine:
+    """The real engine of any plan over small synthetic data, in the dtype of the model."""
     memory_format = MEMORY_FORMATS[plan.memory_format]
     model.to(memory_format=memory_format)
     feed = Feed(
@@ -143,10 +156,9 @@ def make_engine(
         normalization=recipe.normalize,
         generator=torch.Generator().manual_seed(1),
         memory_format=memory_format,
+        dtype=next(model.parameters()).dtype,
     )
-    loss_of = make_loss(model, recipe, plan, "cpu")
-    optimizer = make_optimizer(recipe, model)
-    return StepEngine(model, optimizer, feed, loss_of, recipe.precision)
+    return EngineMaker(model, recipe).make(plan, make_optimizer(recipe, model), feed)
 
 
 def some_batches(count: int, size: int = 8, num_images: int = 64) -> list[Tensor]:
