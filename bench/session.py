@@ -70,6 +70,7 @@ class Session:
         plan: settled; None until a probe has chosen.
         tried: what the probe tried.
         setup_s: seconds of set-up that no record has reported yet.
+        idle_power: watts of the idle GPU or why unknown; None until the first seed measures it.
         warmed: plans whose first warm-up, with any compilation, is done.
     """
 
@@ -80,6 +81,7 @@ class Session:
     tried: list[Candidate] = field(default_factory=list)
     setup_s: dict[str, float] = field(default_factory=dict)
     warmed: set[Plan] = field(default_factory=set)
+    idle_power: tuple[float | None, str] | None = None
     _model: nn.Module | None = field(default=None, init=False)
     _losses: dict[Plan, Callable[..., Tensor]] = field(default_factory=dict, init=False)
 
