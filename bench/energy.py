@@ -56,8 +56,13 @@ def report_energy(meters: Meters, idle: IdlePower, findings: Findings) -> None:
     """Joules of the windows, watts of idling, and the joules that idling would not have cost."""
     joules, no_energy = meters.energy_j()
     watts, no_idle = idle
-    findings.add("energy", joules, no_energy)
-    findings.add("idle_power", watts, no_idle)
     above = None if joules is None or watts is None else joules - watts * meters.seconds
-    findings.add("energy_above_idle", above, no_energy or no_idle)
+    findings.add("energy", _rounded(joules), no_energy)
+    findings.add("idle_power", _rounded(watts), no_idle)
+    findings.add("energy_above_idle", _rounded(above), no_energy or no_idle)
     findings.conditions["energy_method"] = None if joules is None else meters.energy_method
+
+
+def _rounded(value: float | None) -> float | None:
+    """To NVML's own millijoules and milliwatts: a record is at most 4 KB."""
+    return None if value is None else round(value, 3)
