@@ -6,8 +6,12 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data_pipeline import DataError, ensure_data
+
+if TYPE_CHECKING:
+    from bench.nvml import Gpu
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def _bf16() -> str:
 def _gpus() -> Iterator[Finding]:
     import torch
 
-    from bench.environment import device_model, power_cap_w
+    from bench.environment import device_model
     from bench.nvml import open_gpu
 
     if not torch.cuda.is_available():
@@ -88,8 +92,29 @@ def _gpus() -> Iterator[Finding]:
     for index in range(torch.cuda.device_count()):
         device = torch.device("cuda", index)
         gpu, no_nvml = open_gpu(device)
-        energy = f"NVML, power cap {power_cap_w(gpu) or 'unknown'} W" if gpu else no_nvml
-        yield Finding(f"GPU {index}", True, f"{device_model(device)}, {energy}")
+        sensors = _sensors(gpu) if gpu else no_nvml
+        yield Finding(f"GPU {index}", True, f"{device_model(device)}, {sensors}")
+
+
+def _sensors(gpu: "Gpu") -> str:
+    """UUID and everything that NVML tells at this moment."""
+    from bench.nvml import throttle_reasons
+
+    reading = gpu.read()
+    bits = reading.clock_event_reasons
+    throttled = "unknown" if bits is None else ", ".join(throttle_reasons(bits)) or "nothing"
+    counter = "does not answer" if gpu.energy_joules() is None else "answers"
+    return (
+        f"{gpu.uuid}, power cap {_amount(gpu.power_cap_watts(), 'W')}, "
+        f"power {_amount(reading.power_w, 'W')}, SM clock {_amount(reading.sm_clock_mhz, 'MHz')}, "
+        f"memory clock {_amount(reading.memory_clock_mhz, 'MHz')}, "
+        f"temperature {_amount(reading.temperature_c, 'C')}, throttled by {throttled}, "
+        f"energy counter {counter}"
+    )
+
+
+def _amount(value: float | None, unit: str) -> str:
+    return "unknown" if value is None else f"{value:g} {unit}"
 
 
 def _compiler() -> Finding:

@@ -62,9 +62,4 @@ def _cpu_model() -> str:
 
 def power_cap_w(gpu: Gpu | None) -> float | None:
     """The power limit that the driver enforces, in watts; None where there is none to read."""
-    if gpu is None:
-        return None
-    try:
-        return gpu.power_cap_watts()
-    except gpu.nvml.NVMLError:
-        return None
+    return gpu.power_cap_watts() if gpu else None

@@ -15,6 +15,8 @@ UNITS = {
     "epochs": "epochs",
     "peak_memory": "bytes",
     "energy": "J",
+    "idle_power": "W",
+    "energy_above_idle": "J",
     "data_load_time": "s",
     "probe_time": "s",
     "compile_time": "s",
@@ -44,6 +46,7 @@ class Findings:
     measurements: dict[str, Measurement] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     flags: list[str] = field(default_factory=list)
+    conditions: dict[str, Any] = field(default_factory=dict)
     confusion: list[list[int]] | None = None
     curve: list[list[float]] | None = None
     samples: dict[str, Any] = field(default_factory=dict)

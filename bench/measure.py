@@ -10,6 +10,7 @@ from torch import nn, optim
 
 from bench.budget import Budget
 from bench.compile_counters import CompileCounts, compile_counts
+from bench.energy import measure_idle_power, report_gpu
 from bench.engine import Engine
 from bench.errors import RunError
 from bench.findings import SHARED, Findings
@@ -41,6 +42,7 @@ def measure_seed(session: Session, spec: RunSpec, findings: Findings, watch: Wat
     tell = partial(watch, spec.seed)
     tell("set-up", None)
     findings.add("data_load_time", session.setup_s.pop("data", None), SHARED)
+    session.idle_power = session.idle_power or measure_idle_power(session.device)
     model = session.model_for(spec.seed)
     count_workload(session, model, findings)
     training, meters = prepare(session, spec, model, findings, tell)
@@ -171,9 +173,8 @@ def make_pacer(spec: RunSpec, stream: BatchStream, flops: float, step_cost: floa
 
 def predicted_cost(budget: Budget, meters: Meters, step_s: float) -> float:
     """What a step costs in the unit of a measured budget, as far as one can tell beforehand."""
-    if budget.unit == "J" and meters.gpu:
-        return meters.gpu.power_watts() * step_s
-    return step_s
+    watts = meters.gpu.power_watts() if budget.unit == "J" and meters.gpu else None
+    return step_s if watts is None else watts * step_s
 
 
 def report_training(
@@ -184,7 +185,7 @@ def report_training(
     findings.add("steps", trace.steps)
     findings.add("images_seen", trace.images_seen)
     findings.add("peak_memory", *meters.memory.peak_bytes())
-    findings.add("energy", *meters.energy_j())
+    report_gpu(meters, session.idle_power or (None, "not measured"), findings)
     # to the microsecond: a record is at most 4 KB
     findings.curve = [[round(seconds, 6), *rest] for seconds, *rest in trace.curve] or None
     if not trace.steps:
@@ -203,7 +204,7 @@ def _report_overrun(budget: Budget, meters: Meters, findings: Findings) -> None:
     """A measured budget is met to a chunk (below 0: undershot); a counted one to the step."""
     if budget.unit == "s":
         findings.add("overrun", meters.seconds - budget.amount)
-    elif budget.unit == "J":
+    elif budget.unit == "J" and meters.gpu:  # else its counter was lost on the way
         findings.add("overrun_energy", meters.joules - budget.amount)
 
 
@@ -218,7 +219,7 @@ def _report_steps(session: Session, trace: Trace, meters: Meters, findings: Find
     else:
         findings.missing["time_in_steps"] = "on CUDA the host only queues the steps"
     findings.add("train_loss", *_finite(trace.losses[-1]))
-    findings.samples = {
+    findings.samples |= {
         "loss": torch.tensor(trace.losses).numpy(),
         "chunk_steps": steps.numpy(),
         "chunk_seconds": seconds.numpy(),

@@ -1,21 +1,40 @@
-"""What NVML tells of a GPU: power cap and energy, addressed by UUID."""
+"""What NVML tells of a GPU: power, clocks, heat, throttling and energy, addressed by UUID."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 
 from bench.errors import RunError
 
 MIN_WINDOW_S = 2.0  # the counter moves every 20 to 100 ms: shorter windows do not resolve it
+THROTTLE_REASONS = {  # bits of NVML's clock event reasons; idling and set clocks are no throttling
+    4: "software power cap",
+    8: "hardware slowdown",
+    32: "software thermal",
+    64: "hardware thermal",
+    128: "power brake",
+}
+
+
+class Reading(NamedTuple):
+    """What the sensors of a GPU say at one moment; None for what they do not tell."""
+
+    power_w: float | None = None
+    sm_clock_mhz: float | None = None
+    memory_clock_mhz: float | None = None
+    temperature_c: float | None = None
+    clock_event_reasons: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU as NVML sees it. Readings raise NVMLError where the card has no such sensor."""
+    """One GPU as NVML sees it. A reading is None where the card does not answer."""
 
     nvml: Any
     handle: Any
+    uuid: str = ""
 
     @classmethod
     def open(cls, device: torch.device) -> Self:
@@ -28,28 +47,85 @@ class Gpu:
 
         try:
             pynvml.nvmlInit()
-            uuid = torch.cuda.get_device_properties(device).uuid
-            return cls(pynvml, pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}"))
+            uuid = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
+            return cls(pynvml, pynvml.nvmlDeviceGetHandleByUUID(uuid), uuid)
         except pynvml.NVMLError as error:
             raise RunError("unsupported", f"no NVML for {device}: {error}") from None
 
-    def energy_joules(self) -> float:
+    def energy_joules(self) -> float | None:
         """Energy since the driver was loaded (Volta and later)."""
-        return float(self.nvml.nvmlDeviceGetTotalEnergyConsumption(self.handle)) / 1000.0
+        return _thousandth(self._ask(self.nvml.nvmlDeviceGetTotalEnergyConsumption))
 
-    def power_watts(self) -> float:
-        """Present power draw, a one-second average on most cards."""
-        return float(self.nvml.nvmlDeviceGetPowerUsage(self.handle)) / 1000.0
+    def power_watts(self) -> float | None:
+        """Power draw as NVML averages it, over one second on most cards."""
+        return _thousandth(self._ask(self.nvml.nvmlDeviceGetPowerUsage))
 
-    def power_cap_watts(self) -> float:
+    def instant_power_watts(self) -> float | None:
+        """Power draw at this moment."""
+        field_id = self.nvml.NVML_FI_DEV_POWER_INSTANT
+        try:
+            answer = self.nvml.nvmlDeviceGetFieldValues(self.handle, [field_id])[0]
+        except self.nvml.NVMLError:
+            return None
+        if answer.nvmlReturn != self.nvml.NVML_SUCCESS:
+            return None
+        return _thousandth(answer.value.uiVal or None)  # no card draws nothing: no sensor
+
+    def power_cap_watts(self) -> float | None:
         """The limit that the driver enforces."""
-        return float(self.nvml.nvmlDeviceGetEnforcedPowerLimit(self.handle)) / 1000.0
+        return _thousandth(self._ask(self.nvml.nvmlDeviceGetEnforcedPowerLimit))
+
+    def sm_clock_mhz(self) -> float | None:
+        """Present clock of the multiprocessors."""
+        return self._ask(self.nvml.nvmlDeviceGetClockInfo, self.nvml.NVML_CLOCK_SM)
+
+    def memory_clock_mhz(self) -> float | None:
+        """Present clock of the memory."""
+        return self._ask(self.nvml.nvmlDeviceGetClockInfo, self.nvml.NVML_CLOCK_MEM)
+
+    def temperature_c(self) -> float | None:
+        """Temperature of the chip."""
+        return self._ask(self.nvml.nvmlDeviceGetTemperature, self.nvml.NVML_TEMPERATURE_GPU)
+
+    def clock_event_reasons(self) -> int | None:
+        """Why the clocks are what they are, as NVML's bits; older drivers call them throttling."""
+        reasons = self._ask(self.nvml.nvmlDeviceGetCurrentClocksEventReasons)
+        if reasons is None:
+            reasons = self._ask(self.nvml.nvmlDeviceGetCurrentClocksThrottleReasons)
+        return None if reasons is None else int(reasons)
+
+    def read(self) -> Reading:
+        """All sensors, one after the other; instant power, or averaged where that is all."""
+        instant = self.instant_power_watts()
+        return Reading(
+            power_w=self.power_watts() if instant is None else instant,
+            sm_clock_mhz=self.sm_clock_mhz(),
+            memory_clock_mhz=self.memory_clock_mhz(),
+            temperature_c=self.temperature_c(),
+            clock_event_reasons=self.clock_event_reasons(),
+        )
+
+    def _ask(self, question: Callable[..., Any], *arguments: int) -> float | None:
+        try:
+            return float(question(self.handle, *arguments))
+        except self.nvml.NVMLError:
+            return None
+
+
+def _thousandth(value: float | None) -> float | None:
+    """NVML counts milliwatts and millijoules."""
+    return None if value is None else value / 1000.0
+
+
+def throttle_reasons(clock_event_reasons: int) -> tuple[str, ...]:
+    """The reasons among NVML's bits that slow a GPU down, in words."""
+    return tuple(word for bit, word in THROTTLE_REASONS.items() if clock_event_reasons & bit)
 
 
 def open_gpu(device: torch.device) -> tuple[Gpu | None, str]:
     """The GPU behind a device as NVML sees it, or None and the reason why it does not."""
     if device.type != "cuda":
-        return None, "a CPU run: energy is read through NVML, from NVIDIA GPUs only"
+        return None, "a CPU run: NVML reads NVIDIA GPUs only"
     try:
         return Gpu.open(device), ""
     except RunError as error:
@@ -59,10 +135,13 @@ def open_gpu(device: torch.device) -> tuple[Gpu | None, str]:
 def open_energy_counter(device: torch.device) -> tuple[Gpu | None, str]:
     """The GPU, if its energy counter answers, else None and the reason."""
     gpu, reason = open_gpu(device)
-    if gpu is None:
-        return None, reason
+    return (None, reason) if gpu is None else counting(gpu)
+
+
+def counting(gpu: Gpu) -> tuple[Gpu | None, str]:
+    """The GPU, if its energy counter answers, else None and the reason."""
     try:
-        gpu.energy_joules()
+        gpu.nvml.nvmlDeviceGetTotalEnergyConsumption(gpu.handle)
     except gpu.nvml.NVMLError as error:
         return None, f"this GPU counts no energy: {error}"
     return gpu, ""

@@ -121,7 +121,7 @@ def _run_and_record(
         status,
         reason,
         environment=environment,
-        conditions=conditions,
+        conditions=conditions | findings.conditions,
         findings=findings,
         tried=[candidate.as_plain() for candidate in opener.session.tried]
         if opener.session

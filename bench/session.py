@@ -71,6 +71,7 @@ class Session:
         plan: settled; None until a probe has chosen.
         tried: what the probe tried.
         setup_s: seconds of set-up that no record has reported yet.
+        idle_power: watts of the idle GPU or why unknown; None until the first seed measures it.
         warmed: plans whose first warm-up, with any compilation, is done.
         num_seeds: that share what is compiled once.
         flops_per_image: of a training step, once it is counted.
@@ -85,6 +86,7 @@ class Session:
     warmed: set[Plan] = field(default_factory=set)
     num_seeds: int = 1
     flops_per_image: float | None = None
+    idle_power: tuple[float | None, str] | None = None
     _model: nn.Module | None = field(default=None, init=False)
     _maker: EngineMaker | None = field(default=None, init=False)
 

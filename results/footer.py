@@ -14,6 +14,7 @@ from results.summary import Summary, commit_of
 NUM_TEST_IMAGES = 10_000  # where no confusion matrix says otherwise
 FLAG_NOTES = {
     "at_chance": "no better than guessing, so it has learnt nothing",
+    "throttled": "its GPU was slowed down for power or heat; the records say why",
     "under_trained": "saw less than one epoch of the training images",
     "compiled_in_clock": "a compiler ran while its clock did",
     "mixed_commits": "its runs come from several commits",
@@ -142,10 +143,13 @@ def _unknowns(summaries: Sequence[Summary]) -> list[str]:
         for quantity, reason in sorted(missing):
             if not summary.values(quantity) and not _has_curve(quantity, summary):
                 reasons.setdefault((quantity, reason), []).append(summary.model)
+    together: dict[tuple[str, ...], list[str]] = {}  # quantities that one reason hides
+    for (quantity, reason), models in reasons.items():
+        together.setdefault((reason, *models), []).append(quantity)
     everyone = [summary.model for summary in summaries if summary.finished]
     return [
-        f"{quantity} unknown{_of(models, everyone)}: {reason}."
-        for (quantity, reason), models in reasons.items()
+        f"{', '.join(quantities)} unknown{_of(models, everyone)}: {reason}."
+        for (reason, *models), quantities in together.items()
     ]
 
 

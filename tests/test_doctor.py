@@ -10,6 +10,7 @@ import torch
 
 from bench import doctor
 from bench.doctor import Finding, examine
+from tests.nvml_by_hand import UUID, Nvml, NVMLError, replay
 
 
 def told(_line: str) -> None:
@@ -64,3 +65,45 @@ def test_without_a_gpu_the_line_says_what_hides_it(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
     assert "none visible (CUDA_VISIBLE_DEVICES=7)" in examined(tmp_path)["GPU"].text
+
+
+@pytest.fixture
+def nvml(monkeypatch: pytest.MonkeyPatch) -> Nvml:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    fake = Nvml()
+    fake.install(monkeypatch)
+    return fake
+
+
+def gpu_lines() -> list[tuple[str, str]]:
+    return [(finding.subject, finding.text) for finding in doctor._gpus()]
+
+
+def test_a_gpu_has_a_line_with_all_that_nvml_tells(nvml: Nvml) -> None:
+    nvml.event_reasons = replay(4 | 1 | 64)
+    (subject, text), *others = gpu_lines()
+    assert (subject, others) == ("GPU 0", [])
+    assert text == (
+        f"Fake H1, {UUID}, power cap 700 W, power 300 W, SM clock 1980 MHz, memory clock 2619 MHz, "
+        "temperature 54 C, throttled by software power cap, hardware thermal, "
+        "energy counter answers"
+    )
+
+
+def test_what_a_gpu_does_not_tell_is_unknown(nvml: Nvml) -> None:
+    nvml.cap_mw = nvml.celsius = nvml.event_reasons = nvml.energy_mj = replay(None)
+    ((_, text),) = gpu_lines()
+    assert "power cap unknown, power 300 W" in text
+    assert "temperature unknown, throttled by unknown, energy counter does not answer" in text
+    nvml.event_reasons = replay(0)
+    assert "throttled by nothing" in gpu_lines()[0][1]
+
+
+def test_a_gpu_without_nvml_says_why(nvml: Nvml, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise NVMLError("NVML Shared Library Not Found")
+
+    monkeypatch.setattr(nvml, "nvmlInit", refuse)
+    nvml.install(monkeypatch)
+    assert gpu_lines() == [("GPU 0", "Fake H1, no NVML for cuda:0: NVML Shared Library Not Found")]

@@ -9,8 +9,10 @@ import torch
 from bench import RECIPES, Budget, Plan, RunSpec, execute
 from bench.child import CheckJob, RunJob, check_request, run_seeds
 from bench.clock import CudaClock
+from bench.energy import measure_idle_power
 from bench.isolation import Child, ask
 from bench.memory import CudaMemoryMeter
+from bench.meters import make_meters
 from bench.nvml import open_gpu
 from bench.runner import execute_seeds
 from results import RunRecord
@@ -57,8 +59,39 @@ def test_the_peak_is_that_of_the_windows() -> None:
 def test_nvml_knows_the_device_by_its_uuid() -> None:
     gpu, reason = open_gpu(torch.device("cuda:0"))
     assert gpu is not None, reason
-    assert gpu.energy_joules() > 0
-    assert gpu.power_cap_watts() >= gpu.power_watts() > 0
+    assert (gpu.energy_joules() or 0.0) > 0
+    assert (gpu.power_cap_watts() or 0.0) >= (gpu.power_watts() or 0.0) > 0
+    assert None not in gpu.read()
+
+
+def test_idling_draws_less_than_the_cap() -> None:
+    watts, reason = measure_idle_power(torch.device("cuda:0"))
+    gpu, _ = open_gpu(torch.device("cuda:0"))
+    assert watts is not None, reason
+    assert gpu is not None
+    assert 0 < watts < (gpu.power_cap_watts() or 0.0)
+
+
+def test_three_seconds_of_work_have_energy_by_both_methods() -> None:
+    device = torch.device("cuda:0")
+    matrix, meters = torch.randn(4096, 4096, device=device), make_meters(device, torch.nn.Module())
+    meters.open()
+    while meters.seconds_at(meters.clock.mark()) < 3.0:
+        matrix @ matrix
+    meters.close()
+    assert meters.energy_method == "counter"
+    assert meters.sampler is not None
+    counted, sampled = meters.energy_j()[0], meters.sampler.energy_j(meters.seconds)[0]
+    assert len(meters.sampler.readings) == pytest.approx(30, abs=10)
+    assert counted == pytest.approx(sampled, rel=0.5)  # zeus saw a factor of 1.7 while idle
+
+
+def test_a_run_of_seconds_has_energy_above_idling_and_clocks(data_root: Path) -> None:
+    spec = replace(spec_of("v2", "contiguous"), budget=Budget(3.0, "s"))
+    record = execute(spec, device="cuda:0", data=data_root)
+    assert (record.value("energy") or 0.0) > (record.value("energy_above_idle") or 0.0) > 0
+    assert record.conditions["energy_method"] == "counter"
+    assert record.conditions["gpu_sm_clock_mhz"][0] > 0
 
 
 @pytest.mark.parametrize("model", ["v0", "v2", "resnet8"])

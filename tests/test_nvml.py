@@ -1,62 +1,25 @@
-"""NVML's counters, replayed."""
+"""What NVML tells of a GPU, and what becomes of what it does not tell."""
 
-from dataclasses import dataclass, field
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from bench import nvml as bench_nvml
 from bench.environment import describe_environment
-from bench.meters import Meters
-from bench.nvml import MIN_WINDOW_S, Gpu, open_energy_counter, open_gpu, resolved_energy
-from tests.training_by_hand import FakeClock, FakeMemory
+from bench.nvml import MIN_WINDOW_S, Reading, open_energy_counter, open_gpu, resolved_energy
+from tests.nvml_by_hand import GPU, UUID, Nvml, NVMLError, fake_gpu, replay
 
-GPU = torch.device("cuda", 0)
-
-
-class NVMLError(Exception):
-    """What the real module raises."""
-
-
-@dataclass
-class Nvml:
-    """Answers for one GPU; counters are in thousandths, as NVML has them."""
-
-    energy_mj: list[int] = field(default_factory=list)
-    has_power: bool = True
-    asked: list[str] = field(default_factory=list)
-
-    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Takes the place of pynvml and gives torch a GPU with a UUID."""
-        module = ModuleType("pynvml")
-        names = [name for name in dir(self) if name.startswith("nvml")]
-        vars(module).update({name: getattr(self, name) for name in names}, NVMLError=NVMLError)
-        monkeypatch.setitem(__import__("sys").modules, "pynvml", module)
-        properties = SimpleNamespace(uuid="abc-def")
-        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _device: properties)
-
-    def nvmlInit(self) -> None:  # noqa: N802
-        """Always there."""
-
-    def nvmlDeviceGetHandleByUUID(self, uuid: str) -> str:  # noqa: N802
-        """A handle that tells what was asked for."""
-        self.asked.append(uuid)
-        return f"handle of {uuid}"
-
-    def nvmlDeviceGetTotalEnergyConsumption(self, handle: str) -> int:  # noqa: N802
-        """The next reading."""
-        assert handle == "handle of GPU-abc-def"
-        return self.energy_mj.pop(0)
-
-    def nvmlDeviceGetPowerUsage(self, _handle: str) -> int:  # noqa: N802
-        """Milliwatts."""
-        return 123_400
-
-    def nvmlDeviceGetEnforcedPowerLimit(self, _handle: str) -> int:  # noqa: N802
-        """Milliwatts, where the card tells."""
-        if not self.has_power:
-            raise NVMLError("Not Supported")
-        return 700_000
+UNKNOWN = {
+    "average_mw": "power_watts",
+    "instant_mw": "instant_power_watts",
+    "energy_mj": "energy_joules",
+    "cap_mw": "power_cap_watts",
+    "sm_mhz": "sm_clock_mhz",
+    "memory_mhz": "memory_clock_mhz",
+    "celsius": "temperature_c",
+    "event_reasons": "clock_event_reasons",
+}
 
 
 @pytest.fixture
@@ -66,41 +29,80 @@ def nvml(monkeypatch: pytest.MonkeyPatch) -> Nvml:
     return fake
 
 
-def open_fake() -> Gpu:
+def test_readings_are_in_base_units_and_by_uuid(nvml: Nvml) -> None:
     gpu, _ = open_gpu(GPU)
     assert gpu is not None
-    return gpu
-
-
-def test_readings_are_in_base_units_and_by_uuid(nvml: Nvml) -> None:
-    nvml.energy_mj = [5_000]
-    gpu = open_fake()
-    assert nvml.asked == ["GPU-abc-def"]
+    assert (nvml.asked, gpu.uuid) == ([UUID], UUID)
     assert (gpu.energy_joules(), gpu.power_watts(), gpu.power_cap_watts()) == (5.0, 123.4, 700.0)
+    assert gpu.read() == Reading(300.0, 1980.0, 2619.0, 54.0, 0)
 
 
-@pytest.mark.usefixtures("nvml")
-def test_windows_add_up_and_what_lies_between_is_left_out(nvml: Nvml) -> None:
-    nvml.energy_mj = [1_000_000, 1_400_000, 1_900_000, 2_000_000]
-    clock = FakeClock()
-    meters = Meters(clock, FakeMemory(), open_fake())
-    for _ in range(2):
-        meters.open()
-        clock.work(2.0)
-        meters.close()
-        clock.pass_time(9.0)
-    assert meters.seconds == 4.0
-    assert meters.energy_j() == (500.0, "")
+@pytest.mark.parametrize("sensor", UNKNOWN)
+def test_a_sensor_that_does_not_answer_is_unknown(sensor: str) -> None:
+    gpu = fake_gpu(Nvml(**{sensor: replay(None)}))  # type: ignore[arg-type]
+    for name, reading in UNKNOWN.items():
+        assert (getattr(gpu, reading)() is None) == (name == sensor)
 
 
-def test_joules_of_an_open_window_are_known(nvml: Nvml) -> None:
-    nvml.energy_mj = [10_000, 25_000, 40_000, 40_000, 41_000]
-    meters = Meters(FakeClock(), FakeMemory(), open_fake())
-    meters.open()
-    assert meters.joules_now() == 15.0
-    meters.close()
-    meters.open()
-    assert meters.joules_now() == 31.0
+def test_power_is_averaged_where_no_instant_is_told() -> None:
+    assert fake_gpu(Nvml(instant_mw=replay(None))).read().power_w == 123.4
+    assert fake_gpu(Nvml(instant_mw=replay(0))).read().power_w == 123.4  # no card draws nothing
+
+
+def test_a_driver_without_fields_tells_no_instant_power() -> None:
+    nvml = Nvml()
+
+    def refuse(_handle: object, _ids: object) -> None:
+        raise NVMLError("Function Not Found")
+
+    vars(nvml)["nvmlDeviceGetFieldValues"] = refuse
+    assert fake_gpu(nvml).instant_power_watts() is None
+
+
+def test_an_older_driver_tells_the_reasons_by_their_older_name() -> None:
+    nvml = Nvml(event_reasons=replay(None), throttle_reasons=replay(8))
+    assert fake_gpu(nvml).clock_event_reasons() == 8
+
+
+def test_reasons_in_words_leave_out_what_is_no_throttling() -> None:
+    idle, application_clocks, sync_boost, display = 1, 2, 16, 256
+    assert bench_nvml.throttle_reasons(idle | application_clocks | sync_boost | display) == ()
+    assert bench_nvml.throttle_reasons(4 | 128 | 1) == ("software power cap", "power brake")
+    assert bench_nvml.throttle_reasons(8 | 32 | 64) == (
+        "hardware slowdown",
+        "software thermal",
+        "hardware thermal",
+    )
+
+
+def test_the_fake_has_the_names_and_numbers_of_the_real_module() -> None:
+    import pynvml
+
+    for name in dir(Nvml):
+        if name.startswith("NVML_"):
+            assert getattr(pynvml, name) == getattr(Nvml, name)
+        elif name.startswith("nvml"):
+            assert callable(getattr(pynvml, name))
+    assert {
+        pynvml.nvmlClocksEventReasonSwPowerCap: "software power cap",
+        pynvml.nvmlClocksEventReasonHwSlowdown: "hardware slowdown",
+        pynvml.nvmlClocksEventReasonSwThermalSlowdown: "software thermal",
+        pynvml.nvmlClocksEventReasonHwThermalSlowdown: "hardware thermal",
+        pynvml.nvmlClocksEventReasonHwPowerBrakeSlowdown: "power brake",
+    } == bench_nvml.THROTTLE_REASONS
+
+
+def test_the_real_field_value_has_the_parts_that_are_read() -> None:
+    import pynvml
+
+    field = pynvml.c_nvmlFieldValue_t()
+    field.value.uiVal = 300_000
+    nvml = SimpleNamespace(
+        **{name: getattr(pynvml, name) for name in ("NVML_SUCCESS", "NVML_FI_DEV_POWER_INSTANT")},
+        NVMLError=NVMLError,
+        nvmlDeviceGetFieldValues=lambda _handle, _ids: [field],
+    )
+    assert bench_nvml.Gpu(nvml, None).instant_power_watts() == 300.0
 
 
 def test_a_short_window_is_unresolved() -> None:
@@ -110,17 +112,9 @@ def test_a_short_window_is_unresolved() -> None:
     assert resolved_energy(60.0, MIN_WINDOW_S) == (60.0, "")
 
 
-def test_a_gpu_without_an_energy_counter_is_a_reason(
-    nvml: Nvml, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(_handle: object) -> None:
-        raise NVMLError("Not Supported")
-
-    nvml.energy_mj = [1000]
-    nvml.install(monkeypatch)
+def test_a_gpu_without_an_energy_counter_is_a_reason(nvml: Nvml) -> None:
     assert open_energy_counter(GPU)[0] is not None
-    monkeypatch.setattr(nvml, "nvmlDeviceGetTotalEnergyConsumption", refuse)
-    nvml.install(monkeypatch)
+    nvml.energy_mj = replay(None)
     assert open_energy_counter(GPU) == (None, "this GPU counts no energy: Not Supported")
 
 
@@ -133,17 +127,14 @@ def test_an_unknown_gpu_is_a_reason(nvml: Nvml, monkeypatch: pytest.MonkeyPatch)
     assert open_gpu(GPU) == (None, "no NVML for cuda:0: Driver Not Loaded")
 
 
-def test_a_cpu_run_has_no_energy_and_says_why() -> None:
+def test_a_cpu_run_has_no_nvml_and_says_why() -> None:
     gpu, reason = open_gpu(torch.device("cpu"))
     assert gpu is None
     assert "CPU run" in reason
-    assert Meters(FakeClock(), FakeMemory(), gpu, reason).energy_j() == (None, reason)
 
 
-def test_a_card_without_a_power_cap_is_none(nvml: Nvml, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _device: "Fake H1")
+def test_a_card_without_a_power_cap_is_none(nvml: Nvml) -> None:
     environment = describe_environment(GPU, "hash")
     assert (environment["power_cap_w"], environment["device"]) == (700.0, "Fake H1")
-    nvml.has_power = False
+    nvml.cap_mw = replay(None)
     assert describe_environment(GPU, "hash")["power_cap_w"] is None

@@ -160,6 +160,16 @@ def test_the_footer_explains_flags_and_unknowns() -> None:
     assert "one seed, so no interval over seeds" in text
 
 
+def test_the_footer_says_a_reason_once_for_all_that_it_hides() -> None:
+    missing = {"idle_power": "no NVML", "energy": "no NVML", "overrun": "counted"}
+    text = footer([make_record("v0", values={}, missing=missing)])
+    assert "energy, idle_power unknown: no NVML.\noverrun unknown: counted.\n" in text
+
+
+def test_the_footer_knows_what_throttled_means() -> None:
+    assert "throttled (v0): its GPU was slowed down" in footer([make_record(flags=("throttled",))])
+
+
 def test_the_footer_names_the_seeds_that_failed_to_learn() -> None:
     flags: tuple[tuple[str, ...], ...] = (("at_chance",), (), ("at_chance",))
     records = [make_record("v2", seed, flags=held) for seed, held in enumerate(flags)]
