@@ -6,8 +6,13 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data_pipeline import DataError, ensure_data
+from results.columns import format_bytes, format_count, format_latency
+
+if TYPE_CHECKING:
+    from bench.ceilings import Ceilings
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ def _torch() -> Iterator[Finding]:
     cpu = device_model(torch.device("cpu"))
     yield Finding("CPU", True, f"{cpu}, {usable_cores()} usable cores, {_bf16()}")
     yield from _gpus()
+    yield from _ceilings()
 
 
 def _bf16() -> str:
@@ -90,6 +96,34 @@ def _gpus() -> Iterator[Finding]:
         gpu, no_nvml = open_gpu(device)
         energy = f"NVML, power cap {power_cap_w(gpu) or 'unknown'} W" if gpu else no_nvml
         yield Finding(f"GPU {index}", True, f"{device_model(device)}, {energy}")
+
+
+def _ceilings() -> Iterator[Finding]:
+    """What CPU and GPUs reach at best, measured now: a few seconds."""
+    import torch
+
+    from bench.ceilings import renewed_ceilings
+    from bench.environment import describe_environment
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    for device in (torch.device("cpu"), *(torch.device("cuda", i) for i in range(count))):
+        ceilings = renewed_ceilings(device, describe_environment(device, data_hash=""))
+        name = "CPU" if device.type == "cpu" else f"GPU {device.index}"
+        yield Finding(f"{name} limits", True, ceilings_text(ceilings, device.type))
+
+
+def ceilings_text(ceilings: "Ceilings", device_kind: str) -> str:
+    """The measured ceilings in one line, units scaled."""
+    copies = [
+        f"{format_count(rate)}B/s ({format_bytes(size)})"
+        for size, rate in sorted(ceilings.copy_bytes_per_s.items())
+    ]
+    matmuls = [
+        f"{name} {format_count(rate)}FLOP/s" for name, rate in ceilings.matmul_flops_per_s.items()
+    ]
+    what = "a node of a CUDA graph" if device_kind == "cuda" else "a dispatch"
+    latency = f"latency {format_latency(ceilings.latency_s)} ({what})"
+    return f"copy {', '.join(copies)}; matmul {', '.join(matmuls)}; {latency}"
 
 
 def _compiler() -> Finding:

@@ -31,6 +31,14 @@ UNITS = {
     "num_params": "parameters",
     "num_trainable_params": "parameters",
     "flops_per_image": "FLOPs",
+    "ceilings_time": "s",
+    "flops_per_step": "FLOPs",
+    "bytes_per_step": "bytes",
+    "kernels_per_step": "kernels",
+    "floor": "s",
+    "percent_of_floor": "%",
+    "mfu": "fraction",
+    "bandwidth": "bytes/s",
 }
 
 
@@ -44,6 +52,7 @@ class Findings:
     confusion: list[list[int]] | None = None
     curve: list[list[float]] | None = None
     samples: dict[str, Any] = field(default_factory=dict)
+    conditions: dict[str, Any] = field(default_factory=dict)
 
     def add(self, quantity: str, value: float | None, reason: str = "") -> None:
         """Keeps one value in its base unit, or the reason why there is none."""

@@ -12,6 +12,7 @@ from bench.budget import Budget
 from bench.engine import Engine
 from bench.errors import RunError
 from bench.findings import SHARED, Findings
+from bench.limit import count_step, report_limit
 from bench.meters import Meters, make_meters
 from bench.optimizer import make_optimizer
 from bench.pacing import Pacer
@@ -38,6 +39,7 @@ def measure_seed(session: Session, spec: RunSpec, findings: Findings, watch: Wat
     tell = partial(watch, spec.seed)
     tell("set-up", None)
     findings.add("data_load_time", session.setup_s.pop("data", None), SHARED)
+    findings.add("ceilings_time", session.setup_s.pop("ceilings", None), SHARED)
     model = session.model_for(spec.seed)
     count_workload(session, model, findings)
     training, meters = prepare(session, spec, model, findings, tell)
@@ -93,10 +95,13 @@ def warm_up_plan(
     """Predicted seconds of a step; whatever the warm-up changed is put back."""
     started = time.perf_counter()
     with restored(model, optimizer, [augmentation]):
-        step_s = session.warm(session.engine_for(plan, model, optimizer, augmentation))
+        engine = session.engine_for(plan, model, optimizer, augmentation)
+        step_s = session.warm(engine)
+        spent_s = time.perf_counter() - started
+        count_step(session, plan, engine, model, optimizer, findings)
     is_first = plan not in session.warmed
     session.warmed.add(plan)
-    findings.add("compile_time", time.perf_counter() - started if is_first else None, SHARED)
+    findings.add("compile_time", spent_s if is_first else None, SHARED)
     return step_s
 
 
@@ -183,6 +188,7 @@ def report_training(
     findings.add("epoch_time", meters.seconds * size / trace.images_seen)
     _report_overrun(spec.budget, meters, findings)
     _report_steps(session, trace, meters, findings)
+    report_limit(session, spec, findings)
     if trace.images_seen < batch_stream(session, spec).images_per_epoch:
         findings.flags.append("under_trained")
 

@@ -120,7 +120,7 @@ def _run_and_record(
         status,
         reason,
         environment=environment,
-        conditions=conditions,
+        conditions=conditions | findings.conditions,
         findings=findings,
         tried=[candidate.as_plain() for candidate in opener.session.tried]
         if opener.session
@@ -172,12 +172,37 @@ def make_record(
 
 def shortened(record: "RunRecord") -> "RunRecord":
     """The record without what it can do without, where it would not fit its 4 KB otherwise."""
-    from results import RecordError
-
+    if not _fits(record):
+        record = _with_fewer_digits(record)
     for field_name in ("tried", "curve", "confusion"):
-        try:
-            replace(record, samples=SAMPLES_PLACE).to_json_line()
-        except RecordError:
+        if not _fits(record):
             missing = record.missing | {field_name: "left out: the record is at most 4 KB"}
             record = replace(record, **{field_name: EMPTY[field_name]}, missing=missing)
     return record
+
+
+def _fits(record: "RunRecord") -> bool:
+    from results import RecordError
+
+    try:
+        replace(record, samples=SAMPLES_PLACE).to_json_line()
+    except RecordError:
+        return False
+    return True
+
+
+def _with_fewer_digits(record: "RunRecord") -> "RunRecord":
+    """Measurements to seven significant digits, curves to a millionth: no figure is known better.
+
+    Whole numbers stay as they are.
+    """
+    measurements = {
+        name: replace(measurement, values=tuple(map(_seven_digits, measurement.values)))
+        for name, measurement in record.measurements.items()
+    }
+    points = record.curve and [[round(value, 6) for value in point] for point in record.curve]
+    return replace(record, measurements=measurements, curve=points)
+
+
+def _seven_digits(value: float) -> float:
+    return value if value.is_integer() else float(f"{value:.7g}")

@@ -8,13 +8,16 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn, optim
 
+from bench.ceilings import Ceilings, ceilings_of
 from bench.clock import make_clock
 from bench.curve import affordable_points
 from bench.device import check_supported, prepare_process, usable_cores
 from bench.engine import MEMORY_FORMATS, Engine, Feed, StepEngine, make_loss
+from bench.environment import describe_environment
 from bench.evaluation import BATCH_SIZES, Quality, evaluate
 from bench.plan import Plan
 from bench.probe import Candidate, candidate_plans, fastest, probe_seconds
+from bench.roofline import StepCost
 from bench.spec import RunSpec
 from bench.warmup import restored, time_step, warm_up
 from data_pipeline import (
@@ -71,6 +74,8 @@ class Session:
         tried: what the probe tried.
         setup_s: seconds of set-up that no record has reported yet.
         warmed: plans whose first warm-up, with any compilation, is done.
+        ceilings: of the machine; None where they were not measured.
+        costs: of a step, by the plans that have been counted.
     """
 
     spec: RunSpec
@@ -80,22 +85,27 @@ class Session:
     tried: list[Candidate] = field(default_factory=list)
     setup_s: dict[str, float] = field(default_factory=dict)
     warmed: set[Plan] = field(default_factory=set)
+    ceilings: Ceilings | None = None
+    costs: dict[Plan, StepCost] = field(default_factory=dict)
     _model: nn.Module | None = field(default=None, init=False)
     _losses: dict[Plan, Callable[..., Tensor]] = field(default_factory=dict, init=False)
 
     @classmethod
     def open(cls, spec: RunSpec, device: torch.device, data: Path | None = None) -> "Session":
-        """Prepares the process and loads the data.
+        """Measures the ceilings, prepares the process and loads the data.
 
         Raises:
             RunError: the plan or the precision cannot be had on this device.
         """
         check_supported(spec, device)
-        prepare_process(spec, device)
+        begun = time.perf_counter()
+        # before glibc is told to keep what is freed: the copies take half a gigabyte
+        ceilings = ceilings_of(device, describe_environment(device, data_hash=""))
         started = time.perf_counter()
+        prepare_process(spec, device)
         splits = load_splits(spec, device, data)
-        setup_s = {"data": time.perf_counter() - started}
-        return cls(spec, device, splits, spec.plan, setup_s=setup_s)
+        setup_s = {"ceilings": started - begun, "data": time.perf_counter() - started}
+        return cls(spec, device, splits, spec.plan, setup_s=setup_s, ceilings=ceilings)
 
     def model_for(self, seed: int) -> nn.Module:
         """The model with the weights of this seed; always the same module, compiled only once.

@@ -8,8 +8,18 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bench import doctor
-from bench.doctor import Finding, examine
+from bench import cache, doctor
+from bench.ceilings import Ceilings
+from bench.doctor import Finding, ceilings_text, examine
+
+SEEN = Ceilings({2**20: 279.6e9, 64 * 2**20: 53.6e9}, {"fp32": 209.2e9, "bf16": 968.9e9}, 1.8e-6)
+
+
+@pytest.fixture(autouse=True)
+def _seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing is measured, and the cache is an empty one."""
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setattr("bench.ceilings.measure_ceilings", lambda _device: SEEN)
 
 
 def told(_line: str) -> None:
@@ -64,3 +74,13 @@ def test_without_a_gpu_the_line_says_what_hides_it(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
     assert "none visible (CUDA_VISIBLE_DEVICES=7)" in examined(tmp_path)["GPU"].text
+
+
+def test_the_ceilings_are_told_and_kept(tmp_path: Path) -> None:
+    text = examined(tmp_path)["CPU limits"].text
+    assert text == (
+        "copy 280 GB/s (1.00 MiB), 53.6 GB/s (64.0 MiB); "
+        "matmul fp32 209 GFLOP/s, bf16 969 GFLOP/s; latency 1.80 us (a dispatch)"
+    )
+    assert len(list((tmp_path / "cache" / "ceilings").iterdir())) == 1
+    assert ceilings_text(SEEN, "cuda").endswith("(a node of a CUDA graph)")
