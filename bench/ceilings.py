@@ -121,7 +121,7 @@ def _cached(environment: Mapping[str, Any]) -> Ceilings | None:
 
 
 def measure_ceilings(device: torch.device) -> Ceilings:
-    """Measures for about a second; leaves torch's switches and random states as they were."""
+    """Measures for a second or two; leaves torch's switches and random states as they were."""
     clock = make_clock(device)
     draw = torch.Generator(device).manual_seed(0)
     with _switches_kept(device):

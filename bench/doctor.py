@@ -108,12 +108,13 @@ def _ceilings() -> Iterator[Finding]:
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     for device in (torch.device("cpu"), *(torch.device("cuda", i) for i in range(count))):
         ceilings = renewed_ceilings(device, describe_environment(device, data_hash=""))
-        name = "CPU" if device.type == "cpu" else f"GPU {device.index}"
-        yield Finding(f"{name} limits", True, ceilings_text(ceilings, device.type))
+        for subject, text in ceiling_texts(ceilings, device.type).items():
+            name = "CPU" if device.type == "cpu" else f"GPU {device.index}"
+            yield Finding(subject, True, f"{name} {text}")
 
 
-def ceilings_text(ceilings: "Ceilings", device_kind: str) -> str:
-    """The measured ceilings in one line, units scaled."""
+def ceiling_texts(ceilings: "Ceilings", device_kind: str) -> dict[str, str]:
+    """The measured ceilings by what they bound, units scaled."""
     copies = [
         f"{format_count(rate)}B/s ({format_bytes(size)})"
         for size, rate in sorted(ceilings.copy_bytes_per_s.items())
@@ -122,8 +123,11 @@ def ceilings_text(ceilings: "Ceilings", device_kind: str) -> str:
         f"{name} {format_count(rate)}FLOP/s" for name, rate in ceilings.matmul_flops_per_s.items()
     ]
     what = "a node of a CUDA graph" if device_kind == "cuda" else "a dispatch"
-    latency = f"latency {format_latency(ceilings.latency_s)} ({what})"
-    return f"copy {', '.join(copies)}; matmul {', '.join(matmuls)}; {latency}"
+    return {
+        "copy": ", ".join(copies) or "unknown",
+        "matmul": ", ".join(matmuls) or "unknown",
+        "latency": f"{format_latency(ceilings.latency_s)} ({what})",
+    }
 
 
 def _compiler() -> Finding:

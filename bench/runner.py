@@ -192,17 +192,17 @@ def _fits(record: "RunRecord") -> bool:
 
 
 def _with_fewer_digits(record: "RunRecord") -> "RunRecord":
-    """Measurements to seven significant digits, curves to a millionth: no figure is known better.
+    """Measurements and curves to six significant digits: no figure here is known better.
 
     Whole numbers stay as they are.
     """
     measurements = {
-        name: replace(measurement, values=tuple(map(_seven_digits, measurement.values)))
+        name: replace(measurement, values=tuple(map(_six_digits, measurement.values)))
         for name, measurement in record.measurements.items()
     }
-    points = record.curve and [[round(value, 6) for value in point] for point in record.curve]
+    points = record.curve and [[*map(_six_digits, point)] for point in record.curve]
     return replace(record, measurements=measurements, curve=points)
 
 
-def _seven_digits(value: float) -> float:
-    return value if value.is_integer() else float(f"{value:.7g}")
+def _six_digits(value: float) -> float:
+    return value if float(value).is_integer() else float(f"{value:.6g}")

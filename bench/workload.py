@@ -2,6 +2,7 @@
 
 import copy
 import math
+import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -84,6 +85,7 @@ def count_kernels(run: Callable[[], object], num_steps: int) -> float:
         run: does the steps.
         num_steps: how many these are.
     """
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # its remarks would run into the progress
     torch.cuda.synchronize()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:
         run()

@@ -10,7 +10,7 @@ import torch
 
 from bench import cache, doctor
 from bench.ceilings import Ceilings
-from bench.doctor import Finding, ceilings_text, examine
+from bench.doctor import Finding, ceiling_texts, examine
 
 SEEN = Ceilings({2**20: 279.6e9, 64 * 2**20: 53.6e9}, {"fp32": 209.2e9, "bf16": 968.9e9}, 1.8e-6)
 
@@ -77,10 +77,9 @@ def test_without_a_gpu_the_line_says_what_hides_it(
 
 
 def test_the_ceilings_are_told_and_kept(tmp_path: Path) -> None:
-    text = examined(tmp_path)["CPU limits"].text
-    assert text == (
-        "copy 280 GB/s (1.00 MiB), 53.6 GB/s (64.0 MiB); "
-        "matmul fp32 209 GFLOP/s, bf16 969 GFLOP/s; latency 1.80 us (a dispatch)"
-    )
+    findings = examined(tmp_path)
+    assert findings["copy"].text == "CPU 280 GB/s (1.00 MiB), 53.6 GB/s (64.0 MiB)"
+    assert findings["matmul"].text == "CPU fp32 209 GFLOP/s, bf16 969 GFLOP/s"
+    assert findings["latency"].text == "CPU 1.80 us (a dispatch)"
     assert len(list((tmp_path / "cache" / "ceilings").iterdir())) == 1
-    assert ceilings_text(SEEN, "cuda").endswith("(a node of a CUDA graph)")
+    assert ceiling_texts(SEEN, "cuda")["latency"] == "1.80 us (a node of a CUDA graph)"
