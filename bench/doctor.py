@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_pipeline import DataError, ensure_data
+from results.columns import format_bytes, format_count, format_latency
+
+if TYPE_CHECKING:
+    from bench.ceilings import Ceilings
 
 if TYPE_CHECKING:
     from bench.nvml import Gpu
@@ -67,6 +71,7 @@ def _torch() -> Iterator[Finding]:
     cpu = device_model(torch.device("cpu"))
     yield Finding("CPU", True, f"{cpu}, {usable_cores()} usable cores, {_bf16()}")
     yield from _gpus()
+    yield from _ceilings()
 
 
 def _bf16() -> str:
@@ -115,6 +120,38 @@ def _sensors(gpu: "Gpu") -> str:
 
 def _amount(value: float | None, unit: str) -> str:
     return "unknown" if value is None else f"{value:g} {unit}"
+
+
+def _ceilings() -> Iterator[Finding]:
+    """What CPU and GPUs reach at best, measured now: a few seconds."""
+    import torch
+
+    from bench.ceilings import renewed_ceilings
+    from bench.environment import describe_environment
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    for device in (torch.device("cpu"), *(torch.device("cuda", i) for i in range(count))):
+        ceilings = renewed_ceilings(device, describe_environment(device, data_hash=""))
+        for subject, text in ceiling_texts(ceilings, device.type).items():
+            name = "CPU" if device.type == "cpu" else f"GPU {device.index}"
+            yield Finding(subject, True, f"{name} {text}")
+
+
+def ceiling_texts(ceilings: "Ceilings", device_kind: str) -> dict[str, str]:
+    """The measured ceilings by what they bound, units scaled."""
+    copies = [
+        f"{format_count(rate)}B/s ({format_bytes(size)})"
+        for size, rate in sorted(ceilings.copy_bytes_per_s.items())
+    ]
+    matmuls = [
+        f"{name} {format_count(rate)}FLOP/s" for name, rate in ceilings.matmul_flops_per_s.items()
+    ]
+    what = "a node of a CUDA graph" if device_kind == "cuda" else "a dispatch"
+    return {
+        "copy": ", ".join(copies) or "unknown",
+        "matmul": ", ".join(matmuls) or "unknown",
+        "latency": f"{format_latency(ceilings.latency_s)} ({what})",
+    }
 
 
 def _compiler() -> Finding:

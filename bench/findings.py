@@ -36,6 +36,14 @@ UNITS = {
     "num_params": "parameters",
     "num_trainable_params": "parameters",
     "flops_per_image": "FLOPs",
+    "ceilings_time": "s",
+    "flops_per_step": "FLOPs",
+    "bytes_per_step": "bytes",
+    "kernels_per_step": "kernels",
+    "floor": "s",
+    "percent_of_floor": "%",
+    "mfu": "fraction",
+    "bandwidth": "bytes/s",
 }
 
 

@@ -14,6 +14,7 @@ from bench.energy import measure_idle_power, report_gpu
 from bench.engine import Engine
 from bench.errors import RunError
 from bench.findings import SHARED, Findings
+from bench.limit import count_step, report_limit
 from bench.meters import Meters, make_meters
 from bench.optimizer import make_optimizer
 from bench.pacing import Pacer
@@ -43,6 +44,7 @@ def measure_seed(session: Session, spec: RunSpec, findings: Findings, watch: Wat
     tell("set-up", None)
     findings.add("data_load_time", session.setup_s.pop("data", None), SHARED)
     session.idle_power = session.idle_power or measure_idle_power(session.device)
+    findings.add("ceilings_time", session.setup_s.pop("ceilings", None), SHARED)
     model = session.model_for(spec.seed)
     count_workload(session, model, findings)
     training, meters = prepare(session, spec, model, findings, tell)
@@ -101,11 +103,12 @@ def warm_engine(
     engine = session.engine_for(plan, model, optimizer, augmentation)
     with restored(model, optimizer, [augmentation]):
         step_s = session.warm(engine)
+        seconds = time.perf_counter() - started
+        counts = compile_counts().since(before)
+        count_step(session, plan, engine, model, optimizer, findings)
     engine.reset()
     is_first = plan not in session.warmed
     session.warmed.add(plan)
-    seconds = time.perf_counter() - started
-    counts = compile_counts().since(before)
     if is_first and plan.is_compiled and counts.compilations and session.tried:
         compilation = Compilation(seconds, counts.cache_misses > 0)
         remember_compilation(session, plan, session.tried, compilation)
@@ -196,6 +199,7 @@ def report_training(
     findings.add("epoch_time", meters.seconds * size / trace.images_seen)
     _report_overrun(spec.budget, meters, findings)
     _report_steps(session, trace, meters, findings)
+    report_limit(session, spec, findings)
     if trace.images_seen < batch_stream(session, spec).images_per_epoch:
         findings.flags.append("under_trained")
 

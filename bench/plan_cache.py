@@ -13,6 +13,7 @@ import torch
 from bench.cache import read_cached, write_cached
 from bench.device import usable_cores
 from bench.environment import device_model
+from bench.errors import UsageError
 from bench.plan import Plan
 from bench.probe import Candidate
 from bench.provenance import source_hash
@@ -38,7 +39,7 @@ def read_timings(name: str) -> dict[Plan, Candidate]:
     kept = read_cached(name) or {}
     found: dict[Plan, Candidate] = {}
     for plain in kept.get("timings", []):
-        with suppress(KeyError, TypeError, ValueError):
+        with suppress(KeyError, TypeError, ValueError, UsageError):
             candidate = Candidate.from_plain(plain)
             found[candidate.plan] = candidate
     return found

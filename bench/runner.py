@@ -173,12 +173,37 @@ def make_record(
 
 def shortened(record: "RunRecord") -> "RunRecord":
     """The record without what it can do without, where it would not fit its 4 KB otherwise."""
-    from results import RecordError
-
+    if not _fits(record):
+        record = _with_fewer_digits(record)
     for field_name in ("tried", "curve", "confusion"):
-        try:
-            replace(record, samples=SAMPLES_PLACE).to_json_line()
-        except RecordError:
+        if not _fits(record):
             missing = record.missing | {field_name: "left out: the record is at most 4 KB"}
             record = replace(record, **{field_name: EMPTY[field_name]}, missing=missing)
     return record
+
+
+def _fits(record: "RunRecord") -> bool:
+    from results import RecordError
+
+    try:
+        replace(record, samples=SAMPLES_PLACE).to_json_line()
+    except RecordError:
+        return False
+    return True
+
+
+def _with_fewer_digits(record: "RunRecord") -> "RunRecord":
+    """Measurements and curves to six significant digits: no figure here is known better.
+
+    Whole numbers stay as they are.
+    """
+    measurements = {
+        name: replace(measurement, values=tuple(map(_six_digits, measurement.values)))
+        for name, measurement in record.measurements.items()
+    }
+    points = record.curve and [[*map(_six_digits, point)] for point in record.curve]
+    return replace(record, measurements=measurements, curve=points)
+
+
+def _six_digits(value: float) -> float:
+    return value if float(value).is_integer() else float(f"{value:.6g}")

@@ -7,14 +7,17 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn, optim
 
+from bench.ceilings import Ceilings, ceilings_of
 from bench.clock import make_clock
 from bench.curve import affordable_points
 from bench.device import check_supported, prepare_process, usable_cores
 from bench.engine import MEMORY_FORMATS, Engine, Feed
 from bench.engines import EngineMaker
+from bench.environment import describe_environment
 from bench.evaluation import BATCH_SIZES, Quality, evaluate
 from bench.plan import Plan
 from bench.probe import Candidate
+from bench.roofline import StepCost
 from bench.settle import settle
 from bench.spec import RunSpec
 from bench.warmup import time_group, warm_up
@@ -75,6 +78,8 @@ class Session:
         warmed: plans whose first warm-up, with any compilation, is done.
         num_seeds: that share what is compiled once.
         flops_per_image: of a training step, once it is counted.
+        ceilings: of the machine; None where they were not measured.
+        costs: of a step, by the plans that have been counted.
     """
 
     spec: RunSpec
@@ -87,6 +92,8 @@ class Session:
     num_seeds: int = 1
     flops_per_image: float | None = None
     idle_power: tuple[float | None, str] | None = None
+    ceilings: Ceilings | None = None
+    costs: dict[Plan, StepCost] = field(default_factory=dict)
     _model: nn.Module | None = field(default=None, init=False)
     _maker: EngineMaker | None = field(default=None, init=False)
 
@@ -94,17 +101,28 @@ class Session:
     def open(
         cls, spec: RunSpec, device: torch.device, data: Path | None = None, num_seeds: int = 1
     ) -> "Session":
-        """Prepares the process and loads the data.
+        """Measures the ceilings, prepares the process and loads the data.
 
         Raises:
             RunError: the plan or the precision cannot be had on this device.
         """
         check_supported(spec, device)
-        prepare_process(spec, device)
+        begun = time.perf_counter()
+        # before glibc is told to keep what is freed: the copies take half a gigabyte
+        ceilings = ceilings_of(device, describe_environment(device, data_hash=""))
         started = time.perf_counter()
+        prepare_process(spec, device)
         splits = load_splits(spec, device, data)
-        setup_s = {"data": time.perf_counter() - started}
-        return cls(spec, device, splits, spec.plan, setup_s=setup_s, num_seeds=num_seeds)
+        setup_s = {"ceilings": started - begun, "data": time.perf_counter() - started}
+        return cls(
+            spec,
+            device,
+            splits,
+            spec.plan,
+            setup_s=setup_s,
+            ceilings=ceilings,
+            num_seeds=num_seeds,
+        )
 
     def model_for(self, seed: int) -> nn.Module:
         """The model with the weights of this seed; always the same module, compiled only once.

@@ -43,6 +43,7 @@ def value_columns(rows: Sequence[Row], by: str = "model") -> list[Column]:
     """
     columns = [*_identity_columns(rows, by), _accuracy_column(rows)]
     columns += [_number_column(quantity, rows) for quantity in _QUANTITIES]
+    columns.append(_floor_column(rows))
     columns.append(_text_column("remarks", [_remarks(row) for row in rows]))
     return [column for column in columns if set(column.cells) - {"", UNKNOWN, "missed"}]
 
@@ -75,6 +76,11 @@ def format_seconds(value: float) -> str:
 def format_joules(value: float) -> str:
     """Joules to three digits: 0.52 J, 512 J, 1.25 kJ."""
     return _scaled(value, 1000, (" J", " kJ", " MJ"))
+
+
+def format_latency(value: float) -> str:
+    """Microseconds to three digits: 1.86 us."""
+    return f"{three_digits(value * 1e6)} us"
 
 
 def three_digits(value: float) -> str:
@@ -174,6 +180,20 @@ def _number_column(quantity: _Quantity, rows: Sequence[Row]) -> Column:
     is_equal = quantity.key == "train_time_s" and any(is_time_budget(row["budget"]) for row in rows)
     best = None if is_equal else quantity.best
     return Column(quantity.header, tuple(cells), _best_marks(rows, values, best))
+
+
+def _floor_column(rows: Sequence[Row]) -> Column:
+    """How near the floor a row came, and what binds there: a fact, so none is the best."""
+    cells = tuple(_share_of_floor(row) for row in rows)
+    return Column("of floor", cells, (False,) * len(cells))
+
+
+def _share_of_floor(row: Row) -> str:
+    percent = row["percent_of_floor"]
+    if percent is None:
+        return UNKNOWN
+    digits = f"{percent:.0f}" if percent >= 9.5 else f"{percent:.2g}"
+    return f"{digits} % {row['binding_term'] or ''}".rstrip()
 
 
 def _known(row: Row, key: str) -> float | None:

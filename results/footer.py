@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from results.columns import one_line
+from results.columns import format_count, format_latency, one_line
 from results.comparison import check_comparable, pareto_sentence
 from results.errors import NotComparable
 from results.records import RunRecord
@@ -17,6 +17,8 @@ FLAG_NOTES = {
     "throttled": "its GPU was slowed down for power or heat; the records say why",
     "under_trained": "saw less than one epoch of the training images",
     "compiled_in_clock": "a compiler ran while its clock did",
+    "beat_floor": "faster than its floor, so the ceilings were measured too low: run "
+    "`fmnist-bench doctor` while nothing else runs",
     "mixed_commits": "its runs come from several commits",
     "mixed_plans": "its runs used several plans",
 }
@@ -40,6 +42,7 @@ def footer_lines(
         _held_equal(records),
         _place(records),
         _learning_rates(records),
+        _ceilings(records),
         _certainty(summaries, records),
         pareto_sentence(rows),
         *_flags(summaries, FLAG_NOTES | dict(flag_notes or {})),
@@ -90,6 +93,28 @@ def _sentence(records: Sequence[RunRecord], parts: Mapping[str, Callable[[RunRec
 def _learning_rates(records: Sequence[RunRecord]) -> str | None:
     sources = _distinct(record.spec["recipe"].get("learning_rate_source") for record in records)
     return f"learning rate: {' / '.join(sources)}." if sources else None
+
+
+def _ceilings(records: Sequence[RunRecord]) -> str | None:
+    """The measured rates that the floors were made of; a copy's depends on its size."""
+    limits = [(r.spec["precision"], r.conditions["limit"]) for r in records if _has_limit(r)]
+    if not limits:
+        return None
+    matmul = _distinct(
+        f"matmul {precision} {format_count(limit['flops_per_s'])}FLOP/s"
+        for precision, limit in limits
+        if limit["flops_per_s"]
+    )
+    rates = [limit["bytes_per_s"] for _, limit in limits if limit["bytes_per_s"]]
+    ends = _distinct(format_count(rate) for rate in (min(rates), max(rates))) if rates else []
+    copy = [f"copy {' to '.join(ends)}B/s by size"] if ends else []
+    waits = _distinct(format_latency(limit["latency_s"]) for _, limit in limits)
+    parts = [*matmul, *copy, f"latency {' / '.join(waits)}"]
+    return f"measured ceilings: {', '.join(parts)}."
+
+
+def _has_limit(record: RunRecord) -> bool:
+    return bool(record.conditions.get("limit"))
 
 
 def _certainty(summaries: Sequence[Summary], records: Sequence[RunRecord]) -> str | None:

@@ -44,6 +44,13 @@ ROW_KEYS = (
     "plan",
     "device",
     "record_ids",
+    "flops_per_step",
+    "bytes_per_step",
+    "kernels_per_step",
+    "mfu",
+    "bytes_per_s",
+    "floor_s",
+    "binding_term",
 )
 TARGETS = ("0.80", "0.85", "0.90", "0.92", "0.94")
 DEFAULT_SORT = "test_accuracy"
@@ -54,6 +61,8 @@ MORE_IS_BETTER = (
     "accuracy_per_s",
     "percent_of_floor",
     "on_pareto_front",
+    "mfu",
+    "bytes_per_s",
 )
 
 
@@ -90,6 +99,7 @@ def sort_rows(rows: Sequence[dict[str, Any]], key: str = DEFAULT_SORT) -> list[d
 
 def _row(summary: Summary) -> dict[str, Any]:
     columns = _identity(summary) | _counts(summary) | _quality(summary) | _performance(summary)
+    columns |= _limit(summary)
     row = {key: columns.get(key) for key in ROW_KEYS}
     return row | ({"commit": summary.commits[0]} if summary.by == "commit" else {})
 
@@ -138,6 +148,21 @@ def _performance(summary: Summary) -> dict[str, Any]:
         "energy_j": summary.mean("energy"),
         "compile_time_s": summary.mean("compile_time"),
         "cold_total_s": summary.mean("cold_total"),
+    }
+
+
+def _limit(summary: Summary) -> dict[str, Any]:
+    limits = [limit for record in summary.finished if (limit := record.conditions.get("limit"))]
+    binding = dict.fromkeys(str(limit["binds"]) for limit in limits)
+    return {
+        "flops_per_step": _whole(summary.mean("flops_per_step")),
+        "bytes_per_step": _whole(summary.mean("bytes_per_step")),
+        "kernels_per_step": summary.mean("kernels_per_step"),
+        "mfu": summary.mean("mfu"),
+        "bytes_per_s": summary.mean("bandwidth"),
+        "floor_s": summary.mean("floor"),
+        "percent_of_floor": summary.mean("percent_of_floor"),
+        "binding_term": " / ".join(binding) or None,
     }
 
 

@@ -21,7 +21,15 @@ UNITS = {
     "num_params": "parameters",
     "num_trainable_params": "parameters",
     "flops_per_image": "FLOPs",
+    "flops_per_step": "FLOPs",
+    "bytes_per_step": "bytes",
+    "kernels_per_step": "kernels",
+    "floor": "s",
+    "percent_of_floor": "%",
+    "mfu": "fraction",
+    "bandwidth": "bytes/s",
 }
+LIMIT = {"binds": "compute", "flops_per_s": 788e12, "bytes_per_s": 4.31e12, "latency_s": 1.2e-6}
 ENVIRONMENT = {
     "device": "NVIDIA H200",
     "device_kind": "cuda",

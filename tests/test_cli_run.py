@@ -31,6 +31,8 @@ PROMISED = (  # DESIGN section 5: keys are only ever added
     "epochs, steps, images_seen, images_per_s, peak_memory_bytes, energy_j, compile_time_s, "
     "cold_total_s, accuracy_per_s, time_to_target_s, percent_of_floor, on_pareto_front, budget, "
     "recipe, precision, plan, device, record_ids"
+    # added since
+    ", flops_per_step, bytes_per_step, kernels_per_step, mfu, bytes_per_s, floor_s, binding_term"
 )
 KEYS = PROMISED.split(", ")
 
@@ -121,6 +123,16 @@ def test_json_has_the_promised_keys_in_order(sweep: Done) -> None:
     assert {row["n_seeds"] for row in rows} == {2}
     records = {record["record_id"] for record in read_lines(sweep.folder)}
     assert {name for row in rows for name in row["record_ids"]} == records
+
+
+def test_rows_say_how_near_the_floor_they_came(sweep: Done) -> None:
+    for row in json.loads(sweep.table("--format", "json").stdout):
+        assert 0 < row["percent_of_floor"] <= 100
+        assert row["binding_term"] in {"compute", "bandwidth", "latency"}
+        assert row["kernels_per_step"] is None
+        known = ("flops_per_step", "bytes_per_step", "mfu", "bytes_per_s", "floor_s")
+        assert all(row[key] > 0 for key in known)
+    assert "measured ceilings: matmul fp32 " in sweep.finished.stdout
 
 
 def test_csv_has_the_same_keys(sweep: Done) -> None:

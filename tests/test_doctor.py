@@ -8,9 +8,19 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bench import doctor
-from bench.doctor import Finding, examine
+from bench import cache, doctor
+from bench.ceilings import Ceilings
+from bench.doctor import Finding, ceiling_texts, examine
 from tests.nvml_by_hand import UUID, Nvml, NVMLError, replay
+
+SEEN = Ceilings({2**20: 279.6e9, 64 * 2**20: 53.6e9}, {"fp32": 209.2e9, "bf16": 968.9e9}, 1.8e-6)
+
+
+@pytest.fixture(autouse=True)
+def _seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing is measured, and the cache is an empty one."""
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setattr("bench.ceilings.measure_ceilings", lambda _device: SEEN)
 
 
 def told(_line: str) -> None:
@@ -107,3 +117,12 @@ def test_a_gpu_without_nvml_says_why(nvml: Nvml, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(nvml, "nvmlInit", refuse)
     nvml.install(monkeypatch)
     assert gpu_lines() == [("GPU 0", "Fake H1, no NVML for cuda:0: NVML Shared Library Not Found")]
+
+
+def test_the_ceilings_are_told_and_kept(tmp_path: Path) -> None:
+    findings = examined(tmp_path)
+    assert findings["copy"].text == "CPU 280 GB/s (1.00 MiB), 53.6 GB/s (64.0 MiB)"
+    assert findings["matmul"].text == "CPU fp32 209 GFLOP/s, bf16 969 GFLOP/s"
+    assert findings["latency"].text == "CPU 1.80 us (a dispatch)"
+    assert len(list((tmp_path / "cache" / "ceilings").iterdir())) == 1
+    assert ceiling_texts(SEEN, "cuda")["latency"] == "1.80 us (a node of a CUDA graph)"

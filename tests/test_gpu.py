@@ -154,3 +154,11 @@ def test_auto_tries_both_memory_formats(data_root: Path) -> None:
     record = execute(spec, device="cuda:0", data=data_root)
     assert (record.status, record.reason) == ("ok", None)
     assert [candidate.get("error") for candidate in record.tried] == [None, None]
+
+
+@pytest.mark.parametrize("model", ["v0", "resnet8"])
+def test_a_run_states_its_floor(model: str, data_root: Path) -> None:
+    record = execute(spec_of(model, "contiguous", steps=200), device="cuda:0", data=data_root)
+    assert (record.value("kernels_per_step") or 0) > 5
+    assert 0 < (record.value("percent_of_floor") or 0) <= 100
+    assert record.conditions["limit"]["binds"] in {"compute", "bandwidth", "latency"}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from results import ROW_KEYS, ResultsError, sort_rows, summarize, table_rows
-from tests.results_records_by_hand import make_curve, make_record, make_sweep, make_values
+from tests.results_records_by_hand import LIMIT, make_curve, make_record, make_sweep, make_values
 
 PUBLISHED = (  # as in the design, word for word
     "model, status, reason, flags, n_seeds, n_failed, num_params, num_trainable_params, "
@@ -13,6 +13,8 @@ PUBLISHED = (  # as in the design, word for word
     "epochs, steps, images_seen, images_per_s, peak_memory_bytes, energy_j, compile_time_s, "
     "cold_total_s, accuracy_per_s, time_to_target_s, percent_of_floor, on_pareto_front, budget, "
     "recipe, precision, plan, device, record_ids"
+    # added since
+    ", flops_per_step, bytes_per_step, kernels_per_step, mfu, bytes_per_s, floor_s, binding_term"
 )
 PUBLISHED_KEYS = PUBLISHED.split(", ")
 VALUES = make_values(0.9, 10.0, 7_850, 2**20)
@@ -66,6 +68,20 @@ def test_everything_unknown_is_null() -> None:
     known = {key for key, value in row.items() if value is not None}
     stated = "model status reason flags n_seeds n_failed budget recipe precision plan device"
     assert known == {*stated.split(), "record_ids"}
+
+
+def test_the_limit_is_a_mean_over_the_seeds_and_names_every_term_that_bound() -> None:
+    values = {"percent_of_floor": 40.0, "mfu": 0.4, "bandwidth": 2e12, "floor": 1e-3}
+    values |= {"flops_per_step": 1e9, "bytes_per_step": 1e6, "kernels_per_step": 70.25}
+    first = make_record(seed=0, values=values, conditions={"limit": LIMIT})
+    other = {"limit": LIMIT | {"binds": "bandwidth"}}
+    second = make_record(seed=1, values=values | {"percent_of_floor": 50.0}, conditions=other)
+    row = row_of(first, second)
+    assert row["percent_of_floor"] == 45
+    assert row["binding_term"] == "compute / bandwidth"
+    assert (row["mfu"], row["bytes_per_s"], row["floor_s"]) == (0.4, 2e12, 1e-3)
+    counts = (row["flops_per_step"], row["bytes_per_step"], row["kernels_per_step"])
+    assert counts == (10**9, 10**6, 70.25)
 
 
 def test_seconds_to_a_target_are_the_median_and_a_miss_is_infinite() -> None:

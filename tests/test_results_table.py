@@ -15,8 +15,15 @@ import pytest
 from rich.console import Console
 
 from results import RunRecord, footer_lines, render_table, summarize, table_rows
-from results.columns import format_bytes, format_count, format_joules, format_seconds, three_digits
-from tests.results_records_by_hand import ENVIRONMENT, make_record, make_sweep, make_values
+from results.columns import (
+    format_bytes,
+    format_count,
+    format_joules,
+    format_latency,
+    format_seconds,
+    three_digits,
+)
+from tests.results_records_by_hand import ENVIRONMENT, LIMIT, make_record, make_sweep, make_values
 
 GOLDEN = Path(__file__).parent / "golden"
 WIDTHS = (60, 80, 120, 200)
@@ -176,6 +183,36 @@ def test_the_footer_names_the_seeds_that_failed_to_learn() -> None:
     assert "at_chance (v2 seed 0 and 2): " in footer(records)
 
 
+def limited(model: str, percent: float | None, **limit: object) -> RunRecord:
+    share = {} if percent is None else {"percent_of_floor": percent}
+    conditions = {} if percent is None else {"limit": LIMIT | limit}
+    values = make_values(0.9, 1, 7_850, 2**20) | share
+    return make_record(model, values=values, conditions=conditions)
+
+
+def test_a_wide_table_says_how_near_the_floor_a_model_came() -> None:
+    records = [
+        limited("v0", 0.123, binds="latency"),
+        limited("v1", 41.3),
+        limited("v2", 7.96, binds="bandwidth"),
+        limited("resnet8", None),
+    ]
+    header, _, *rows = drawn(records, 220).splitlines()
+    assert "of floor" in header
+    cells = ["-" if row.endswith("-") else " ".join(row.split()[-3:]) for row in rows]
+    assert cells == ["-", "0.12 % latency", "41 % compute", "8 % bandwidth"]
+
+
+def test_the_footer_states_the_ceilings() -> None:
+    records = [limited("v0", 3.0), limited("v1", 4.0, bytes_per_s=7.2e12), limited("v2", None)]
+    line = "measured ceilings: matmul bf16 788 TFLOP/s, copy 4.31 T to 7.20 TB/s by size, "
+    assert f"{line}latency 1.20 us.\n" in footer(records)
+    assert "copy 4.31 TB/s by size" in footer(records[:1])
+    unknown = limited("v0", 3.0, flops_per_s=None, bytes_per_s=None)
+    assert "measured ceilings: latency 1.20 us.\n" in footer([unknown])
+    assert "ceilings" not in footer(records[2:])
+
+
 def test_a_cost_that_one_seed_bore_for_all_is_not_unknown() -> None:
     first = make_record("v0", 0, values={"compile_time": 9.0})
     later = make_record("v0", 1, values={}, missing={"compile_time": "spent once"})
@@ -209,6 +246,7 @@ def test_the_footer_counts_the_images_of_the_test() -> None:
         (format_joules(0.52), "0.52 J"),
         (format_joules(90.77), "90.8 J"),
         (format_joules(24_682), "24.7 kJ"),
+        (format_latency(9.04e-7), "0.904 us"),
         (three_digits(0), "0.00"),
         (three_digits(0.00123), "0.00123"),
     ],

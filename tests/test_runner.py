@@ -8,7 +8,7 @@ import pytest
 from bench import UsageError, device
 from bench.run_command import check_same
 from bench.runner import SAMPLES_PLACE, shortened
-from results import RecordError, RunStore
+from results import Measurement, RecordError, RunStore
 from tests.results_records_by_hand import ENVIRONMENT, make_record
 
 
@@ -25,6 +25,18 @@ def test_a_record_that_does_not_fit_loses_the_probe_first() -> None:
     assert (short.tried, short.curve) == ([], [[1.0, 1.0, 1, 0.5]])
     assert "4 KB" in short.missing["tried"]
     assert len(replace(short, samples=SAMPLES_PLACE).to_json_line()) <= 4096
+
+
+def test_a_record_that_does_not_fit_loses_digits_before_anything_else() -> None:
+    number = 1234567.0 + 1 / 3
+    measured = {f"time{i}": Measurement(f"time{i}", "s", (number, 2.0**60)) for i in range(50)}
+    long = replace(make_record(), measurements=measured, curve=[[0.1234567890123, 1 / 3, 7, 0.5]])
+    assert 0 < len(replace(long, measurements={}).to_json_line()) < 4096
+    with pytest.raises(RecordError):
+        long.to_json_line()
+    short = shortened(long)
+    assert short.measurements["time0"].values == (1234570.0, 2.0**60)
+    assert (short.curve, short.missing) == ([[0.123457, 0.333333, 7, 0.5]], {})
 
 
 def test_a_record_loses_no_more_than_it_must() -> None:

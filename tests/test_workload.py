@@ -1,9 +1,16 @@
-"""Parameters and FLOPs by count."""
+"""Parameters, FLOPs, bytes and kernels by count."""
 
 import pytest
 import torch
+from torch import nn, optim
 
-from bench.workload import flops_per_image, num_parameters
+from bench.workload import (
+    count_kernels,
+    flops_per_image,
+    kernels_in,
+    num_parameters,
+    passes_of_step,
+)
 from fmnist_models import build_model
 from tests.training_by_hand import flat_state, small_net
 
@@ -34,3 +41,108 @@ def test_frozen_parameters_are_told_apart() -> None:
     model = small_net()
     model[0].requires_grad_(False)
     assert num_parameters(model) - num_parameters(model, trainable_only=True) == 36
+
+
+def untrained(model: nn.Module) -> optim.Optimizer:
+    return optim.SGD(model.parameters(), lr=0.1)
+
+
+def linear_net() -> nn.Sequential:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+
+
+def test_passes_of_a_linear_net_by_hand() -> None:
+    model = linear_net()
+    batch, images, weights, logits = 8 * (64 + 8), 8 * 64 * 4, 640 * 4, 8 * 10 * 4
+    forward = images + weights + 10 * 4 + logits
+    weight_gradient = logits + images + weights
+    update = 3 * 650 * 4
+    passes = passes_of_step(model, untrained(model), 8, 8, "fp32")
+    assert passes == [batch, forward, weight_gradient, update]
+
+
+def test_passes_of_a_convolution_by_hand() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 4, 3, bias=False), nn.AvgPool2d(6), nn.Flatten())
+    images, maps, weights = 16 * 64 * 4, 16 * 4 * 36 * 4, 36 * 4
+    forward, backward = images + weights + maps, maps + images + weights + weights
+    passes = passes_of_step(model, untrained(model), 8, 16, "fp32")
+    assert passes == [16 * (64 + 8), forward, backward, 3 * weights]
+
+
+def test_pixels_that_are_stepped_over_are_not_counted() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 4, 1, stride=4, bias=False), nn.Flatten())
+    maps, weights = 16 * 4 * 4 * 4, 4 * 4
+    passes = passes_of_step(model, untrained(model), 8, 16, "fp32")
+    assert passes is not None
+    assert passes[1:3] == [maps + weights, maps + weights + weights]
+
+
+def test_under_autocast_activations_take_half_the_bytes() -> None:
+    model = linear_net()
+    batch, *full, update = passes_of_step(model, untrained(model), 8, 8, "fp32") or []
+    same, *half, same_update = passes_of_step(model, untrained(model), 8, 8, "bf16") or []
+    assert (same, same_update) == (batch, update)
+    assert [2 * num_bytes for num_bytes in half] == full
+
+
+def test_the_state_of_the_optimizer_is_read_and_written() -> None:
+    model = linear_net()
+    adam = optim.Adam(model.parameters(), fused=True)
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    adam.step()
+    passes = passes_of_step(model, adam, 8, 8, "fp32")
+    assert passes is not None
+    assert passes[-1] == (3 + 2 * 2) * 650 * 4 + 2 * 2 * 4  # and a step counter a tensor
+
+
+def test_passes_grow_in_a_straight_line_with_the_batch() -> None:
+    model = small_net(dropout=0.5)
+    optimizer = untrained(model)
+    few, some, many = (passes_of_step(model, optimizer, 8, n, "fp32") or [] for n in (2, 8, 14))
+    assert [2 * b for b in some] == [a + c for a, c in zip(few, many, strict=True)]
+
+
+class Fickle(nn.Module):
+    """Calls one layer more for large batches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(64, 64)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 1, 8, 8) -> (B, 64)."""
+        hidden: torch.Tensor = self.layer(images.flatten(1))
+        return self.layer(hidden) if len(images) > 2 else hidden
+
+
+def test_a_model_that_changes_with_the_batch_has_no_count() -> None:
+    model = Fickle()
+    assert passes_of_step(model, untrained(model), 8, 16, "fp32") is None
+
+
+def test_counting_bytes_leaves_the_model_and_the_random_state_alone() -> None:
+    model = small_net(dropout=0.5).eval()
+    state, rng = flat_state(model), torch.get_rng_state()
+    assert passes_of_step(model, untrained(model), 8, 16, "bf16")
+    assert torch.equal(flat_state(model), state)
+    assert torch.equal(torch.get_rng_state(), rng)
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_only_kernels_of_a_trace_are_counted() -> None:
+    categories = ("kernel", "gpu_memcpy", "gpu_user_annotation", "cuda_runtime", "kernel", None)
+    events = [{"name": "x"} | ({"cat": name} if name else {}) for name in categories]
+    assert kernels_in({"traceEvents": events}) == 2
+
+
+@pytest.mark.gpu
+def test_kernels_a_step_of_a_gpu() -> None:
+    numbers = torch.rand(8, device="cuda")
+
+    def run() -> None:
+        for _ in range(6):
+            numbers.add_(1)
+            numbers.mul_(2)
+
+    assert count_kernels(run, 6) == 2

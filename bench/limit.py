@@ -1,0 +1,106 @@
+"""How near a run came to the machine's limit: counts a step, sets it against the measured ceilings.
+
+Nothing here is on the training clock.
+"""
+
+from typing import TYPE_CHECKING
+
+from torch import nn, optim
+
+from bench.engine import Engine
+from bench.findings import Findings
+from bench.plan import Plan
+from bench.roofline import Roofline, StepCost, roofline_of
+from bench.spec import RunSpec
+from bench.workload import count_kernels, passes_of_step
+
+if TYPE_CHECKING:
+    from bench.session import Session
+
+NUM_PROFILED_STEPS = 4
+ON_CPU = "a CPU queues no kernels"
+NOT_LINEAR = "the model calls other operations for other batch sizes"
+BEAT_FLOOR = "beat_floor"  # the footer of a table says what that means
+
+
+def count_step(
+    session: "Session",
+    plan: Plan,
+    engine: Engine,
+    model: nn.Module,
+    optimizer: optim.Optimizer,
+    findings: Findings,
+) -> None:
+    """FLOPs, bytes and kernels of a step, counted once a plan; random states move on.
+
+    Must come after the warm-up, which has made the optimizer's state, and have everything put back.
+    """
+    if plan not in session.costs:
+        recipe = session.spec.recipe
+        size = session.splits.train.images.shape[-1]
+        session.costs[plan] = StepCost(
+            flops=findings.measurements["flops_per_image"].values[0] * recipe.batch_size,
+            passes=passes_of_step(model, optimizer, size, recipe.batch_size, recipe.precision),
+            kernels=_kernels(session, engine),
+        )
+    cost = session.costs[plan]
+    findings.add("flops_per_step", cost.flops)
+    findings.add("bytes_per_step", cost.num_bytes, NOT_LINEAR)
+    findings.add("kernels_per_step", cost.kernels, ON_CPU)
+
+
+def _kernels(session: "Session", engine: Engine) -> float | None:
+    if session.device.type != "cuda":
+        return None
+    batches = [session.random_batch() for _ in range(NUM_PROFILED_STEPS)]
+    rates = [session.small_rate()] * NUM_PROFILED_STEPS
+    return count_kernels(lambda: engine.run(batches, rates), NUM_PROFILED_STEPS)
+
+
+def report_limit(session: "Session", spec: RunSpec, findings: Findings) -> None:
+    """The floor of a step, how near the training came to it, and what binds."""
+    roofline, reason = _roofline(session)
+    if roofline is None:
+        for quantity in ("floor", "percent_of_floor", "mfu", "bandwidth"):
+            findings.add(quantity, None, reason)
+        return
+    step_s = _full_step_s(spec, findings)
+    percent = roofline.percent_of_floor(step_s)
+    findings.add("floor", rounded(roofline.floor_s))
+    findings.add("percent_of_floor", rounded(percent))
+    no_rate = f"no matmul rate in {spec.recipe.precision} was measured here"
+    findings.add("mfu", rounded(roofline.mfu(step_s)), no_rate)
+    findings.add("bandwidth", rounded(roofline.bandwidth(step_s)), NOT_LINEAR)
+    findings.conditions["limit"] = {
+        "binds": roofline.binding_term,
+        "flops_per_s": rounded(roofline.flops_per_s),
+        "bytes_per_s": rounded(roofline.bytes_per_s),
+        "latency_s": rounded(roofline.latency_s),
+    }
+    if percent > 100:
+        findings.flags.append(BEAT_FLOOR)
+
+
+def rounded(value: float | None) -> float | None:
+    """Three significant digits: no ceiling is measured to more, and a record is at most 4 KB."""
+    return None if value is None else float(f"{value:.3g}")
+
+
+def _roofline(session: "Session") -> tuple[Roofline | None, str]:
+    """The ceilings over the session's plan, or None and the reason."""
+    plan = session.plan
+    if session.ceilings is None:
+        return None, "no ceilings were measured"
+    if plan is None or plan not in session.costs:
+        return None, "no step was counted"
+    if plan.parallel == "dp":
+        return None, "plan dp: the ceilings are those of one GPU"
+    return roofline_of(session.costs[plan], session.ceilings, session.spec.recipe.precision), ""
+
+
+def _full_step_s(spec: RunSpec, findings: Findings) -> float:
+    """Training seconds of a whole batch; a ragged last one counts as its share of a step."""
+    seconds, images = (
+        findings.measurements[name].values[0] for name in ("train_time", "images_seen")
+    )
+    return seconds * spec.recipe.batch_size / images
