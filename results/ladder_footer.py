@@ -1,0 +1,130 @@
+"""The lines below ladders: a sentence a model, and what must be known beside the numbers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from results.columns import failure_text, format_seconds, one_line, three_digits
+from results.footer import place_line
+from results.ladder import (
+    AUTO_RUNG,
+    NEVER,
+    first_measured,
+    group_ladders,
+    has_numbers,
+    is_rival,
+    ladder_rows,
+)
+from results.records import RunRecord
+
+Row = Mapping[str, Any]
+
+
+def ladder_sentences(records: Iterable[RunRecord]) -> list[str]:
+    """For each ladder, in one sentence, what is fastest, by how much, and when it has paid."""
+    return [one_line(text) for ladder in group_ladders(records) if (text := _sentence(ladder))]
+
+
+def ladder_footer(records: Sequence[RunRecord]) -> list[str]:
+    """What a reader must know beside the table, a fact a line."""
+    ladders = group_ladders(records)
+    rungs = [rung for ladder in ladders for rung in ladder]
+    if not rungs:
+        return []
+    lines = [
+        f"{_settings(rungs)}.",
+        place_line(rungs),
+        f"{_turn_lengths(rungs)}: in every round each rung takes a turn, forward and backward.",
+        f"ratio: images/s over those of {_bases(ladders)} in the same round, median over the "
+        "rounds; interval: 95 %, exact, of that median (order statistics), none below 6 rounds.",
+        "compile: seconds before the first step, warm-up included, less where code was compiled "
+        "before and kept; pays after: epochs until it is won back against the fastest rung "
+        "without compilation in the same precision.",
+        *_failures(rungs),
+    ]
+    return [one_line(line) for line in lines]
+
+
+def _sentence(ladder: Sequence[RunRecord]) -> str | None:
+    first = first_measured(ladder)
+    rows = [row for row in ladder_rows(ladder) if row["ratio"] is not None]
+    rivals = [row for row in rows if is_rival(row)]
+    if first is None or not rivals:
+        return None
+    best = max(rivals, key=lambda row: row["ratio"])
+    parts = [f"{best['model']}: {_compared(best, first.spec['rung'])}"]
+    parts += [_payment(rivals, best)] if any(row["break_even_epochs"] for row in rivals) else []
+    parts += [f"auto comes to {_times(row['ratio'])}" for row in rows if row["rung"] == AUTO_RUNG]
+    return "; ".join(parts) + "."
+
+
+def _compared(best: Row, base: str) -> str:
+    name = "the DataLoader loop" if base == "dataloader" else base
+    if best["rung"] == base:
+        return f"nothing is faster than {name}"
+    interval = best["ratio_ci95"]
+    spread = " to ".join(map(_short, interval)) if interval else "no interval below 6 rounds"
+    return f"{best['rung']} is {_times(best['ratio'])} {name} ({spread})"
+
+
+def _payment(rivals: Sequence[Row], best: Row) -> str:
+    """When compilation pays: that of the fastest rung, or else of the fastest compiled one."""
+    compiled = [row for row in rivals if row["break_even_epochs"] is not None]
+    row = best if best in compiled else max(compiled, key=lambda rival: rival["ratio"])
+    epochs = row["break_even_epochs"]
+    subject = "compiling" if row is best else f"compiling ({row['rung']})"
+    if epochs == NEVER:
+        return f"{subject} never pays"
+    return (
+        f"{subject} pays after {epochs:.2g} epochs"
+        if epochs >= 1
+        else f"{subject} pays within an epoch"
+    )
+
+
+def _times(ratio: float) -> str:
+    return f"{_short(ratio)}x"
+
+
+def _short(ratio: float) -> str:
+    """Two digits behind the point for what is close to 1, else two in all."""
+    return f"{ratio:.2f}" if ratio < 1.995 else f"{ratio:.1f}" if ratio < 9.95 else f"{ratio:.0f}"
+
+
+def _settings(rungs: Sequence[RunRecord]) -> str:
+    facts = {
+        "budget": [rung.spec["budget"] for rung in rungs],
+        "recipe": [rung.spec["recipe"]["name"] for rung in rungs],
+        "batch size": [rung.spec["recipe"].get("batch_size") for rung in rungs],
+    }
+    return ", ".join(f"{name} {' / '.join(_distinct(values))}" for name, values in facts.items())
+
+
+def _turn_lengths(rungs: Sequence[RunRecord]) -> str:
+    measured = [rung.measurements["turn_seconds"] for rung in rungs if has_numbers(rung)]
+    if not measured:
+        return "no turn was measured"
+    rounds = sorted({len(turns.values) for turns in measured})
+    lengths = sorted(turns.median() for turns in measured)
+    count = f"{rounds[0]}" if len(rounds) == 1 else f"{rounds[0]} to {rounds[-1]}"
+    return f"{count} rounds, turns of {three_digits(lengths[0])} to {format_seconds(lengths[-1])}"
+
+
+def _bases(ladders: Sequence[Sequence[RunRecord]]) -> str:
+    firsts = [first_measured(ladder) for ladder in ladders]
+    return (
+        " / ".join(_distinct(first.spec["rung"] for first in firsts if first)) or "the first rung"
+    )
+
+
+def _failures(rungs: Sequence[RunRecord]) -> list[str]:
+    """A line for each reason, with the rungs that failed for it."""
+    reasons: dict[str, list[str]] = {}
+    for rung in rungs:
+        if not has_numbers(rung):
+            text = failure_text({"status": rung.status, "reason": rung.reason})
+            reasons.setdefault(text, []).append(f"{rung.spec['model']} {rung.spec['rung']}")
+    return [f"{text}: {', '.join(_distinct(names))}." for text, names in reasons.items()]
+
+
+def _distinct(values: Iterable[Any]) -> list[str]:
+    return list(dict.fromkeys(str(value) for value in values if value))
