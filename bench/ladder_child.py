@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bench.training import Progress, Training
 
 READY, TURN, FAILURE = "ready", "turn", "failure"
-MARGIN = 1.1  # so that a turn that goes faster than the untimed one is still long enough
+MARGIN = 1.05  # so that a turn that goes faster than the untimed one is still long enough
 SETUP_QUANTITIES = (
     "data_load_time",
     "probe_time",
@@ -124,8 +124,10 @@ def fix_turns(training: "Training", job: RungJob, plan: str) -> int:
     at_once = steps_per_call(plan)
     steps = _whole_calls(job.turn_s / training.step_s, at_once)
     _set_budget(training, steps)
-    seconds, _ = training.run_turn(1.0)
-    steps = _whole_calls(MARGIN * job.turn_s / seconds * steps, at_once)
+    training.run_turn(1.0)
+    chunks = zip(training.trace.chunk_seconds, training.trace.chunk_steps, strict=True)
+    fastest_s = min(seconds / count for seconds, count in chunks)  # whatever disturbed the others
+    steps = _whole_calls(MARGIN * job.turn_s / fastest_s, at_once)
     _set_budget(training, steps * job.num_turns)
     return steps
 

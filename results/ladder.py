@@ -77,9 +77,20 @@ def has_numbers(rung: RunRecord) -> bool:
     return rung.status in WITH_NUMBERS and "throughput" in rung.measurements
 
 
-def is_rival(row: Mapping[str, Any]) -> bool:
-    """Whether a row competes for the best of its ladder: `auto` only chooses among plans."""
-    return row["ratio"] is not None and row["rung"] != AUTO_RUNG
+def rivals(rows: Sequence[Mapping[str, Any]]) -> list[bool]:
+    """For each row, whether it competes for the best of its ladder.
+
+    `auto` only chooses: it competes where it came to a plan that no other rung has.
+    """
+    climbed = {_plan_of(row) for row in rows if row["rung"] != AUTO_RUNG}
+    return [
+        row["ratio"] is not None and (row["rung"] != AUTO_RUNG or _plan_of(row) not in climbed)
+        for row in rows
+    ]
+
+
+def _plan_of(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return row["model"], row["plan"], row["precision"]
 
 
 def _is_replaced(ladder: Sequence[RunRecord], later: Sequence[Sequence[RunRecord]]) -> bool:

@@ -1,9 +1,10 @@
 """The lines below ladders: a sentence a model, and what must be known beside the numbers."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from results.columns import failure_text, format_seconds, one_line, three_digits
+from results.columns import failure_text, format_seconds, one_line
 from results.footer import place_line
 from results.ladder import (
     AUTO_RUNG,
@@ -11,8 +12,8 @@ from results.ladder import (
     first_measured,
     group_ladders,
     has_numbers,
-    is_rival,
     ladder_rows,
+    rivals,
 )
 from results.records import RunRecord
 
@@ -45,16 +46,15 @@ def ladder_footer(records: Sequence[RunRecord]) -> list[str]:
 
 
 def _sentence(ladder: Sequence[RunRecord]) -> str | None:
+    rows = ladder_rows(ladder)
     first = first_measured(ladder)
-    rows = [row for row in ladder_rows(ladder) if row["ratio"] is not None]
-    rivals = [row for row in rows if is_rival(row)]
-    if first is None or not rivals:
+    racing = [row for row, is_rival in zip(rows, rivals(rows), strict=True) if is_rival]
+    if first is None or not racing:
         return None
-    best = max(rivals, key=lambda row: row["ratio"])
-    parts = [f"{best['model']}: {_compared(best, first.spec['rung'])}"]
-    parts += [_payment(rivals, best)] if any(row["break_even_epochs"] for row in rivals) else []
-    parts += [f"auto comes to {_times(row['ratio'])}" for row in rows if row["rung"] == AUTO_RUNG]
-    return "; ".join(parts) + "."
+    best = max(racing, key=lambda row: row["ratio"])
+    parts = [f"{best['model']}: {_compared(best, first.spec['rung'])}", _payment(racing, best)]
+    parts += [_auto(row) for row in rows if row not in racing and row["rung"] == AUTO_RUNG]
+    return "; ".join(part for part in parts if part) + "."
 
 
 def _compared(best: Row, base: str) -> str:
@@ -63,26 +63,28 @@ def _compared(best: Row, base: str) -> str:
         return f"nothing is faster than {name}"
     interval = best["ratio_ci95"]
     spread = " to ".join(map(_short, interval)) if interval else "no interval below 6 rounds"
-    return f"{best['rung']} is {_times(best['ratio'])} {name} ({spread})"
+    rung = f"auto ({best['plan']})" if best["rung"] == AUTO_RUNG else best["rung"]
+    return f"{rung} is {_short(best['ratio'])}x {name} ({spread})"
 
 
-def _payment(rivals: Sequence[Row], best: Row) -> str:
-    """When compilation pays: that of the fastest rung, or else of the fastest compiled one."""
-    compiled = [row for row in rivals if row["break_even_epochs"] is not None]
-    row = best if best in compiled else max(compiled, key=lambda rival: rival["ratio"])
-    epochs = row["break_even_epochs"]
+def _payment(racing: Sequence[Row], best: Row) -> str | None:
+    """When compilation pays: that of the best rung, or else of the fastest that it pays for."""
+    compiled = [row for row in racing if row["break_even_epochs"] is not None]
+    paying = [row for row in compiled if row["break_even_epochs"] != NEVER]
+    if not paying:
+        return "compiling never pays" if compiled else None
+    row = best if best in paying else max(paying, key=lambda rival: rival["ratio"])
     subject = "compiling" if row is best else f"compiling ({row['rung']})"
-    if epochs == NEVER:
-        return f"{subject} never pays"
-    return (
-        f"{subject} pays after {epochs:.2g} epochs"
-        if epochs >= 1
-        else f"{subject} pays within an epoch"
-    )
+    return f"{subject} pays {_after(row['break_even_epochs'])}"
 
 
-def _times(ratio: float) -> str:
-    return f"{_short(ratio)}x"
+def _after(epochs: float) -> str:
+    whole = math.ceil(epochs)
+    return "within one epoch" if whole <= 1 else f"after {whole} epochs"
+
+
+def _auto(row: Row) -> str | None:
+    return None if row["ratio"] is None else f"auto comes to {_short(row['ratio'])}x"
 
 
 def _short(ratio: float) -> str:
@@ -106,7 +108,7 @@ def _turn_lengths(rungs: Sequence[RunRecord]) -> str:
     rounds = sorted({len(turns.values) for turns in measured})
     lengths = sorted(turns.median() for turns in measured)
     count = f"{rounds[0]}" if len(rounds) == 1 else f"{rounds[0]} to {rounds[-1]}"
-    return f"{count} rounds, turns of {three_digits(lengths[0])} to {format_seconds(lengths[-1])}"
+    return f"{count} rounds, turns of {format_seconds(lengths[0])} to {format_seconds(lengths[-1])}"
 
 
 def _bases(ladders: Sequence[Sequence[RunRecord]]) -> str:
@@ -117,10 +119,10 @@ def _bases(ladders: Sequence[Sequence[RunRecord]]) -> str:
 
 
 def _failures(rungs: Sequence[RunRecord]) -> list[str]:
-    """A line for each reason, with the rungs that failed for it."""
+    """A line for each reason, with the rungs that failed or were broken off for it."""
     reasons: dict[str, list[str]] = {}
     for rung in rungs:
-        if not has_numbers(rung):
+        if rung.status != "ok":
             text = failure_text({"status": rung.status, "reason": rung.reason})
             reasons.setdefault(text, []).append(f"{rung.spec['model']} {rung.spec['rung']}")
     return [f"{text}: {', '.join(_distinct(names))}." for text, names in reasons.items()]

@@ -14,7 +14,7 @@ from results.columns import (
     three_digits,
 )
 from results.comparison import is_time_budget
-from results.ladder import is_rival
+from results.ladder import rivals
 from results.table import BEST_MARK, GAP, MIN_WIDTH, aligned, column_width, fitting
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def render_ladder(rows: Sequence[Row], *, width: int, title: str | None = None) 
 
 def ladder_columns(rows: Sequence[Row]) -> list[Column]:
     """All columns of ladder rows, most important first, failures among the remarks."""
-    remarks = [failure_text(row) if _is_failed(row) else "" for row in rows]
+    remarks = [failure_text(row) if row["status"] != "ok" else "" for row in rows]
     columns = [
         text_column("model", [row["model"] for row in rows]),
         text_column("rung", [row["rung"] for row in rows]),
@@ -62,9 +62,16 @@ def ladder_columns(rows: Sequence[Row]) -> list[Column]:
     return [*columns, text_column("remarks", remarks)] if any(remarks) else columns
 
 
+def ratio_text(ratio: float) -> str:
+    """A ratio to hundredths, from ten on to three digits."""
+    return f"{ratio:.2f}" if ratio < 9.995 else three_digits(ratio)
+
+
 def _number_columns(rows: Sequence[Row]) -> list[Column]:
     columns = [
-        Column("ratio", _cells(rows, "ratio", lambda value: f"{value:.2f}x"), _best_marks(rows)),
+        Column(
+            "ratio", _cells(rows, "ratio", lambda ratio: f"{ratio_text(ratio)}x"), _best_marks(rows)
+        ),
         _plain("95 % interval", _cells(rows, "ratio_ci95", lambda pair: _interval(*pair))),
         _plain("images/s", _cells(rows, "images_per_s", format_count)),
         _plain("compile", _cells(rows, "compile_time_s", format_seconds)),
@@ -95,15 +102,16 @@ def _cells(rows: Sequence[Row], key: str, text: Callable[[Any], str]) -> tuple[s
 
 
 def _best_marks(rows: Sequence[Row]) -> tuple[bool, ...]:
-    """For each row, whether it is the fastest technique of its model."""
-    best = {}
-    for row in rows:
-        if is_rival(row) and row["ratio"] > best.get(row["model"], 0.0):
-            best[row["model"]] = row["ratio"]
-    counts = [row["model"] for row in rows if is_rival(row)]
+    """For each row, whether it is the fastest of its model; a single row beats nobody."""
+    ratios: dict[str, list[float]] = {}
+    are_rivals = rivals(rows)
+    for row, is_rival in zip(rows, are_rivals, strict=True):
+        if is_rival:
+            ratios.setdefault(row["model"], []).append(row["ratio"])
+    best = {model: max(found) for model, found in ratios.items() if len(found) > 1}
     return tuple(
-        is_rival(row) and row["ratio"] == best[row["model"]] and counts.count(row["model"]) > 1
-        for row in rows
+        is_rival and row["ratio"] == best.get(row["model"])
+        for row, is_rival in zip(rows, are_rivals, strict=True)
     )
 
 
@@ -118,7 +126,7 @@ def _pays_after(epochs: float | str) -> str:
 
 
 def _interval(low: float, high: float) -> str:
-    return f"{low:.2f} to {high:.2f}"
+    return f"{ratio_text(low)} to {ratio_text(high)}"
 
 
 def _header(names: Column, columns: Sequence[Column]) -> "Text":

@@ -56,8 +56,8 @@ def median_interval(
 
 def _median_coverage(count: int, rank: int) -> float:
     """Probability that the median lies between the rank-th smallest and the rank-th largest."""
-    missed: int = sum(math.comb(count, below) for below in range(rank))  # on one side
-    return 1 - 2 * missed / 2**count
+    num_missed = sum(math.comb(count, below) for below in range(rank))  # on one side
+    return 1.0 - num_missed / float(2 ** (count - 1))
 
 
 def wilson_interval(
