@@ -88,10 +88,10 @@ def _show_rich(summaries: "Sequence[Summary]", rows: "Sequence[dict[str, Any]]",
 
 
 def _show_rich_ladders(rungs: "Sequence[RunRecord]", rows: "Sequence[dict[str, Any]]") -> None:
-    from results import ladder_footer, ladder_sentences, render_ladder
+    from results import ladder_footer_lines, ladder_sentences, render_ladder
 
     table = render_ladder(rows, width=_terminal_width(), title="Fashion-MNIST, ladder of plans")
-    _print_rich(table, [*ladder_sentences(rungs), "", *ladder_footer(rungs)])
+    _print_rich(table, [*ladder_sentences(rungs), "", *ladder_footer_lines(rungs)])
 
 
 def _terminal_width() -> int:

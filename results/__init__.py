@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from results.footer import footer_lines
     from results.formats import FORMATS, export
     from results.ladder import LADDER_KEYS, is_ladder, ladder_rows
-    from results.ladder_footer import ladder_footer, ladder_sentences
+    from results.ladder_footer import ladder_footer_lines, ladder_sentences
     from results.ladder_table import ladder_columns, render_ladder
     from results.measurement import Measurement
     from results.records import STATUSES, RunRecord
@@ -40,7 +40,7 @@ _MODULE_OF = {
     "footer_lines": "footer",
     "is_ladder": "ladder",
     "ladder_columns": "ladder_table",
-    "ladder_footer": "ladder_footer",
+    "ladder_footer_lines": "ladder_footer",
     "ladder_rows": "ladder",
     "ladder_sentences": "ladder_footer",
     "mean": "statistics",
@@ -77,7 +77,7 @@ __all__ = [
     "footer_lines",
     "is_ladder",
     "ladder_columns",
-    "ladder_footer",
+    "ladder_footer_lines",
     "ladder_rows",
     "ladder_sentences",
     "mean",

@@ -25,7 +25,7 @@ def ladder_sentences(records: Iterable[RunRecord]) -> list[str]:
     return [one_line(text) for ladder in group_ladders(records) if (text := _sentence(ladder))]
 
 
-def ladder_footer(records: Sequence[RunRecord]) -> list[str]:
+def ladder_footer_lines(records: Sequence[RunRecord]) -> list[str]:
     """What a reader must know beside the table, a fact a line."""
     ladders = group_ladders(records)
     rungs = [rung for ladder in ladders for rung in ladder]
@@ -62,9 +62,12 @@ def _compared(best: Row, base: str) -> str:
     if best["rung"] == base:
         return f"nothing is faster than {name}"
     interval = best["ratio_ci95"]
-    spread = " to ".join(map(_short, interval)) if interval else "no interval below 6 rounds"
+    digits = _digits(interval)
+    spread = "too few rounds to say how sure"
+    if interval:
+        spread = " to ".join(f"{end:.{digits}f}" for end in interval)
     rung = f"auto ({best['plan']})" if best["rung"] == AUTO_RUNG else best["rung"]
-    return f"{rung} is {_short(best['ratio'])}x {name} ({spread})"
+    return f"{rung} is {best['ratio']:.{digits}f}x {name} ({spread})"
 
 
 def _payment(racing: Sequence[Row], best: Row) -> str | None:
@@ -84,12 +87,19 @@ def _after(epochs: float) -> str:
 
 
 def _auto(row: Row) -> str | None:
-    return None if row["ratio"] is None else f"auto comes to {_short(row['ratio'])}x"
+    return (
+        None
+        if row["ratio"] is None
+        else f"auto comes to {row['ratio']:.{_digits(row['ratio_ci95'])}f}x"
+    )
 
 
-def _short(ratio: float) -> str:
-    """Two digits behind the point for what is close to 1, else two in all."""
-    return f"{ratio:.2f}" if ratio < 1.995 else f"{ratio:.1f}" if ratio < 9.95 else f"{ratio:.0f}"
+def _digits(interval: Sequence[float] | None) -> int:
+    """Digits behind the point: finer ones than the interval say nothing."""
+    if interval is None:
+        return 2
+    width = interval[1] - interval[0]
+    return 2 if width < 0.2 else 1 if width < 2 else 0
 
 
 def _settings(rungs: Sequence[RunRecord]) -> str:

@@ -122,7 +122,7 @@ def _is_failed(row: Row) -> bool:
 def _pays_after(epochs: float | str) -> str:
     if isinstance(epochs, str):
         return epochs
-    return f"{three_digits(epochs)} ep"
+    return f"{epochs:.{1 if epochs < 9.95 else 0}f} epochs"
 
 
 def _interval(low: float, high: float) -> str:
