@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bench.training import Progress, Training
 
 READY, TURN, FAILURE = "ready", "turn", "failure"
-MARGIN = 1.05  # so that a turn that goes faster than the untimed one is still long enough
+MARGIN = 1.2  # so that a turn that goes faster than the untimed one is still long enough
 SETUP_QUANTITIES = (
     "data_load_time",
     "probe_time",

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from bench.budget import EXAMPLES, UNITS
 from bench.plan import AUTO, TOKENS
 from bench.recipes import RECIPES
-from bench.rungs import LADDER
 from fmnist_models import list_models, model_info
 
 
@@ -32,7 +31,6 @@ def _plans() -> Iterable[tuple[str, str]]:
     for token, (_, _, meaning) in TOKENS.items():
         yield token, meaning
     yield "threads:N", "CPU threads; all usable cores where nothing is said"
-    yield LADDER, "no plan: `run` measures the plans of each model against each other"
 
 
 def _section(title: str, lines: Iterable[tuple[str, str]]) -> str:

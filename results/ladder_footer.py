@@ -53,7 +53,7 @@ def _sentence(ladder: Sequence[RunRecord]) -> str | None:
         return None
     best = max(racing, key=lambda row: row["ratio"])
     parts = [f"{best['model']}: {_compared(best, first.spec['rung'])}", _payment(racing, best)]
-    parts += [_auto(row) for row in rows if row not in racing and row["rung"] == AUTO_RUNG]
+    parts += [_auto(row) for row in rows if row["rung"] == AUTO_RUNG and row is not best]
     return "; ".join(part for part in parts if part) + "."
 
 
@@ -87,11 +87,9 @@ def _after(epochs: float) -> str:
 
 
 def _auto(row: Row) -> str | None:
-    return (
-        None
-        if row["ratio"] is None
-        else f"auto comes to {row['ratio']:.{_digits(row['ratio_ci95'])}f}x"
-    )
+    if row["ratio"] is None:
+        return None
+    return f"auto comes to {row['ratio']:.{_digits(row['ratio_ci95'])}f}x"
 
 
 def _digits(interval: Sequence[float] | None) -> int:

@@ -201,6 +201,15 @@ def test_the_sentence_of_a_model(rungs: list[str], sentence: str) -> None:
     assert ladder_sentences(records) == [sentence]
 
 
+def test_what_auto_comes_to_is_said_though_no_rung_has_its_plan() -> None:
+    auto = make_rung("auto", spec={"plan": "resident"})
+    slower = replace(auto, measurements=scaled(auto, 0.75))
+    assert ladder_sentences([make_rung("resident"), make_rung("step"), slower]) == [
+        "v2: step is 2.00x resident (1.98 to 2.00); compiling pays after 4 epochs; "
+        "auto comes to 1.50x."
+    ]
+
+
 def test_a_compiled_rung_may_pay_though_another_is_fastest() -> None:
     slow = make_rung("step", spec={"precision": "bf16", "rung": "step + amp", "rung_index": 9})
     fast = make_rung("resident", spec={"rung_index": 0})
