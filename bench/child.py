@@ -109,14 +109,19 @@ def _import_torch() -> None:
 
 @contextmanager
 def _as_child(pipe: Connection) -> Iterator[None]:
-    """A child leaves Ctrl-C to its parent, writes nothing to stdout and dies with its parent."""
+    """A child settles in, and ends when its parent is gone, whatever it is doing."""
+    settle_in()
+    threading.Thread(target=_exit_with_parent, args=(pipe,), daemon=True).start()
+    yield
+    pipe.close()
+
+
+def settle_in() -> None:
+    """Leaves Ctrl-C to the parent, stdout to results, and dies with the fork server."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError, AttributeError):  # Linux only
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.dup2(2, 1)  # stdout is for results; a user's model may print
-    threading.Thread(target=_exit_with_parent, args=(pipe,), daemon=True).start()
-    yield
-    pipe.close()
 
 
 def _exit_with_parent(pipe: Connection) -> None:

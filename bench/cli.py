@@ -46,7 +46,11 @@ def run(
         typer.Option(help="Runs a model, seeds 0, 1, ...", show_default="1 on a CPU, 3 on a GPU"),
     ] = None,
     plan: Annotated[
-        str, typer.Option(help="How to execute: 'auto', or parts such as channels_last,compile.")
+        str,
+        typer.Option(
+            help="How to execute: 'auto', parts such as channels_last,compile, or 'ladder', which "
+            "measures the plans against each other."
+        ),
     ] = AUTO,
     precision: Annotated[
         str,

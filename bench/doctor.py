@@ -74,12 +74,24 @@ def _torch() -> Iterator[Finding]:
     yield from _ceilings()
 
 
-def _bf16() -> str:
+def cpu_has_bf16() -> bool | None:
+    """Whether this CPU computes in bf16; None where the system does not tell."""
     try:
         flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
     except OSError:
+        return None
+    return bool(flags & {"avx512_bf16", "amx_bf16"})
+
+
+def find_compiler() -> str | None:
+    """The C++ compiler that torch.compile would use on a CPU."""
+    return os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+
+
+def _bf16() -> str:
+    has = cpu_has_bf16()
+    if has is None:
         return "bf16 support unknown"
-    has = flags & {"avx512_bf16", "amx_bf16"}
     return "bf16 in hardware" if has else "no bf16 in hardware: bf16 is slower than fp32 here"
 
 
@@ -155,7 +167,7 @@ def ceiling_texts(ceilings: "Ceilings", device_kind: str) -> dict[str, str]:
 
 
 def _compiler() -> Finding:
-    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+    compiler = find_compiler()
     if compiler:
         return Finding("compiler", True, compiler)
     return Finding("compiler", True, "none: torch.compile needs one (g++); all else works")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-NOTICE = b"\nstopping after the current run; press Ctrl-C again to stop now\n"
+NOTICE = "\nstopping after the current {}; press Ctrl-C again to stop now\n"
 
 
 @dataclass
@@ -17,14 +17,16 @@ class Interruption:
     Attributes:
         count: how often Ctrl-C was pressed; SIGTERM counts for two.
         exit_code: 130 after SIGINT, 143 after SIGTERM, else None.
+        unit: what the first Ctrl-C lets come to its end.
     """
 
     count: int = 0
     exit_code: int | None = None
+    unit: str = "run"
 
     @property
     def after_run(self) -> bool:
-        """Whether no further run should begin."""
+        """Whether no further run, or round of a ladder, should begin."""
         return self.count >= 1
 
     @property
@@ -37,18 +39,20 @@ class Interruption:
         self.count += 1 if number == signal.SIGINT else 2
         self.exit_code = 128 + number
         if not self.now:
-            os.write(2, NOTICE)  # sys.stderr may be in the middle of a write
+            # sys.stderr may be in the middle of a write
+            os.write(2, NOTICE.format(self.unit).encode())
 
 
 @contextmanager
-def watch_signals(*, raises: bool = False) -> Iterator[Interruption]:
+def watch_signals(*, raises: bool = False, unit: str = "run") -> Iterator[Interruption]:
     """Counts SIGINT and SIGTERM while the block runs.
 
     Args:
         raises: whether the signal that means *now* also raises KeyboardInterrupt, for work that
             is done in this very process.
+        unit: what the first Ctrl-C lets come to its end.
     """
-    interruption = Interruption()
+    interruption = Interruption(unit=unit)
 
     def handle(number: int, frame: FrameType | None) -> None:
         interruption.handle(number, frame)

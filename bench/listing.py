@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from bench.budget import EXAMPLES, UNITS
 from bench.plan import AUTO, NUMBERED_TOKENS, TOKENS
 from bench.recipes import RECIPES
+from bench.rungs import LADDER
 from fmnist_models import list_models, model_info
 
 
@@ -27,7 +28,8 @@ def _model(name: str) -> tuple[str, str]:
 
 
 def _plans() -> Iterable[tuple[str, str]]:
-    yield AUTO, "measures the candidates on the real step and takes the fastest"
+    yield AUTO, "tries plans on the real step and takes the best for this budget"
+    yield LADDER, "measures the plans of each model against each other instead of training"
     for token, (_, _, meaning) in TOKENS.items():
         yield token, meaning
     for name, (_, meaning) in NUMBERED_TOKENS.items():

@@ -25,7 +25,6 @@ NUMBERED_TOKENS = {
 }
 MAX_STEPS_PER_CALL = 256
 AUTO = "auto"
-LADDER = "ladder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,5 +146,5 @@ def _read_token(token: str) -> dict[str, str | int]:
     if name in NUMBERED_TOKENS and number.isascii() and number.isdigit() and len(number) < 10:
         fields, _ = NUMBERED_TOKENS[name]
         return {field: name if field == "mode" else int(number) for field in fields}
-    choices = ", ".join([AUTO, *TOKENS, *(f"{name}:N" for name in NUMBERED_TOKENS)])
+    choices = ", ".join([AUTO, "ladder", *TOKENS, *(f"{name}:N" for name in NUMBERED_TOKENS)])
     raise UsageError(f"unknown plan {token!r}; choose from {choices}, joined by commas")

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,7 +28,7 @@ class SweepProgress:
         self.num_runs = num_runs
         self.num_done = self.num_done_before = num_done
         self.started = time.monotonic()
-        self.bars: Progress | None = _make_bars() if sys.stderr.isatty() else None
+        self.bars: Progress | None = make_bars() if sys.stderr.isatty() else None
         self.whole: TaskID | None = None
         self.current: TaskID | None = None
 
@@ -81,6 +82,55 @@ class SweepProgress:
         return f"{count}, about {left_s / 60:.1f} min left"
 
 
+class LadderProgress:
+    """One bar for all models, one for the ladder at hand; drawn between turns, never beside one.
+
+    Args:
+        num_models: models of the whole request.
+        num_done: models whose ladders were in the store before.
+    """
+
+    def __init__(self, num_models: int, num_done: int = 0) -> None:
+        self.bars: Progress | None = make_bars(is_quiet=True) if sys.stderr.isatty() else None
+        self.num_models = num_models
+        self.num_done = num_done
+
+    def __enter__(self) -> Self:
+        if self.bars:
+            self.bars.start()
+            self.whole = self.bars.add_task(
+                "all models", total=self.num_models, completed=self.num_done, note=""
+            )
+            self.current = self.bars.add_task("starting", total=1.0, note="")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.bars:
+            self.bars.stop()
+
+    def reporter(self, model: str) -> Callable[[str, float], None]:
+        """What shows where the ladder of a model is: a few words, and the share that is done."""
+
+        def report(what: str, share: float) -> None:
+            if self.bars:
+                label = f"{model} · {what}"
+                self.bars.update(self.current, description=label, completed=share, refresh=True)
+
+        return report
+
+    def done(self, model: str) -> None:
+        """Counts a model and writes a line about it above the bars."""
+        self.num_done += 1
+        if self.bars:
+            self.bars.update(self.whole, completed=self.num_done)
+            self.bars.console.print(f"{model}: done", markup=False, highlight=False)
+
+
 def describe(progress: dict[str, Any]) -> str:
     """Throughput, loss and time left, for one line."""
     seconds, fraction = progress["seconds"], progress["fraction"]
@@ -101,15 +151,21 @@ def describe_record(record: "RunRecord") -> str:
     return f"{name}: {accuracy * 100:.2f} % after {seconds:.1f} s of training"
 
 
-def _make_bars() -> "Progress":
+def make_bars(*, is_quiet: bool = False) -> "Progress":
+    """Empty bars on stderr.
+
+    Args:
+        is_quiet: draws only when told to, so that nothing runs beside what is being timed.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         TaskProgressColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         console=Console(stderr=True),
         transient=True,
+        auto_refresh=not is_quiet,
     )

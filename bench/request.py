@@ -12,6 +12,7 @@ from bench.errors import UsageError
 from bench.plan import AUTO, Plan, check_plan
 from bench.recipe import Recipe, override, read_config, read_settings
 from bench.recipes import find_recipe
+from bench.rungs import LADDER
 from bench.spec import RunSpec
 from fmnist_models import resolve_names
 
@@ -48,6 +49,7 @@ class Checked:
         seeds: None for the device's default.
         device: as asked for.
         is_deterministic: as asked for.
+        is_ladder: whether all plans of a ladder are asked for; `plan` is None then.
     """
 
     models: tuple[str, ...]
@@ -57,6 +59,7 @@ class Checked:
     seeds: int | None
     device: str
     is_deterministic: bool
+    is_ladder: bool = False
 
     def check_job(self, data_hash: str) -> CheckJob:
         """What a child must look at before the sweep."""
@@ -90,15 +93,20 @@ def check_options(request: Request) -> Checked:
         UsageError: one of them cannot be; one line.
         ModelError: no such model.
     """
+    is_ladder = request.plan.strip() == LADDER
+    is_auto = is_ladder or check_plan(request.plan) == AUTO
     checked = Checked(
         models=tuple(resolve_names(request.models)),
         recipe=_recipe(request),
-        plan=None if check_plan(request.plan) == AUTO else Plan.parse(request.plan),
+        plan=None if is_auto else Plan.parse(request.plan),
         budget=Budget.parse(request.budget) if request.budget else None,
         seeds=_seeds(request.seeds),
         device=request.device,
         is_deterministic=request.deterministic,
+        is_ladder=is_ladder,
     )
+    if is_ladder:
+        _check_ladder(checked)
     if request.deterministic:
         _check_deterministic(checked)
     return checked
@@ -138,6 +146,14 @@ def _seeds(count: int | None) -> int | None:
     if count is not None and not 1 <= count <= MAX_SEEDS:
         raise UsageError(f"--seeds {count} is out of range; choose 1 to {MAX_SEEDS}")
     return count
+
+
+def _check_ladder(checked: Checked) -> None:
+    """Refuses what has no sense where plans are measured against each other."""
+    if checked.is_deterministic:
+        raise UsageError("--plan ladder measures speed; leave --deterministic out")
+    if checked.seeds is not None and checked.seeds > 1:
+        raise UsageError("--plan ladder repeats turns, not seeds; leave --seeds out")
 
 
 def _check_deterministic(checked: Checked) -> None:

@@ -45,6 +45,8 @@ def run(request: Request, options: Options) -> int:
     from results import RunStore
 
     checked = check_options(request)
+    if checked.is_ladder and options.in_process:
+        raise UsageError("--plan ladder needs its child processes; leave --in-process out")
     store = _named_store(options)
     if not options.in_process:
         from bench.isolation import start_server
@@ -53,7 +55,12 @@ def run(request: Request, options: Options) -> int:
     data = ensure_data(options.data, say=say)
     job = checked.check_job(data.data_hash)
     answer = check(job) if options.in_process else ask_child(job)
-    return _sweep(checked, options, answer, store or RunStore(_new_folder()))
+    store = store or RunStore(_new_folder())
+    if checked.is_ladder:
+        from bench.ladder_command import run_ladders
+
+        return run_ladders(checked, options, answer, store)
+    return _sweep(checked, options, answer, store)
 
 
 def say(line: str) -> None:
@@ -65,7 +72,7 @@ def _sweep(checked: Checked, options: Options, answer: dict[str, Any], store: "R
     kind = answer["environment"]["device_kind"]
     specs, seeds = checked.specs(kind), checked.seed_list(kind)
     check_same(store, specs, answer["environment"])
-    _make_folder(store.folder)
+    make_folder(store.folder)
     num_done = sum(len(set(seeds) & set(recorded_runs(store, spec))) for spec in specs)
     say(_announcement(specs, seeds, answer, store.folder))
     with SweepProgress(len(specs) * len(seeds), num_done) as progress:
@@ -110,7 +117,7 @@ def _new_folder() -> Path:
     """A folder of this sweep's own, made here, so that two begun at once do not share it."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # local time: a person looks for it
     names = (f"{stamp}-{count}" if count else stamp for count in range(1000))
-    return next(folder for name in names if _make_folder(folder := RUNS / name, is_new=True))
+    return next(folder for name in names if make_folder(folder := RUNS / name, is_new=True))
 
 
 def _check_out(store: "RunStore", options: Options) -> None:
@@ -128,22 +135,35 @@ def _check_out(store: "RunStore", options: Options) -> None:
 def check_same(store: "RunStore", specs: Sequence[RunSpec], environment: dict[str, Any]) -> None:
     """Refuses to mix a sweep into the records of another."""
     records = store.read()
+    check_environment(store, records, environment)
+    for spec in specs:
+        check_configurations(store, records, spec.model, {spec.config_id})
+
+
+def check_environment(
+    store: "RunStore", records: "Sequence[RunRecord]", environment: dict[str, Any]
+) -> None:
+    """Refuses a store that was begun in another environment."""
     for key in sorted({key for r in records for key in r.environment} | set(environment)):
         if any(r.environment.get(key) != environment.get(key) for r in records):
             raise UsageError(
                 f"{store.folder} was begun with another {key} than {environment.get(key)}; "
                 "resume where it was begun, or name another --out"
             )
-    for spec in specs:
-        others = {r.config_id for r in records if r.spec["model"] == spec.model} - {spec.config_id}
-        if others:
-            raise UsageError(
-                f"{store.folder} holds {spec.model} under another specification; "
-                "resume with the options it was begun with, or name another --out"
-            )
 
 
-def _make_folder(folder: Path, *, is_new: bool = False) -> bool:
+def check_configurations(
+    store: "RunStore", records: "Sequence[RunRecord]", model: str, config_ids: set[str]
+) -> None:
+    """Refuses a store that holds a model under other configurations than these."""
+    if {r.config_id for r in records if r.spec["model"] == model} - config_ids:
+        raise UsageError(
+            f"{store.folder} holds {model} under another specification; "
+            "resume with the options it was begun with, or name another --out"
+        )
+
+
+def make_folder(folder: Path, *, is_new: bool = False) -> bool:
     """Makes the folder; False where it should be new and is not."""
     try:
         folder.mkdir(parents=True, exist_ok=not is_new)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from results import RunRecord, Summary
 
 WIDTH_OFF_TERMINAL = 120  # rich's own 80 would hide half of the columns in a CI log
@@ -22,23 +24,44 @@ def show(
 ) -> None:
     """Writes the table of some records to stdout.
 
+    Ladders stand alone: where there are any, other records are left out, and a line says so.
+
     Raises:
         NotComparable: the records must not stand side by side, and `mixed` does not allow it.
         ResultsError: no such format, grouping or column.
     """
-    from results import FORMATS, check_comparable, export, summarize, table_rows
+    from results import FORMATS, check_comparable, export, is_ladder, summarize, table_rows
     from results.errors import ResultsError
 
     if fmt not in ("rich", *FORMATS):
         raise ResultsError(f"unknown format {fmt!r}; choose from rich, {', '.join(FORMATS)}")
+    rungs = [record for record in records if is_ladder(record)]
     if not mixed:
-        check_comparable(records)
+        check_comparable(rungs or records)
+    if rungs:
+        _check_ladder_options(by, sort)
+        show_ladders(rungs, fmt=fmt, num_others=len(records) - len(rungs))
+        return
     summaries = summarize(records, by)  # type: ignore[arg-type]  # checked inside
     rows = table_rows(summaries, sort)
     if fmt == "rich":
         _show_rich(summaries, rows, by)
     else:
         write_out(export(rows, fmt, by).rstrip("\n") + "\n")
+
+
+def show_ladders(rungs: "Sequence[RunRecord]", *, fmt: str = "rich", num_others: int = 0) -> None:
+    """Writes ladders to stdout, and to stderr how many other records are left out."""
+    from results import LADDER_KEYS, export, ladder_columns, ladder_rows
+
+    if num_others:
+        sys.stderr.write(f"{num_others} records of ordinary runs left out: a ladder stands alone\n")
+    rows = ladder_rows(rungs)
+    if fmt == "rich":
+        _show_rich_ladders(rungs, rows)
+        return
+    columns = ladder_columns(rows)
+    write_out(export(rows, fmt, columns=columns, keys=LADDER_KEYS).rstrip("\n") + "\n")
 
 
 def write_out(text: str) -> None:
@@ -50,17 +73,39 @@ def write_out(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _show_rich(summaries: "Sequence[Summary]", rows: "Sequence[dict[str, Any]]", by: str) -> None:
-    from rich.console import Console
+def _check_ladder_options(by: str, sort: str) -> None:
+    from results.errors import ResultsError
 
+    if (by, sort) != ("model", "test_accuracy"):
+        raise ResultsError("a ladder is in the order of its rungs; leave --by and --sort out")
+
+
+def _show_rich(summaries: "Sequence[Summary]", rows: "Sequence[dict[str, Any]]", by: str) -> None:
     from results import footer_lines, render_table
 
+    table = render_table(rows, width=_terminal_width(), by=by, title="Fashion-MNIST")
+    _print_rich(table, footer_lines(summaries))
+
+
+def _show_rich_ladders(rungs: "Sequence[RunRecord]", rows: "Sequence[dict[str, Any]]") -> None:
+    from results import ladder_footer_lines, ladder_sentences, render_ladder
+
+    table = render_ladder(rows, width=_terminal_width(), title="Fashion-MNIST, ladder of plans")
+    _print_rich(table, [*ladder_sentences(rungs), "", *ladder_footer_lines(rungs)])
+
+
+def _terminal_width() -> int:
+    return shutil.get_terminal_size((WIDTH_OFF_TERMINAL, 24)).columns
+
+
+def _print_rich(table: "RenderableType", lines: "Sequence[str]") -> None:
+    from rich.console import Console
+
     is_terminal = sys.stdout.isatty()
-    columns = shutil.get_terminal_size((WIDTH_OFF_TERMINAL, 24)).columns
-    console = Console(width=columns, force_terminal=is_terminal, highlight=False)
+    console = Console(width=_terminal_width(), force_terminal=is_terminal, highlight=False)
     with console.capture() as capture:  # rich itself would exit with 1 where the reader has gone
-        console.print(render_table(rows, width=columns, by=by, title="Fashion-MNIST"))
+        console.print(table)
         console.print()
-        for line in footer_lines(summaries):
+        for line in lines:
             console.print(line, markup=False, highlight=False, soft_wrap=not is_terminal)
     write_out(capture.get())

@@ -118,6 +118,12 @@ class Training:
                 self.trace.curve.append(CurvePoint(seconds, stop, seen, accuracy))
         return self.trace
 
+    def run_turn(self, stop: float) -> tuple[float, int]:
+        """One leg by itself, up to a fraction of the budget: its seconds and images."""
+        seconds, images = self.meters.seconds, self.trace.images_seen
+        self._run_leg(stop)
+        return self.meters.seconds - seconds, self.trace.images_seen - images
+
     def _run_leg(self, stop: float) -> None:
         self._last_mark = self.meters.open()
         try:

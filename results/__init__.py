@@ -12,16 +12,20 @@ if TYPE_CHECKING:
     from results.errors import NotComparable, RecordError, ResultsError
     from results.footer import footer_lines
     from results.formats import FORMATS, export
+    from results.ladder import LADDER_KEYS, is_ladder, ladder_rows
+    from results.ladder_footer import ladder_footer_lines, ladder_sentences
+    from results.ladder_table import ladder_columns, render_ladder
     from results.measurement import Measurement
     from results.records import STATUSES, RunRecord
     from results.rows import ROW_KEYS, sort_rows, table_rows
-    from results.statistics import mean, stdev, t_interval, wilson_interval
+    from results.statistics import mean, median_interval, stdev, t_interval, wilson_interval
     from results.store import RunStore, newest_run, read_records
     from results.summary import Summary, summarize
     from results.table import render_table
 
 _MODULE_OF = {
     "FORMATS": "formats",
+    "LADDER_KEYS": "ladder",
     "Measurement": "measurement",
     "NotComparable": "errors",
     "ROW_KEYS": "rows",
@@ -34,12 +38,19 @@ _MODULE_OF = {
     "check_comparable": "comparison",
     "export": "formats",
     "footer_lines": "footer",
+    "is_ladder": "ladder",
+    "ladder_columns": "ladder_table",
+    "ladder_footer_lines": "ladder_footer",
+    "ladder_rows": "ladder",
+    "ladder_sentences": "ladder_footer",
     "mean": "statistics",
+    "median_interval": "statistics",
     "newest_run": "store",
     "pareto_cost": "comparison",
     "pareto_front": "comparison",
     "pareto_sentence": "comparison",
     "read_records": "store",
+    "render_ladder": "ladder_table",
     "render_table": "table",
     "sort_rows": "rows",
     "stdev": "statistics",
@@ -51,6 +62,7 @@ _MODULE_OF = {
 
 __all__ = [
     "FORMATS",
+    "LADDER_KEYS",
     "ROW_KEYS",
     "STATUSES",
     "Measurement",
@@ -63,12 +75,19 @@ __all__ = [
     "check_comparable",
     "export",
     "footer_lines",
+    "is_ladder",
+    "ladder_columns",
+    "ladder_footer_lines",
+    "ladder_rows",
+    "ladder_sentences",
     "mean",
+    "median_interval",
     "newest_run",
     "pareto_cost",
     "pareto_front",
     "pareto_sentence",
     "read_records",
+    "render_ladder",
     "render_table",
     "sort_rows",
     "stdev",

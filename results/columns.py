@@ -33,7 +33,7 @@ class Column:
 
 def model_column(rows: Sequence[Row]) -> Column:
     """The row names."""
-    return _text_column("model", [row["model"] for row in rows])
+    return text_column("model", [row["model"] for row in rows])
 
 
 def value_columns(rows: Sequence[Row], by: str = "model") -> list[Column]:
@@ -44,7 +44,7 @@ def value_columns(rows: Sequence[Row], by: str = "model") -> list[Column]:
     columns = [*_identity_columns(rows, by), _accuracy_column(rows)]
     columns += [_number_column(quantity, rows) for quantity in _QUANTITIES]
     columns.append(_floor_column(rows))
-    columns.append(_text_column("remarks", [_remarks(row) for row in rows]))
+    columns.append(text_column("remarks", [_remarks(row) for row in rows]))
     return [column for column in columns if set(column.cells) - {"", UNKNOWN, "missed"}]
 
 
@@ -127,13 +127,14 @@ _QUANTITIES = (
 _IDENTITIES = ("commit", "budget", "recipe", "precision", "plan", "device")
 
 
-def _text_column(header: str, cells: Sequence[str]) -> Column:
+def text_column(header: str, cells: Sequence[str]) -> Column:
+    """A column of words, of which none is the best."""
     return Column(header, tuple(cells), (False,) * len(cells), "left")
 
 
 def _identity_columns(rows: Sequence[Row], by: str) -> list[Column]:
     keys = [key for key in _IDENTITIES if key == by or _tells_apart(rows, key)]
-    return [_text_column(key, [str(row.get(key) or UNKNOWN) for row in rows]) for key in keys]
+    return [text_column(key, [str(row.get(key) or UNKNOWN) for row in rows]) for key in keys]
 
 
 def _tells_apart(rows: Sequence[Row], key: str) -> bool:

@@ -40,7 +40,7 @@ def footer_lines(
     lines = [
         _warning(records),
         _held_equal(records),
-        _place(records),
+        place_line(records),
         _learning_rates(records),
         _ceilings(records),
         _certainty(summaries, records),
@@ -70,7 +70,8 @@ def _held_equal(records: Sequence[RunRecord]) -> str:
     return _sentence(records, parts)
 
 
-def _place(records: Sequence[RunRecord]) -> str:
+def place_line(records: Sequence[RunRecord]) -> str:
+    """Where the records were measured: device, versions, data, commit."""
     parts = {
         "device": lambda record: record.environment.get("device"),
         "cores": _cores,

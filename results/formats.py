@@ -12,28 +12,43 @@ from results.rows import ROW_KEYS
 from results.table import BEST_MARK
 
 
-def export(rows: Sequence[Row], fmt: str, by: str = "model") -> str:
+def export(
+    rows: Sequence[Row],
+    fmt: str,
+    by: str = "model",
+    *,
+    columns: Sequence[Column] | None = None,
+    keys: Sequence[str] = ROW_KEYS,
+) -> str:
     """The rows in one of FORMATS, ending in a newline.
 
     csv and json hold the row keys in base units (csv cells that are lists or objects are JSON);
     markdown and latex hold what a person reads, in scaled units.
+
+    Args:
+        rows: Table rows, all with the same keys.
+        fmt: One of FORMATS.
+        by: What rows are told apart by: model, commit or plan.
+        columns: What a person reads, where the rows are none of configurations.
+        keys: Of the header of an empty csv.
 
     Raises:
         ResultsError: There is no such format.
     """
     if fmt not in FORMATS:
         raise ResultsError(f"unknown format {fmt!r}; choose from rich, {', '.join(FORMATS)}")
-    return FORMATS[fmt](rows, by).rstrip("\n") + "\n"
+    shown = [model_column(rows), *value_columns(rows, by)] if columns is None else columns
+    return FORMATS[fmt](rows, shown, keys).rstrip("\n") + "\n"
 
 
-def _json(rows: Sequence[Row], by: str) -> str:
+def _json(rows: Sequence[Row], columns: Sequence[Column], keys: Sequence[str]) -> str:
     return orjson.dumps([dict(row) for row in rows], option=orjson.OPT_INDENT_2).decode()
 
 
-def _csv(rows: Sequence[Row], by: str) -> str:
+def _csv(rows: Sequence[Row], columns: Sequence[Column], keys: Sequence[str]) -> str:
     import pandas as pd  # 0.4 s
 
-    keys = list(rows[0]) if rows else list(ROW_KEYS)
+    keys = list(rows[0]) if rows else list(keys)
     cells = [[_csv_cell(row[key]) for key in keys] for row in rows]
     frame = pd.DataFrame(cells, columns=keys, dtype=object)  # object: no count becomes a float
     return str(frame.to_csv(index=False, lineterminator="\n"))
@@ -43,27 +58,26 @@ def _csv_cell(value: Any) -> Any:  # noqa: ANN401 - a row holds any JSON value
     return orjson.dumps(value).decode() if isinstance(value, (list, dict)) else value
 
 
-def _markdown(rows: Sequence[Row], by: str) -> str:
-    return _tabulated(rows, by, "github", _escape_markdown, "**{}**")
+def _markdown(rows: Sequence[Row], columns: Sequence[Column], keys: Sequence[str]) -> str:
+    return _tabulated(columns, "github", _escape_markdown, "**{}**")
 
 
-def _latex(rows: Sequence[Row], by: str) -> str:
-    text = _tabulated(rows, by, "latex_booktabs", one_line, "{}" + BEST_MARK)
+def _latex(rows: Sequence[Row], columns: Sequence[Column], keys: Sequence[str]) -> str:
+    text = _tabulated(columns, "latex_booktabs", one_line, "{}" + BEST_MARK)
     return text.replace("±", r"$\pm$")
 
 
 def _tabulated(
-    rows: Sequence[Row], by: str, style: str, escape: Callable[[str], str], best: str
+    columns: Sequence[Column], style: str, escape: Callable[[str], str], best: str
 ) -> str:
     from tabulate import tabulate  # only two of the formats need it
 
-    columns = [model_column(rows), *value_columns(rows, by)]
     texts = [_texts(column, escape, best) for column in columns]
     return tabulate(
         [list(line) for line in zip(*texts, strict=True)],
         headers=[column.header for column in columns],
         tablefmt=style,
-        colalign=[column.align for column in columns] if rows else None,
+        colalign=[column.align for column in columns] if any(texts) else None,
         disable_numparse=True,
     )
 
@@ -82,7 +96,7 @@ def _escape_markdown(text: str) -> str:
     return re.sub(r"(?<![^\W_])_+|_+(?![^\W_])", lambda match: r"\_" * len(match[0]), text)
 
 
-FORMATS: Mapping[str, Callable[[Sequence[Row], str], str]] = {
+FORMATS: Mapping[str, Callable[[Sequence[Row], Sequence[Column], Sequence[str]], str]] = {
     "markdown": _markdown,
     "csv": _csv,
     "json": _json,

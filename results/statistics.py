@@ -36,6 +36,30 @@ def t_interval(
     return centre - half, centre + half
 
 
+def median_interval(
+    values: Sequence[float], confidence: float = CONFIDENCE
+) -> tuple[float, float] | None:
+    """The exact interval (low, high) of a median, between two of the values themselves.
+
+    It holds whatever the distribution: each value lies below the median with probability 1/2. Of
+    the intervals between the k-th smallest and the k-th largest value it is the narrowest that
+    covers the median with at least this confidence; None where the values are too few for one
+    (at 95 %: fewer than six).
+    """
+    ranks = range(1, len(values) // 2 + 1)
+    rank = max((k for k in ranks if _median_coverage(len(values), k) >= confidence), default=None)
+    if rank is None:
+        return None
+    ordered = sorted(values)
+    return ordered[rank - 1], ordered[-rank]
+
+
+def _median_coverage(count: int, rank: int) -> float:
+    """Probability that the median lies between the rank-th smallest and the rank-th largest."""
+    num_missed = sum(math.comb(count, below) for below in range(rank))  # on one side
+    return 1.0 - num_missed / float(2 ** (count - 1))
+
+
 def wilson_interval(
     accuracy: float, num_images: int, confidence: float = CONFIDENCE
 ) -> tuple[float, float]:

@@ -47,7 +47,7 @@ def fitting(columns: Sequence[Column], name_width: int, width: int) -> list[Colu
     used = name_width
     shown: list[Column] = []
     for column in columns:
-        used += GAP + _width(column)
+        used += GAP + column_width(column)
         if used > width and shown:
             break
         shown.append(column)
@@ -57,12 +57,12 @@ def fitting(columns: Sequence[Column], name_width: int, width: int) -> list[Colu
 def _numbers(names: Column, rows: Sequence[Row], width: int, by: str) -> "Table":
     from rich.text import Text  # a plain string would be read as markup
 
-    name_width = _width(names)
+    name_width = column_width(names)
     table = _grid(name_width, header="model")
     columns = fitting(value_columns(rows, by), name_width, width)
     for column in columns:
-        cells = min(_width(column), width - name_width - GAP)
-        table.add_column(_aligned(column.header, column), no_wrap=True, min_width=cells)
+        cells = min(column_width(column), width - name_width - GAP)
+        table.add_column(aligned(column.header, column), no_wrap=True, min_width=cells)
     for index, row in enumerate(rows):
         table.add_row(Text(row["model"]), *(_cell(column, index) for column in columns))
     return table
@@ -71,8 +71,10 @@ def _numbers(names: Column, rows: Sequence[Row], width: int, by: str) -> "Table"
 def _failures(names: Column, rows: Sequence[Row], width: int) -> "Table":
     from rich.text import Text
 
-    table = _grid(_width(names))
-    table.add_column("", no_wrap=True, overflow="ellipsis", max_width=width - _width(names) - GAP)
+    table = _grid(column_width(names))
+    table.add_column(
+        "", no_wrap=True, overflow="ellipsis", max_width=width - column_width(names) - GAP
+    )
     for row in rows:
         table.add_row(Text(row["model"]), Text(failure_text(row), style="red"))
     return table
@@ -101,18 +103,20 @@ def _cell(column: Column, index: int) -> "RenderableType":
 
     is_best = column.is_best[index]
     text = column.cells[index] + (BEST_MARK if is_best else "")
-    return Text(_aligned(text, column, is_marked=is_best), style="bold" if is_best else "")
+    return Text(aligned(text, column, is_marked=is_best), style="bold" if is_best else "")
 
 
-def _aligned(text: str, column: Column, *, is_marked: bool = False) -> str:
+def aligned(text: str, column: Column, *, is_marked: bool = False) -> str:
+    """The text at its place in a column, with room for the mark of the best."""
     # Not rich's own alignment: it drops the blanks that keep decimal points in line.
     if column.align == "left":
         return text
     room = " " if any(column.is_best) and not is_marked else ""
-    return (text + room).rjust(_width(column))
+    return (text + room).rjust(column_width(column))
 
 
-def _width(column: Column) -> int:
+def column_width(column: Column) -> int:
+    """Characters that a column takes."""
     from rich.cells import cell_len
 
     room = 1 if any(column.is_best) else 0

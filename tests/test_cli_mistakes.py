@@ -56,6 +56,9 @@ SEEN_AT_ONCE = {
     "no config": (["--config", "missing.toml"], "cannot read --config missing.toml"),
     "auto plan": (["--deterministic", "--budget", "9steps"], "--deterministic needs a plan"),
     "clock": (["--deterministic", "--plan", "eager"], "--deterministic needs a counted budget"),
+    "ladder of seeds": (["--plan", "ladder", "--seeds", "2"], "--plan ladder repeats turns"),
+    "ladder twice": (["--plan", "ladder", "--deterministic"], "leave --deterministic out"),
+    "ladder here": (["--plan", "ladder", "--in-process"], "leave --in-process out"),
     "option": (["--frobnicate"], "No such option: --frobnicate"),
 }
 # What only a child can see: it alone imports torch and the user's file.

@@ -50,7 +50,7 @@ def test_only_the_first_ctrl_c_says_what_the_next_will_do(
     with watch_signals():
         send(INT)
         send(INT)
-    assert capfd.readouterr() == ("", NOTICE.decode())
+    assert capfd.readouterr() == ("", NOTICE.format("run"))
 
 
 def test_in_this_process_the_signal_that_means_now_raises() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench import RECIPES, Budget, RunSpec
-from bench.progress import SweepProgress, describe, describe_record
+from bench.progress import LadderProgress, SweepProgress, describe, describe_record
 from results import RunRecord
 from tests.results_records_by_hand import make_record
 
@@ -73,3 +73,28 @@ def test_the_line_of_a_training(changes: dict[str, float], text: str) -> None:
 def test_a_record_without_an_accuracy_tells_its_status() -> None:
     record = replace(OK, measurements={}, status="crashed", reason="why")
     assert describe_record(record) == "v0 · seed 1: crashed: why"
+
+
+def climb(*models: str) -> LadderProgress:
+    with LadderProgress(num_models=3, num_done=1) as progress:
+        for model in models:
+            progress.reporter(model)("step · warm-up", 0.25)
+            progress.done(model)
+    return progress
+
+
+def test_a_ladder_writes_nothing_into_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
+    assert climb("v0", "v1").num_done == 3
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_terminal_sees_where_a_ladder_is_and_nothing_draws_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    progress = climb("[v0]")
+    assert "[v0] · step · warm-up" in terminal.getvalue()
+    assert "[v0]: done" in terminal.getvalue()
+    assert progress.bars is not None
+    assert not progress.bars.live.auto_refresh

@@ -35,6 +35,9 @@ Console(file=io.StringIO()).print(results.render_table(rows, width=80))
 for fmt in results.FORMATS:
     results.export(rows, fmt)
 results.footer_lines(summaries)
+rungs = [record for record in results.read_records(store.folder) if results.is_ladder(record)]
+results.render_ladder(results.ladder_rows(rungs), width=80)
+results.ladder_sentences(rungs), results.ladder_footer_lines(rungs)
 """
 
 

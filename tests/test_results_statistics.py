@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results import mean, stdev, t_interval, wilson_interval
+from results import mean, median_interval, stdev, t_interval, wilson_interval
 
 
 def test_the_t_interval_agrees_with_scipy_on_1000_random_cases() -> None:
@@ -28,6 +28,34 @@ def test_one_value_has_neither_spread_nor_interval() -> None:
 
 def test_equal_values_have_an_interval_of_no_width() -> None:
     assert t_interval([0.5, 0.5, 0.5]) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("count", range(1, 60))
+def test_the_median_interval_is_the_narrowest_that_covers_95_percent(count: int) -> None:
+    from scipy.stats import binom
+
+    interval = median_interval([float(value) for value in range(1, count + 1)])
+    ranks = range(1, count // 2 + 1)
+    # between the k-th smallest and the k-th largest: neither side holds fewer than k values
+    covering = [
+        k for k in ranks if binom.cdf(count - k, count, 0.5) - binom.cdf(k - 1, count, 0.5) >= 0.95
+    ]
+    expected = (max(covering), count + 1 - max(covering)) if covering else None
+    assert interval == expected
+    assert (interval is None) == (count < 6)
+
+
+def test_the_median_interval_of_seven_goes_from_end_to_end() -> None:
+    assert median_interval([7, 1, 3, 2, 6, 5, 4]) == (1, 7)
+    assert median_interval([7, 1, 3, 2, 6, 5, 4], confidence=0.8) == (2, 6)
+
+
+def test_the_median_interval_covers_the_median_of_a_skewed_distribution() -> None:
+    rng = np.random.default_rng(0)
+    draws = rng.exponential(size=(4000, 9))
+    intervals = [median_interval(values.tolist()) for values in draws]
+    hits = [low <= np.log(2) <= high for low, high in filter(None, intervals)]
+    assert 0.95 < np.mean(hits) < 0.97  # exactly 0.961
 
 
 def test_test_sampling_at_90_percent_is_0_6_points() -> None:

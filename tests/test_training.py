@@ -219,3 +219,11 @@ def test_progress_is_reported_once_a_chunk() -> None:
 def test_seconds_in_steps_are_the_host_s() -> None:
     assert make_rig(lag=0).training.run().seconds_in_steps == 1.5
     assert make_rig(lag=1).training.run().seconds_in_steps == 0.0
+
+
+def test_a_turn_is_a_leg_with_seconds_and_images_of_its_own(lag: int) -> None:
+    rig = make_rig(lag=lag)
+    turns = [rig.training.run_turn(number / 3) for number in (1, 2, 3)]
+    assert turns == [(32 * STEP_S, 320)] * 3
+    assert rig.engine.rates == [step / 96 for step in range(96)]
+    assert rig.memory.num_opened == rig.memory.num_closed == 3

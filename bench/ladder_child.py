@@ -1,0 +1,175 @@
+"""What runs inside the child of a rung. Torch-free itself: the parent imports this module too.
+
+The child sets one plan up, says so, and then trains a turn each time its parent asks for one.
+"""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import messages
+from bench.child import REFUSALS, settle_in
+from bench.rungs import steps_per_call
+from bench.spec import RunSpec
+
+if TYPE_CHECKING:
+    from bench.findings import Findings
+    from bench.training import Progress, Training
+
+READY, TURN, FAILURE = "ready", "turn", "failure"
+MARGIN = 1.2  # so that a turn that goes faster than the untimed one is still long enough
+SETUP_QUANTITIES = (
+    "data_load_time",
+    "probe_time",
+    "compile_time",
+    "num_params",
+    "num_trainable_params",
+    "flops_per_image",
+)
+
+
+@dataclass(frozen=True)
+class RungJob:
+    """One rung, and the turns it will be asked for.
+
+    Attributes:
+        spec: its plan is None where `auto` shall choose.
+        device: as `pick_device` takes it.
+        data: root of the data.
+        turn_s: least seconds of a turn.
+        num_turns: timed turns.
+    """
+
+    spec: RunSpec
+    device: str
+    data: Path | None
+    turn_s: float
+    num_turns: int
+
+
+def survey(pipe: Connection, models: tuple[str, ...]) -> None:
+    """Entry point of a child: answers which of the models have convolutions."""
+    settle_in()
+    try:
+        found = {model: _has_convolutions(model) for model in models}
+        messages.send(pipe, messages.ANSWER, found)
+    except REFUSALS as error:
+        messages.send(pipe, messages.REFUSAL, str(error))
+    pipe.close()
+
+
+def climb(pipe: Connection, job: RungJob) -> None:
+    """Entry point of a child: sets the rung up, then trains a turn for every frame it gets."""
+    settle_in()
+    from bench.failures import classify
+
+    try:
+        _climb(pipe, job)
+    except EOFError:  # the parent has heard enough
+        pass
+    except Exception as error:
+        status, reason = classify(error)
+        with contextlib.suppress(OSError):  # the parent may have gone
+            messages.send(pipe, FAILURE, {"status": status, "reason": reason})
+    pipe.close()
+
+
+def _climb(pipe: Connection, job: RungJob) -> None:
+    training, content = set_up(job, partial(_tell, pipe))
+    messages.send(pipe, READY, content)
+    for number in range(1, job.num_turns + 1):
+        messages.receive(pipe)
+        seconds, images = training.run_turn(number / job.num_turns)
+        messages.send(pipe, TURN, {"seconds": seconds, "images": images})
+    messages.receive(pipe)  # nothing more comes but the end
+
+
+def set_up(
+    job: RungJob, tell: Callable[[str, "Progress | None"], None]
+) -> tuple["Training", dict[str, Any]]:
+    """The training, its first timed turn next, and what the parent is told about it."""
+    from bench.device import pick_device
+    from bench.environment import describe_conditions
+    from bench.findings import Findings
+    from bench.measure import count_workload, prepare
+    from bench.session import Session
+
+    started = time.perf_counter()
+    tell("set-up", None)
+    session = Session.open(job.spec, pick_device(job.device), job.data)
+    findings = Findings()
+    findings.add("data_load_time", session.setup_s.pop("data", None))
+    model = session.model_for(job.spec.seed)
+    count_workload(session, model, findings)
+    training, _ = prepare(session, job.spec, model, findings, tell)
+    training.report = lambda _progress: None  # nothing but training happens in a turn
+    turn_steps = fix_turns(training, job, str(session.plan))
+    found = _measured(findings) | _sizes(job.spec, training, findings)
+    found |= {"turn_steps": turn_steps, "setup_time": time.perf_counter() - started}
+    conditions = describe_conditions(session.device)
+    return training, {"plan": str(session.plan), "measured": found, "conditions": conditions}
+
+
+def fix_turns(training: "Training", job: RungJob, plan: str) -> int:
+    """Takes an untimed turn, then fixes the steps of every turn to come, and gives them.
+
+    From here on the budget of the training is all its turns, so that each ends at a fraction.
+    """
+    at_once = steps_per_call(plan)
+    steps = _whole_calls(job.turn_s / training.step_s, at_once)
+    _set_budget(training, steps)
+    training.run_turn(1.0)
+    chunks = zip(training.trace.chunk_seconds, training.trace.chunk_steps, strict=True)
+    fastest_s = min(seconds / count for seconds, count in chunks)  # whatever disturbed the others
+    steps = _whole_calls(MARGIN * job.turn_s / fastest_s, at_once)
+    _set_budget(training, steps * job.num_turns)
+    return steps
+
+
+def _set_budget(training: "Training", steps: int) -> None:
+    from bench.budget import Budget
+    from bench.pacing import Pacer
+
+    training.budget = Budget(steps, "steps")
+    training.pacer = Pacer(limit=steps, per_step=1.0)
+
+
+def _whole_calls(steps: float, at_once: int) -> int:
+    return max(1, math.ceil(steps / at_once)) * at_once
+
+
+def _measured(findings: "Findings") -> dict[str, float]:
+    measured = findings.measurements
+    return {name: measured[name].values[0] for name in SETUP_QUANTITIES if name in measured}
+
+
+def _sizes(spec: RunSpec, training: "Training", findings: "Findings") -> dict[str, float]:
+    """Images of an epoch and, where they are known beforehand, of the request's budget."""
+    stream = training.stream
+    sizes: dict[str, float] = {"images_per_epoch": stream.images_per_epoch}
+    if spec.budget.is_counted:
+        steps = spec.budget.total_steps(
+            batch_size=spec.recipe.batch_size,
+            images_per_epoch=stream.images_per_epoch,
+            flops_per_image=findings.measurements["flops_per_image"].values[0],
+        )
+        sizes["budget_images"] = steps * stream.images_per_epoch / stream.steps_per_epoch
+    return sizes
+
+
+def _has_convolutions(model: str) -> bool:
+    from torch import nn
+
+    from fmnist_models import build_model
+
+    return any(isinstance(module, nn.Conv2d) for module in build_model(model).modules())
+
+
+def _tell(pipe: Connection, phase: str, _progress: "Progress | None") -> None:
+    messages.send(pipe, messages.PROGRESS, phase)

@@ -1,0 +1,120 @@
+"""`run --plan ladder`: measures the plans of each model against each other, shows the ladders."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from bench import ladder as constants
+from bench.doctor import cpu_has_bf16, find_compiler
+from bench.interruption import Interruption, watch_signals
+from bench.isolation import ask
+from bench.ladder import Ladder, climb_ladder, is_complete
+from bench.ladder_child import survey
+from bench.progress import LadderProgress
+from bench.request import Checked
+from bench.run_command import Options, check_configurations, check_environment, make_folder, say
+from bench.rungs import Ground, RungSpec, list_rungs
+from bench.show import show_ladders
+
+if TYPE_CHECKING:
+    from results import RunRecord, RunStore
+
+
+def run_ladders(
+    checked: Checked, options: Options, answer: dict[str, Any], store: "RunStore"
+) -> int:
+    """Measures the ladder of each model that has none in the store yet, and prints them all.
+
+    Args:
+        checked: what is asked for.
+        options: where and how.
+        answer: device and environment, from the check before.
+        store: where records go.
+
+    Returns:
+        The exit code: 0, 1 where a rung failed, 130 or 143 where the user interrupted.
+    """
+    ladders = make_ladders(checked, options, answer, ask(survey, checked.models))
+    stored = store.read()
+    check_environment(store, stored, answer["environment"])
+    for ladder in ladders:
+        check_configurations(store, stored, ladder.model, _config_ids(ladder))
+    make_folder(store.folder)
+    say(_announcement(ladders, answer, store))
+    interruption = _climb(ladders, store)
+    wanted = {config_id for ladder in ladders for config_id in _config_ids(ladder)}
+    records = [record for record in store.read() if record.config_id in wanted]
+    show_ladders(records)
+    say(f"records: {store.folder}; again with: fmnist-bench table {store.folder}")
+    if interruption.exit_code is not None:
+        return interruption.exit_code
+    return 0 if all(_is_well(ladder, records) for ladder in ladders) else 1
+
+
+def make_ladders(
+    checked: Checked,
+    options: Options,
+    answer: dict[str, Any],
+    has_convolutions: dict[str, bool],
+) -> list[Ladder]:
+    """The ladder of each model, its plans settled as far as can be without a child."""
+    kind = answer["environment"]["device_kind"]
+    ground = Ground(kind, checked.recipe.precision, has_bf16=bool(cpu_has_bf16()))
+    has_compiler = find_compiler() is not None
+    ladders = []
+    for spec in checked.specs(kind):
+        rungs = list_rungs(ground, has_convolutions=has_convolutions[spec.model])
+        ladders.append(
+            Ladder(
+                model=spec.model,
+                rungs=[
+                    RungSpec.settle(spec, rung, index, has_compiler=has_compiler)
+                    for index, rung in enumerate(rungs)
+                ],
+                device=answer["device"],
+                environment=answer["environment"],
+                data=options.data,
+                timeout_s=options.timeout_s,
+                rounds=constants.ROUNDS,
+                turn_s=constants.TURN_S,
+            )
+        )
+    return ladders
+
+
+def _climb(ladders: Sequence[Ladder], store: "RunStore") -> Interruption:
+    """Measures what the store does not hold; gives what the user interrupted, if anything."""
+    missing = [ladder for ladder in ladders if not is_complete(store, ladder.rungs)]
+    num_done = len(ladders) - len(missing)
+    with LadderProgress(len(ladders), num_done) as progress, watch_signals(unit="round") as asked:
+        for ladder in missing:
+            if asked.after_run:
+                break
+            watched = replace(ladder, report=progress.reporter(ladder.model))
+            for record in climb_ladder(watched, asked):
+                store.append(record)
+            progress.done(ladder.model)
+    return asked
+
+
+def _config_ids(ladder: Ladder) -> set[str]:
+    return {rung.config_id for rung in ladder.rungs}
+
+
+def _announcement(ladders: Sequence[Ladder], answer: dict[str, Any], store: "RunStore") -> str:
+    models = f"{len(ladders)} model{'s' if len(ladders) > 1 else ''}"
+    counts = sorted({len(ladder.rungs) for ladder in ladders})
+    rungs = " or ".join(map(str, counts))
+    turns = f"{ladders[0].rounds} rounds of turns of {ladders[0].turn_s:g} s"
+    place = f"{answer['device']} ({answer['environment']['device']})"
+    return f"{models} x {rungs} rungs, {turns}, on {place}, into {store.folder}"
+
+
+def _is_well(ladder: Ladder, records: "Sequence[RunRecord]") -> bool:
+    """Whether the last try of every rung was measured, or cannot be here.
+
+    A plan that this machine does not have is no failure of a ladder, which tries them all.
+    """
+    latest = {r.config_id: r.status for r in records if r.config_id in _config_ids(ladder)}
+    statuses = set(latest.values())
+    return "ok" in statuses and statuses <= {"ok", "unsupported"}

@@ -1,0 +1,208 @@
+"""`run --plan ladder` as a user runs it, with short turns, and `table` over its records."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import (
+    CPU,
+    LIMIT_S,
+    REPOSITORY,
+    Finished,
+    assert_refused,
+    bench,
+    environment,
+    read_lines,
+    wait_for,
+)
+
+# One core, so that no two threads fight over it, and turns too short to measure anything.
+SHORT = """
+import os, sys
+from bench import ladder, ladder_command, rungs
+from bench.__main__ import main
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+ladder.TURN_S, ladder.ROUNDS = 0.02, 6
+ladder_command.list_rungs = lambda ground, **has: [
+    rung for rung in rungs.list_rungs(ground, **has) if rung.name in KEPT
+]
+main()
+"""
+KEPT = ("resident", "channels_last", "compile", "auto")
+SIZE = ("--models", "v0", "--set", "batch_size=32", "--budget", "3epochs", "--plan", "ladder")
+MODEL = """
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+
+HERE = Path(__file__).parent
+
+class Waits(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(784, 10)
+        self.register_buffer("calls", torch.tensor(0))
+
+    def forward(self, images):
+        self.calls += self.training
+        if self.training and self.calls == 55:  # beyond any warm-up, which puts buffers back
+            (HERE / "training").touch()
+            while not (HERE / "go").exists():
+                time.sleep(0.02)
+        return self.head(images.flatten(1))
+"""
+
+
+def command(kept: tuple[str, ...], *arguments: str | Path) -> list[str]:
+    return [sys.executable, "-c", f"KEPT = {kept!r}\n{SHORT}", *map(str, arguments)]
+
+
+def short_bench(data_root: Path, *arguments: str | Path, kept: tuple[str, ...] = KEPT) -> Finished:
+    return subprocess.run(
+        command(kept, *arguments),
+        cwd=REPOSITORY,
+        env=environment(data_root),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
+@dataclass(frozen=True)
+class Climbed:
+    """A finished ladder."""
+
+    finished: Finished
+    folder: Path
+    data_root: Path
+
+    def table(self, *arguments: str | Path) -> Finished:
+        """The command `table` on its folder."""
+        return bench(self.data_root, "table", self.folder, *arguments)
+
+
+@pytest.fixture(scope="module")
+def climbed(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Climbed:
+    """The ladder of v0."""
+    folder = tmp_path_factory.mktemp("ladder") / "run"
+    done = short_bench(data_root, "run", *SIZE, *CPU, "--out", folder)
+    return Climbed(done, folder, data_root)
+
+
+def test_a_ladder_ends_well_and_prints_ratios_and_a_sentence(climbed: Climbed) -> None:
+    assert climbed.finished.returncode == 0, climbed.finished.stderr
+    title, header, *rest = climbed.finished.stdout.splitlines()
+    assert title == "Fashion-MNIST, ladder of plans"
+    assert header.split()[:2] == ["rung", "ratio"]
+    assert [line.split()[0] for line in rest[2:5]] == ["resident", "compile", "auto"]
+    assert "1.00x" in rest[2]
+    assert any(line.startswith("v0: ") for line in rest)
+    assert "batch size 32" in climbed.finished.stdout
+    assert "6 rounds, turns of " in climbed.finished.stdout
+
+
+def test_stderr_says_what_is_run_and_where_it_lies(climbed: Climbed) -> None:
+    lines = [line for line in climbed.finished.stderr.splitlines() if "CUDA_HOME" not in line]
+    assert lines[0].startswith("1 model x 3 rungs, 6 rounds of turns of 0.02 s, on cpu (")
+    assert lines[1:] == [
+        f"records: {climbed.folder}; again with: fmnist-bench table {climbed.folder}"
+    ]
+
+
+def test_every_rung_is_a_record_with_its_raw_turns(climbed: Climbed) -> None:
+    records = read_lines(climbed.folder)
+    assert [record["spec"]["rung"] for record in records] == ["resident", "compile", "auto"]
+    for record in records:
+        measured = record["measurements"]
+        assert len(measured["throughput"]["values"]) == 6
+        assert measured["budget_images"]["values"] == [3 * 53_984]  # whole batches
+        seconds, images = measured["turn_seconds"]["values"], measured["turn_images"]["values"]
+        assert min(seconds) > 0
+        assert measured["compile_time"]["values"][0] > 0
+        assert images == [32 * measured["turn_steps"]["values"][0]] * 6
+    chosen = records[2]["spec"]["plan"]
+    assert chosen.startswith("resident,contiguous,")
+    assert {record["spec"]["requested_plan"] for record in records} == {"ladder"}
+
+
+def test_table_shows_again_what_run_showed(climbed: Climbed) -> None:
+    again = climbed.table()
+    assert (again.returncode, again.stdout, again.stderr) == (0, climbed.finished.stdout, "")
+
+
+@pytest.mark.parametrize("fmt", ["markdown", "latex", "csv"])
+def test_formats_for_documents_and_programs(climbed: Climbed, fmt: str) -> None:
+    shown = climbed.table("--format", fmt)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "resident" in shown.stdout
+
+
+def test_json_traces_every_row_to_its_record(climbed: Climbed) -> None:
+    rows = json.loads(climbed.table("--format", "json").stdout)
+    ids = [record["record_id"] for record in read_lines(climbed.folder)]
+    assert [row["record_id"] for row in rows] == ids
+    assert rows[0]["ratio"] == 1.0
+
+
+def test_ladders_stand_alone_in_a_table(climbed: Climbed, tmp_path: Path) -> None:
+    line = (climbed.folder / "records.jsonl").read_text(encoding="utf-8").splitlines()[0]
+    record = json.loads(line)
+    record |= {"record_id": "f" * 16, "spec": record["spec"] | {"requested_plan": "auto"}}
+    (tmp_path / "records.jsonl").write_text(json.dumps(record) + "\n", encoding="utf-8")
+    shown = climbed.table(tmp_path)
+    assert shown.stdout == climbed.finished.stdout
+    assert shown.stderr == "1 records of ordinary runs left out: a ladder stands alone\n"
+    assert_refused(climbed.table("--sort", "loss"), "leave --by and --sort out")
+
+
+def test_a_complete_ladder_is_not_measured_again(climbed: Climbed) -> None:
+    before = (climbed.folder / "records.jsonl").read_bytes()
+    run = partial(short_bench, climbed.data_root, "run", *CPU, "--out", climbed.folder)
+    again = run(*SIZE, "--resume")
+    assert (again.returncode, again.stdout) == (0, climbed.finished.stdout)
+    assert (climbed.folder / "records.jsonl").read_bytes() == before
+    assert_refused(run(*SIZE, "--set", "momentum=0.5", "--resume"), "another specification")
+    assert_refused(run(*SIZE), "already holds 3 records; add --resume")
+
+
+def test_ctrl_c_shows_what_there_is_and_resume_measures_anew(
+    data_root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "model.py").write_text(MODEL, encoding="utf-8")
+    size = ("--models", f"{tmp_path}/model.py:Waits", "--budget", "3epochs", "--plan", "ladder")
+    arguments = ("run", *size, *CPU, "--out", tmp_path / "run")
+    kept = ("resident",)
+    with (tmp_path / "out").open("wb") as out, (tmp_path / "err").open("wb") as err:
+        process = subprocess.Popen(
+            command(kept, *arguments),
+            cwd=REPOSITORY,
+            env=environment(data_root),
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
+    try:
+        assert wait_for((tmp_path / "training").exists)
+        for _ in range(2):
+            os.killpg(process.pid, signal.SIGINT)
+            assert wait_for(lambda: "current round" in (tmp_path / "err").read_text())
+        assert process.wait(LIMIT_S) == 130
+    finally:
+        process.kill()
+        process.wait()
+    assert "Traceback" not in (tmp_path / "err").read_text()
+    (tmp_path / "go").touch()
+    resumed = short_bench(data_root, *arguments, "--resume", kept=kept)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "interrupted" not in resumed.stdout
+    assert read_lines(tmp_path / "run")[-1]["status"] == "ok"

@@ -1,0 +1,122 @@
+"""Which rungs a ladder has: by model, device, precision and compiler."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench import RECIPES, Budget, Plan, RunSpec
+from bench.rungs import NO_COMPILER, Ground, Rung, RungSpec, is_compiled, list_rungs, steps_per_call
+
+CPU = Ground("cpu", has_bf16=True)
+SPEC = RunSpec(model="v2", recipe=RECIPES["default"], budget=Budget(3, "epochs")).resolved_for(
+    "cpu"
+)
+
+
+def table(ground: Ground, *, has_convolutions: bool = True) -> dict[str, tuple[str | None, str]]:
+    rungs = list_rungs(ground, has_convolutions=has_convolutions)
+    assert len({rung.name for rung in rungs}) == len(rungs)
+    assert all(rung.adds for rung in rungs)
+    return {rung.name: (rung.plan, rung.precision) for rung in rungs}
+
+
+def test_the_rungs_of_a_convolutional_net_on_a_cpu() -> None:
+    assert table(CPU) == {
+        "dataloader": ("dataloader", "fp32"),
+        "resident": ("resident", "fp32"),
+        "channels_last": ("channels_last", "fp32"),
+        "amp": ("channels_last", "bf16"),
+        "compile": ("channels_last,compile", "fp32"),
+        "compile + amp": ("channels_last,compile", "bf16"),
+        "step": ("channels_last,step", "fp32"),
+        "step + amp": ("channels_last,step", "bf16"),
+        "auto": (None, "fp32"),
+    }
+
+
+def test_a_linear_net_on_a_cpu_has_several_steps_a_call_and_one_thread() -> None:
+    assert table(CPU, has_convolutions=False) == {
+        "dataloader": ("dataloader", "fp32"),
+        "resident": ("resident", "fp32"),
+        "amp": ("resident", "bf16"),
+        "compile": ("compile", "fp32"),
+        "compile + amp": ("compile", "bf16"),
+        "step": ("step:5", "fp32"),
+        "step + amp": ("step:5", "bf16"),
+        "one thread": ("step:5,threads:1", "fp32"),
+        "auto": (None, "fp32"),
+    }
+
+
+def test_a_gpu_adds_graphs_and_its_auto_is_in_bf16() -> None:
+    rungs = table(Ground("cuda"))
+    assert list(rungs)[-3:] == ["graph", "graph + amp", "auto"]
+    assert rungs["graph"] == ("channels_last,step,graph:8", "fp32")
+    assert rungs["auto"] == (None, "bf16")
+    assert table(Ground("cuda"), has_convolutions=False)["graph"] == ("step,graph:8", "fp32")
+
+
+@pytest.mark.parametrize("ground", [Ground("cpu"), replace(CPU, precision="bf16")])
+def test_without_bf16_or_with_a_precision_there_are_no_mixed_rungs(ground: Ground) -> None:
+    rungs = table(ground)
+    assert not [name for name in rungs if "amp" in name]
+    expected = "fp32" if ground.precision == "auto" else "bf16"
+    assert {precision for _, precision in rungs.values()} == {expected}
+
+
+@pytest.mark.parametrize(
+    ("plan", "compiled", "steps"),
+    [
+        ("resident", False, 1),
+        ("channels_last,threads:4", False, 1),
+        ("resident,contiguous,compile", True, 1),
+        ("step:5,threads:3", True, 5),
+        ("step,graph:8", True, 8),
+        ("step:6,graph:4", True, 12),
+    ],
+)
+def test_what_the_text_of_a_plan_tells(plan: str, compiled: bool, steps: int) -> None:
+    assert (is_compiled(plan), steps_per_call(plan)) == (compiled, steps)
+
+
+def settle(rung: Rung, *, has_compiler: bool = True) -> RungSpec:
+    return RungSpec.settle(SPEC, rung, 4, has_compiler=has_compiler)
+
+
+def test_a_rung_runs_its_own_plan_and_precision() -> None:
+    rung = settle(Rung("amp", "channels_last", "bf16", "bf16 autocast"))
+    assert (rung.spec.plan, rung.refusal) == (Plan(memory_format="channels_last"), None)
+    plain = rung.as_plain(None)
+    assert plain["plan"] == "resident,channels_last,eager"
+    assert (plain["precision"], plain["recipe"]["precision"]) == ("bf16", "bf16")
+    assert (plain["requested_plan"], plain["rung"], plain["rung_index"]) == ("ladder", "amp", 4)
+    assert not plain["is_compiled"]
+
+
+def test_auto_is_compiled_where_it_came_to_a_compiled_plan() -> None:
+    rung = settle(Rung("auto", None, "fp32", ""))
+    assert rung.spec.plan is None
+    assert rung.as_plain(None)["plan"] == "auto"
+    assert rung.as_plain("resident,contiguous,compile")["is_compiled"]
+
+
+def test_a_plan_that_is_unknown_is_refused_and_no_error() -> None:
+    rung = settle(Rung("warp", "warp:9", "fp32", ""))
+    assert rung.refusal is not None
+    assert rung.refusal.startswith("unknown plan 'warp:9'")
+    assert rung.as_plain(None)["plan"] == "warp:9"
+
+
+def test_without_a_compiler_compiled_rungs_name_the_remedy() -> None:
+    assert settle(Rung("compile", "compile", "fp32", ""), has_compiler=False).refusal == NO_COMPILER
+    assert settle(Rung("resident", "resident", "fp32", ""), has_compiler=False).refusal is None
+
+
+def test_every_rung_of_a_model_is_a_configuration_of_its_own() -> None:
+    rungs = [settle(rung) for rung in list_rungs(CPU, has_convolutions=True)]
+    ids = {rung.config_id for rung in rungs}
+    assert len(ids) == len(rungs)
+    assert SPEC.config_id not in ids
+    other = replace(SPEC, budget=Budget(4, "epochs"))
+    again = RungSpec.settle(other, rungs[0].rung, 0, has_compiler=True)
+    assert again.config_id not in ids
