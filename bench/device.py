@@ -1,5 +1,6 @@
 """Devices: which one a request means, and the process-wide switches that a run sets on it."""
 
+import logging
 import os
 import re
 from pathlib import Path
@@ -49,6 +50,8 @@ def prepare_process(spec: RunSpec, device: torch.device) -> None:
     """Sets allocator, precision of float32 matmuls and determinism of this process."""
     keep_freed_memory()
     use_compile_cache()
+    # it warns, with a time stamp, of a CUDA toolkit without a GPU: no news on a CPU
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     is_tf32 = spec.recipe.precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = is_tf32
     torch.backends.cudnn.allow_tf32 = is_tf32

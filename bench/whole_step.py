@@ -148,16 +148,12 @@ def compile_tensors(
         function: no control flow on values: it is run once, on tensors without data.
         arguments: examples; shapes, strides and devices are fixed by them.
     """
-    import logging
-
     import torch._inductor
     from torch._guards import TracingContext, tracing
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.fx.experimental.proxy_tensor import make_fx
     from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
-    # it warns, with a time stamp, of a CUDA toolkit without a GPU: no news on a CPU
-    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     is_cpu = arguments[0].device.type == "cpu"
     with torch.no_grad():
         graph = make_fx(

@@ -6,6 +6,7 @@ Inductor is told to draw dropout as eager code does (`fallback_random`).
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 import pytest
 import torch
@@ -19,18 +20,26 @@ from tests.training_by_hand import engine_of, random_split, tensors_in
 
 STEPS, CHUNK = 50, 12
 RAGGED_AT, NUM_IMAGES = 7, 256
-TOLERANCE = 1e-6  # relative; float64 plans agree to about 1e-12, the loader's float32 to 1e-7
+TOLERANCE = 1e-6  # relative; float64 plans agree to about 1e-12
 QUICK = ("v0", "v2", "resnet8")
-LARGE = ("alexnet224",)
-ADAMW = replace(
+# Deep nets with BatchNorm over maps of one pixel are chaotic on small batches: eager NCHW and eager
+# NHWC, 1e-14 apart after one step of ResNet-4, are 3 % apart after seven. Batches of 32 and tiny
+# steps keep the rounding small; the updates are compared beside the losses, which hardly move.
+CHAOTIC = ("resnet4", "resnet4_dropout", "resnet18", "resnet50")
+LARGE = ("alexnet224", "resnet18_3x3")
+NESTEROV = replace(
     RECIPES["default"],
-    learning_rate=1e-4,
+    optimizer="sgd",
+    momentum=0.9,
+    nesterov=True,
+    learning_rate=0.01,
     precision="fp32",
     augment=("flip", "shift2", "cutout4"),
 )
-NESTEROV = replace(ADAMW, optimizer="sgd", momentum=0.9, nesterov=True, learning_rate=0.01)
+ADAMW = replace(NESTEROV, optimizer="adamw", learning_rate=1e-4, momentum=0.0, nesterov=False)
 CLASSIC = replace(RECIPES["classic"], precision="fp32")
 PLANS = ("channels_last", "dataloader", "compile", "channels_last,step")
+FLOAT32_PLANS = ("dataloader",)  # a DataLoader makes float32 images
 
 pytestmark = pytest.mark.usefixtures("_inductor_draws_like_eager")
 
@@ -49,7 +58,7 @@ class Training:
 
     losses: Tensor
     buffers: list[Tensor]
-    weights: Tensor
+    update: Tensor  # of all weights together, from the first step to the last
     slots: list[Tensor]
     in_clock: int
 
@@ -66,10 +75,20 @@ def batches(batch_size: int) -> list[Tensor]:
     return drawn
 
 
+def weights(model: nn.Module) -> Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def recipe_for(name: str) -> Recipe:
+    return replace(NESTEROV, learning_rate=1e-6) if name in CHAOTIC else NESTEROV
+
+
 def train(name: str, recipe: Recipe, plan: str) -> Training:
     size = model_info(name).input_size
-    batch_size = 2 if name in LARGE else 8
-    engine = engine_of(a_model(name), recipe, Plan.parse(plan), random_split(NUM_IMAGES, size=size))
+    batch_size = 32 if name in CHAOTIC else 4 if name in LARGE else 8
+    start = weights(a_model(name))
+    split = random_split(NUM_IMAGES, size=size)
+    engine = engine_of(a_model(name), recipe, Plan.parse(plan), split)
     index, rate = batches(batch_size), recipe.learning_rate or 0.0
     rates = [rate * (1 - step / STEPS) for step in range(STEPS)]
     torch.manual_seed(5)
@@ -85,7 +104,7 @@ def train(name: str, recipe: Recipe, plan: str) -> Training:
     return Training(
         torch.cat([losses, *rest]).double(),
         [buffer.double() for buffer in model.buffers()],
-        torch.cat([parameter.detach().flatten() for parameter in model.parameters()]),
+        weights(model) - start,
         tensors_in(optimizer.state_dict()["state"]),
         compile_counts().since(before).compilations,
     )
@@ -95,29 +114,26 @@ def run(engine: Engine, index: list[Tensor], rates: list[float]) -> Tensor:
     return engine.run(index, rates)
 
 
-def assert_alike(found: Training, eager: Training) -> None:
+def assert_alike(found: Training, eager: Training, tolerance: float = TOLERANCE) -> None:
     torch.testing.assert_close(found.losses, eager.losses, rtol=TOLERANCE, atol=0)
     assert len(found.buffers) == len(eager.buffers)
     for buffer, expected in zip(found.buffers, eager.buffers, strict=True):
-        torch.testing.assert_close(buffer, expected, rtol=TOLERANCE, atol=1e-9)
-    assert float((found.weights - eager.weights).norm() / eager.weights.norm()) < TOLERANCE
+        torch.testing.assert_close(buffer, expected, rtol=tolerance, atol=tolerance * 1e-3)
+    assert distance(found.update, eager.update) < tolerance
+    assert len(found.slots) == len(eager.slots)
     for slot, expected in zip(found.slots, eager.slots, strict=True):
-        scale = float(expected.double().norm()) or 1.0
-        assert float((slot.double() - expected.double()).norm()) < 1e-4 * scale
+        assert distance(slot.double(), expected.double()) < tolerance
     assert found.in_clock == 0
 
 
-@pytest.fixture(scope="module")
-def eager_runs() -> dict[tuple[str, str], Training]:
-    """Eager trainings, once for all the plans that are held against them."""
-    return {}
+def distance(found: Tensor, expected: Tensor) -> float:
+    """Relative to what is expected; biases that BatchNorm takes out again move by rounding alone."""
+    return float((found - expected).norm() / (expected.norm() + 1e-9))
 
 
-def eager(runs: dict[tuple[str, str], Training], name: str, recipe: Recipe) -> Training:
-    key = name, recipe.optimizer
-    if key not in runs:
-        runs[key] = train(name, recipe, "contiguous")
-    return runs[key]
+@cache
+def eager_run(name: str) -> Training:
+    return train(name, recipe_for(name), "contiguous")
 
 
 @pytest.mark.parametrize("plan", PLANS)
@@ -128,16 +144,14 @@ def eager(runs: dict[tuple[str, str], Training], name: str, recipe: Recipe) -> T
         for name in list_models()
     ],
 )
-def test_a_plan_changes_nothing_but_speed(
-    name: str, plan: str, eager_runs: dict[tuple[str, str], Training]
-) -> None:
-    assert_alike(train(name, ADAMW, plan), eager(eager_runs, name, ADAMW))
+def test_a_plan_changes_nothing_but_speed(name: str, plan: str) -> None:
+    tolerance = 1e-4 if plan in FLOAT32_PLANS else TOLERANCE
+    assert_alike(train(name, recipe_for(name), plan), eager_run(name), tolerance)
 
 
-@pytest.mark.parametrize("recipe", [CLASSIC, NESTEROV], ids=["sgd", "nesterov"])
-@pytest.mark.parametrize("plan", ["step", "step:5"])
-def test_steps_in_one_call_are_the_same_steps(plan: str, recipe: Recipe) -> None:
-    assert_alike(train("v0", recipe, plan), train("v0", recipe, "contiguous"))
+@pytest.mark.parametrize("recipe", [CLASSIC, ADAMW], ids=["sgd", "adamw"])
+def test_several_steps_in_one_call_are_the_same_steps(recipe: Recipe) -> None:
+    assert_alike(train("v0", recipe, "step:5"), train("v0", recipe, "contiguous"))
 
 
 def test_the_comparison_sees_a_difference() -> None:
@@ -151,8 +165,6 @@ def test_dropout_is_among_what_is_compared() -> None:
     has_dropout = [
         name
         for name in list_models()
-        if any(
-            isinstance(module, nn.Dropout) and module.p > 0 for module in a_model(name).modules()
-        )
+        if any(isinstance(module, nn.Dropout | nn.Dropout2d) for module in a_model(name).modules())
     ]
-    assert {"alexnet", "resnet4_dropout", "fashion_cnn"} & set(has_dropout)
+    assert {"alexnet", "resnet4_dropout", "fashion_cnn"} <= set(has_dropout)
