@@ -7,7 +7,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup data bench test check format benchmark docs clean
+.PHONY: help setup data bench test check format benchmark peers docs clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -72,6 +72,10 @@ format: $(READY) ## format and mend what ruff can
 
 benchmark: $(READY) $(DATA_READY) ## time the parts of the harness with pytest-benchmark
 	@$(RUN) -m pytest tests/benchmarks --benchmark-enable --benchmark-only $(ARGS)
+
+peers: $(READY) $(DATA_READY) ## V0 against JAX in interleaved turns (installs the extra `peers`)
+	@$(if $(VENV),$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[peers]' &&) \
+	  $(RUN) -m bench.jax_peer $(ARGS)
 
 docs: $(READY) ## write docs/cli.md anew from the command line's own help
 	@$(RUN) -m typer bench.cli utils docs --name fmnist-bench --output docs/cli.md

@@ -14,11 +14,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms.functional import normalize as standardize
 from torchvision.transforms.functional import pil_to_tensor, to_tensor
 
 from data_pipeline.augmentation import Augmentation, apply_augmentations
-from data_pipeline.normalization import NORMALIZATIONS
+from data_pipeline.normalization import normalize
 from data_pipeline.resident import ResidentSplit
 
 Item: TypeAlias = tuple[int, tuple[Tensor, ...]]
@@ -42,7 +41,7 @@ class ImageDataset(Dataset[tuple[Tensor, Tensor]]):
         self.images = split.images[:, 0].cpu().numpy()  # (N, S, S) uint8
         self.labels = split.labels.cpu()
         self.augmentations = tuple(augmentations)
-        self.normalization = NORMALIZATIONS[normalization]
+        self.normalization = normalization
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -54,13 +53,12 @@ class ImageDataset(Dataset[tuple[Tensor, Tensor]]):
         return self._transformed(image, drawn), self.labels[index]
 
     def _transformed(self, image: Image.Image, drawn: tuple[Tensor, ...]) -> Tensor:
-        mean, std = self.normalization
-        if self.augmentations:
-            batch = apply_augmentations(pil_to_tensor(image)[None], self.augmentations, drawn)
-            tensor = batch[0].to(torch.float32).div(255)
-        else:
-            tensor = to_tensor(image)
-        return tensor if (mean, std) == (0.0, 1.0) else standardize(tensor, [mean], [std])
+        if self.normalization == "unit" and not self.augmentations:
+            tensor: Tensor = to_tensor(image)
+            return tensor
+        batch = apply_augmentations(pil_to_tensor(image)[None], self.augmentations, drawn)
+        # ours instead of torchvision's Normalize: the same to a rounding, and less to do
+        return normalize(batch, self.normalization)[0]
 
 
 class LoaderStream:
