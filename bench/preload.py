@@ -1,14 +1,20 @@
 """What the fork server imports once, so that no child has to.
 
-It loads torch, torchvision and all of training but never touches `torch.cuda`: a CUDA context does
-not survive a fork.
+It loads torch, torchvision, all of training and the compiler, but never touches `torch.cuda`: a
+CUDA context does not survive a fork.
 """
 
 import contextlib
 import gc
 
+from bench.cache import use_compile_cache
+
 with contextlib.suppress(Exception):  # a broken torch: the first child says what is wrong with it
     import bench.measure  # noqa: F401 - with it torch and all of training
+
+use_compile_cache()  # the compiler settles its folder when it is imported
+with contextlib.suppress(Exception):  # half a second that every compiled child would spend
+    import torch._inductor.compile_fx  # noqa: F401
 
 gc.collect()
 gc.freeze()  # a collection in a child, before its clock starts, takes 0.2 s over the imports else

@@ -76,6 +76,7 @@ class LoaderStream:
         self._loader = DataLoader(
             dataset,
             batch_sampler=self._order,
+            generator=torch.Generator(),  # else every pass draws a seed where dropout draws
             num_workers=workers,
             pin_memory=is_cuda,
             persistent_workers=workers > 0,
