@@ -172,7 +172,10 @@ def _jax(data: Path | None) -> Epochs:
 
     compiled, key = jax.jit(epoch), jax.random.key(0)
     shapes = ((loaded.train_images[0].numel(), HIDDEN), (HIDDEN, HIDDEN))
-    state = {"weights": [_uniform(jax, key, *shape) for shape in shapes], "key": key}
+    state: dict[str, Any] = {
+        "weights": [_uniform(jax, key, *shape) for shape in shapes],
+        "key": key,
+    }
 
     def train(epochs: int) -> float:
         for _ in range(epochs):

@@ -94,17 +94,6 @@ def test_a_run_of_seconds_has_energy_above_idling_and_clocks(data_root: Path) ->
     assert record.conditions["gpu_sm_clock_mhz"][0] > 0
 
 
-@pytest.mark.parametrize("model", ["v0", "v2", "resnet8"])
-@pytest.mark.parametrize("plan", ["channels_last", "compile"])
-def test_a_plan_changes_no_loss_beyond_two_eager_runs(
-    model: str, plan: str, data_root: Path
-) -> None:
-    eager = losses_of(spec_of(model, "contiguous"), data_root)
-    again = losses_of(spec_of(model, "contiguous"), data_root)
-    tolerance = max(10 * float((eager - again).abs().max()), 1e-3)
-    assert (losses_of(spec_of(model, plan), data_root) - eager).abs().max() < tolerance
-
-
 def test_the_first_loss_is_that_of_the_cpu(data_root: Path) -> None:
     # the orders differ afterwards: each device has a generator of its own
     spec = replace(spec_of("v2", "contiguous"), recipe=replace(FP32, augment=()))
@@ -146,19 +135,3 @@ def test_out_of_memory_is_a_row_and_the_next_run_finds_the_memory_free(data_root
     if free > 60 * 2**30:
         del hog
     assert execute(spec_of("v0", "contiguous"), device="cuda:0", data=data_root).status == "ok"
-
-
-def test_auto_tries_both_memory_formats(data_root: Path) -> None:
-    # fused AdamW on CUDA refuses optimizer state of another memory format
-    spec = replace(spec_of("v2", "contiguous"), plan=None)
-    record = execute(spec, device="cuda:0", data=data_root)
-    assert (record.status, record.reason) == ("ok", None)
-    assert [candidate.get("error") for candidate in record.tried] == [None, None]
-
-
-@pytest.mark.parametrize("model", ["v0", "resnet8"])
-def test_a_run_states_its_floor(model: str, data_root: Path) -> None:
-    record = execute(spec_of(model, "contiguous", steps=200), device="cuda:0", data=data_root)
-    assert (record.value("kernels_per_step") or 0) > 5
-    assert 0 < (record.value("percent_of_floor") or 0) <= 100
-    assert record.conditions["limit"]["binds"] in {"compute", "bandwidth", "latency"}
