@@ -26,6 +26,12 @@ def use_compile_cache() -> None:
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "inductor"))
 
 
+def use_empty_cache(folder: Path) -> None:
+    """Lets this process compile and time as on a machine that has done neither before."""
+    os.environ[VARIABLE] = str(folder)
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "inductor")
+
+
 def read_cached(name: str) -> dict[str, Any] | None:
     """What `write_cached` kept under this name; None where there is nothing to be read."""
     try:

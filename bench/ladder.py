@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from bench.climber import Climber
@@ -62,9 +63,10 @@ class Ladder:
     turn_s: float = TURN_S
     report: Report = lambda _what, _share: None
 
-    def job(self, rung: RungSpec) -> RungJob:
-        """What the child of a rung is given."""
-        return RungJob(rung.spec, self.device, self.data, self.turn_s, self.rounds)
+    def job(self, rung: RungSpec, caches: Path) -> RungJob:
+        """What the child of a rung is given; its cache lies in `caches`."""
+        own = caches / str(rung.index)
+        return RungJob(rung.spec, self.device, self.data, self.turn_s, self.rounds, own)
 
 
 def climb_ladder(ladder: Ladder, interruption: Interruption) -> "list[RunRecord]":
@@ -72,15 +74,17 @@ def climb_ladder(ladder: Ladder, interruption: Interruption) -> "list[RunRecord]
 
     One Ctrl-C ends it after the present round; without a single turn there is nothing to keep.
     """
-    climbers = [
-        Climber(rung, ladder.job(rung), interruption, ladder.timeout_s) for rung in ladder.rungs
-    ]
-    try:
-        _set_up(ladder, climbers, interruption)
-        _take_turns(ladder, climbers, interruption)
-    finally:
-        for climber in climbers:
-            climber.stop()
+    with TemporaryDirectory(prefix="fmnist-bench-", ignore_cleanup_errors=True) as caches:
+        climbers = [
+            Climber(rung, ladder.job(rung, Path(caches)), interruption, ladder.timeout_s)
+            for rung in ladder.rungs
+        ]
+        try:
+            _set_up(ladder, climbers, interruption)
+            _take_turns(ladder, climbers, interruption)
+        finally:
+            for climber in climbers:
+                climber.stop()
     if interruption.after_run and not any(climber.turns for climber in climbers):
         return []
     ladder_id = uuid.uuid4().hex[:16]

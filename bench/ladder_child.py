@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import messages
+from bench.cache import use_empty_cache
 from bench.child import REFUSALS, settle_in
 from bench.rungs import steps_per_call
 from bench.spec import RunSpec
@@ -44,6 +45,8 @@ class RungJob:
         data: root of the data.
         turn_s: least seconds of a turn.
         num_turns: timed turns.
+        cache: an empty folder, so that compile seconds do not hang on what ran before; None for
+            the user's own.
     """
 
     spec: RunSpec
@@ -51,6 +54,7 @@ class RungJob:
     data: Path | None
     turn_s: float
     num_turns: int
+    cache: Path | None = None
 
 
 def survey(pipe: Connection, models: tuple[str, ...]) -> None:
@@ -103,6 +107,8 @@ def set_up(
     started = time.perf_counter()
     tell("set-up", None)
     session = Session.open(job.spec, pick_device(job.device), job.data)
+    if job.cache:  # not before: the ceilings are in the user's
+        use_empty_cache(job.cache)
     findings = Findings()
     findings.add("data_load_time", session.setup_s.pop("data", None))
     model = session.model_for(job.spec.seed)

@@ -37,9 +37,9 @@ def ladder_footer_lines(records: Sequence[RunRecord]) -> list[str]:
         f"{_turn_lengths(rungs)}: in every round each rung takes a turn, forward and backward.",
         f"ratio: images/s over those of {_bases(ladders)} in the same round, median over the "
         "rounds; interval: 95 %, exact, of that median (order statistics), none below 6 rounds.",
-        "compile: seconds before the first step, warm-up included, less where code was compiled "
-        "before and kept; pays after: epochs until it is won back against the fastest rung "
-        "without compilation in the same precision.",
+        "compile: seconds before the first step, warm-up included, nothing cached; pays after: "
+        "epochs until it is won back against the fastest rung without compilation in the same "
+        "precision.",
         *_failures(rungs),
     ]
     return [one_line(line) for line in lines]

@@ -207,3 +207,12 @@ def test_frozen_parameters_are_not_trained() -> None:
     optimizer = make_optimizer(RECIPE, model)
     trained_ids = {id(p) for group in optimizer.param_groups for p in group["params"]}
     assert trained_ids == {id(p) for p in model.parameters()} - {id(model[0].weight)}
+
+
+def test_data_parallel_leaves_the_names_of_the_weights_alone() -> None:
+    model = small_net()
+    names = list(model.state_dict())
+    losses = make_engine(model, plan=Plan(parallel="dp")).run(some_batches(2), RATES[:2])
+    assert torch.allclose(losses, trained(Plan())[0][:2])  # without GPUs it passes through
+    assert list(model.state_dict()) == names
+    assert not any(name.startswith("module.") for name in names)
