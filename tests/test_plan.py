@@ -81,7 +81,9 @@ def test_naming_a_part_twice_is_refused(text: str, field: str) -> None:
     ],
 )
 def test_an_unknown_part_is_refused_with_the_choices(text: str) -> None:
-    with pytest.raises(UsageError, match=r"unknown plan .*choose from auto, resident.*threads:N"):
+    with pytest.raises(
+        UsageError, match=r"unknown plan .*choose from auto, ladder, resident.*threads:N"
+    ):
         check_plan(text)
 
 
