@@ -15,7 +15,7 @@ from bench.plan import Plan
 
 GRAPH_STEPS = 8
 STEPS_PER_CALL = 5  # of a net so small that the call itself is most of a step
-COMPILE_BASE_S, COMPILE_S_PER_LAYER = 6.0, 0.25
+COMPILE_BASE_S, COMPILE_S_PER_LAYER = 9.0, 0.2
 
 
 def has_convolutions(model: nn.Module) -> bool:

@@ -1,8 +1,8 @@
 """What torch's compilers have done in this process, by their own counters.
 
 Compiling belongs before the clock. A compilation inside it (a shape or stride that the warm-up did
-not meet), a graph break or a CUDA graph that was skipped in silence makes a training slower without
-changing its result, so they are counted and recorded.
+not meet) or a graph break makes a training slower without changing its result, so they are counted
+and recorded. CUDA graphs are captured by hand, and a capture checks itself (`cuda_graph.py`).
 """
 
 import sys
@@ -18,13 +18,11 @@ class CompileCounts:
         compilations: graphs given to a compiler, whole steps and recompilations included.
         cache_misses: of these, graphs whose code was not in the cache on disk.
         graph_breaks: places where torch.compile went back to Python.
-        skipped_graphs: CUDA graphs that Inductor was asked for and left out.
     """
 
     compilations: int = 0
     cache_misses: int = 0
     graph_breaks: int = 0
-    skipped_graphs: int = 0
 
     def since(self, earlier: "CompileCounts") -> "CompileCounts":
         """The events between two readings."""
@@ -32,7 +30,6 @@ class CompileCounts:
             self.compilations - earlier.compilations,
             self.cache_misses - earlier.cache_misses,
             self.graph_breaks - earlier.graph_breaks,
-            self.skipped_graphs - earlier.skipped_graphs,
         )
 
 
@@ -46,5 +43,4 @@ def compile_counts() -> CompileCounts:
         compilations=counters["aot_autograd"]["total"],
         cache_misses=counters["inductor"]["fxgraph_cache_miss"],
         graph_breaks=sum(counters["graph_break"].values()),
-        skipped_graphs=counters["inductor"]["cudagraph_skips"],
     )

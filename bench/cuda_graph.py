@@ -6,6 +6,7 @@ on the host would be frozen. Dropout draws inside: a captured generator moves on
 See https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -14,8 +15,8 @@ import torch
 from torch import Tensor
 
 from bench.engine import Drawn, StepEngine
+from bench.errors import RunError
 from bench.group_engine import CompiledSteps, Steps
-from bench.update_rules import UpdateRule, prepare_state
 
 WARM_UP_RUNS = 3  # of a stream of their own: libraries choose algorithms and allocate workspaces
 Advance: TypeAlias = Callable[[Tensor, Drawn, Tensor], Tensor]
@@ -102,23 +103,35 @@ def capture(
     with torch.cuda.graph(graph):
         losses = run_all()
     flat_drawn = [tensor for draw in own_drawn for tensor in draw]
-    return Captured(graph, [*own_indices, *flat_drawn, own_rates], losses)
+    captured = Captured(graph, [*own_indices, *flat_drawn, own_rates], losses)
+    check_replay(captured)
+    return captured
+
+
+def check_replay(captured: Captured) -> None:
+    """Replays once and looks whether the losses were written.
+
+    Raises:
+        RunError: the capture holds nothing, which no error of CUDA's would tell (`unsupported`).
+    """
+    captured.losses.fill_(math.nan)
+    captured.graph.replay()
+    if bool(captured.losses.isnan().all()):
+        raise RunError("unsupported", "the CUDA graph captured no step; leave graph:N out")
 
 
 class EagerSteps:
     """Uncaptured steps of a `StepEngine` whose optimizer reads nothing on the host.
 
     Args:
-        engine: eager, or with forward and backward compiled.
-        rule: says what state the optimizer must have beforehand.
+        engine: eager, or with forward and backward compiled; its optimizer has its state already.
     """
 
-    def __init__(self, engine: StepEngine, rule: UpdateRule) -> None:
+    def __init__(self, engine: StepEngine) -> None:
         self.engine = engine
         for group in engine.optimizer.param_groups:
             if "capturable" in group:
                 group["capturable"] = True
-        prepare_state(engine.optimizer, rule)
 
     def begin(self) -> None:
         """Nothing to prepare."""
@@ -143,9 +156,9 @@ class EagerSteps:
         return self.engine.update(*batch, rate)
 
 
-def capture_eager(engine: StepEngine, rule: UpdateRule) -> GraphSteps:
+def capture_eager(engine: StepEngine) -> GraphSteps:
     """Graphs of eager steps, or of steps with forward and backward compiled."""
-    steps = EagerSteps(engine, rule)
+    steps = EagerSteps(engine)
     return GraphSteps(steps.advance, steps)
 
 

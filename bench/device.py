@@ -52,6 +52,8 @@ def prepare_process(spec: RunSpec, device: torch.device) -> None:
     use_compile_cache()
     # it warns, with a time stamp, of a CUDA toolkit without a GPU: no news on a CPU
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # graphs and streams are made on the current device
     is_tf32 = spec.recipe.precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = is_tf32
     torch.backends.cudnn.allow_tf32 = is_tf32

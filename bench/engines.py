@@ -10,7 +10,7 @@ from bench.group_engine import CompiledSteps, GroupEngine
 from bench.loader_engine import LoaderEngine
 from bench.plan import Plan
 from bench.recipe import Recipe
-from bench.update_rules import update_rule
+from bench.update_rules import prepare_state, update_rule
 from bench.whole_step import WholeStep
 
 
@@ -29,7 +29,12 @@ class EngineMaker:
     _whole: dict[Plan, WholeStep] = field(default_factory=dict, init=False)
 
     def make(self, plan: Plan, optimizer: optim.Optimizer, feed: Feed) -> Engine:
-        """The engine of a plan; the model must have the plan's memory format."""
+        """The engine of a plan; the model must have the plan's memory format.
+
+        The optimizer's state is made beforehand under every plan: a compiled step and a graph need
+        it, and torch's fused SGD leaves a momentum buffer unset where fp16 skips the first step.
+        """
+        prepare_state(optimizer, update_rule(self.recipe))
         if plan.mode == "step":
             return self._compiled(plan, optimizer, feed)
         steps = StepEngine(
@@ -39,7 +44,7 @@ class EngineMaker:
             return LoaderEngine(steps)
         if plan.graph_steps is None:
             return steps
-        captured = capture_eager(steps, update_rule(self.recipe))
+        captured = capture_eager(steps)
         return GroupEngine(plan.group_steps, self.model, optimizer, feed, captured)
 
     def _compiled(self, plan: Plan, optimizer: optim.Optimizer, feed: Feed) -> Engine:

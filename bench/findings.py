@@ -27,7 +27,6 @@ UNITS = {
     "time_in_steps": "fraction",
     "compilations_in_clock": "graphs",
     "graph_breaks": "breaks",
-    "skipped_graphs": "graphs",
     "overrun": "s",
     "overrun_energy": "J",
     "test_accuracy": "fraction",

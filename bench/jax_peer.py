@@ -6,6 +6,7 @@ the other one works; each epoch is one permutation drawn by the side itself, on 
 https://docs.jax.dev/en/latest/_autosummary/jax.lax.scan.html.
 """
 
+import importlib.util
 import statistics
 import sys
 import time
@@ -36,6 +37,8 @@ def main(
     """Train V0 here and in JAX in interleaved turns; print seconds an epoch and their ratio."""
     from data_pipeline import ensure_data
 
+    if importlib.util.find_spec("jax") is None:
+        raise UsageError("JAX is not installed; run `make peers`")
     ensure_data(data)
     with _side(_ours, data) as ours, _side(_jax, data) as theirs:
         compile_s = {name: pipe.recv() for name, pipe in (("ours", ours), ("jax", theirs))}
@@ -82,6 +85,8 @@ def _side(prepare: Callable[[Path | None], Epochs], data: Path | None) -> Iterat
     theirs.close()
     try:
         yield ours
+    except EOFError:
+        raise UsageError("one side died; its message stands above") from None
     finally:
         ours.close()
         process.kill()
@@ -143,11 +148,9 @@ def _ours(data: Path | None) -> Epochs:
 
 
 def _jax(data: Path | None) -> Epochs:
-    try:
-        import jax
-        import jax.numpy as jnp
-    except ImportError:
-        raise UsageError("JAX is not installed; run `make peers`") from None
+    import jax
+    import jax.numpy as jnp
+
     from data_pipeline import load_fashion_mnist
 
     loaded = load_fashion_mnist(data)

@@ -3,6 +3,7 @@
 Nothing here is on the training clock.
 """
 
+import math
 from typing import TYPE_CHECKING
 
 from torch import nn, optim
@@ -17,7 +18,7 @@ from bench.workload import count_kernels, passes_of_step
 if TYPE_CHECKING:
     from bench.session import Session
 
-NUM_PROFILED_STEPS = 4
+LEAST_PROFILED_STEPS = 4
 ON_CPU = "a CPU queues no kernels"
 NOT_LINEAR = "the model calls other operations for other batch sizes"
 BEAT_FLOOR = "beat_floor"  # the footer of a table says what that means
@@ -52,9 +53,10 @@ def count_step(
 def _kernels(session: "Session", engine: Engine) -> float | None:
     if session.device.type != "cuda":
         return None
-    batches = [session.random_batch() for _ in range(NUM_PROFILED_STEPS)]
-    rates = [session.small_rate()] * NUM_PROFILED_STEPS
-    return count_kernels(lambda: engine.run(batches, rates), NUM_PROFILED_STEPS)
+    steps = engine.group_steps * math.ceil(LEAST_PROFILED_STEPS / engine.group_steps)
+    batches = [session.random_batch() for _ in range(steps)]
+    rates = [session.small_rate()] * steps
+    return count_kernels(lambda: engine.run(batches, rates), steps)
 
 
 def report_limit(session: "Session", spec: RunSpec, findings: Findings) -> None:

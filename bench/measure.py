@@ -15,6 +15,7 @@ from bench.engine import Engine
 from bench.errors import RunError
 from bench.findings import SHARED, Findings
 from bench.limit import count_step, report_limit
+from bench.memory import model_bytes, peak_of_graphs, state_bytes
 from bench.meters import Meters, make_meters
 from bench.optimizer import make_optimizer
 from bench.pacing import Pacer
@@ -82,7 +83,8 @@ def prepare(
     findings.add("probe_time", session.setup_s.pop("probe", None), SHARED)
     tell("warm-up", None)
     engine, step_s = warm_engine(session, plan, model, optimizer, augmentation, findings)
-    meters = make_meters(session.device, model, is_parallel=plan.parallel == "dp")
+    meters = make_meters(session.device, model, optimizer, is_parallel=plan.parallel == "dp")
+    meters.memory.count(session.graph_peak)
     training = assemble(session, spec, engine, meters, step_s, findings)
     add_curve(training, session, model, findings)
     training.report = partial(tell, "train")
@@ -102,15 +104,20 @@ def warm_engine(
     # made outside: the optimizer state that it prepares must last
     engine = session.engine_for(plan, model, optimizer, augmentation)
     with restored(model, optimizer, [augmentation]):
-        step_s = session.warm(engine)
+        with peak_of_graphs(session.device) as peaks:
+            session.meet_shapes(engine)
+        ready_s = time.perf_counter() - started
+        step_s = session.predict_step(engine)
         seconds = time.perf_counter() - started
         counts = compile_counts().since(before)
         count_step(session, plan, engine, model, optimizer, findings)
     engine.reset()
+    copies = model_bytes(model) + state_bytes(optimizer)  # those that `restored` kept
+    session.graph_peak = peaks[0] - copies if plan.graph_steps and peaks else 0
     is_first = plan not in session.warmed
     session.warmed.add(plan)
     if is_first and plan.is_compiled and counts.compilations and session.tried:
-        compilation = Compilation(seconds, counts.cache_misses > 0)
+        compilation = Compilation(ready_s, counts.cache_misses > 0)
         remember_compilation(session, plan, session.tried, compilation)
     seconds += session.setup_s.pop("compile", 0.0)  # what the probe compiled already
     findings.add("compile_time", seconds if is_first else None, SHARED)
@@ -234,7 +241,6 @@ def report_compilers(in_clock: CompileCounts, findings: Findings) -> None:
     """What compilers did while training; a plan that compiles on the clock is flagged."""
     findings.add("compilations_in_clock", in_clock.compilations)
     findings.add("graph_breaks", compile_counts().graph_breaks)
-    findings.add("skipped_graphs", compile_counts().skipped_graphs)
     if in_clock.compilations:
         findings.flags.append("compiled_in_clock")
 

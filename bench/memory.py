@@ -10,11 +10,12 @@ is known exactly. Evaluation is left out.
 import contextlib
 import ctypes
 import gc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 import torch
-from torch import nn
+from torch import nn, optim
 
 STATUS = Path("/proc/self/status")
 CLEAR_REFS = Path("/proc/self/clear_refs")
@@ -33,6 +34,9 @@ class MemoryMeter(Protocol):
 
     def peak_bytes(self) -> tuple[float | None, str]:
         """Bytes at the peak, or None and the reason."""
+
+    def count(self, num_bytes: int) -> None:
+        """Takes a peak into account that was seen elsewhere; a CPU has none of these."""
 
 
 class CudaMemoryMeter:
@@ -54,12 +58,16 @@ class CudaMemoryMeter:
         """Bytes allocated to tensors at the peak."""
         return float(self.peak), ""
 
+    def count(self, num_bytes: int) -> None:
+        """Takes the peak of a CUDA graph's warm-up: its replays allocate nothing of their own."""
+        self.peak = max(self.peak, num_bytes)
+
 
 class CpuMemoryMeter:
     """Reads the resident set of this process from Linux's /proc.
 
     Args:
-        model_bytes: weights and buffers, present before the first window.
+        model_bytes: weights, buffers and optimizer state that are there before the first window.
     """
 
     def __init__(self, model_bytes: int) -> None:
@@ -92,17 +100,44 @@ class CpuMemoryMeter:
             return None, "this system does not let a process reset its peak resident set"
         return float(self.model_bytes + max(self.peak - self.baseline, 0)), ""
 
+    def count(self, num_bytes: int) -> None:
+        """Nothing: what a step allocates on a CPU it allocates inside the window."""
 
-def make_memory_meter(device: torch.device, model: nn.Module) -> MemoryMeter:
-    """The meter that fits the device."""
+
+def make_memory_meter(
+    device: torch.device, model: nn.Module, optimizer: optim.Optimizer | None = None
+) -> MemoryMeter:
+    """The meter that fits the device; the optimizer's state counts where it is there already."""
     if device.type == "cuda":
         return CudaMemoryMeter(device)
-    return CpuMemoryMeter(model_bytes(model))
+    return CpuMemoryMeter(model_bytes(model) + (state_bytes(optimizer) if optimizer else 0))
+
+
+@contextlib.contextmanager
+def peak_of_graphs(device: torch.device) -> Iterator[list[int]]:
+    """Bytes at the peak of the block, one number once it is over; empty on a CPU.
+
+    The warm-up of a CUDA graph runs its steps uncaptured. Their activations are the graph's, whose
+    replays the allocator does not see.
+    """
+    peaks: list[int] = []
+    if device.type != "cuda":
+        yield peaks
+        return
+    torch.cuda.reset_peak_memory_stats(device)
+    yield peaks
+    peaks.append(torch.cuda.max_memory_allocated(device))
 
 
 def model_bytes(model: nn.Module) -> int:
     """Bytes of all parameters and buffers."""
     return sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers()))
+
+
+def state_bytes(optimizer: optim.Optimizer) -> int:
+    """Bytes of all tensors in an optimizer's state."""
+    values = [value for state in optimizer.state.values() for value in state.values()]
+    return sum(value.nbytes for value in values if isinstance(value, torch.Tensor))
 
 
 def keep_freed_memory() -> None:

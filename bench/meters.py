@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import torch
-from torch import nn
+from torch import nn, optim
 
 from bench.clock import Clock, Mark, make_clock
 from bench.errors import RunError
@@ -103,9 +103,15 @@ class Meters:
         return unresolved if unresolved[0] is None else self.sampler.energy_j(self.seconds)
 
 
-def make_meters(device: torch.device, model: nn.Module, *, is_parallel: bool = False) -> Meters:
+def make_meters(
+    device: torch.device,
+    model: nn.Module,
+    optimizer: optim.Optimizer | None = None,
+    *,
+    is_parallel: bool = False,
+) -> Meters:
     """Clock, memory and energy meters that fit the device; energy of one GPU alone."""
-    clock, memory = make_clock(device), make_memory_meter(device, model)
+    clock, memory = make_clock(device), make_memory_meter(device, model, optimizer)
     if is_parallel:
         return Meters(clock, memory, no_energy="plan dp: NVML is read for one GPU only")
     gpu, no_nvml = open_gpu(device)

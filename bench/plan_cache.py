@@ -11,8 +11,7 @@ from contextlib import suppress
 import torch
 
 from bench.cache import read_cached, write_cached
-from bench.device import usable_cores
-from bench.environment import device_model
+from bench.environment import describe_environment
 from bench.errors import UsageError
 from bench.plan import Plan
 from bench.probe import Candidate
@@ -25,9 +24,7 @@ def cache_name(spec: RunSpec, device: torch.device) -> str:
     plain = spec.as_plain()
     parts = [
         *(plain[key] for key in ("model", "model_hash", "recipe", "deterministic")),
-        device_model(device),
-        usable_cores(),
-        str(torch.__version__),
+        describe_environment(device, data_hash=""),
         source_hash(),
     ]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -46,6 +43,7 @@ def read_timings(name: str) -> dict[Plan, Candidate]:
 
 
 def write_timings(name: str, candidates: Iterable[Candidate]) -> None:
-    """Keeps what was timed; failures and untried plans are not kept: the next run tries again."""
-    timed = [c.as_plain() for c in candidates if c.step_seconds and c.error is None]
-    write_cached(name, {"timings": timed})
+    """Keeps what was timed beside what is kept already; a failure is tried again the next time."""
+    timed = {c.plan: c for c in candidates if c.step_seconds and c.error is None}
+    merged = read_timings(name) | timed
+    write_cached(name, {"timings": [c.as_plain(digits=12) for c in merged.values()]})

@@ -47,11 +47,11 @@ class Candidate:
         """Seconds of compilation and of so many steps."""
         return self.compile_s + steps * self.best_s
 
-    def as_plain(self) -> dict[str, Any]:
-        """JSON values for a record, rounded to microseconds: a record is at most 4 KB."""
+    def as_plain(self, digits: int = 6) -> dict[str, Any]:
+        """JSON values, rounded to microseconds for a record, which is at most 4 KB."""
         plain: dict[str, Any] = {"plan": str(self.plan)}
         if self.step_seconds:
-            plain["step_s"] = [round(s, 6) for s in self.step_seconds]
+            plain["step_s"] = [round(s, digits) for s in self.step_seconds]
         if self.compile_s:
             plain |= {"compile_s": round(self.compile_s, 2), "cold": self.is_cold}
         return plain | ({"error": self.error[:MAX_ERROR_CHARS]} if self.error else {})

@@ -80,6 +80,7 @@ class Session:
         flops_per_image: of a training step, once it is counted.
         ceilings: of the machine; None where they were not measured.
         costs: of a step, by the plans that have been counted.
+        graph_peak: bytes at the peak of the last warm-up of CUDA graphs; 0 without graphs.
     """
 
     spec: RunSpec
@@ -94,6 +95,7 @@ class Session:
     idle_power: tuple[float | None, str] | None = None
     ceilings: Ceilings | None = None
     costs: dict[Plan, StepCost] = field(default_factory=dict)
+    graph_peak: int = 0
     _model: nn.Module | None = field(default=None, init=False)
     _maker: EngineMaker | None = field(default=None, init=False)
 
@@ -134,7 +136,7 @@ class Session:
         if self._model is None:
             self._model = fresh.to(self.device)
         else:
-            self._model.load_state_dict(fresh.state_dict())
+            _copy_tensors(fresh, self._model)
             self._model.zero_grad()
         return self._model.train()  # an evaluation that failed may have left it in eval mode
 
@@ -182,9 +184,8 @@ class Session:
         if ragged and not self.spec.recipe.drop_last:
             time_group(engine, [self.random_batch(ragged)], rate, clock)
 
-    def warm(self, engine: Engine) -> float:
-        """Warms the engine up in every shape of call, and gives the predicted seconds of a step."""
-        self.meet_shapes(engine)
+    def predict_step(self, engine: Engine) -> float:
+        """Warms the engine up further, and gives the predicted seconds of a step."""
         return warm_up(engine, self.random_batch, self.small_rate(), make_clock(self.device))
 
     def random_batch(self, size: int | None = None) -> Tensor:
@@ -212,3 +213,15 @@ class Session:
         self.evaluate(model, sample)
         cost = (time.perf_counter() - started) * len(validation) / len(sample)
         return tuple(affordable_points(cost, training_s))
+
+
+@torch.no_grad()
+def _copy_tensors(source: nn.Module, target: nn.Module) -> None:
+    """Parameters and buffers; a state dict would leave out buffers that are not persistent."""
+    pairs = zip(
+        [*source.parameters(), *source.buffers()],
+        [*target.parameters(), *target.buffers()],
+        strict=True,
+    )
+    for tensor, own in pairs:
+        own.copy_(tensor)

@@ -134,7 +134,9 @@ class Training:
             self.meters.close()
 
     def _chunk_limit(self) -> int:
-        return min(chunk_steps(self.step_s), self.stream.remaining)
+        group = self.engine.group_steps  # a chunk holds whole groups, be it longer than 50 ms
+        whole = max(group, chunk_steps(self.step_s) // group * group)
+        return min(whole, self.stream.remaining)
 
     def _run_chunk(self, fractions: Sequence[float]) -> None:
         batches = self.stream.take(len(fractions))

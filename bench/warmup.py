@@ -32,24 +32,27 @@ def restored(
     them. State that the optimizer makes inside the block is taken away again.
     """
     # not state_dict: it leaves out buffers that are not persistent
-    kept = [(tensor, tensor.detach().clone()) for tensor in _tensors(model)]
+    kept = {name: tensor.detach().clone() for name, tensor in _named_tensors(model).items()}
     slots = _copied_slots(optimizer)
     groups = [dict(group) for group in optimizer.param_groups]
     drawn = [generator.get_state() for generator in generators]
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices):
-        yield
-    with torch.no_grad():
-        for tensor, before in kept:
-            tensor.copy_(before)
-    _put_back(optimizer, slots, groups)
-    optimizer.zero_grad()
-    for generator, state in zip(generators, drawn, strict=True):
-        generator.set_state(state)
+    try:
+        with torch.random.fork_rng(devices):
+            yield
+    finally:  # a plan that failed half-way must not change how the next one trains
+        with torch.no_grad():
+            # by name: a change of memory format puts other tensors in the place of buffers
+            for name, tensor in _named_tensors(model).items():
+                tensor.copy_(kept[name])
+        _put_back(optimizer, slots, groups)
+        optimizer.zero_grad()
+        for generator, state in zip(generators, drawn, strict=True):
+            generator.set_state(state)
 
 
-def _tensors(model: nn.Module) -> list[Tensor]:
-    return [*model.parameters(), *model.buffers()]
+def _named_tensors(model: nn.Module) -> dict[str, Tensor]:
+    return dict([*model.named_parameters(), *model.named_buffers()])
 
 
 def _copied_slots(optimizer: optim.Optimizer) -> Slots:

@@ -40,7 +40,7 @@ def run_of(spec: RunSpec, data_root: Path) -> tuple[Tensor, dict[str, float | No
     result = next(execute_seeds(spec, [0], device="cuda:0", data=data_root))
     record = result.record
     assert (record.status, record.reason) == ("ok", None)
-    counts = ("compilations_in_clock", "skipped_graphs", "test_accuracy")
+    counts = ("compilations_in_clock", "test_accuracy")
     return torch.from_numpy(result.samples["loss"]).double(), {k: record.value(k) for k in counts}
 
 
@@ -59,7 +59,7 @@ def test_a_plan_changes_no_loss_beyond_two_eager_runs(
     eager, tolerance = two_eager_runs(model, data_root)
     losses, counts = run_of(spec_of(model, plan), data_root)
     assert float((losses - eager).abs().max()) < tolerance
-    assert counts["compilations_in_clock"] == counts["skipped_graphs"] == 0
+    assert counts["compilations_in_clock"] == 0
 
 
 def cuda_engine(model: nn.Module, plan: str, recipe: Recipe = ADAMW) -> tuple[Engine, Feed]:

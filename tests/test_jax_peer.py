@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from bench.jax_peer import _ours, prepare_timed, report
+import pytest
+
+from bench import UsageError
+from bench.jax_peer import _ours, main, prepare_timed, report
 
 
 def test_the_report_has_medians_and_ratio_of_turns() -> None:
@@ -20,3 +23,9 @@ def test_our_side_learns_from_the_real_data(data_root: Path) -> None:
     assert compile_s > 0
     losses = [train(1) for _ in range(2)]
     assert all(loss < 1.5 for loss in losses)
+
+
+def test_without_jax_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(UsageError, match="make peers"):
+        main()

@@ -89,3 +89,16 @@ def test_a_status_without_the_figure_is_unknown_too(
     meter.open()
     meter.close()
     assert meter.peak_bytes()[0] is None
+
+
+def test_optimizer_state_that_is_there_already_counts() -> None:
+    model = torch.nn.Linear(4, 3)
+    optimizer = torch.optim.AdamW(model.parameters())
+    alone = make_memory_meter(torch.device("cpu"), model, optimizer)
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    prepared = make_memory_meter(torch.device("cpu"), model, optimizer)
+    assert isinstance(alone, CpuMemoryMeter)
+    assert isinstance(prepared, CpuMemoryMeter)
+    assert prepared.model_bytes - alone.model_bytes == 2 * 15 * 4 + 2 * 4  # moments, step counts

@@ -251,3 +251,11 @@ def test_a_strange_cache_is_no_failure(spec: RunSpec, content: bytes, tmp_path: 
     (tmp_path / "plans").mkdir()
     (tmp_path / name).write_bytes(content)
     assert read_timings(name) == {}
+
+
+def test_what_is_kept_outlives_a_run_that_tried_less(spec: RunSpec) -> None:
+    name = cache_name(spec, torch.device("cpu"))
+    cold = Candidate(STEP, [1.2345678e-5], compile_s=3.5, is_cold=True)
+    write_timings(name, [cold])
+    write_timings(name, [Candidate(Plan(), [0.5]), Candidate(STEP, error="not tried")])
+    assert read_timings(name) == {STEP: cold, Plan(): Candidate(Plan(), [0.5])}

@@ -81,6 +81,15 @@ def test_losses_of_all_steps_are_kept_in_order(lag: int) -> None:
     assert (trace.steps, sum(trace.chunk_steps)) == (96, 96)
 
 
+def test_chunks_hold_whole_groups(lag: int) -> None:
+    rig = make_rig(lag=lag)
+    rig.engine.group_steps = 2  # three steps would fit a chunk
+    assert rig.training.run().chunk_steps == [2] * 48
+    rig = make_rig(lag=lag)
+    rig.engine.group_steps = 5
+    assert rig.training.run().chunk_steps == [5] * 19 + [1]
+
+
 def test_chunks_are_short_and_end_with_the_epoch(lag: int) -> None:
     trace = make_rig(lag=lag, num_images=73).training.run()  # 8 steps an epoch
     assert trace.chunk_steps == [3, 3, 2] * 12

@@ -63,11 +63,51 @@ def test_training_after_a_warm_up_is_training_without_one(done_before: int) -> N
 
 def test_gradients_of_the_warm_up_are_gone_and_rates_are_back() -> None:
     engine = make_engine(small_net(), ADAMW)
+    before = tensors_in(engine.optimizer.state_dict()["state"])
     with restored(engine.model, engine.optimizer, [engine.feed.generator]):
         engine.run([random_batch()], [0.5])
     assert all(parameter.grad is None for parameter in engine.model.parameters())
     assert [group["lr"] for group in engine.optimizer.param_groups] == [ADAMW.learning_rate]
-    assert engine.optimizer.state_dict()["state"] == {}
+    after = tensors_in(engine.optimizer.state_dict()["state"])
+    assert [*map(id, after)] == [*map(id, before)]  # compiled steps and graphs hold on to them
+    assert all(not tensor.any() for tensor in after)
+
+
+def test_state_that_was_made_inside_is_taken_away() -> None:
+    model = small_net()
+    optimizer = torch.optim.AdamW(model.parameters())
+    with restored(model, optimizer, []):
+        make_engine(model, ADAMW)
+        for parameter in model.parameters():
+            parameter.grad = torch.ones_like(parameter)
+        optimizer.step()
+        assert optimizer.state
+    assert optimizer.state_dict()["state"] == {}
+
+
+def test_a_plan_that_fails_half_way_leaves_nothing_behind() -> None:
+    engine = make_engine(small_net(dropout=0.5), ADAMW)
+    before = [tensor.clone() for tensor in all_state(engine)]
+
+    def fail_half_way() -> None:
+        with restored(engine.model, engine.optimizer, [engine.feed.generator]):
+            train_five_steps(engine)
+            raise RuntimeError("half-way")
+
+    with pytest.raises(RuntimeError, match="half-way"):
+        fail_half_way()
+    assert [*map(torch.equal, before, all_state(engine))] == [True] * len(before)
+
+
+def test_buffers_come_back_though_a_memory_format_replaced_them() -> None:
+    model = torch.nn.Module()
+    model.register_buffer("maps", torch.zeros(2, 3, 4, 4))
+    weight = torch.nn.Parameter(torch.zeros(1))
+    model.register_parameter("weight", weight)
+    with restored(model, torch.optim.SGD([weight], lr=0.1), []):
+        model.to(memory_format=torch.channels_last)
+        model.get_buffer("maps").add_(1)
+    assert not model.get_buffer("maps").any()
 
 
 def test_every_tensor_of_the_state_is_compared() -> None:

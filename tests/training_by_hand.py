@@ -78,6 +78,9 @@ class FakeMemory:
         """Ends it."""
         self.num_closed += 1
 
+    def count(self, num_bytes: int) -> None:
+        """Nothing is kept."""
+
     def peak_bytes(self) -> tuple[float | None, str]:
         """Nothing is measured."""
         return None, "fake"
