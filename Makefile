@@ -29,7 +29,7 @@ export CUDA_VISIBLE_DEVICES := $(GPU)
 export CUDA_DEVICE_ORDER := PCI_BUS_ID
 DEVICE := cuda:0
 ifneq ($(findstring $(comma),$(GPU)),)
-PLAN := $(if $(PLAN),$(if $(findstring dp,$(PLAN)),$(PLAN),$(PLAN)$(comma)dp),dp)
+PLAN := $(if $(PLAN),$(if $(findstring dp,$(PLAN))$(findstring ladder,$(PLAN)),$(PLAN),$(PLAN)$(comma)dp),dp)
 endif
 endif
 

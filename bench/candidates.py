@@ -16,6 +16,7 @@ from bench.plan import Plan
 GRAPH_STEPS = 8
 STEPS_PER_CALL = 5  # of a net so small that the call itself is most of a step
 COMPILE_BASE_S, COMPILE_S_PER_LAYER = 9.0, 0.2
+UNROLLED_S = 5.0  # what several steps in one function take beyond that
 
 
 def has_convolutions(model: nn.Module) -> bool:
@@ -62,7 +63,8 @@ def compiled_plans(
 def expected_compile_s(model: nn.Module) -> float:
     """About how long compiling a whole step takes where nothing is cached."""
     layers = sum(1 for module in model.modules() if next(module.children(), None) is None)
-    return COMPILE_BASE_S + COMPILE_S_PER_LAYER * layers
+    unrolled_s = 0.0 if has_convolutions(model) else UNROLLED_S
+    return COMPILE_BASE_S + unrolled_s + COMPILE_S_PER_LAYER * layers
 
 
 def hope(model: nn.Module, device_kind: str) -> float:

@@ -90,6 +90,8 @@ def test_two_gpus_are_dataparallel(tell: str) -> None:
 def test_two_gpus_under_a_plan_of_ones_own(tell: str) -> None:
     _, words = told(tell, "GPU=0,1", "PLAN=channels_last,dp")
     assert words[-2:] == ["--plan", "channels_last,dp"]
+    _, words = told(tell, "GPU=0,1", "PLAN=ladder")
+    assert words[-2:] == ["--plan", "ladder"]
 
 
 def test_gpu_cpu_is_the_cpu(tell: str) -> None:
