@@ -116,6 +116,7 @@ class Session:
         prepare_process(spec, device)
         splits = load_splits(spec, device, data)
         setup_s = {"ceilings": started - begun, "data": time.perf_counter() - started}
+        setup_s |= {} if spec.plan is None else {"probe": 0.0}  # known: nothing was probed
         return cls(
             spec,
             device,
