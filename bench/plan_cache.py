@@ -18,6 +18,8 @@ from bench.probe import Candidate
 from bench.provenance import source_hash
 from bench.spec import RunSpec
 
+ALL = 1_000_000  # steps: more than a probe ever takes
+
 
 def cache_name(spec: RunSpec, device: torch.device) -> str:
     """File of the timings of a model under a recipe, on this device, with this very source."""
@@ -46,4 +48,4 @@ def write_timings(name: str, candidates: Iterable[Candidate]) -> None:
     """Keeps what was timed beside what is kept already; a failure is tried again the next time."""
     timed = {c.plan: c for c in candidates if c.step_seconds and c.error is None}
     merged = read_timings(name) | timed
-    write_cached(name, {"timings": [c.as_plain(digits=12) for c in merged.values()]})
+    write_cached(name, {"timings": [c.as_plain(digits=12, fastest=ALL) for c in merged.values()]})

@@ -18,6 +18,7 @@ CAP_S = 15.0
 MAX_SHARE = 0.1  # of a seconds budget: no probe of half a training
 ROUNDS = 5
 MAX_ERROR_CHARS = 100
+KEPT_STEPS = 3  # of each candidate in a record; the cache of timings keeps all
 
 
 @dataclass(slots=True)
@@ -47,11 +48,11 @@ class Candidate:
         """Seconds of compilation and of so many steps."""
         return self.compile_s + steps * self.best_s
 
-    def as_plain(self, digits: int = 6) -> dict[str, Any]:
-        """JSON values, rounded to microseconds for a record, which is at most 4 KB."""
+    def as_plain(self, digits: int = 6, fastest: int = KEPT_STEPS) -> dict[str, Any]:
+        """JSON values; for a record, of at most 4 KB, only the fastest steps, to the microsecond."""
         plain: dict[str, Any] = {"plan": str(self.plan)}
         if self.step_seconds:
-            plain["step_s"] = [round(s, digits) for s in self.step_seconds]
+            plain["step_s"] = [round(s, digits) for s in sorted(self.step_seconds)[:fastest]]
         if self.compile_s:
             plain |= {"compile_s": round(self.compile_s, 2), "cold": self.is_cold}
         return plain | ({"error": self.error[:MAX_ERROR_CHARS]} if self.error else {})

@@ -17,8 +17,9 @@ FLAG_NOTES = {
     "throttled": "its GPU was slowed down for power or heat; the records say why",
     "under_trained": "saw less than one epoch of the training images",
     "compiled_in_clock": "a compiler ran while its clock did",
-    "beat_floor": "faster than its floor, so the ceilings were measured too low: run "
-    "`fmnist-bench doctor` while nothing else runs",
+    "beat_floor": "faster than its floor: its convolutions took an algorithm with fewer FLOPs than "
+    "the direct one that is counted (Winograd's), or the ceilings were measured on a busy machine: "
+    "run `fmnist-bench doctor` while nothing else runs",
     "mixed_commits": "its runs come from several commits",
     "mixed_plans": "its runs used several plans",
 }
