@@ -49,7 +49,7 @@ class Candidate:
         return self.compile_s + steps * self.best_s
 
     def as_plain(self, digits: int = 6, fastest: int = KEPT_STEPS) -> dict[str, Any]:
-        """JSON values; for a record, of at most 4 KB, only the fastest steps, to the microsecond."""
+        """JSON values; a record, of at most 4 KB, keeps the fastest steps, to the microsecond."""
         plain: dict[str, Any] = {"plan": str(self.plan)}
         if self.step_seconds:
             plain["step_s"] = [round(s, digits) for s in sorted(self.step_seconds)[:fastest]]
