@@ -196,8 +196,11 @@ def report_training(
     findings.add("images_seen", trace.images_seen)
     findings.add("peak_memory", *meters.memory.peak_bytes())
     report_gpu(meters, session.idle_power or (None, "not measured"), findings)
-    # to the microsecond: a record is at most 4 KB
-    findings.curve = [[round(seconds, 6), *rest] for seconds, *rest in trace.curve] or None
+    # seconds to the microsecond, accuracy to a hundredth of an image: a record is at most 4 KB
+    findings.curve = [
+        [round(point.train_seconds, 6), *point[1:3], round(point.validation_accuracy, 6)]
+        for point in trace.curve
+    ] or None
     if not trace.steps:
         return
     size = len(session.splits.train)
