@@ -4,13 +4,12 @@ The figures are those of the ladder (results/tables/): what compiling saves at b
 takes. They only decide what is worth a try; what is tried is measured.
 """
 
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 
 from torch import nn
 
+from bench.doctor import find_compiler
 from bench.plan import Plan
 
 GRAPH_STEPS = 8
@@ -22,11 +21,6 @@ UNROLLED_S = 5.0  # what several steps in one function take beyond that
 def has_convolutions(model: nn.Module) -> bool:
     """Whether the memory format can matter; without, steps are so short that calls matter."""
     return any(isinstance(module, nn.Conv2d) for module in model.modules())
-
-
-def has_compiler() -> bool:
-    """Whether torch.compile can work: it needs a C++ compiler, on a GPU too."""
-    return any(map(shutil.which, (os.environ.get("CXX") or "c++", "g++", "clang++")))
 
 
 def uncompiled_plans(model: nn.Module, device_kind: str) -> tuple[Plan, ...]:
@@ -51,7 +45,7 @@ def compiled_plans(
 
     Those of a linear net run on one thread: what is left of a step is shorter than waking another.
     """
-    if precision == "fp16" or not has_compiler():
+    if precision == "fp16" or find_compiler() is None:
         return ()
     if device_kind == "cuda":
         return (replace(best, mode="step", graph_steps=GRAPH_STEPS),)

@@ -61,7 +61,10 @@ def survey(pipe: Connection, models: tuple[str, ...]) -> None:
     """Entry point of a child: answers which of the models have convolutions."""
     settle_in()
     try:
-        found = {model: _has_convolutions(model) for model in models}
+        from bench.candidates import has_convolutions
+        from fmnist_models import build_model
+
+        found = {model: has_convolutions(build_model(model)) for model in models}
         messages.send(pipe, messages.ANSWER, found)
     except REFUSALS as error:
         messages.send(pipe, messages.REFUSAL, str(error))
@@ -167,14 +170,6 @@ def _sizes(spec: RunSpec, training: "Training", findings: "Findings") -> dict[st
         )
         sizes["budget_images"] = steps * stream.images_per_epoch / stream.steps_per_epoch
     return sizes
-
-
-def _has_convolutions(model: str) -> bool:
-    from torch import nn
-
-    from fmnist_models import build_model
-
-    return any(isinstance(module, nn.Conv2d) for module in build_model(model).modules())
 
 
 def _tell(pipe: Connection, phase: str, _progress: "Progress | None") -> None:
