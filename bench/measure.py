@@ -135,12 +135,7 @@ def assemble(
     """The training of a seed, without a validation curve."""
     stream = batch_stream(session, spec)
     flops = findings.measurements["flops_per_image"].values[0]
-    rate = partial(
-        learning_rate_at,
-        schedule=spec.recipe.schedule,
-        warmup=spec.recipe.warmup_fraction,
-        peak=spec.recipe.learning_rate or 0.0,
-    )
+    rate = partial(learning_rate_at, spec.recipe)
     pacer = make_pacer(spec, stream, flops, predicted_cost(spec.budget, meters, step_s))
     return Training(engine, stream, spec.budget, pacer, meters, rate, step_s)
 

@@ -11,13 +11,25 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
-from bench.schedule import SCHEDULES
+from bench.recipe_checks import AUTO, check
 
-OPTIMIZERS = ("sgd", "adam", "adamw")
-PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
-NORMALIZATIONS = ("unit", "dataset", "half")
-AUTO = "auto"
-TRAIN_IMAGES = 60_000
+RARE = (  # fields that a record leaves out where they stay as they are: it is at most 4 KB
+    "epochs",
+    "base_learning_rate",
+    "base_momentum",
+    "schedule_epochs",
+    "schedule_factor",
+    "schedule_patience",
+    "stop_patience",
+    "selection",
+    "split",
+    "order",
+    "weights",
+    "stem",
+    "trainable",
+    "frozen_batchnorm",
+    "protocol",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +39,14 @@ class Recipe:
     Attributes:
         name: the label of rows trained this way.
         source: where it comes from.
-        optimizer: `sgd`, `adam` or `adamw`, with torch's own defaults beyond the fields below.
+        optimizer: `sgd`, `adam`, `adamw`, `rmsprop` or `muon` (AdamW for what is no matrix), with
+            torch's own defaults beyond the fields below.
         learning_rate: peak of the schedule; None takes the model's from `learning_rates.toml`.
         momentum: of SGD.
         nesterov: of SGD.
         weight_decay: on all parameters, as torch applies it.
-        schedule: `constant`, `linear` or `cosine`, after the warm-up.
+        schedule: after the warm-up: `constant`, `linear`, `cosine`, `one_cycle`, by epochs `step`,
+            `triangular` and `triangular2`, or by validation loss `plateau`.
         warmup_fraction: share of the budget over which the learning rate rises.
         batch_size: images a step.
         drop_last: whether the ragged last batch of an epoch is dropped.
@@ -42,6 +56,28 @@ class Recipe:
         input_size: pixels a side; None takes the size that the model registered.
         precision: `fp32`, `tf32`, `bf16`, `fp16`, or `auto` (bf16 on CUDA, fp32 on a CPU).
         validation_fraction: stratified share of the training set kept for the curve.
+        epochs: length of the training in its source: the default budget, and what schedules by
+            epochs count in; under another budget they stretch with it.
+        base_learning_rate: the lowest of a triangular schedule.
+        base_momentum: the lowest of SGD under `triangular`, `triangular2` and `one_cycle`, reached
+            at the highest rate; None keeps it constant.
+        schedule_epochs: between two drops of `step`; from lowest to highest rate of a triangle.
+        schedule_factor: of a drop under `step` and `plateau`.
+        schedule_patience: of `plateau`, epochs without a better validation loss.
+        stop_patience: the same for the end of the training; None never ends it early.
+        selection: whose weights are scored at the end: the `last`, or those of the best epoch by
+            validation `accuracy` or `loss`.
+        split: where validation images come from: `train`, `test` (the test images themselves),
+            `half_test` (half of them; the other half is the test), or `swapped` (training and test
+            files exchanged, then a share of what is trained on).
+        order: of the images: a fresh `permutation` an epoch, the `dataloader`'s of torch for the
+            same seed, or `sequential`.
+        weights: `random`, `imagenet`, or a file to start from.
+        stem: of one channel from pretrained weights for three: their `rgb_sum`, or `random`.
+        trainable: `all` parameters, or those of the `head` or of `stem_head` alone.
+        frozen_batchnorm: whether BatchNorm in frozen parts goes on to `update` its statistics, or
+            stays as in `eval`.
+        protocol: `clean` (selection on training images, test images read once), or `as_published`.
     """
 
     name: str
@@ -61,10 +97,35 @@ class Recipe:
     input_size: int | None = None
     precision: str = AUTO
     validation_fraction: float = 0.0
+    epochs: int | None = None
+    base_learning_rate: float | None = None
+    base_momentum: float | None = None
+    schedule_epochs: int | None = None
+    schedule_factor: float = 0.1
+    schedule_patience: int = 10
+    stop_patience: int | None = None
+    selection: str = "last"
+    split: str = "train"
+    order: str = "permutation"
+    weights: str = "random"
+    stem: str = "rgb_sum"
+    trainable: str = "all"
+    frozen_batchnorm: str = "update"
+    protocol: str = "clean"
 
     def __post_init__(self) -> None:
-        _check_choices(self)
-        _check_ranges(self)
+        check(self)
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether some images are kept to look at on the way."""
+        return self.split in {"test", "half_test"} or self.validation_fraction > 0
+
+    @property
+    def validates_each_epoch(self) -> bool:
+        """Whether the training itself depends on what validation says."""
+        is_closed_loop = self.schedule == "plateau" or self.stop_patience is not None
+        return is_closed_loop or self.selection != "last"
 
 
 def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
@@ -110,7 +171,12 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def as_plain(recipe: Recipe) -> dict[str, Any]:
     """The recipe as JSON values, for a record."""
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(recipe).items()}
+    defaults = {field.name: field.default for field in fields(Recipe)}
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in asdict(recipe).items()
+        if key not in RARE or value != defaults[key]
+    }
 
 
 def _as_word(value: Any) -> str:  # noqa: ANN401 - any field
@@ -181,36 +247,3 @@ _READERS = {
     "float | None": lambda value: None if value == "none" else _number(value),
     "int | None": lambda value: None if value == "none" else _whole(value),
 }
-
-
-def _check_choices(recipe: Recipe) -> None:
-    for key, choices in (
-        ("optimizer", OPTIMIZERS),
-        ("schedule", tuple(SCHEDULES)),
-        ("normalize", NORMALIZATIONS),
-        ("precision", (AUTO, *PRECISIONS)),
-    ):
-        value = getattr(recipe, key)
-        if value not in choices:
-            raise UsageError(f"unknown {key} {value!r}; choose from {', '.join(choices)}")
-
-
-def _check_ranges(recipe: Recipe) -> None:
-    limits = {
-        "learning_rate": recipe.learning_rate is None or 0 < recipe.learning_rate < 1e3,
-        "momentum": 0 <= recipe.momentum < 1,
-        "weight_decay": 0 <= recipe.weight_decay < 10,
-        "warmup_fraction": 0 <= recipe.warmup_fraction < 1,
-        "batch_size": 1 <= recipe.batch_size <= TRAIN_IMAGES,
-        "label_smoothing": 0 <= recipe.label_smoothing < 1,
-        "input_size": recipe.input_size is None or 1 <= recipe.input_size <= 512,
-        "validation_fraction": 0 <= recipe.validation_fraction <= 0.5,
-    }
-    for key, is_right in limits.items():
-        if not is_right:
-            raise UsageError(f"recipe field {key} is out of range: {getattr(recipe, key)}")
-    num_kept = int(TRAIN_IMAGES * (1 - recipe.validation_fraction))
-    if recipe.drop_last and recipe.batch_size > num_kept:
-        raise UsageError(f"batch_size {recipe.batch_size} is more than the {num_kept} images left")
-    if recipe.nesterov and not recipe.momentum:
-        raise UsageError("nesterov needs a momentum above 0")

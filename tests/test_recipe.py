@@ -1,6 +1,6 @@
 """Recipes: named, frozen, changed by name and type only."""
 
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import MISSING, FrozenInstanceError, fields
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import RECIPES, Recipe, UsageError
-from bench.recipe import NORMALIZATIONS, as_plain, override, read_config, read_settings
-from bench.recipes import find_recipe
+from bench.recipe import RARE, as_plain, override, read_config, read_settings
+from bench.recipe_checks import CHOICES
+from bench.recipes import PUBLISHED, find_recipe
 
 BASE = RECIPES["default"]
 OPEN = [field.name for field in fields(Recipe) if field.name not in {"name", "source"}]
-WORDS = ("optimizer", "schedule", "normalize", "precision")
+WORDS = (*CHOICES, "weights")
 NUMBERS = ("learning_rate", "momentum", "weight_decay", "warmup_fraction", "label_smoothing")
+EPOCHS = ("epochs", "schedule_epochs", "schedule_patience", "stop_patience")
 texts = st.text().filter(lambda text: text != "none")
 not_numbers = st.one_of(st.booleans(), texts, st.lists(st.floats()), st.none())
 WRONG: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(WORDS, st.one_of(st.integers(), st.booleans(), st.floats(), st.none())),
-    **dict.fromkeys([*NUMBERS, "validation_fraction"], not_numbers),
-    **dict.fromkeys(("batch_size", "input_size"), st.one_of(not_numbers, st.floats())),
+    **dict.fromkeys([*NUMBERS, "validation_fraction", "schedule_factor"], not_numbers),
+    **dict.fromkeys(("base_learning_rate", "base_momentum"), not_numbers),
+    **dict.fromkeys(("batch_size", "input_size", *EPOCHS), st.one_of(not_numbers, st.floats())),
     **dict.fromkeys(("nesterov", "drop_last"), st.one_of(st.integers(), texts, st.none())),
     "augment": st.one_of(st.integers(), st.booleans(), st.lists(st.integers(), min_size=1)),
 }
@@ -126,7 +129,7 @@ def test_out_of_range_names_the_field(changes: dict[str, float]) -> None:
         override(BASE, changes)
 
 
-@pytest.mark.parametrize("key", WORDS)
+@pytest.mark.parametrize("key", CHOICES)
 def test_an_unknown_choice_is_refused_with_the_choices(key: str) -> None:
     with pytest.raises(UsageError, match=f"unknown {key} 'nonsense'; choose from .*, "):
         override(BASE, {key: "nonsense"})
@@ -173,19 +176,68 @@ def test_a_recipe_is_frozen() -> None:
         BASE.batch_size = 1  # type: ignore[misc]
 
 
-def test_the_plain_form_is_json_and_whole() -> None:
+def test_the_plain_form_is_json_and_whole_but_for_rare_fields_left_alone() -> None:
     plain = as_plain(BASE)
-    assert set(plain) == {field.name for field in fields(Recipe)}
+    assert set(plain) == {field.name for field in fields(Recipe)} - set(RARE)
     assert plain["augment"] == ["flip"]
+    changed = override(BASE, {"selection": "loss", "stem": "rgb_sum"})
+    assert set(as_plain(changed)) == {*plain, "selection"}
+
+
+def test_every_rare_field_has_a_default_and_is_one() -> None:
+    defaults = {field.name: field.default for field in fields(Recipe)}
+    assert all(defaults[name] is not MISSING for name in RARE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"schedule": "step"}, "set epochs and schedule_epochs"),
+        ({"schedule": "triangular", "epochs": 9, "schedule_epochs": 3}, "base_learning_rate"),
+        ({"base_momentum": 0.8}, "base_momentum needs optimizer sgd"),
+        ({"selection": "loss", "validation_fraction": 0.0}, "look at validation images"),
+        ({"stop_patience": 3, "validation_fraction": 0.0}, "look at validation images"),
+        ({"schedule": "plateau", "stop_patience": 10}, "before plateau can act"),
+    ],
+)
+def test_fields_that_contradict_each_other_are_refused(
+    changes: dict[str, object], words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        override(BASE, changes)
+
+
+def test_a_base_momentum_above_the_momentum_is_refused() -> None:
+    with pytest.raises(UsageError, match="cannot be above momentum"):
+        override(RECIPES["r1_resnet50"], {"base_momentum": 0.95})
 
 
 def test_the_normalizations_are_those_of_the_data_pipeline() -> None:
     from data_pipeline import NORMALIZATIONS as PIPELINE
 
-    assert set(NORMALIZATIONS) == set(PIPELINE)
+    assert set(CHOICES["normalize"]) == set(PIPELINE)
 
 
 def test_a_changed_recipe_bears_its_changes_in_its_name() -> None:
     changed = override(RECIPES["default"], {"batch_size": 64, "augment": ["flip", "shift2"]})
     assert changed.name == "default+batch_size=64+augment=flip/shift2"
     assert override(RECIPES["default"], {"batch_size": 128}).name == "default"
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_reference_recipe_selects_on_training_images_when_clean(name: str) -> None:
+    clean = find_recipe(name, "clean")
+    assert (clean.split, clean.protocol) == ("train", "clean")
+    assert clean.validation_fraction > 0
+    published = find_recipe(name, "as_published")
+    assert published.name == f"{name}@as_published"
+    assert (published.precision, published.protocol) == ("fp32", "as_published")
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol", "words"),
+    [("default", "clean", "is no published one"), ("classic", "dirty", "unknown protocol 'dirty'")],
+)
+def test_a_protocol_that_cannot_be_is_refused(name: str, protocol: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        find_recipe(name, protocol)

@@ -1,0 +1,116 @@
+"""What the fields of a recipe may hold, each alone and together."""
+
+from typing import TYPE_CHECKING
+
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from bench.recipe import Recipe
+
+AUTO = "auto"
+PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
+EPOCHWISE = ("step", "triangular", "triangular2")
+CYCLIC = ("one_cycle", "triangular", "triangular2")
+CHOICES = {
+    "optimizer": ("sgd", "adam", "adamw", "rmsprop", "muon"),
+    "schedule": ("constant", "linear", "cosine", "one_cycle", *EPOCHWISE, "plateau"),
+    "normalize": ("unit", "dataset", "half"),
+    "precision": (AUTO, *PRECISIONS),
+    "selection": ("last", "accuracy", "loss"),
+    "split": ("train", "test", "half_test", "swapped"),
+    "order": ("permutation", "dataloader", "sequential"),
+    "stem": ("rgb_sum", "random"),
+    "trainable": ("all", "stem_head", "head"),
+    "frozen_batchnorm": ("update", "eval"),
+    "protocol": ("clean", "as_published"),
+}
+TRAIN_IMAGES, TEST_IMAGES = 60_000, 10_000
+MAX_EPOCHS = 100_000
+
+
+def check(recipe: "Recipe") -> None:
+    """Refuses a recipe that nobody can train by.
+
+    Raises:
+        UsageError: one field is out of its choices or range, or two contradict each other.
+    """
+    _check_choices(recipe)
+    _check_ranges(recipe)
+    _check_batches(recipe)
+    _check_schedule(recipe)
+    _check_validation(recipe)
+
+
+def _check_choices(recipe: "Recipe") -> None:
+    for key, choices in CHOICES.items():
+        value = getattr(recipe, key)
+        if value not in choices:
+            raise UsageError(f"unknown {key} {value!r}; choose from {', '.join(choices)}")
+    if not recipe.weights:
+        raise UsageError("unknown weights ''; choose random, imagenet or a file")
+
+
+def _check_ranges(recipe: "Recipe") -> None:
+    limits = {
+        "learning_rate": recipe.learning_rate is None or 0 < recipe.learning_rate < 1e3,
+        "momentum": 0 <= recipe.momentum < 1,
+        "weight_decay": 0 <= recipe.weight_decay < 10,
+        "warmup_fraction": 0 <= recipe.warmup_fraction < 1,
+        "batch_size": 1 <= recipe.batch_size <= TRAIN_IMAGES,
+        "label_smoothing": 0 <= recipe.label_smoothing < 1,
+        "input_size": recipe.input_size is None or 1 <= recipe.input_size <= 512,
+        "validation_fraction": 0 <= recipe.validation_fraction <= 0.5,
+        "epochs": _is_count(recipe.epochs),
+        "base_learning_rate": recipe.base_learning_rate is None
+        or 0 < recipe.base_learning_rate < 1e3,
+        "base_momentum": recipe.base_momentum is None or 0 <= recipe.base_momentum < 1,
+        "schedule_epochs": _is_count(recipe.schedule_epochs),
+        "schedule_factor": 0 < recipe.schedule_factor < 1,
+        "schedule_patience": 0 <= recipe.schedule_patience <= MAX_EPOCHS,
+        "stop_patience": _is_count(recipe.stop_patience),
+    }
+    for key, is_right in limits.items():
+        if not is_right:
+            raise UsageError(f"recipe field {key} is out of range: {getattr(recipe, key)}")
+
+
+def _is_count(value: int | None) -> bool:
+    return value is None or 1 <= value <= MAX_EPOCHS
+
+
+def _check_batches(recipe: "Recipe") -> None:
+    available = TEST_IMAGES if recipe.split == "swapped" else TRAIN_IMAGES
+    num_kept = int(available * (1 - recipe.validation_fraction))
+    if recipe.drop_last and recipe.batch_size > num_kept:
+        raise UsageError(f"batch_size {recipe.batch_size} is more than the {num_kept} images left")
+    if recipe.nesterov and not recipe.momentum:
+        raise UsageError("nesterov needs a momentum above 0")
+
+
+def _check_schedule(recipe: "Recipe") -> None:
+    schedule = recipe.schedule
+    if schedule in EPOCHWISE and not (recipe.epochs and recipe.schedule_epochs):
+        raise UsageError(f"schedule {schedule} counts epochs; set epochs and schedule_epochs")
+    if schedule.startswith("triangular") and recipe.base_learning_rate is None:
+        raise UsageError(f"schedule {schedule} needs a base_learning_rate")
+    if recipe.base_momentum is None:
+        return
+    if recipe.optimizer != "sgd" or schedule not in CYCLIC:
+        choices = ", ".join(CYCLIC)
+        raise UsageError(f"base_momentum needs optimizer sgd and a schedule of {choices}")
+    if recipe.base_momentum > recipe.momentum:
+        raise UsageError("base_momentum is the lowest; it cannot be above momentum")
+
+
+def _check_validation(recipe: "Recipe") -> None:
+    if recipe.validates_each_epoch and not recipe.has_validation:
+        raise UsageError(
+            f"selection {recipe.selection}, plateau and stop_patience look at validation images; "
+            "set validation_fraction, such as 0.1, and leave --full-train out"
+        )
+    has_plateau = recipe.schedule == "plateau" and recipe.stop_patience is not None
+    if has_plateau and (recipe.stop_patience or 0) <= recipe.schedule_patience:
+        raise UsageError(
+            f"stop_patience {recipe.stop_patience} would end the training before plateau can act; "
+            f"choose more than schedule_patience {recipe.schedule_patience}"
+        )
