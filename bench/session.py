@@ -20,47 +20,15 @@ from bench.probe import Candidate
 from bench.roofline import StepCost
 from bench.settle import settle
 from bench.spec import RunSpec
+from bench.splits import Splits, load_splits
 from bench.warmup import time_group, warm_up
-from data_pipeline import (
-    ResidentSplit,
-    load_fashion_mnist,
-    parse_augmentation,
-    place,
-    stratified_split,
-)
-from fmnist_models import build_model, model_info
+from data_pipeline import ResidentSplit, parse_augmentation
+from fmnist_models import build_model
 
-SPLIT_SEED = 0  # the same validation images for every model, seed and day
 # Added to the seed, so that weights, data order and augmentation draw from streams of their own. A
 # CPU generator looks at the lowest 32 bits alone.
 ORDER_SEED = 1 << 20
 AUGMENTATION_SEED = 2 << 20
-
-
-@dataclass(frozen=True)
-class Splits:
-    """The three parts of the data on the device; validation is None where nothing was kept."""
-
-    train: ResidentSplit
-    validation: ResidentSplit | None
-    test: ResidentSplit
-    data_hash: str
-
-
-def load_splits(spec: RunSpec, device: torch.device, data: Path | None) -> Splits:
-    """Loads, verifies, splits and places the data for a run."""
-    loaded = load_fashion_mnist(data)
-    size = spec.recipe.input_size or model_info(spec.model).input_size
-    kept, held = stratified_split(loaded.train_labels, spec.recipe.validation_fraction, SPLIT_SEED)
-    images, labels = loaded.train_images, loaded.train_labels
-    validation = place(images, labels, device, size, held) if len(held) else None
-    everything = kept if len(held) else None
-    return Splits(
-        train=place(images, labels, device, size, everything),
-        validation=validation,
-        test=place(loaded.test_images, loaded.test_labels, device, size),
-        data_hash=loaded.data_hash,
-    )
 
 
 @dataclass

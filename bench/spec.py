@@ -12,6 +12,12 @@ from bench.plan import AUTO, Plan
 from bench.recipe import Recipe, as_plain
 
 EVALUATION_SPLITS = ("test", "validation")
+TEST_IMAGES = {  # which images the final pass is over, by the recipe's split
+    "train": "test",
+    "test": "test, selected on",
+    "half_test": "half of test",
+    "swapped": "train (files swapped)",
+}
 RATE_SOURCES = {  # as tables print it
     "recipe": "the recipe's own",
     "sweep": "peak per model from one equal-effort validation sweep",
@@ -66,6 +72,13 @@ class RunSpec:
         """What was asked for: `auto`, or the plan itself."""
         return AUTO if self.plan is None or self.is_plan_chosen else str(self.plan)
 
+    @property
+    def evaluated_on(self) -> str:
+        """The images of the final pass, in words: only runs with the same are comparable."""
+        if self.evaluation_split == "validation":
+            return "validation"
+        return TEST_IMAGES[self.recipe.split]
+
     def with_chosen_plan(self, plan: Plan) -> Self:
         """The same run under the plan that `auto` came to."""
         return replace(self, plan=plan, is_plan_chosen=True)
@@ -98,7 +111,7 @@ class RunSpec:
             "requested_plan": self.requested_plan,
             "seed": self.seed,
             "precision": self.recipe.precision,
-            "evaluation_split": self.evaluation_split,
+            "evaluation_split": self.evaluated_on,
             "deterministic": self.is_deterministic,
         }
 

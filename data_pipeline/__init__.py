@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     from data_pipeline.resident import ResidentSplit, place
     from data_pipeline.sources import SOURCES, Source, SourceError
     from data_pipeline.split import stratified_split
-    from data_pipeline.stream import BatchStream
+    from data_pipeline.stream import ORDERS, BatchStream
 
 __all__ = [
     "AUGMENTATION_FORMS",
     "CLASS_NAMES",
     "FASHION_MNIST_FILES",
     "NORMALIZATIONS",
+    "ORDERS",
     "SOURCES",
     "Augmentation",
     "BatchStream",
@@ -77,7 +78,7 @@ _NAMES_OF_MODULE = {
     "resident": "ResidentSplit place",
     "sources": "SOURCES Source SourceError",
     "split": "stratified_split",
-    "stream": "BatchStream",
+    "stream": "ORDERS BatchStream",
 }
 _MODULE_OF_NAME = {
     name: module for module, names in _NAMES_OF_MODULE.items() for name in names.split()

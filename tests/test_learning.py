@@ -118,7 +118,7 @@ def test_a_model_that_raises_is_a_row(data_root: Path) -> None:
 
 
 def test_training_and_validation_images_are_apart(data_root: Path) -> None:
-    splits = session.load_splits(WITH_CURVE, torch.device("cpu"), data_root)
+    splits = load_splits(WITH_CURVE, torch.device("cpu"), data_root)
     assert splits.validation is not None
     whole = load_fashion_mnist(data_root)
     parts = (splits.train, splits.validation)

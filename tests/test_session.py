@@ -14,7 +14,8 @@ from bench.findings import Findings
 from bench.measure import measure_seed, predicted_cost, prepare
 from bench.memory import CpuMemoryMeter
 from bench.meters import Meters
-from bench.session import Session, Splits
+from bench.session import Session
+from bench.splits import Splits
 from bench.training import Progress
 from bench.warmup import restored
 from data_pipeline import ResidentSplit
@@ -136,7 +137,7 @@ def test_the_gradient_scale_of_fp16_starts_fresh_after_the_warm_up() -> None:
     opened = open_session(run)
     model, findings = opened.model_for(0), Findings()
     findings.add("flops_per_image", 1.0)
-    training, _ = prepare(opened, run, model, findings, lambda _phase, _progress: None)
+    training = prepare(opened, run, model, findings, lambda _phase, _progress: None).training
     scaler = torch.amp.GradScaler("cpu")
     found = training.engine.scaler  # type: ignore[attr-defined]
     assert found.state_dict() == scaler.state_dict()
@@ -148,7 +149,7 @@ def test_set_up_draws_nothing_that_training_would_draw() -> None:
     weights, rng = flat_state(model), torch.get_rng_state()
     findings = Findings()
     findings.add("flops_per_image", 1.0)
-    training, _ = prepare(opened, SPEC, model, findings, lambda _phase, _progress: None)
+    training = prepare(opened, SPEC, model, findings, lambda _phase, _progress: None).training
     assert torch.equal(flat_state(model), weights)
     assert torch.equal(torch.get_rng_state(), rng)
     expected = torch.Generator().manual_seed(session.AUGMENTATION_SEED)
