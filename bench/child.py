@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import messages
 from bench.errors import UsageError
+from bench.keep import NOTHING, Keep
 from bench.runner import Watcher, execute_seeds
 from bench.spec import RunSpec
 from data_pipeline import DataError
@@ -36,6 +37,7 @@ class RunJob:
     seeds: tuple[int, ...]
     device: str
     data: Path | None
+    keep: Keep = NOTHING
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,19 @@ class CheckJob:
     device: str
     data_hash: str
     needs_energy: bool
+    weights: tuple[tuple[str, str, str], ...] = ()  # model, recipe's weights, recipe's stem
 
 
 def run_seeds(pipe: Connection, job: RunJob) -> None:
     """Entry point of a child: runs the seeds and sends a record for each."""
     with _as_child(pipe):
         results = execute_seeds(
-            job.spec, job.seeds, device=job.device, data=job.data, watch=_throttled(pipe)
+            job.spec,
+            job.seeds,
+            device=job.device,
+            data=job.data,
+            watch=_throttled(pipe),
+            keep=job.keep,
         )
         try:
             for result in results:

@@ -1,4 +1,4 @@
-"""What a training decides by its validation scores: the learning rate, its end, the best weights."""
+"""What a training decides by its validation scores: learning rate, end, best weights."""
 
 import math
 from collections.abc import Mapping

@@ -25,6 +25,9 @@ class Keep:
     tensorboard: Path | None = None
 
 
+NOTHING = Keep()
+
+
 def parse_every(text: str) -> Budget:
     """Reads how often to save, such as `2epochs`, `500steps` or `60s`.
 

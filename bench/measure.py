@@ -14,7 +14,7 @@ from bench.control import Control
 from bench.energy import measure_idle_power
 from bench.engine import Engine
 from bench.findings import SHARED, Findings
-from bench.keep import Keep
+from bench.keep import NOTHING, Keep
 from bench.limit import count_step
 from bench.memory import model_bytes, peak_of_graphs, state_bytes
 from bench.meters import Meters, make_meters
@@ -33,8 +33,6 @@ from bench.training import Pauses, Progress, Training
 from bench.warmup import restored
 from bench.workload import flops_per_image, num_parameters
 from data_pipeline import BatchStream
-
-NOTHING = Keep()
 
 
 def measure_seed(
@@ -200,7 +198,7 @@ def assemble(
 
 
 def add_curve(training: Training, session: Session, model: nn.Module, findings: Findings) -> None:
-    """Validation on the way: each epoch where the recipe acts on it, else as far as a fifth pays."""
+    """Validation on the way: each epoch where the recipe acts on it, else as a fifth pays for."""
     pacer, validation = training.pacer, session.splits.validation
     if validation is None:
         return

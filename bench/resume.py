@@ -1,9 +1,9 @@
-"""The state of a training between two legs, and going on from it to the same weights, bit for bit.
+"""The state of a training between two legs, and going on from it bit for bit.
 
-Everything that later steps depend on is in it: weights, optimizer, position in the data and in every
-stream of random numbers, budget spent, what the control has decided; and what the record will tell of
-the steps done. On a CPU in fp32, without a compiler, a training that went on from it equals one that
-was never stopped. (The scale of fp16's gradient scaler is not in it: it starts again.)
+Everything that later steps depend on is in it: weights, optimizer, position in the data and in all
+streams of random numbers, budget spent, what the control has decided; and what the record will tell
+of the steps done. On a CPU in fp32, without a compiler, a training that went on from it equals one
+that was never stopped. (The scale of fp16's gradient scaler is not in it: it starts again.)
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,10 @@ def state_of(live: Live) -> dict[str, Any]:
             if name not in saved
         },
         "optimizer": [
-            {key: _kept(value) if isinstance(value, Tensor) else value for key, value in slot.items()}
+            {
+                key: _kept(value) if isinstance(value, Tensor) else value
+                for key, value in slot.items()
+            }
             for slot in _slots(live.optimizer)
         ],
         "random": _random_state(live),

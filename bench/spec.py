@@ -39,6 +39,7 @@ class RunSpec:
         seed: of weights, data order, augmentation and dropout.
         is_plan_chosen: whether the plan is what `auto` came to.
         model_hash: of the text of a user's own model file; None for every other model.
+        weights_hash: of a file that the training starts from; None without one.
         evaluation_split: `test`, or `validation` for sweeps that must not see the test images.
         learning_rate_source: `recipe`, `sweep`, `changed`, `sibling` or `base`.
         is_deterministic: torch's deterministic algorithms, and nothing decided by the clock.
@@ -52,6 +53,7 @@ class RunSpec:
     is_plan_chosen: bool = False
     evaluation_split: str = "test"
     model_hash: str | None = None
+    weights_hash: str | None = None
     learning_rate_source: str = "recipe"
     is_deterministic: bool = False
 
@@ -102,7 +104,7 @@ class RunSpec:
         """The spec as JSON values, for a record."""
         source = RATE_SOURCES[self.learning_rate_source]
         recipe = as_plain(self.recipe) | {"learning_rate_source": source}
-        return {
+        plain = {
             "model": self.model,
             "model_hash": self.model_hash,
             "recipe": recipe,
@@ -114,6 +116,7 @@ class RunSpec:
             "evaluation_split": self.evaluated_on,
             "deterministic": self.is_deterministic,
         }
+        return plain | ({"weights_hash": self.weights_hash} if self.weights_hash else {})
 
     @property
     def config_id(self) -> str:

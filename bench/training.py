@@ -1,8 +1,8 @@
 """The training loop: one loop for every budget, engine and device.
 
-Training runs in legs. A leg is a window of the training clock between two pauses: evaluations of the
-validation curve, ends of epochs where the recipe looks at validation, checkpoints. Inside it, chunks
-of steps are handed to the engine, and the clock is read where that drains nothing.
+Training runs in legs. A leg is a window of the training clock between two pauses: evaluations of
+the validation curve, ends of epochs where the recipe acts on validation, checkpoints. Inside it,
+chunks of steps are handed to the engine, and the clock is read where that drains nothing.
 """
 
 import math
@@ -91,6 +91,9 @@ class Pauses(NamedTuple):
     every_s: float | None = None
 
 
+NO_PAUSES = Pauses()
+
+
 @dataclass
 class Training:
     """One training, ready to run.
@@ -123,7 +126,7 @@ class Training:
     curve_fractions: Sequence[float] = ()
     validate: Callable[[], Scores] | None = None
     control: Control | None = None
-    pauses: Pauses = Pauses()
+    pauses: Pauses = NO_PAUSES
     on_pause: Callable[[], None] = lambda: None
     report: Callable[[Progress], None] = lambda _: None
     trace: Trace = field(default_factory=Trace)
@@ -190,7 +193,7 @@ class Training:
         return self.meters.seconds - seconds, self.trace.images_seen - images
 
     def _run_leg(self, stop: float) -> bool:
-        """One window of the clock, up to a fraction of the budget; False where a pause came first."""
+        """One window of the clock, up to a share of the budget; False where a pause came first."""
         self._last_mark = self.meters.open()
         has_arrived = True
         try:
@@ -234,7 +237,7 @@ class Training:
         rates = [self.learning_rate_at(fraction) * scale for fraction in fractions]
         momentum = self.momentum_at(fractions[0])  # it changes with the epoch, a chunk lies in one
         started = self.meters.clock.now()
-        losses = self.engine.run(batches, rates, momentum)
+        losses = self.engine.run(batches, rates, *([] if momentum is None else [momentum]))
         self.trace.learning_rates.extend(rates)
         self.trace.seconds_in_steps += self.meters.clock.now() - started
         self.trace.images_seen += sum(len(batch) for batch in batches)

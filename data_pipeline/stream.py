@@ -19,13 +19,15 @@ def permutation(num_images: int, generator: torch.Generator) -> Tensor:
 def dataloader_order(num_images: int, generator: torch.Generator) -> Tensor:
     """Return the order (N,) int64 of `torch.utils.data.DataLoader(shuffle=True)`.
 
-    With a CPU generator of seed s it is that of a script which calls `torch.manual_seed(s)` and then,
-    epoch after epoch, goes through a training and a test loader, as R4's does. Each loader draws a
-    base seed for its workers when its epoch begins; the sampler then draws the seed of its
+    With a CPU generator of seed s it is that of a script which calls `torch.manual_seed(s)` and
+    then, epoch after epoch, goes through a training and a test loader, as R4's does. Each loader
+    draws a base seed for its workers when its epoch begins; the sampler then draws the seed of its
     permutation (torch/utils/data/dataloader.py, sampler.py).
     """
     _draw_seed(generator)  # base seed of the training loader
-    order = torch.randperm(num_images, generator=torch.Generator().manual_seed(_draw_seed(generator)))
+    order = torch.randperm(
+        num_images, generator=torch.Generator().manual_seed(_draw_seed(generator))
+    )
     _draw_seed(generator)  # base seed of the test loader, which comes after
     return order
 

@@ -1,5 +1,7 @@
 """Learning-rate schedules over the fraction of the budget; those that torch has equal torch's."""
 
+from typing import Literal
+
 import pytest
 import torch
 from hypothesis import given
@@ -97,7 +99,9 @@ def sgd(rate: float, momentum: float) -> optim.SGD:
 
 
 @pytest.mark.parametrize("mode", ["triangular", "triangular2"])
-def test_the_cyclic_ones_equal_those_of_torch_stepped_once_an_epoch(mode: str) -> None:
+def test_the_cyclic_ones_equal_those_of_torch_stepped_once_an_epoch(
+    mode: Literal["triangular", "triangular2"],
+) -> None:
     recipe = Recipe(
         name="r1",
         source="a test",

@@ -162,9 +162,9 @@ def test_data_order_and_augmentation_follow_the_seed(seed: int) -> None:
     run = replace(SPEC, seed=seed)
     opened, findings = open_session(run), Findings()
     findings.add("flops_per_image", 1.0)
-    training, _ = prepare(
+    training = prepare(
         opened, run, opened.model_for(seed), findings, lambda _phase, _progress: None
-    )
+    ).training
     order = torch.randperm(100, generator=torch.Generator().manual_seed(seed + session.ORDER_SEED))
     assert torch.equal(training.stream.take(1)[0], order[:16])
     feed = training.engine.feed  # type: ignore[attr-defined]
