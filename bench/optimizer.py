@@ -2,6 +2,7 @@
 
 from torch import nn, optim
 
+from bench.muon import MuonAndAdamW, split_parameters
 from bench.recipe import Recipe
 
 
@@ -28,5 +29,7 @@ def make_optimizer(recipe: Recipe, model: nn.Module) -> optim.Optimizer:
         return optim.RMSprop(
             parameters, lr=rate, momentum=recipe.momentum, weight_decay=decay, foreach=True
         )
+    if recipe.optimizer == "muon":
+        return MuonAndAdamW(*split_parameters(model), learning_rate=rate, weight_decay=decay)
     kind: type[optim.Adam] = {"adam": optim.Adam, "adamw": optim.AdamW}[recipe.optimizer]
     return kind(parameters, lr=rate, weight_decay=decay, fused=True)

@@ -43,11 +43,13 @@ def random_batch() -> Tensor:
     return torch.randint(64, (8,))
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "rmsprop", "muon"])
 @pytest.mark.parametrize("done_before", [0, 2], ids=["fresh", "with optimizer state"])
-def test_training_after_a_warm_up_is_training_without_one(done_before: int) -> None:
+def test_training_after_a_warm_up_is_training_without_one(done_before: int, optimizer: str) -> None:
+    recipe = replace(ADAMW, optimizer=optimizer)
     states, losses = [], []
     for is_warmed in (False, True):
-        engine = make_engine(small_net(dropout=0.5), ADAMW)
+        engine = make_engine(small_net(dropout=0.5), recipe)
         for batch in some_batches(done_before):
             engine.run([batch], [0.01])
         if is_warmed:
