@@ -193,7 +193,7 @@ def assemble(
     flops = findings.measurements["flops_per_image"].values[0]
     rate = partial(learning_rate_at, spec.recipe)
     pacer = make_pacer(spec, stream, flops, predicted_cost(spec.budget, meters, step_s))
-    momentum = partial(momentum_at, spec.recipe)
+    momentum = None if spec.recipe.base_momentum is None else partial(momentum_at, spec.recipe)
     return Training(engine, stream, spec.budget, pacer, meters, rate, step_s, momentum)
 
 

@@ -9,6 +9,7 @@ from bench.budget import Budget
 from bench.errors import UsageError
 from bench.learning_rates import peak_learning_rate
 from bench.plan import AUTO, Plan
+from bench.plan_fit import why_not
 from bench.recipe import Recipe, as_plain
 
 EVALUATION_SPLITS = ("test", "validation")
@@ -63,11 +64,8 @@ class RunSpec:
             raise UsageError(
                 f"unknown evaluation split {self.evaluation_split!r}; choose from {choices}"
             )
-        if self.plan and self.plan.mode == "step" and self.recipe.precision == "fp16":
-            raise UsageError(
-                "plan step has no place for the gradient scaler that fp16 needs; "
-                "use --precision bf16, or plan compile"
-            )
+        if self.plan and (reason := why_not(self.plan, self.recipe)):
+            raise UsageError(reason)
 
     @property
     def requested_plan(self) -> str:

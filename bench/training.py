@@ -122,7 +122,7 @@ class Training:
     meters: Meters
     learning_rate_at: Callable[[float], float]
     step_s: float
-    momentum_at: Callable[[float], float | None] = lambda _fraction: None
+    momentum_at: Callable[[float], float] | None = None
     curve_fractions: Sequence[float] = ()
     validate: Callable[[], Scores] | None = None
     control: Control | None = None
@@ -235,9 +235,11 @@ class Training:
         scale = self.control.rate_scale if self.control else 1.0
         batches = self.stream.take(len(fractions))
         rates = [self.learning_rate_at(fraction) * scale for fraction in fractions]
-        momentum = self.momentum_at(fractions[0])  # it changes with the epoch, a chunk lies in one
+        momenta = (
+            [self.momentum_at(fraction) for fraction in fractions] if self.momentum_at else None
+        )
         started = self.meters.clock.now()
-        losses = self.engine.run(batches, rates, *([] if momentum is None else [momentum]))
+        losses = self.engine.run(batches, rates, momenta)
         self.trace.learning_rates.extend(rates)
         self.trace.seconds_in_steps += self.meters.clock.now() - started
         self.trace.images_seen += sum(len(batch) for batch in batches)

@@ -177,6 +177,15 @@ def test_weights_order_and_augmentation_draw_from_streams_of_their_own() -> None
     assert len({float(number) for number in drawn}) == 3
 
 
+def test_auto_leaves_out_what_the_recipe_has_no_place_for_and_says_so() -> None:
+    muon = replace(SPEC.recipe, optimizer="muon")
+    run = replace(SPEC, model="v2", recipe=muon, plan=None)
+    opened = open_session(run)
+    assert value(measured(run, opened), "steps") == 20
+    refused = [tried.error for tried in opened.tried if tried.plan.mode == "step"]
+    assert refused == ["not tried: plan step cannot compile optimizer muon"]
+
+
 def test_auto_settles_the_plan_once_and_tells_what_it_tried() -> None:
     run = replace(SPEC, plan=None)
     opened = open_session(run)

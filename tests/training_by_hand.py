@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bench import Plan, Recipe
 from bench.clock import Mark
-from bench.engine import MEMORY_FORMATS, Engine, Feed, StepEngine
+from bench.engine import MEMORY_FORMATS, Engine, Feed, Momentum, StepEngine, one_a_step
 from bench.engines import EngineMaker
 from bench.optimizer import make_optimizer
 from data_pipeline import ResidentSplit, parse_augmentation
@@ -101,8 +101,8 @@ class FakeEngine:
     cost_of: Callable[[int], float] = lambda _step: STEP_S
     not_finite_at: int | None = None
     rates: list[float] = field(default_factory=list)
-    chunks: list[int] = field(default_factory=list)
     momenta: list[float | None] = field(default_factory=list)
+    chunks: list[int] = field(default_factory=list)
     group_steps: int = 1
 
     def reset(self) -> None:
@@ -112,13 +112,13 @@ class FakeEngine:
         self,
         batches: Sequence[Tensor],
         learning_rates: Sequence[float],
-        momentum: float | None = None,
+        momentum: Momentum = None,
     ) -> Tensor:
         """Notes what it was given."""
-        self.momenta.append(momentum)
         assert len(batches) == len(learning_rates)
         first = len(self.rates) + 1
         self.rates += learning_rates
+        self.momenta += one_a_step(momentum, len(batches))
         self.chunks.append(len(batches))
         steps = range(first, first + len(batches))
         self.clock.work(sum(map(self.cost_of, steps)))
