@@ -155,7 +155,13 @@ def table(
         str, typer.Option("--format", help="rich, markdown, csv, json or latex.")
     ] = "rich",
     sort: Annotated[str, typer.Option(help="Any key of --format json.")] = "test_accuracy",
-    by: Annotated[str, typer.Option(help="A row for each model, commit or plan.")] = "model",
+    by: Annotated[
+        str,
+        typer.Option(
+            help="A row for each model, commit or plan; or published: the reference systems, "
+            "each beside its published number."
+        ),
+    ] = "model",
     mixed: Annotated[
         bool, typer.Option("--mixed", help="Show what is not comparable, labelled.")
     ] = False,
