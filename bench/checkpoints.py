@@ -67,21 +67,20 @@ class Checkpoints:
             self._write_new_best()
             self._seconds = self.live.training.meters.seconds
 
-    def write_last(self, told: Mapping[str, Any] | None = None) -> None:
-        """Writes the model as it is, with all that going on takes."""
+    def write_last(self, told: Mapping[str, Any] | None = None) -> Path:
+        """Writes the model as it is, with all that going on takes; gives the file."""
         saved = self._saved(LAST, told or {})
-        self._write(LAST, saved, state_of(self.live))
+        return self._write(LAST, saved, state_of(self.live))
 
-    def write_best(self, told: Mapping[str, Any]) -> None:
-        """Writes the best weights, and what the final pass has told of them."""
+    def write_best(self, told: Mapping[str, Any]) -> Path:
+        """Writes the best weights, and what the final pass has told of them; gives the file."""
         control = self.live.training.control
-        if control is None or control.best is None:
-            return
-        best = control.best
-        saved = self._saved(BEST, {"epoch": best.epoch, **told})
+        assert control is not None, "only a control has best weights"
+        assert control.best is not None, "asked before"
+        saved = self._saved(BEST, {"epoch": control.best.epoch, **told})
         names = set(saved.weights)
         weights = {name: w for name, w in control.best_weights().items() if name in names}
-        self._write(BEST, replace(saved, weights=weights))
+        return self._write(BEST, replace(saved, weights=weights))
 
     def _write_new_best(self) -> None:
         control = self.live.training.control
@@ -120,13 +119,14 @@ class Checkpoints:
 
     def _write(
         self, which: str, saved: SavedModel, resume: Mapping[str, Any] | None = None
-    ) -> None:
+    ) -> Path:
         path = path_of(self.keep, self.spec, which)
         assert path is not None, "made only where something is to be kept"
         try:
             write_saved(path, saved, resume)
         except UsageError as error:
             raise RunError("crashed", str(error)) from None
+        return path
 
 
 def path_of(keep: Keep, spec: RunSpec, which: str) -> Path | None:

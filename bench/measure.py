@@ -8,13 +8,14 @@ import torch
 from torch import nn, optim
 
 from bench.budget import Budget
-from bench.checkpoints import BEST, LAST, Checkpoints, path_of, plan_gone_on_with
+from bench.checkpoints import plan_gone_on_with
 from bench.compile_counters import compile_counts
 from bench.control import Control
 from bench.energy import measure_idle_power
 from bench.engine import Engine
 from bench.findings import SHARED, Findings
 from bench.keep import NOTHING, Keep
+from bench.keeping import begin_keeping
 from bench.limit import count_step
 from bench.memory import model_bytes, peak_of_graphs, state_bytes
 from bench.meters import Meters, make_meters
@@ -52,67 +53,20 @@ def measure_seed(
     model = session.model_for(spec.seed)
     count_workload(session, model, findings)
     live = prepare(session, spec, model, findings, tell)
-    checkpoints = keep_checkpoints(session, spec, live, keep, findings)
+    kept = begin_keeping(session, spec, live, keep, findings)
     before = compile_counts()
     try:
         live.training.run()
     finally:
+        kept.close()
         report_compilers(compile_counts().since(before), findings)
         report_training(spec, session, live.training, findings)
     tell("evaluate", None)
-    evaluate_selected(session, spec, live, findings, checkpoints)
-
-
-def evaluate_selected(
-    session: Session,
-    spec: RunSpec,
-    live: Live,
-    findings: Findings,
-    checkpoints: Checkpoints | None,
-) -> None:
-    """The one final pass, with the weights that the recipe selects; saves the last and the best."""
-    control = live.training.control
-    if checkpoints and control:
-        checkpoints.write_last()
-    if control:
-        control.use_best()
-    report_quality(session, spec, live.model, findings)
-    if checkpoints is None:
-        return
-    told = {"test_accuracy": findings.measurements["test_accuracy"].values[0]}
-    if control and control.best:
-        checkpoints.write_best(told)
-    else:
-        checkpoints.write_last(told)
-    findings.conditions["saved"] = path_name(checkpoints)
-
-
-def path_name(checkpoints: Checkpoints) -> str:
-    """The file of the weights that were scored, as it lies in the run folder."""
-    control = checkpoints.live.training.control
-    which = BEST if control and control.best else LAST
-    path = path_of(checkpoints.keep, checkpoints.spec, which)
-    assert path is not None
-    return f"{path.parent.name}/{path.name}"
-
-
-def keep_checkpoints(
-    session: Session, spec: RunSpec, live: Live, keep: Keep, findings: Findings
-) -> Checkpoints | None:
-    """Saves models while training where that is asked for, and goes on from one that is there."""
-    if keep.checkpoints is None:
-        return None
-    assert session.plan is not None, "settled while preparing"
-    checkpoints = Checkpoints(live, spec, session.plan, keep)
-    steps = checkpoints.go_on()
-    if steps:
-        findings.conditions["resumed_at_step"] = steps
-        findings.flags.append("resumed")
-    pauses = checkpoints.pauses()
-    at_epochs = pauses.at_epochs or live.training.pauses.at_epochs
-    live.training.pauses = pauses._replace(at_epochs=at_epochs)
-    live.training.on_pause = checkpoints.on_pause
-    return checkpoints
+    kept.end_training()
+    if live.training.control:
+        live.training.control.use_best()
+    report_quality(session, spec, model, findings)
+    kept.end_run(findings)
 
 
 def count_workload(session: Session, model: nn.Module, findings: Findings) -> None:

@@ -13,7 +13,7 @@ from bench.errors import UsageError
 from bench.keep import EVERY_EPOCH, Keep, parse_every
 from bench.progress import SweepProgress
 from bench.request import Checked, Request, ask_child, check_options
-from bench.show import show
+from bench.show import show, show_published
 from bench.spec import RunSpec
 from bench.sweep import Sweep, recorded_runs, run_sweep
 from data_pipeline import ensure_data
@@ -113,7 +113,10 @@ def _sweep(
             )
         )
     records = _of_this_sweep(store, specs, seeds)
-    show(records, by="model", mixed=True)
+    if checked.is_published:
+        show_published(records)
+    else:
+        show(records, mixed=True)  # whatever was measured is shown
     say(f"records: {store.folder}; again with: fmnist-bench table {store.folder}")
     if interruption.exit_code is not None:
         return interruption.exit_code
