@@ -122,6 +122,19 @@ def test_the_scaler_of_fp16_works_inside_a_graph() -> None:
     assert torch.isfinite(losses).all()
 
 
+def test_muon_resumes_from_a_checkpoint_that_was_read_on_the_host(tmp_path: Path) -> None:
+    muon = replace(ADAMW, optimizer="muon")
+    model = small_net().cuda()
+    engine, _ = cuda_engine(model, "channels_last", muon)
+    engine.run(batches(3), [0.01] * 3)
+    optimizer: torch.optim.Optimizer = engine.optimizer  # type: ignore[attr-defined]
+    torch.save(optimizer.state_dict(), tmp_path / "optimizer.pt")
+    optimizer.load_state_dict(torch.load(tmp_path / "optimizer.pt", map_location="cpu"))
+    losses = engine.run(batches(3), [0.01] * 3)
+    torch.cuda.synchronize()
+    assert torch.isfinite(losses).all()
+
+
 def test_auto_tries_graphs_and_both_memory_formats(
     data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
