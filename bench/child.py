@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench import messages
 from bench.errors import UsageError
@@ -40,6 +40,15 @@ class RunJob:
     keep: Keep = NOTHING
 
 
+class StartJob(NamedTuple):
+    """What a model starts from and what of it is trained, as a recipe says it."""
+
+    model: str
+    weights: str
+    stem: str
+    trainable: str
+
+
 @dataclass(frozen=True)
 class CheckJob:
     """What must hold before a sweep begins: device, recipe parts, user models."""
@@ -49,7 +58,7 @@ class CheckJob:
     device: str
     data_hash: str
     needs_energy: bool
-    weights: tuple[tuple[str, str, str], ...] = ()  # model, recipe's weights, recipe's stem
+    starts: tuple[StartJob, ...] = ()
 
 
 def run_seeds(pipe: Connection, job: RunJob) -> None:
@@ -85,7 +94,8 @@ def check(job: CheckJob) -> dict[str, Any]:
     Raises:
         UsageError: no such device, or no NVML for a budget in joules.
         DataError: no such augmentation.
-        ModelError: a user's model that cannot be imported, built or called.
+        ModelError: a user's model that cannot be imported, built or called, or weights that cannot
+            be put into a model.
     """
     _import_torch()
     from bench.device import pick_device
@@ -103,7 +113,21 @@ def check(job: CheckJob) -> dict[str, Any]:
     for name in job.models:
         if name not in list_models():
             build_model(name)
+    for start in job.starts:
+        _try_start(start)
     return {"device": str(device), "environment": describe_environment(device, job.data_hash)}
+
+
+def _try_start(job: StartJob) -> None:
+    """Loads weights and freezes parts once, where a recipe does so."""
+    from fmnist_models import build_model
+    from fmnist_models.freezing import freeze
+    from fmnist_models.pretrained import start_from
+
+    if (job.weights, job.trainable) != ("random", "all"):
+        model = build_model(job.model)
+        start_from(model, job.model, job.weights, job.stem)
+        freeze(model, job.model, job.trainable)
 
 
 def _import_torch() -> None:

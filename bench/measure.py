@@ -35,6 +35,8 @@ from bench.warmup import restored
 from bench.workload import flops_per_image, num_parameters
 from data_pipeline import BatchStream
 
+MAX_NOTE_CHARS = 120  # a record is at most 4 KB
+
 
 def measure_seed(
     session: Session, spec: RunSpec, findings: Findings, watch: Watcher, keep: Keep = NOTHING
@@ -51,6 +53,7 @@ def measure_seed(
     findings.add("ceilings_time", session.setup_s.pop("ceilings", None), SHARED)
     session.plan = session.plan or plan_gone_on_with(keep, spec)
     model = session.model_for(spec.seed)
+    report_start(session, spec, findings)
     count_workload(session, model, findings)
     live = prepare(session, spec, model, findings, tell)
     kept = begin_keeping(session, spec, live, keep, findings)
@@ -67,6 +70,18 @@ def measure_seed(
         live.training.control.use_best()
     report_quality(session, spec, model, findings)
     kept.end_run(findings)
+
+
+def report_start(session: Session, spec: RunSpec, findings: Findings) -> None:
+    """Whether the weights that the recipe asks for were there."""
+    start = session.start
+    if start is None or spec.recipe.weights == "random":
+        return
+    findings.conditions["pretrained"] = start.is_pretrained
+    if start.note:
+        findings.conditions["weights_note"] = start.note[:MAX_NOTE_CHARS]
+    if not start.is_pretrained:
+        findings.flags.append("not_pretrained")
 
 
 def count_workload(session: Session, model: nn.Module, findings: Findings) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.budget import Budget
-from bench.child import CheckJob, check_request
+from bench.child import CheckJob, StartJob, check_request
 from bench.errors import UsageError
 from bench.plan import AUTO, Plan, check_plan
 from bench.published import FIRST_SEED, PUBLISHED_RECIPES, systems_of
@@ -83,9 +83,7 @@ class Checked:
             self.device,
             data_hash,
             needs_energy=any(e.budget is not None and e.budget.unit == "J" for e in self.entries),
-            weights=tuple(
-                dict.fromkeys((e.model, e.recipe.weights, e.recipe.stem) for e in self.entries)
-            ),
+            starts=tuple(dict.fromkeys(_start(entry) for entry in self.entries)),
         )
 
     def specs(self, device_kind: str) -> list[RunSpec]:
@@ -153,6 +151,11 @@ def file_hash(model: str) -> str | None:
     if not file.endswith(".py"):
         return None
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
+
+
+def _start(entry: Entry) -> StartJob:
+    recipe = entry.recipe
+    return StartJob(entry.model, recipe.weights, recipe.stem, recipe.trainable)
 
 
 def weights_hash(weights: str) -> str | None:
