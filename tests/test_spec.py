@@ -105,7 +105,7 @@ def test_there_is_another_value_for_every_field() -> None:
     assert set(OTHER_SPEC) == {field.name for field in fields(RunSpec)} - untouched
 
 
-@pytest.mark.parametrize("key", OTHER_RECIPE)
+@pytest.mark.parametrize("key", sorted(OTHER_RECIPE.keys() - {"source"}))
 def test_every_field_of_the_recipe_makes_another_configuration(key: str) -> None:
     # so that nesterov and base_momentum alone can change
     recipe = replace(SPEC.recipe, optimizer="sgd", momentum=0.5, schedule="one_cycle")
