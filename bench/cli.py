@@ -20,7 +20,10 @@ app = typer.Typer(
 
 Data = Annotated[
     Path | None,
-    typer.Option(help="Folder of the data: torchvision's layout, or Kaggle's two CSV files.", show_default="$FMNIST_DATA"),
+    typer.Option(
+        help="Folder of the data: torchvision's layout, or Kaggle's two CSV files.",
+        show_default="$FMNIST_DATA",
+    ),
 ]
 
 
