@@ -58,7 +58,10 @@ def run(
     ] = None,
     seeds: Annotated[
         int | None,
-        typer.Option(help="Runs a model, seeds 0, 1, ...", show_default="1 on a CPU, 3 on a GPU"),
+        typer.Option(
+            help="Runs a model, seeds 0, 1, ... (as_published: 42, 43, ...).",
+            show_default="1 on a CPU, 3 on a GPU",
+        ),
     ] = None,
     plan: Annotated[
         str,
