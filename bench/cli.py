@@ -52,8 +52,9 @@ def run(
     protocol: Annotated[
         str | None,
         typer.Option(
-            help="Split and selection of a reference recipe: 'clean' or 'as_published'.",
-            show_default="clean",
+            help="Split and selection of a reference recipe, 'clean' or 'as_published', and its "
+            "own length unless --budget is given.",
+            show_default="clean with --recipe published, else the recipe as it stands",
         ),
     ] = None,
     seeds: Annotated[

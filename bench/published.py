@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bench.errors import UsageError
-from fmnist_models import list_models, model_info
+from fmnist_models import list_models, model_info, resolve_names
 
 PUBLISHED_RECIPES = "published"  # what `--recipe` is told to ask for all of them
 FIRST_SEED = 42  # R4's; no other project tells its own
@@ -24,6 +24,7 @@ SYSTEMS = (
     System("fashion_cnn", "r3_fashion_cnn"),
     System("alexnet", "r0_alexnet"),
     System("resnet4", "r0_resnet4"),
+    System("resnet4_dropout", "r0_resnet4"),
     System("resnet8", "r2_resnet8"),
     System("resnet18", "r2_resnet18"),
     System("resnet18", "r3_resnet18"),
@@ -39,6 +40,16 @@ def systems_of(models: Sequence[str]) -> list[System]:
         UsageError: nobody has published one of them.
     """
     return [system for model in models for system in _systems_of(model)]
+
+
+def asked_systems(request: str) -> list[System]:
+    """The systems that a `--models` value asks for; `all` are all that were published.
+
+    Raises:
+        UsageError: nobody has published one of them.
+        ModelError: no such model.
+    """
+    return list(SYSTEMS) if request.strip() == "all" else systems_of(resolve_names(request))
 
 
 def _systems_of(model: str) -> list[System]:

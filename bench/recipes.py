@@ -33,7 +33,7 @@ CLASSIC = Recipe(
 )
 R0_RESNET4 = Recipe(
     name="r0_resnet4",
-    source="R0, ResNet-4: SGD, momentum 0.9, batch 64, 20 epochs; the rate chosen on validation",
+    source="R0, ResNet-4: SGD, momentum 0.9, batch 64, 20 epochs; the rate is ours",
     learning_rate=0.01,  # of 0.002, 0.01 and 0.05: results/tables/cpu-r0-resnet4-rates.md
     momentum=0.9,
     weight_decay=5e-4,
@@ -166,8 +166,10 @@ def under_protocol(recipe: Recipe, protocol: str) -> Recipe:
     if recipe.name not in PUBLISHED:
         choices = ", ".join(PUBLISHED)
         raise UsageError(f"recipe {recipe.name} is no published one; protocols are for {choices}")
+    if protocol == CLEAN and recipe.validation_fraction:
+        return recipe
     if protocol == CLEAN:  # the classic one keeps nothing for validation by itself
-        return recipe if recipe.validation_fraction else replace(recipe, validation_fraction=0.1)
+        return replace(recipe, validation_fraction=0.1, name=f"{recipe.name}@{CLEAN}")
     return replace(
         recipe,
         **PUBLISHED[recipe.name],

@@ -10,7 +10,7 @@ from bench.budget import Budget
 from bench.child import CheckJob, StartJob, check_request
 from bench.errors import UsageError
 from bench.plan import AUTO, Plan, check_plan
-from bench.published import FIRST_SEED, PUBLISHED_RECIPES, systems_of
+from bench.published import FIRST_SEED, PUBLISHED_RECIPES, asked_systems
 from bench.recipe import Recipe, override, read_config, read_settings
 from bench.recipes import AS_PUBLISHED, CLEAN, find_recipe
 from bench.rungs import LADDER
@@ -175,13 +175,14 @@ def weights_hash(weights: str) -> str | None:
 
 
 def _entries(request: Request) -> tuple[Entry, ...]:
-    models = resolve_names(request.models)
     budget = Budget.parse(request.budget) if request.budget else None
     if request.recipe == PUBLISHED_RECIPES:
         protocol = request.protocol or CLEAN
-        pairs = [(s.model, find_recipe(s.recipe, protocol)) for s in systems_of(models)]
+        systems = asked_systems(request.models)
+        pairs = [(system.model, find_recipe(system.recipe, protocol)) for system in systems]
     else:
-        pairs = [(model, find_recipe(request.recipe, request.protocol)) for model in models]
+        recipe = find_recipe(request.recipe, request.protocol)
+        pairs = [(model, recipe) for model in resolve_names(request.models)]
     follows_source = request.recipe == PUBLISHED_RECIPES or request.protocol is not None
     return tuple(
         Entry(model, changed, budget or (own_length(changed) if follows_source else None))

@@ -112,6 +112,7 @@ class Session:
         self.start = start_from(fresh, self.spec.model, recipe.weights, recipe.stem)
         if self._model is None:
             freeze(fresh, self.spec.model, recipe.trainable)
+            self._check_size(fresh)
             self._check_batches(fresh)
             self._model = fresh.to(self.device)
         else:
@@ -119,6 +120,25 @@ class Session:
             self._model.zero_grad()
         # an evaluation that failed may have left it in eval mode
         return train_mode(self._model, recipe.frozen_batchnorm)
+
+    def _check_size(self, model: nn.Module) -> None:
+        """Refuses images of a size that the recipe asks for and the model cannot take.
+
+        Raises:
+            RunError: it fails on one image (`unsupported`).
+        """
+        size = self.splits.train.images.shape[-1]
+        if self.spec.recipe.input_size is None:
+            return
+        was_training, image = model.training, torch.zeros(1, 1, size, size)
+        try:
+            with torch.no_grad():
+                model.eval()(image)
+        except RuntimeError as error:
+            reason = f"{self.spec.model} does not take {size}x{size} images"
+            raise RunError("unsupported", f"{reason}: {str(error).splitlines()[0]}") from None
+        finally:
+            model.train(was_training)
 
     def _check_batches(self, model: nn.Module) -> None:
         """Refuses a batch of one image where BatchNorm could not train on it.

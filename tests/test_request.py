@@ -62,10 +62,10 @@ def test_a_batch_larger_than_the_images_left_is_refused() -> None:
 
 def test_published_trains_every_system_by_its_own_recipe_and_as_long() -> None:
     specs = check_options(Request(recipe="published")).specs("cpu")
-    assert len(specs) == 11
-    assert {spec.model for spec in specs} == set(list_models(variants=False))
+    assert len(specs) == 12
+    assert {spec.model for spec in specs} == {*list_models(variants=False), "resnet4_dropout"}
     lengths = {spec.recipe.name: str(spec.budget) for spec in specs}
-    assert lengths["classic"] == "3epochs"
+    assert lengths["classic@clean"] == "3epochs"
     assert lengths["r2_resnet8"] == "1000epochs"
     assert {spec.recipe.validation_fraction for spec in specs} == {0.1}
     assert all(spec.plan is None for spec in specs)
@@ -82,7 +82,7 @@ def test_as_published_begins_with_the_published_seed_in_fp32() -> None:
 def test_a_variant_is_trained_as_the_system_that_it_changes() -> None:
     specs = check_options(Request(models="v1_fixed,resnet18", recipe="published")).specs("cpu")
     assert [(spec.model, spec.recipe.name) for spec in specs] == [
-        ("v1_fixed", "classic"),
+        ("v1_fixed", "classic@clean"),
         ("resnet18", "r2_resnet18"),
         ("resnet18", "r3_resnet18"),
     ]

@@ -171,3 +171,13 @@ def test_weights_of_another_model_are_refused_before_the_sweep(tmp_path: Path) -
     assert check(job("v0"))["device"] == "cpu"
     with pytest.raises(ModelError, match="is a checkpoint of v0, not of v1"):
         check(job("v1"))
+
+
+@pytest.mark.parametrize(("model", "size"), [("v0", 16), ("alexnet", 16), ("fashion_cnn", 96)])
+def test_a_size_that_a_model_cannot_take_is_said(model: str, size: int) -> None:
+    recipe = replace(SPEC.recipe, input_size=size)
+    spec = RunSpec(model=model, recipe=recipe, budget=Budget(1, "steps"), plan=Plan())
+    split = random_split(32, size=size)
+    opened = Session(spec, torch.device("cpu"), Splits(split, None, split, "hash"), spec.plan)
+    with pytest.raises(RunError, match=f"{model} does not take {size}x{size} images"):
+        opened.model_for(0)
