@@ -38,14 +38,12 @@ def uncompiled_plans(model: nn.Module, device_kind: str) -> tuple[Plan, ...]:
     return plans
 
 
-def compiled_plans(
-    best: Plan, model: nn.Module, device_kind: str, precision: str
-) -> Sequence[Plan]:
+def compiled_plans(best: Plan, model: nn.Module, device_kind: str) -> Sequence[Plan]:
     """Whole compiled steps, in the memory format that won without a compiler.
 
     Those of a linear net run on one thread: what is left of a step is shorter than waking another.
     """
-    if precision == "fp16" or find_compiler() is None:
+    if find_compiler() is None:
         return ()
     if device_kind == "cuda":
         return (replace(best, mode="step", graph_steps=GRAPH_STEPS),)

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench import messages
 from bench.errors import UsageError
+from bench.keep import NOTHING, Keep
 from bench.runner import Watcher, execute_seeds
 from bench.spec import RunSpec
 from data_pipeline import DataError
@@ -36,6 +37,16 @@ class RunJob:
     seeds: tuple[int, ...]
     device: str
     data: Path | None
+    keep: Keep = NOTHING
+
+
+class StartJob(NamedTuple):
+    """What a model starts from and what of it is trained, as a recipe says it."""
+
+    model: str
+    weights: str
+    stem: str
+    trainable: str
 
 
 @dataclass(frozen=True)
@@ -47,13 +58,19 @@ class CheckJob:
     device: str
     data_hash: str
     needs_energy: bool
+    starts: tuple[StartJob, ...] = ()
 
 
 def run_seeds(pipe: Connection, job: RunJob) -> None:
     """Entry point of a child: runs the seeds and sends a record for each."""
     with _as_child(pipe):
         results = execute_seeds(
-            job.spec, job.seeds, device=job.device, data=job.data, watch=_throttled(pipe)
+            job.spec,
+            job.seeds,
+            device=job.device,
+            data=job.data,
+            watch=_throttled(pipe),
+            keep=job.keep,
         )
         try:
             for result in results:
@@ -77,7 +94,8 @@ def check(job: CheckJob) -> dict[str, Any]:
     Raises:
         UsageError: no such device, or no NVML for a budget in joules.
         DataError: no such augmentation.
-        ModelError: a user's model that cannot be imported, built or called.
+        ModelError: a user's model that cannot be imported, built or called, or weights that cannot
+            be put into a model.
     """
     _import_torch()
     from bench.device import pick_device
@@ -95,7 +113,21 @@ def check(job: CheckJob) -> dict[str, Any]:
     for name in job.models:
         if name not in list_models():
             build_model(name)
+    for start in job.starts:
+        _try_start(start)
     return {"device": str(device), "environment": describe_environment(device, job.data_hash)}
+
+
+def _try_start(job: StartJob) -> None:
+    """Loads weights and freezes parts once, where a recipe does so."""
+    from fmnist_models import build_model
+    from fmnist_models.freezing import freeze
+    from fmnist_models.pretrained import start_from
+
+    if (job.weights, job.trainable) != ("random", "all"):
+        model = build_model(job.model)
+        start_from(model, job.model, job.weights, job.stem)
+        freeze(model, job.model, job.trainable)
 
 
 def _import_torch() -> None:

@@ -20,7 +20,7 @@ app = typer.Typer(
 
 Data = Annotated[
     Path | None,
-    typer.Option(help="Root of the data in torchvision's layout.", show_default="$FMNIST_DATA"),
+    typer.Option(help="Folder of the data: torchvision's layout, or Kaggle's two CSV files.", show_default="$FMNIST_DATA"),
 ]
 
 
@@ -40,7 +40,19 @@ def run(
             show_default="30s on a CPU, 3epochs on a GPU",
         ),
     ] = None,
-    recipe: Annotated[str, typer.Option(help="How to train; see `list`.")] = "default",
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="How to train; see `list`. 'published': each reference system by its own recipe."
+        ),
+    ] = "default",
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="Split and selection of a reference recipe: 'clean' or 'as_published'.",
+            show_default="clean",
+        ),
+    ] = None,
     seeds: Annotated[
         int | None,
         typer.Option(help="Runs a model, seeds 0, 1, ...", show_default="1 on a CPU, 3 on a GPU"),
@@ -82,6 +94,20 @@ def run(
             "--deterministic", help="Same records twice; needs a counted budget and a plan."
         ),
     ] = False,
+    save: Annotated[
+        bool,
+        typer.Option("--save", help="Save models into the run folder; --resume goes on from them."),
+    ] = False,
+    save_every: Annotated[
+        str | None,
+        typer.Option(
+            help="How often to save while training: 1epochs, 500steps or 60s; implies --save.",
+            show_default="1epochs",
+        ),
+    ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Log for TensorBoard into the run folder.")
+    ] = False,
     in_process: Annotated[
         bool, typer.Option("--in-process", help="No child processes, for debugging.")
     ] = False,
@@ -96,6 +122,7 @@ def run(
         models=models,
         budget=budget,
         recipe=recipe,
+        protocol=protocol,
         seeds=seeds,
         plan=plan,
         precision=precision,
@@ -105,7 +132,16 @@ def run(
         full_train=full_train,
         deterministic=deterministic,
     )
-    options = Options(data=data, out=out, resume=resume, in_process=in_process, timeout_s=timeout)
+    options = Options(
+        data=data,
+        out=out,
+        resume=resume,
+        in_process=in_process,
+        timeout_s=timeout,
+        save=save,
+        save_every=save_every,
+        tensorboard=tensorboard,
+    )
     raise typer.Exit(run_sweep(request, options))
 
 
@@ -119,7 +155,13 @@ def table(
         str, typer.Option("--format", help="rich, markdown, csv, json or latex.")
     ] = "rich",
     sort: Annotated[str, typer.Option(help="Any key of --format json.")] = "test_accuracy",
-    by: Annotated[str, typer.Option(help="A row for each model, commit or plan.")] = "model",
+    by: Annotated[
+        str,
+        typer.Option(
+            help="A row for each model, commit or plan; or published: the reference systems, "
+            "each beside its published number."
+        ),
+    ] = "model",
     mixed: Annotated[
         bool, typer.Option("--mixed", help="Show what is not comparable, labelled.")
     ] = False,

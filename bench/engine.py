@@ -34,6 +34,8 @@ Drawn: TypeAlias = tuple[Tensor, ...]
 """What each augmentation drew for one batch."""
 LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """(images, labels) -> scalar loss."""
+Momentum: TypeAlias = Sequence[float] | float | None
+"""Of SGD: one a step, one for a whole chunk, or what the optimizer has."""
 
 
 class Engine(Protocol):
@@ -42,12 +44,19 @@ class Engine(Protocol):
     group_steps: int
     """Steps that it runs in one call of Python; chunks may be of any length."""
 
-    def run(self, batches: Sequence[Tensor], learning_rates: Sequence[float]) -> Tensor:
+    def run(
+        self,
+        batches: Sequence[Tensor],
+        learning_rates: Sequence[float],
+        momentum: Momentum = None,
+    ) -> Tensor:
         """One optimizer step for each batch.
 
         Args:
             batches: index tensors (B,) int64 into the training split, on the device.
             learning_rates: one a batch.
+            momentum: of SGD, which stays for what comes after; None leaves it. One a step where
+                it cycles: how many steps make a chunk depends on the clock.
 
         Returns:
             The losses, (len(batches),) float32 on the host; on CUDA the copy may still be under
@@ -155,10 +164,15 @@ class StepEngine:
         device_type = feed.split.images.device.type
         self.scaler = torch.amp.GradScaler(device_type) if precision == "fp16" else None
 
-    def run(self, batches: Sequence[Tensor], learning_rates: Sequence[float]) -> Tensor:
+    def run(
+        self,
+        batches: Sequence[Tensor],
+        learning_rates: Sequence[float],
+        momentum: Momentum = None,
+    ) -> Tensor:
         """One optimizer step for each batch; see `Engine.run`."""
-        pairs = zip(batches, learning_rates, strict=True)
-        losses = [self.update(*self.feed.batch(index), rate) for index, rate in pairs]
+        steps = zip(batches, learning_rates, one_a_step(momentum, len(batches)), strict=True)
+        losses = [self.update(*self.feed.batch(index), rate, own) for index, rate, own in steps]
         return torch.stack(losses).to("cpu", non_blocking=True)
 
     def reset(self) -> None:
@@ -167,10 +181,18 @@ class StepEngine:
             fresh = torch.amp.GradScaler(self.feed.split.images.device.type)
             self.scaler.load_state_dict(fresh.state_dict())
 
-    def update(self, images: Tensor, labels: Tensor, learning_rate: float | Tensor) -> Tensor:
+    def update(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        learning_rate: float | Tensor,
+        momentum: float | None = None,
+    ) -> Tensor:
         """One optimizer step on a batch; gives its loss, a scalar on the device."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
+            if momentum is not None:
+                group["momentum"] = momentum
         self.optimizer.zero_grad()  # before the forward pass: old gradients could raise peak memory
         loss = self.loss_of(images, labels)
         if self.scaler is None:
@@ -181,6 +203,11 @@ class StepEngine:
             self.scaler.step(self.optimizer)
             self.scaler.update()
         return loss.detach()
+
+
+def one_a_step(momentum: Momentum, num_steps: int) -> Sequence[float | None]:
+    """The momentum of each of so many steps; None where it stays as it is."""
+    return momentum if isinstance(momentum, Sequence) else [momentum] * num_steps
 
 
 def make_loss(model: nn.Module, recipe: Recipe, plan: Plan, device_type: str) -> LossFunction:

@@ -9,6 +9,7 @@ from bench.engine import Engine, Feed, LossFunction, StepEngine, make_loss
 from bench.group_engine import CompiledSteps, GroupEngine
 from bench.loader_engine import LoaderEngine
 from bench.plan import Plan
+from bench.plan_fit import WITHOUT_RULE
 from bench.recipe import Recipe
 from bench.update_rules import prepare_state, update_rule
 from bench.whole_step import WholeStep
@@ -33,8 +34,10 @@ class EngineMaker:
 
         The optimizer's state is made beforehand under every plan: a compiled step and a graph need
         it, and torch's fused SGD leaves a momentum buffer unset where fp16 skips the first step.
+        An optimizer without a rule makes its own at its first step.
         """
-        prepare_state(optimizer, update_rule(self.recipe))
+        if self.recipe.optimizer not in WITHOUT_RULE:
+            prepare_state(optimizer, update_rule(self.recipe))
         if plan.mode == "step":
             return self._compiled(plan, optimizer, feed)
         steps = StepEngine(

@@ -36,11 +36,12 @@ class Quality:
 def evaluate(
     model: nn.Module, split: ResidentSplit, *, normalization: str, precision: str
 ) -> Quality:
-    """Runs the model over a whole split in `eval()` and puts its mode back.
+    """Runs the model over a whole split in `eval()` and puts its modes back.
 
     The device is read once, at the end.
     """
-    was_training = model.training
+    # of every module: BatchNorm of a frozen part may stay in eval while all else trains
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     device = split.labels.device
     counts = torch.zeros(NUM_CLASSES**2, dtype=torch.int64, device=device)
@@ -53,7 +54,8 @@ def evaluate(
         )
         counts += batch_counts
         loss += batch_loss
-    model.train(was_training)
+    for module, was_training in modes:
+        module.training = was_training
     rows = counts.view(NUM_CLASSES, NUM_CLASSES).tolist()
     return Quality(tuple(tuple(row) for row in rows), float(loss) / len(split.labels))
 

@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn, optim
 
-from bench.engine import Drawn, Feed
+from bench.engine import Drawn, Feed, Momentum
 from bench.update_rules import step_counts
 from bench.whole_step import State, WholeStep
 
@@ -62,8 +62,14 @@ class GroupEngine:
         self.steps = steps
 
     @torch.no_grad()
-    def run(self, batches: Sequence[Tensor], learning_rates: Sequence[float]) -> Tensor:
+    def run(
+        self,
+        batches: Sequence[Tensor],
+        learning_rates: Sequence[float],
+        momentum: Momentum = None,
+    ) -> Tensor:
         """One optimizer step for each batch; see `Engine.run`."""
+        assert momentum is None, "what is compiled or captured holds the momentum (plan_fit.py)"
         rates = self._on_device(learning_rates)
         losses = []
         self.steps.begin()

@@ -116,7 +116,7 @@ def set_up(
     findings.add("data_load_time", session.setup_s.pop("data", None))
     model = session.model_for(job.spec.seed)
     count_workload(session, model, findings)
-    training, _ = prepare(session, job.spec, model, findings, tell)
+    training = prepare(session, job.spec, model, findings, tell).training
     training.report = lambda _progress: None  # nothing but training happens in a turn
     turn_steps = fix_turns(training, job, str(session.plan))
     found = _measured(findings) | _sizes(job.spec, training, findings)

@@ -59,7 +59,7 @@ def make_ladders(
 ) -> list[Ladder]:
     """The ladder of each model, its plans settled as far as can be without a child."""
     kind = answer["environment"]["device_kind"]
-    ground = Ground(kind, checked.recipe.precision, has_bf16=bool(cpu_has_bf16()))
+    ground = Ground(kind, checked.entries[0].recipe.precision, has_bf16=bool(cpu_has_bf16()))
     has_compiler = find_compiler() is not None
     ladders = []
     for spec in checked.specs(kind):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from bench.engine import StepEngine
+from bench.engine import Momentum, StepEngine, one_a_step
 from data_pipeline import ImageDataset, LoaderStream
 
 
@@ -27,23 +27,29 @@ class LoaderEngine:
         dataset = ImageDataset(self.feed.split, self.feed.augmentations, self.feed.normalization)
         self.stream = LoaderStream(dataset, self.device)
 
-    def run(self, batches: Sequence[Tensor], learning_rates: Sequence[float]) -> Tensor:
+    def run(
+        self,
+        batches: Sequence[Tensor],
+        learning_rates: Sequence[float],
+        momentum: Momentum = None,
+    ) -> Tensor:
         """One optimizer step for each batch; see `Engine.run`."""
         drawn = [self.feed.draw(len(index)) for index in batches]
         loaded = self.stream.batches(batches, drawn)
-        pairs = zip(loaded, learning_rates, strict=True)
-        return torch.tensor([self._step(images, labels, rate) for (images, labels), rate in pairs])
+        steps = zip(loaded, learning_rates, one_a_step(momentum, len(batches)), strict=True)
+        return torch.tensor([self._step(*batch, rate, own) for batch, rate, own in steps])
 
     def reset(self) -> None:
         """Forgets what untimed steps have left."""
         self.steps.reset()
 
-    def _step(self, images: Tensor, labels: Tensor, rate: float) -> float:
+    def _step(self, images: Tensor, labels: Tensor, rate: float, momentum: float | None) -> float:
         images = images.to(
             self.device,
             self.feed.dtype,
             non_blocking=True,
             memory_format=self.feed.memory_format,
         )
-        loss = self.steps.update(images, labels.to(self.device, non_blocking=True), rate)
+        labels = labels.to(self.device, non_blocking=True)
+        loss = self.steps.update(images, labels, rate, momentum)
         return float(loss.item())

@@ -1,6 +1,5 @@
 """Measures one seed: set up, warm up, train on the clock, evaluate; fills the findings."""
 
-import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -9,33 +8,39 @@ import torch
 from torch import nn, optim
 
 from bench.budget import Budget
-from bench.compile_counters import CompileCounts, compile_counts
-from bench.energy import measure_idle_power, report_gpu
+from bench.checkpoints import plan_gone_on_with
+from bench.compile_counters import compile_counts
+from bench.control import Control
+from bench.energy import measure_idle_power
 from bench.engine import Engine
-from bench.errors import RunError
 from bench.findings import SHARED, Findings
-from bench.limit import count_step, report_limit
+from bench.keep import NOTHING, Keep
+from bench.keeping import begin_keeping
+from bench.limit import count_step
 from bench.memory import model_bytes, peak_of_graphs, state_bytes
 from bench.meters import Meters, make_meters
 from bench.optimizer import make_optimizer
+from bench.outcome import batch_stream, report_compilers, report_quality, report_training
 from bench.pacing import Pacer
 from bench.plan import Plan
 from bench.probe import Compilation
+from bench.resume import Live
 from bench.runner import Watcher
-from bench.schedule import learning_rate_at
-from bench.session import AUGMENTATION_SEED, ORDER_SEED, Session
+from bench.schedule import learning_rate_at, momentum_at
+from bench.session import AUGMENTATION_SEED, Session
 from bench.settle import remember_compilation
 from bench.spec import RunSpec
-from bench.training import Progress, Trace, Training
+from bench.training import Pauses, Progress, Training
 from bench.warmup import restored
 from bench.workload import flops_per_image, num_parameters
 from data_pipeline import BatchStream
 
-CHANCE = 0.1
-CHANCE_STANDARD_ERRORS = 3  # a model within this of guessing has learnt nothing that shows
+MAX_NOTE_CHARS = 120  # a record is at most 4 KB
 
 
-def measure_seed(session: Session, spec: RunSpec, findings: Findings, watch: Watcher) -> None:
+def measure_seed(
+    session: Session, spec: RunSpec, findings: Findings, watch: Watcher, keep: Keep = NOTHING
+) -> None:
     """Trains and evaluates one seed.
 
     Raises:
@@ -46,17 +51,37 @@ def measure_seed(session: Session, spec: RunSpec, findings: Findings, watch: Wat
     findings.add("data_load_time", session.setup_s.pop("data", None), SHARED)
     session.idle_power = session.idle_power or measure_idle_power(session.device)
     findings.add("ceilings_time", session.setup_s.pop("ceilings", None), SHARED)
+    session.plan = session.plan or plan_gone_on_with(keep, spec)
     model = session.model_for(spec.seed)
+    report_start(session, spec, findings)
     count_workload(session, model, findings)
-    training, meters = prepare(session, spec, model, findings, tell)
-    trace, before = training.trace, compile_counts()
+    live = prepare(session, spec, model, findings, tell)
+    kept = begin_keeping(session, spec, live, keep, findings)
+    before = compile_counts()
     try:
-        training.run()
+        live.training.run()
     finally:
+        kept.close()
         report_compilers(compile_counts().since(before), findings)
-        report_training(spec, session, trace, meters, findings)
+        report_training(spec, session, live.training, findings)
     tell("evaluate", None)
+    kept.end_training()
+    if live.training.control:
+        live.training.control.use_best()
     report_quality(session, spec, model, findings)
+    kept.end_run(findings)
+
+
+def report_start(session: Session, spec: RunSpec, findings: Findings) -> None:
+    """Whether the weights that the recipe asks for were there."""
+    start = session.start
+    if start is None or spec.recipe.weights == "random":
+        return
+    findings.conditions["pretrained"] = start.is_pretrained
+    if start.note:
+        findings.conditions["weights_note"] = start.note[:MAX_NOTE_CHARS]
+    if not start.is_pretrained:
+        findings.flags.append("not_pretrained")
 
 
 def count_workload(session: Session, model: nn.Module, findings: Findings) -> None:
@@ -74,7 +99,7 @@ def prepare(
     model: nn.Module,
     findings: Findings,
     tell: Callable[[str, Progress | None], None],
-) -> tuple[Training, Meters]:
+) -> Live:
     """Settles the plan, warms up and puts the training together, nothing of it on the clock."""
     optimizer = make_optimizer(spec.recipe, model)
     augmentation = torch.Generator(session.device).manual_seed(spec.seed + AUGMENTATION_SEED)
@@ -88,7 +113,7 @@ def prepare(
     training = assemble(session, spec, engine, meters, step_s, findings)
     add_curve(training, session, model, findings)
     training.report = partial(tell, "train")
-    return training, meters
+    return Live(training, model, optimizer, augmentation)
 
 
 def warm_engine(
@@ -137,31 +162,25 @@ def assemble(
     flops = findings.measurements["flops_per_image"].values[0]
     rate = partial(learning_rate_at, spec.recipe)
     pacer = make_pacer(spec, stream, flops, predicted_cost(spec.budget, meters, step_s))
-    return Training(engine, stream, spec.budget, pacer, meters, rate, step_s)
+    momentum = None if spec.recipe.base_momentum is None else partial(momentum_at, spec.recipe)
+    return Training(engine, stream, spec.budget, pacer, meters, rate, step_s, momentum)
 
 
 def add_curve(training: Training, session: Session, model: nn.Module, findings: Findings) -> None:
-    """Evaluations on the way, as many of the fixed points as a fifth of the training pays for."""
+    """Validation on the way: each epoch where the recipe acts on it, else as a fifth pays for."""
     pacer, validation = training.pacer, session.splits.validation
     if validation is None:
+        return
+    training.validate = lambda: session.evaluate(model, validation)
+    if session.spec.recipe.validates_each_epoch:
+        training.control = Control(session.spec.recipe, model)
+        training.pauses = Pauses(at_epochs=True)
         return
     training_s = pacer.limit / pacer.per_step * training.step_s
     known_s = None if session.spec.is_deterministic else training_s
     training.curve_fractions = session.curve_points(model, validation, known_s)
-    training.validate = lambda: session.evaluate(model, validation).accuracy
     if not training.curve_fractions:
         findings.missing["curve"] = "one validation pass would cost over a fifth of the training"
-
-
-def batch_stream(session: Session, spec: RunSpec) -> BatchStream:
-    """The data order of a seed; it depends on the seed alone."""
-    return BatchStream(
-        len(session.splits.train),
-        spec.recipe.batch_size,
-        drop_last=spec.recipe.drop_last,
-        generator=torch.Generator(session.device).manual_seed(spec.seed + ORDER_SEED),
-        device=session.device,
-    )
 
 
 def make_pacer(spec: RunSpec, stream: BatchStream, flops: float, step_cost: float) -> Pacer:
@@ -180,88 +199,3 @@ def predicted_cost(budget: Budget, meters: Meters, step_s: float) -> float:
     """What a step costs in the unit of a measured budget, as far as one can tell beforehand."""
     watts = meters.gpu.power_watts() if budget.unit == "J" and meters.gpu else None
     return step_s if watts is None else watts * step_s
-
-
-def report_training(
-    spec: RunSpec, session: Session, trace: Trace, meters: Meters, findings: Findings
-) -> None:
-    """Everything that the training clock, the counters and the losses tell."""
-    findings.add("train_time", meters.seconds)
-    findings.add("steps", trace.steps)
-    findings.add("images_seen", trace.images_seen)
-    findings.add("peak_memory", *meters.memory.peak_bytes())
-    report_gpu(meters, session.idle_power or (None, "not measured"), findings)
-    # seconds to the microsecond, accuracy to a hundredth of an image: a record is at most 4 KB
-    findings.curve = [
-        [round(point.train_seconds, 6), *point[1:3], round(point.validation_accuracy, 6)]
-        for point in trace.curve
-    ] or None
-    if not trace.steps:
-        return
-    size = len(session.splits.train)
-    findings.add("epochs", trace.images_seen / size)
-    findings.add("throughput", trace.images_seen / meters.seconds)
-    findings.add("epoch_time", meters.seconds * size / trace.images_seen)
-    _report_overrun(spec.budget, meters, findings)
-    _report_steps(session, trace, meters, findings)
-    report_limit(session, spec, findings)
-    if trace.images_seen < batch_stream(session, spec).images_per_epoch:
-        findings.flags.append("under_trained")
-
-
-def _report_overrun(budget: Budget, meters: Meters, findings: Findings) -> None:
-    """A measured budget is met to a chunk (below 0: undershot); a counted one to the step."""
-    if budget.unit == "s":
-        findings.add("overrun", meters.seconds - budget.amount)
-    elif budget.unit == "J" and meters.gpu:  # else its counter was lost on the way
-        findings.add("overrun_energy", meters.joules - budget.amount)
-
-
-def _report_steps(session: Session, trace: Trace, meters: Meters, findings: Findings) -> None:
-    steps = torch.tensor(trace.chunk_steps)
-    seconds = torch.tensor(trace.chunk_seconds, dtype=torch.float64)
-    per_step = (seconds / steps).repeat_interleave(steps)  # a chunk's mean stands for its steps
-    findings.add("step_time_p50", float(per_step.quantile(0.5)))
-    findings.add("step_time_p95", float(per_step.quantile(0.95)))
-    if session.device.type == "cpu":
-        findings.add("time_in_steps", trace.seconds_in_steps / meters.seconds)
-    else:
-        findings.missing["time_in_steps"] = "on CUDA the host only queues the steps"
-    findings.add("train_loss", *_finite(trace.losses[-1]))
-    findings.samples |= {
-        "loss": torch.tensor(trace.losses).numpy(),
-        "chunk_steps": steps.numpy(),
-        "chunk_seconds": seconds.numpy(),
-    }
-
-
-def report_compilers(in_clock: CompileCounts, findings: Findings) -> None:
-    """What compilers did while training; a plan that compiles on the clock is flagged."""
-    findings.add("compilations_in_clock", in_clock.compilations)
-    findings.add("graph_breaks", compile_counts().graph_breaks)
-    if in_clock.compilations:
-        findings.flags.append("compiled_in_clock")
-
-
-def report_quality(session: Session, spec: RunSpec, model: nn.Module, findings: Findings) -> None:
-    """Accuracy, loss and confusion matrix of the one final pass.
-
-    Raises:
-        RunError: the evaluation split is the validation split and the recipe keeps none.
-    """
-    split = session.splits.test if spec.evaluation_split == "test" else session.splits.validation
-    if split is None:
-        raise RunError("unsupported", "evaluating on validation needs a validation_fraction")
-    started = time.perf_counter()
-    quality = session.evaluate(model, split)
-    findings.add("evaluation_time", time.perf_counter() - started)
-    findings.add("test_accuracy", quality.accuracy)
-    findings.add("test_loss", *_finite(quality.loss))
-    findings.confusion = [list(row) for row in quality.confusion]
-    margin = CHANCE_STANDARD_ERRORS * math.sqrt(CHANCE * (1 - CHANCE) / len(split))
-    if quality.accuracy <= CHANCE + margin:
-        findings.flags.append("at_chance")
-
-
-def _finite(value: float) -> tuple[float | None, str]:
-    return (value, "") if math.isfinite(value) else (None, f"not finite: {value}")

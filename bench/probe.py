@@ -86,6 +86,7 @@ class Probe:
         steps_at: steps that the budget pays for, all seeds together, at so many seconds a step.
         hope: share of the training that a compiled plan may save at best.
         now: host seconds.
+        why_not: why the recipe leaves no place for a plan; None where it does.
     """
 
     time_steps: Callable[[Plan], Sequence[float]]
@@ -94,6 +95,7 @@ class Probe:
     steps_at: Callable[[float], float]
     hope: float
     now: Callable[[], float]
+    why_not: Callable[[Plan], str | None] = lambda _plan: None
 
     def choose(
         self,
@@ -111,16 +113,21 @@ class Probe:
             known: what an earlier run on this machine has timed.
         """
         started = self.now()
-        tried = [known.get(plan) or Candidate(plan) for plan in plans]
-        if not all(candidate.step_seconds for candidate in tried):
-            tried = [Candidate(plan) for plan in plans]
+        tried = [self._refused(plan) or known.get(plan) or Candidate(plan) for plan in plans]
+        if not all(candidate.step_seconds or candidate.error for candidate in tried):
+            tried = [self._refused(plan) or Candidate(plan) for plan in plans]
             self._time_in_rounds(tried, started + cap_s)
         best = min(tried, key=lambda candidate: candidate.best_s)
         steps = self.steps_at(best.best_s)
         for plan in compiled(best.plan):
             left_s = CAP_S - (self.now() - started)
-            tried.append(self._with_compiler(plan, known.get(plan), best, steps, left_s))
+            refused = self._refused(plan)
+            tried.append(refused or self._with_compiler(plan, known.get(plan), best, steps, left_s))
         return min(tried, key=lambda candidate: candidate.total_s(steps)).plan, tried
+
+    def _refused(self, plan: Plan) -> Candidate | None:
+        reason, _, _remedy = (self.why_not(plan) or "").partition(";")
+        return Candidate(plan, error=f"not tried: {reason}") if reason else None
 
     def _with_compiler(
         self, plan: Plan, known: Candidate | None, best: Candidate, steps: float, left_s: float

@@ -170,12 +170,12 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def as_plain(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as JSON values, for a record."""
+    """The recipe as JSON values, for a record; its source stands beside its name in the code."""
     defaults = {field.name: field.default for field in fields(Recipe)}
     return {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in asdict(recipe).items()
-        if key not in RARE or value != defaults[key]
+        if key != "source" and (key not in RARE or value != defaults[key])
     }
 
 

@@ -4,14 +4,15 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.budget import Budget
-from bench.child import CheckJob, check_request
+from bench.child import CheckJob, StartJob, check_request
 from bench.errors import UsageError
 from bench.plan import AUTO, Plan, check_plan
+from bench.published import FIRST_SEED, PUBLISHED_RECIPES, systems_of
 from bench.recipe import Recipe, override, read_config, read_settings
-from bench.recipes import find_recipe
+from bench.recipes import AS_PUBLISHED, CLEAN, find_recipe
 from bench.rungs import LADDER
 from bench.spec import RunSpec
 from fmnist_models import resolve_names
@@ -27,6 +28,7 @@ class Request:
     models: str = "all"
     budget: str | None = None
     recipe: str = "default"
+    protocol: str | None = None
     seeds: int | None = None
     plan: str = AUTO
     precision: str = AUTO
@@ -37,53 +39,73 @@ class Request:
     deterministic: bool = False
 
 
+class Entry(NamedTuple):
+    """A model, how it is trained, and how long; None for the device's default."""
+
+    model: str
+    recipe: Recipe
+    budget: Budget | None
+
+
 @dataclass(frozen=True)
 class Checked:
     """A request without a mistake that can be seen before a child has looked.
 
     Attributes:
-        models: resolved names.
-        recipe: with all overrides.
+        entries: what is trained, with all overrides.
         plan: None for `auto`.
-        budget: None for the device's default.
         seeds: None for the device's default.
         device: as asked for.
         is_deterministic: as asked for.
         is_ladder: whether all plans of a ladder are asked for; `plan` is None then.
+        is_published: whether the reference systems are, each by its own recipe.
     """
 
-    models: tuple[str, ...]
-    recipe: Recipe
+    entries: tuple[Entry, ...]
     plan: Plan | None
-    budget: Budget | None
     seeds: int | None
     device: str
     is_deterministic: bool
     is_ladder: bool = False
+    is_published: bool = False
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models of all entries, each once."""
+        return tuple(dict.fromkeys(entry.model for entry in self.entries))
 
     def check_job(self, data_hash: str) -> CheckJob:
         """What a child must look at before the sweep."""
-        needs_energy = self.budget is not None and self.budget.unit == "J"
-        return CheckJob(self.models, self.recipe.augment, self.device, data_hash, needs_energy)
+        names = (name for entry in self.entries for name in entry.recipe.augment)
+        return CheckJob(
+            self.models,
+            tuple(dict.fromkeys(names)),
+            self.device,
+            data_hash,
+            needs_energy=any(e.budget is not None and e.budget.unit == "J" for e in self.entries),
+            starts=tuple(dict.fromkeys(_start(entry) for entry in self.entries)),
+        )
 
     def specs(self, device_kind: str) -> list[RunSpec]:
-        """One spec a model, settled for the device but for a plan left to `auto`."""
-        budget = self.budget or Budget.parse(DEFAULTS[device_kind][0])
+        """One spec an entry, settled for the device but for a plan left to `auto`."""
         return [
             RunSpec(
-                model=model,
-                recipe=self.recipe,
-                budget=budget,
+                model=entry.model,
+                recipe=entry.recipe,
+                budget=entry.budget or Budget.parse(DEFAULTS[device_kind][0]),
                 plan=self.plan,
-                model_hash=file_hash(model),
+                model_hash=file_hash(entry.model),
+                weights_hash=weights_hash(entry.recipe.weights),
                 is_deterministic=self.is_deterministic,
             ).resolved_for(device_kind)
-            for model in self.models
+            for entry in self.entries
         ]
 
     def seed_list(self, device_kind: str) -> list[int]:
-        """Seeds 0, 1, ..., as many as asked for."""
-        return list(range(self.seeds or DEFAULTS[device_kind][1]))
+        """Seeds 0, 1, ..., as many as asked for; from R4's own where its protocol is followed."""
+        is_published = self.entries[0].recipe.protocol == AS_PUBLISHED
+        first = FIRST_SEED if is_published else 0
+        return list(range(first, first + (self.seeds or DEFAULTS[device_kind][1])))
 
 
 def check_options(request: Request) -> Checked:
@@ -96,14 +118,13 @@ def check_options(request: Request) -> Checked:
     is_ladder = request.plan.strip() == LADDER
     is_auto = is_ladder or check_plan(request.plan) == AUTO
     checked = Checked(
-        models=tuple(resolve_names(request.models)),
-        recipe=_recipe(request),
+        entries=_entries(request),
         plan=None if is_auto else Plan.parse(request.plan),
-        budget=Budget.parse(request.budget) if request.budget else None,
         seeds=_seeds(request.seeds),
         device=request.device,
         is_deterministic=request.deterministic,
         is_ladder=is_ladder,
+        is_published=request.recipe == PUBLISHED_RECIPES,
     )
     if is_ladder:
         _check_ladder(checked)
@@ -132,8 +153,50 @@ def file_hash(model: str) -> str | None:
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
 
 
-def _recipe(request: Request) -> Recipe:
-    recipe = find_recipe(request.recipe)
+def _start(entry: Entry) -> StartJob:
+    recipe = entry.recipe
+    return StartJob(entry.model, recipe.weights, recipe.stem, recipe.trainable)
+
+
+def weights_hash(weights: str) -> str | None:
+    """12 hex digits over a file to start from; None for other weights.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    if weights in {"random", "imagenet"}:
+        return None
+    try:
+        return hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:12]
+    except OSError as error:
+        raise UsageError(
+            f"cannot read weights {weights}: {error.strerror}; choose random, imagenet or a file"
+        ) from None
+
+
+def _entries(request: Request) -> tuple[Entry, ...]:
+    models = resolve_names(request.models)
+    budget = Budget.parse(request.budget) if request.budget else None
+    if request.recipe == PUBLISHED_RECIPES:
+        protocol = request.protocol or CLEAN
+        pairs = [(s.model, find_recipe(s.recipe, protocol)) for s in systems_of(models)]
+    else:
+        pairs = [(model, find_recipe(request.recipe, request.protocol)) for model in models]
+    follows_source = request.recipe == PUBLISHED_RECIPES or request.protocol is not None
+    return tuple(
+        Entry(model, changed, budget or (own_length(changed) if follows_source else None))
+        for model, recipe in pairs
+        for changed in [_changed(recipe, request)]
+    )
+
+
+def own_length(recipe: Recipe) -> Budget | None:
+    """The budget that a recipe's source gives."""
+    return Budget(recipe.epochs, "epochs") if recipe.epochs else None
+
+
+def _changed(recipe: Recipe, request: Request) -> Recipe:
+    """The recipe as the options change it; precision is no change of its name."""
     if request.config:
         recipe = override(recipe, read_config(request.config))
     recipe = override(recipe, read_settings(request.settings))
@@ -150,6 +213,8 @@ def _seeds(count: int | None) -> int | None:
 
 def _check_ladder(checked: Checked) -> None:
     """Refuses what has no sense where plans are measured against each other."""
+    if checked.is_published:
+        raise UsageError("--plan ladder measures the plans of one recipe; name it with --recipe")
     if checked.is_deterministic:
         raise UsageError("--plan ladder measures speed; leave --deterministic out")
     if checked.seeds is not None and checked.seeds > 1:
@@ -159,5 +224,5 @@ def _check_ladder(checked: Checked) -> None:
 def _check_deterministic(checked: Checked) -> None:
     if checked.plan is None:
         raise UsageError("--deterministic needs a plan, such as --plan channels_last: auto probes")
-    if checked.budget is None or not checked.budget.is_counted:
+    if any(entry.budget is None or not entry.budget.is_counted for entry in checked.entries):
         raise UsageError("--deterministic needs a counted budget, such as --budget 3epochs")

@@ -7,11 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.budget import Budget
 from bench.child import check
 from bench.errors import UsageError
+from bench.keep import EVERY_EPOCH, Keep, parse_every
 from bench.progress import SweepProgress
 from bench.request import Checked, Request, ask_child, check_options
-from bench.show import show
+from bench.show import show, show_published
 from bench.spec import RunSpec
 from bench.sweep import Sweep, recorded_runs, run_sweep
 from data_pipeline import ensure_data
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from results import RunRecord, RunStore
 
 RUNS = Path("results/runs")
+CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"  # in the folder of a run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +34,9 @@ class Options:
     resume: bool = False
     in_process: bool = False
     timeout_s: float | None = None
+    save: bool = False
+    save_every: str | None = None
+    tensorboard: bool = False
 
 
 def run(request: Request, options: Options) -> int:
@@ -47,6 +53,7 @@ def run(request: Request, options: Options) -> int:
     checked = check_options(request)
     if checked.is_ladder and options.in_process:
         raise UsageError("--plan ladder needs its child processes; leave --in-process out")
+    every = EVERY_EPOCH if options.save_every is None else parse_every(options.save_every)
     store = _named_store(options)
     if not options.in_process:
         from bench.isolation import start_server
@@ -60,7 +67,19 @@ def run(request: Request, options: Options) -> int:
         from bench.ladder_command import run_ladders
 
         return run_ladders(checked, options, answer, store)
-    return _sweep(checked, options, answer, store)
+    keep = _kept(options, store.folder.absolute(), every)
+    return _sweep(checked, options, answer, store, keep)
+
+
+def _kept(options: Options, folder: Path, every: Budget) -> Keep:
+    """What runs leave beside their records; a sweep that saved models goes on saving them."""
+    checkpoints = folder / CHECKPOINTS
+    is_saving = options.save or options.save_every is not None or checkpoints.is_dir()
+    return Keep(
+        checkpoints=checkpoints if is_saving else None,
+        every=every,
+        tensorboard=folder / TENSORBOARD if options.tensorboard else None,
+    )
 
 
 def say(line: str) -> None:
@@ -68,7 +87,9 @@ def say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
-def _sweep(checked: Checked, options: Options, answer: dict[str, Any], store: "RunStore") -> int:
+def _sweep(
+    checked: Checked, options: Options, answer: dict[str, Any], store: "RunStore", keep: Keep
+) -> int:
     kind = answer["environment"]["device_kind"]
     specs, seeds = checked.specs(kind), checked.seed_list(kind)
     check_same(store, specs, answer["environment"])
@@ -86,12 +107,16 @@ def _sweep(checked: Checked, options: Options, answer: dict[str, Any], store: "R
                 data=options.data,
                 timeout_s=options.timeout_s,
                 in_process=options.in_process,
+                keep=keep,
                 report=progress.report,
                 done=progress.done,
             )
         )
     records = _of_this_sweep(store, specs, seeds)
-    show(records, mixed=True)  # whatever was measured is shown
+    if checked.is_published:
+        show_published(records)
+    else:
+        show(records, mixed=True)  # whatever was measured is shown
     say(f"records: {store.folder}; again with: fmnist-bench table {store.folder}")
     if interruption.exit_code is not None:
         return interruption.exit_code
@@ -136,8 +161,9 @@ def check_same(store: "RunStore", specs: Sequence[RunSpec], environment: dict[st
     """Refuses to mix a sweep into the records of another."""
     records = store.read()
     check_environment(store, records, environment)
-    for spec in specs:
-        check_configurations(store, records, spec.model, {spec.config_id})
+    for model in {spec.model for spec in specs}:  # a published one may have several recipes
+        config_ids = {spec.config_id for spec in specs if spec.model == model}
+        check_configurations(store, records, model, config_ids)
 
 
 def check_environment(
@@ -180,7 +206,9 @@ def _announcement(
     models = f"{len(specs)} model{'s' if len(specs) > 1 else ''}"
     each = f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
     place = f"{answer['device']} ({answer['environment']['device']})"
-    return f"{models} x {each}, {specs[0].budget} each, on {place}, into {folder}"
+    budgets = {str(spec.budget): None for spec in specs}
+    length = f"{next(iter(budgets))} each" if len(budgets) == 1 else "each as long as published"
+    return f"{models} x {each}, {length}, on {place}, into {folder}"
 
 
 def _of_this_sweep(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.keep import NOTHING, Keep
 from bench.provenance import describe_provenance
 from bench.spec import RunSpec
 
@@ -57,10 +58,11 @@ def execute_seeds(
     device: str = "auto",
     data: Path | None = None,
     watch: Watcher = lambda _seed, _phase, _progress: None,
+    keep: Keep = NOTHING,
 ) -> Iterator[RunResult]:
     """Runs the seeds of one configuration one after the other, sharing all that can be shared.
 
-    The arguments and errors are those of `execute`.
+    The arguments and errors are those of `execute`; `keep` says what to leave beside the records.
     """
     from bench.device import pick_device
     from bench.environment import describe_environment
@@ -70,7 +72,7 @@ def execute_seeds(
     chosen = pick_device(device)
     spec = spec.resolved_for(chosen.type)
     environment = describe_environment(chosen, ensure_data(data).data_hash)
-    opener = _SessionOpener(spec, chosen, data, len(seeds))
+    opener = _SessionOpener(spec, chosen, data, len(seeds), keep)
     for seed in seeds:
         watch(seed, "set-up", None)
         yield _run_and_record(opener, replace(spec, seed=seed), environment, started, watch)
@@ -85,6 +87,7 @@ class _SessionOpener:
     device: "torch.device"
     data: Path | None
     num_seeds: int
+    keep: Keep
     session: "Session | None" = None
 
     def __call__(self) -> "Session":
@@ -111,7 +114,7 @@ def _run_and_record(
     conditions = describe_conditions(opener.device)
     status, reason = "ok", None
     try:
-        measure_seed(opener(), spec, findings, watch)
+        measure_seed(opener(), spec, findings, watch, opener.keep)
     except Exception as error:
         status, reason = classify(error)
     cold_total = None if started is None else time.perf_counter() - started

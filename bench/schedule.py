@@ -86,14 +86,15 @@ def learning_rate_at(recipe: Recipe, fraction: float) -> float:
     return peak * SCHEDULES[recipe.schedule](_progress(recipe, fraction), recipe)
 
 
-def momentum_at(recipe: Recipe, fraction: float) -> float | None:
-    """Momentum of SGD after a share of the budget; None where it does not change.
+def momentum_at(recipe: Recipe, fraction: float) -> float:
+    """Momentum of SGD after a share of the budget.
 
-    It runs against the learning rate, from the recipe's momentum down to `base_momentum`.
+    Where there is a `base_momentum`, it runs against the learning rate, from the recipe's momentum
+    down to that.
     """
     lowest, highest = recipe.base_momentum, recipe.momentum
     if lowest is None:
-        return None
+        return highest
     progress = _progress(recipe, fraction)
     if recipe.schedule == "one_cycle":
         return _one_cycle_momentum(progress, lowest, highest)

@@ -14,53 +14,25 @@ from bench.device import check_supported, prepare_process, usable_cores
 from bench.engine import MEMORY_FORMATS, Engine, Feed
 from bench.engines import EngineMaker
 from bench.environment import describe_environment
+from bench.errors import RunError
 from bench.evaluation import BATCH_SIZES, Quality, evaluate
 from bench.plan import Plan
 from bench.probe import Candidate
 from bench.roofline import StepCost
 from bench.settle import settle
 from bench.spec import RunSpec
+from bench.splits import Splits, load_splits
 from bench.warmup import time_group, warm_up
-from data_pipeline import (
-    ResidentSplit,
-    load_fashion_mnist,
-    parse_augmentation,
-    place,
-    stratified_split,
-)
-from fmnist_models import build_model, model_info
+from data_pipeline import ResidentSplit, parse_augmentation
+from fmnist_models import build_model
+from fmnist_models.freezing import freeze, train_mode
+from fmnist_models.pretrained import Start, start_from
+from fmnist_models.single_image import needs_two_images
 
-SPLIT_SEED = 0  # the same validation images for every model, seed and day
 # Added to the seed, so that weights, data order and augmentation draw from streams of their own. A
 # CPU generator looks at the lowest 32 bits alone.
 ORDER_SEED = 1 << 20
 AUGMENTATION_SEED = 2 << 20
-
-
-@dataclass(frozen=True)
-class Splits:
-    """The three parts of the data on the device; validation is None where nothing was kept."""
-
-    train: ResidentSplit
-    validation: ResidentSplit | None
-    test: ResidentSplit
-    data_hash: str
-
-
-def load_splits(spec: RunSpec, device: torch.device, data: Path | None) -> Splits:
-    """Loads, verifies, splits and places the data for a run."""
-    loaded = load_fashion_mnist(data)
-    size = spec.recipe.input_size or model_info(spec.model).input_size
-    kept, held = stratified_split(loaded.train_labels, spec.recipe.validation_fraction, SPLIT_SEED)
-    images, labels = loaded.train_images, loaded.train_labels
-    validation = place(images, labels, device, size, held) if len(held) else None
-    everything = kept if len(held) else None
-    return Splits(
-        train=place(images, labels, device, size, everything),
-        validation=validation,
-        test=place(loaded.test_images, loaded.test_labels, device, size),
-        data_hash=loaded.data_hash,
-    )
 
 
 @dataclass
@@ -81,6 +53,7 @@ class Session:
         ceilings: of the machine; None where they were not measured.
         costs: of a step, by the plans that have been counted.
         graph_peak: bytes at the peak of the last warm-up of CUDA graphs; 0 without graphs.
+        start: what the model of the last seed started from.
     """
 
     spec: RunSpec
@@ -96,6 +69,7 @@ class Session:
     ceilings: Ceilings | None = None
     costs: dict[Plan, StepCost] = field(default_factory=dict)
     graph_peak: int = 0
+    start: Start | None = None
     _model: nn.Module | None = field(default=None, init=False)
     _maker: EngineMaker | None = field(default=None, init=False)
 
@@ -132,14 +106,36 @@ class Session:
 
         Weights are drawn on the CPU, so that every device starts from the same ones.
         """
+        recipe = self.spec.recipe
         torch.manual_seed(seed)
         fresh = build_model(self.spec.model)
+        self.start = start_from(fresh, self.spec.model, recipe.weights, recipe.stem)
         if self._model is None:
+            freeze(fresh, self.spec.model, recipe.trainable)
+            self._check_batches(fresh)
             self._model = fresh.to(self.device)
         else:
             _copy_tensors(fresh, self._model)
             self._model.zero_grad()
-        return self._model.train()  # an evaluation that failed may have left it in eval mode
+        # an evaluation that failed may have left it in eval mode
+        return train_mode(self._model, recipe.frozen_batchnorm)
+
+    def _check_batches(self, model: nn.Module) -> None:
+        """Refuses a batch of one image where BatchNorm could not train on it.
+
+        Raises:
+            RunError: the training would fail at that batch, an epoch later (`unsupported`).
+        """
+        recipe, split = self.spec.recipe, self.splits.train
+        ragged = 0 if recipe.drop_last else len(split) % recipe.batch_size
+        if 1 not in {ragged, recipe.batch_size}:
+            return
+        if needs_two_images(model, split.images.shape[-1], recipe.frozen_batchnorm):
+            raise RunError(
+                "unsupported",
+                f"a batch of one image ({len(split)} in batches of {recipe.batch_size}), on which "
+                "BatchNorm cannot train; set drop_last=true or another batch_size",
+            )
 
     def engine_for(
         self, plan: Plan, model: nn.Module, optimizer: optim.Optimizer, generator: torch.Generator

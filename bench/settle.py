@@ -13,7 +13,9 @@ from bench.clock import make_clock
 from bench.compile_counters import compile_counts
 from bench.plan import Plan
 from bench.plan_cache import cache_name, read_timings, write_timings
+from bench.plan_fit import why_not
 from bench.probe import Candidate, Compilation, Probe, probe_seconds
+from bench.recipes import AS_PUBLISHED
 from bench.warmup import restored, time_group
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def settle(
     session: "Session", model: nn.Module, optimizer: optim.Optimizer, generator: torch.Generator
 ) -> tuple[Plan, list[Candidate], float]:
     """The best plan for the session's budget, all that was seen, and its compile seconds here."""
-    kind, precision = session.device.type, session.spec.recipe.precision
+    kind, recipe = session.device.type, session.spec.recipe
     trial = Trial(session, model, optimizer, generator)
     probe = Probe(
         time_steps=trial.time_steps,
@@ -73,11 +75,14 @@ def settle(
         steps_at=lambda step_s: num_steps(session, step_s),
         hope=hope(model, kind),
         now=time.perf_counter,
+        why_not=lambda plan: why_not(plan, recipe),
     )
     name = cache_name(session.spec, session.device)
+    # a published figure is one training, and a compiler rounds in another order
+    may_compile = recipe.protocol != AS_PUBLISHED
     plan, tried = probe.choose(
         uncompiled_plans(model, kind),
-        lambda best: compiled_plans(best, model, kind, precision),
+        lambda best: compiled_plans(best, model, kind) if may_compile else (),
         probe_seconds(session.spec.budget),
         read_timings(name),
     )

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from results import RunRecord, Summary
 
+GROUPINGS = ("model", "commit", "plan")
+PUBLISHED = "published"
 WIDTH_OFF_TERMINAL = 120  # rich's own 80 would hide half of the columns in a CI log
 
 
@@ -24,7 +26,8 @@ def show(
 ) -> None:
     """Writes the table of some records to stdout.
 
-    Ladders stand alone: where there are any, other records are left out, and a line says so.
+    Ladders stand alone: where there are any, other records are left out, and a line says so. By
+    `published` the reference systems stand alone, each beside its own published number.
 
     Raises:
         NotComparable: the records must not stand side by side, and `mixed` does not allow it.
@@ -35,6 +38,11 @@ def show(
 
     if fmt not in ("rich", *FORMATS):
         raise ResultsError(f"unknown format {fmt!r}; choose from rich, {', '.join(FORMATS)}")
+    _check_grouping(by)
+    if by == PUBLISHED:
+        _check_published_options(sort)
+        show_published(records, fmt=fmt)
+        return
     rungs = [record for record in records if is_ladder(record)]
     if not mixed:
         check_comparable(rungs or records)
@@ -42,7 +50,7 @@ def show(
         _check_ladder_options(by, sort)
         show_ladders(rungs, fmt=fmt, num_others=len(records) - len(rungs))
         return
-    summaries = summarize(records, by)  # type: ignore[arg-type]  # checked inside
+    summaries = summarize(records, by)  # type: ignore[arg-type]  # checked above
     rows = table_rows(summaries, sort)
     if fmt == "rich":
         _show_rich(summaries, rows, by)
@@ -64,6 +72,30 @@ def show_ladders(rungs: "Sequence[RunRecord]", *, fmt: str = "rich", num_others:
     write_out(export(rows, fmt, columns=columns, keys=LADDER_KEYS).rstrip("\n") + "\n")
 
 
+def show_published(records: "Sequence[RunRecord]", *, fmt: str = "rich") -> None:
+    """Writes published numbers beside ours to stdout, and to stderr how many records are left out.
+
+    Raises:
+        ResultsError: no such format, or no record of a reference system.
+    """
+    from results import export_published, is_published
+    from results.errors import ResultsError
+
+    runs = [record for record in records if is_published(record)]
+    if not runs:
+        raise ResultsError(
+            "no run of a reference system by its own recipe; make some with "
+            "`fmnist-bench run --recipe published`"
+        )
+    if num_others := len(records) - len(runs):
+        others = f"{num_others} record{'s' if num_others > 1 else ''}"
+        sys.stderr.write(f"{others} left out: no reference system by its own recipe\n")
+    if fmt == "rich":
+        _show_rich_published(runs)
+    else:
+        write_out(export_published(runs, fmt))
+
+
 def write_out(text: str) -> None:
     """Writes to stdout; a reader that has gone, as in `table | head -1`, is no failure."""
     try:
@@ -80,6 +112,21 @@ def _check_ladder_options(by: str, sort: str) -> None:
         raise ResultsError("a ladder is in the order of its rungs; leave --by and --sort out")
 
 
+def _check_grouping(by: str) -> None:
+    from results.errors import ResultsError
+
+    if by not in (*GROUPINGS, PUBLISHED):
+        choices = ", ".join((*GROUPINGS, PUBLISHED))
+        raise ResultsError(f"cannot group by {by!r}; choose from {choices}")
+
+
+def _check_published_options(sort: str) -> None:
+    from results.errors import ResultsError
+
+    if sort != "test_accuracy":
+        raise ResultsError("by published, rows are in the order of the projects; leave --sort out")
+
+
 def _show_rich(summaries: "Sequence[Summary]", rows: "Sequence[dict[str, Any]]", by: str) -> None:
     from results import footer_lines, render_table
 
@@ -92,6 +139,14 @@ def _show_rich_ladders(rungs: "Sequence[RunRecord]", rows: "Sequence[dict[str, A
 
     table = render_ladder(rows, width=_terminal_width(), title="Fashion-MNIST, ladder of plans")
     _print_rich(table, [*ladder_sentences(rungs), "", *ladder_footer_lines(rungs)])
+
+
+def _show_rich_published(runs: "Sequence[RunRecord]") -> None:
+    from results import published_footer_lines, published_rows, render_published
+
+    title = "Fashion-MNIST, the reference systems: published numbers and ours"
+    table = render_published(published_rows(runs), width=_terminal_width(), title=title)
+    _print_rich(table, published_footer_lines(runs))
 
 
 def _terminal_width() -> int:

@@ -9,9 +9,16 @@ from bench.budget import Budget
 from bench.errors import UsageError
 from bench.learning_rates import peak_learning_rate
 from bench.plan import AUTO, Plan
+from bench.plan_fit import why_not
 from bench.recipe import Recipe, as_plain
 
 EVALUATION_SPLITS = ("test", "validation")
+TEST_IMAGES = {  # which images the final pass is over, by the recipe's split
+    "train": "test",
+    "test": "test, selected on",
+    "half_test": "half of test",
+    "swapped": "train (files swapped)",
+}
 RATE_SOURCES = {  # as tables print it
     "recipe": "the recipe's own",
     "sweep": "peak per model from one equal-effort validation sweep",
@@ -33,6 +40,7 @@ class RunSpec:
         seed: of weights, data order, augmentation and dropout.
         is_plan_chosen: whether the plan is what `auto` came to.
         model_hash: of the text of a user's own model file; None for every other model.
+        weights_hash: of a file that the training starts from; None without one.
         evaluation_split: `test`, or `validation` for sweeps that must not see the test images.
         learning_rate_source: `recipe`, `sweep`, `changed`, `sibling` or `base`.
         is_deterministic: torch's deterministic algorithms, and nothing decided by the clock.
@@ -46,6 +54,7 @@ class RunSpec:
     is_plan_chosen: bool = False
     evaluation_split: str = "test"
     model_hash: str | None = None
+    weights_hash: str | None = None
     learning_rate_source: str = "recipe"
     is_deterministic: bool = False
 
@@ -55,16 +64,20 @@ class RunSpec:
             raise UsageError(
                 f"unknown evaluation split {self.evaluation_split!r}; choose from {choices}"
             )
-        if self.plan and self.plan.mode == "step" and self.recipe.precision == "fp16":
-            raise UsageError(
-                "plan step has no place for the gradient scaler that fp16 needs; "
-                "use --precision bf16, or plan compile"
-            )
+        if self.plan and (reason := why_not(self.plan, self.recipe)):
+            raise UsageError(reason)
 
     @property
     def requested_plan(self) -> str:
         """What was asked for: `auto`, or the plan itself."""
         return AUTO if self.plan is None or self.is_plan_chosen else str(self.plan)
+
+    @property
+    def evaluated_on(self) -> str:
+        """The images of the final pass, in words: only runs with the same are comparable."""
+        if self.evaluation_split == "validation":
+            return "validation"
+        return TEST_IMAGES[self.recipe.split]
 
     def with_chosen_plan(self, plan: Plan) -> Self:
         """The same run under the plan that `auto` came to."""
@@ -89,7 +102,7 @@ class RunSpec:
         """The spec as JSON values, for a record."""
         source = RATE_SOURCES[self.learning_rate_source]
         recipe = as_plain(self.recipe) | {"learning_rate_source": source}
-        return {
+        plain = {
             "model": self.model,
             "model_hash": self.model_hash,
             "recipe": recipe,
@@ -98,9 +111,10 @@ class RunSpec:
             "requested_plan": self.requested_plan,
             "seed": self.seed,
             "precision": self.recipe.precision,
-            "evaluation_split": self.evaluation_split,
+            "evaluation_split": self.evaluated_on,
             "deterministic": self.is_deterministic,
         }
+        return plain | ({"weights_hash": self.weights_hash} if self.weights_hash else {})
 
     @property
     def config_id(self) -> str:

@@ -10,6 +10,7 @@ from bench.child import RunJob, run_seeds
 from bench.errors import RunError
 from bench.interruption import Interruption, watch_signals
 from bench.isolation import STOPPED, Child
+from bench.keep import NOTHING, Keep
 from bench.plan import AUTO, Plan
 from bench.runner import RunResult, execute_seeds, make_record
 from bench.spec import RunSpec
@@ -34,6 +35,7 @@ class Sweep:
         data: root of the data.
         timeout_s: longest time of one run; None for no limit.
         in_process: runs here instead of in children, for debugging.
+        keep: what runs leave beside their records.
         report: told of progress.
         done: told of each new record.
     """
@@ -46,6 +48,7 @@ class Sweep:
     data: Path | None = None
     timeout_s: float | None = None
     in_process: bool = False
+    keep: Keep = NOTHING
     report: Report = lambda _spec, _content: None
     done: Callable[["RunRecord"], None] = lambda _record: None
 
@@ -116,7 +119,9 @@ def _here(
     def watch(seed: int, phase: str, progress: Any) -> None:  # noqa: ANN401
         sweep.report(spec, messages.progress_content(seed, phase, progress))
 
-    return execute_seeds(spec, seeds, device=sweep.device, data=sweep.data, watch=watch)
+    return execute_seeds(
+        spec, seeds, device=sweep.device, data=sweep.data, watch=watch, keep=sweep.keep
+    )
 
 
 def _checked_result(line: object, samples: dict[str, Any], waiting: set[int]) -> RunResult:
@@ -141,7 +146,7 @@ def _in_child(
     Raises:
         RunError: it died, hung or was stopped before it was through.
     """
-    child = Child.start(run_seeds, RunJob(spec, seeds, sweep.device, sweep.data))
+    child = Child.start(run_seeds, RunJob(spec, seeds, sweep.device, sweep.data, sweep.keep))
     waiting = set(seeds)
     try:
         for kind, content in child.messages(

@@ -1,8 +1,8 @@
 """The training loop: one loop for every budget, engine and device.
 
-Training runs in legs. A leg is a window of the training clock between two evaluations of the
-validation curve; inside it, chunks of steps are handed to the engine, and the clock is read where
-that drains nothing.
+Training runs in legs. A leg is a window of the training clock between two pauses: evaluations of
+the validation curve, ends of epochs where the recipe acts on validation, checkpoints. Inside it,
+chunks of steps are handed to the engine, and the clock is read where that drains nothing.
 """
 
 import math
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from bench.budget import Budget
 from bench.clock import Mark
+from bench.control import Control, Scores
 from bench.engine import Engine
 from bench.errors import RunError
 from bench.meters import Meters
@@ -23,12 +24,13 @@ from data_pipeline import BatchStream
 
 
 class CurvePoint(NamedTuple):
-    """Validation accuracy on the way: off the clock, at a fixed fraction of the budget."""
+    """Validation on the way, off the clock: at fixed fractions of the budget, or each epoch."""
 
     train_seconds: float
     budget_fraction: float
     images_seen: int
     validation_accuracy: float
+    validation_loss: float
 
 
 @dataclass
@@ -38,14 +40,16 @@ class Trace:
     Attributes:
         losses: training loss of every step. Numbers, not tensors: a tensor kept from each chunk
             would lie between the blocks that steps use again, and make the heap grow.
+        learning_rates: of every step.
         chunk_steps: steps of each chunk.
         chunk_seconds: device seconds of each chunk.
         images_seen: images of all steps.
         seconds_in_steps: host seconds inside the engine; on a CPU that is the work itself.
-        curve: validation accuracy on the way.
+        curve: validation on the way.
     """
 
     losses: list[float] = field(default_factory=list)
+    learning_rates: list[float] = field(default_factory=list)
     chunk_steps: list[int] = field(default_factory=list)
     chunk_seconds: list[float] = field(default_factory=list)
     images_seen: int = 0
@@ -73,6 +77,23 @@ class _Chunk(NamedTuple):
     mark: Mark
 
 
+class Pauses(NamedTuple):
+    """Where training pauses besides the points of the curve.
+
+    Attributes:
+        at_epochs: at the end of each epoch.
+        every_steps: after so many steps.
+        every_s: at the first chunk after so many training seconds.
+    """
+
+    at_epochs: bool = False
+    every_steps: int | None = None
+    every_s: float | None = None
+
+
+NO_PAUSES = Pauses()
+
+
 @dataclass
 class Training:
     """One training, ready to run.
@@ -85,8 +106,12 @@ class Training:
         meters: seconds, joules, bytes.
         learning_rate_at: rate for a fraction of the budget.
         step_s: predicted seconds of a step, from the warm-up; corrected while training.
+        momentum_at: momentum for a fraction of the budget; None keeps the optimizer's.
         curve_fractions: ascending; where `validate` is called, 1 for the end.
-        validate: gives the validation accuracy; off the clock.
+        validate: scores the model on the validation images; off the clock.
+        control: acts on the scores; None where the training is the same whatever they are.
+        pauses: where training pauses besides.
+        on_pause: called at every pause, after any validation, off the clock.
         report: called about once a chunk; must be cheap.
     """
 
@@ -97,26 +122,69 @@ class Training:
     meters: Meters
     learning_rate_at: Callable[[float], float]
     step_s: float
+    momentum_at: Callable[[float], float] | None = None
     curve_fractions: Sequence[float] = ()
-    validate: Callable[[], float] | None = None
+    validate: Callable[[], Scores] | None = None
+    control: Control | None = None
+    pauses: Pauses = NO_PAUSES
+    on_pause: Callable[[], None] = lambda: None
     report: Callable[[Progress], None] = lambda _: None
     trace: Trace = field(default_factory=Trace)
     _pending: deque[_Chunk] = field(default_factory=deque, init=False)
     _last_mark: Mark = field(default=0.0, init=False)
+    _paused: tuple[int, float] = field(default=(0, 0.0), init=False)  # epochs, seconds
 
     def run(self) -> Trace:
-        """Trains until the budget is spent.
+        """Trains until the budget is spent, or the control ends it.
 
         Raises:
             RunError: the loss is no longer finite (`diverged`, with the step).
         """
-        for stop in sorted({*self.curve_fractions, 1.0}):
-            self._run_leg(stop)
-            if self.validate and stop in self.curve_fractions:
-                accuracy = self.validate()
-                seen, seconds = self.trace.images_seen, self.meters.seconds
-                self.trace.curve.append(CurvePoint(seconds, stop, seen, accuracy))
+        self._paused = self.stream.epoch, self.meters.seconds  # not 0 after a checkpoint
+        looked = {point.budget_fraction for point in self.trace.curve}
+        for stop in sorted({*self.curve_fractions, 1.0} - looked):
+            if not self._run_to(stop):
+                break
         return self.trace
+
+    def _run_to(self, stop: float) -> bool:
+        """Legs up to a fraction of the budget; False where the control has ended the training."""
+        while not (self.control and self.control.is_over):
+            if self._run_leg(stop):
+                self._arrive(stop)
+                return True
+            self._pause()
+        return False
+
+    def _pause(self) -> None:
+        """Stops between two legs; looks at validation where an epoch has just ended."""
+        is_epoch_end = self.stream.epoch > self._paused[0]
+        self._paused = self.stream.epoch, self.meters.seconds
+        if self.control and is_epoch_end:
+            self.control.end_epoch(float(self.stream.epoch), self._look(self.pacer.fraction))
+        self.on_pause()
+
+    def _arrive(self, stop: float) -> None:
+        """Stops at a point of the curve, or at the end; an epoch cut short is looked at as well."""
+        if self.validate and stop in self.curve_fractions:
+            self._look(stop)
+        elif self.control and not self._has_looked:
+            epoch = self.trace.images_seen / self.stream.images_per_epoch
+            self.control.select(epoch, self._look(stop))
+        self.on_pause()
+
+    @property
+    def _has_looked(self) -> bool:
+        curve = self.trace.curve
+        return bool(curve) and curve[-1].images_seen == self.trace.images_seen
+
+    def _look(self, fraction: float) -> Scores:
+        assert self.validate is not None, "a recipe that looks at validation has some images for it"
+        scores = self.validate()
+        seen, seconds = self.trace.images_seen, self.meters.seconds
+        point = CurvePoint(seconds, fraction, seen, scores.accuracy, scores.loss)
+        self.trace.curve.append(point)
+        return scores
 
     def run_turn(self, stop: float) -> tuple[float, int]:
         """One leg by itself, up to a fraction of the budget: its seconds and images."""
@@ -124,25 +192,55 @@ class Training:
         self._run_leg(stop)
         return self.meters.seconds - seconds, self.trace.images_seen - images
 
-    def _run_leg(self, stop: float) -> None:
+    def _run_leg(self, stop: float) -> bool:
+        """One window of the clock, up to a share of the budget; False where a pause came first."""
         self._last_mark = self.meters.open()
+        has_arrived = True
         try:
             while fractions := self.pacer.next_fractions(self._chunk_limit(), stop):
                 self._run_chunk(fractions)
+                if self._is_pause_due():
+                    has_arrived = False
+                    break
             self._settle_all_but(0)
         finally:
             self.meters.close()
+        return has_arrived
+
+    def _is_pause_due(self) -> bool:
+        pauses, (epoch, seconds) = self.pauses, self._paused
+        if pauses.every_steps and self._steps_given % pauses.every_steps == 0:
+            return True
+        if pauses.every_s and self._pending_seconds() - seconds >= pauses.every_s:
+            return True
+        return pauses.at_epochs and self.stream.epoch > epoch
+
+    def _pending_seconds(self) -> float:
+        """Training seconds up to the last chunk whose time is known."""
+        return self.meters.seconds_at(self._last_mark)
+
+    @property
+    def _steps_given(self) -> int:
+        """Steps handed to the engine, whether their time is known yet or not."""
+        return self.trace.steps + sum(chunk.steps for chunk in self._pending)
 
     def _chunk_limit(self) -> int:
         group = self.engine.group_steps  # a chunk holds whole groups, be it longer than 50 ms
         whole = max(group, chunk_steps(self.step_s) // group * group)
-        return min(whole, self.stream.remaining)
+        limit = min(whole, self.stream.remaining)
+        every = self.pauses.every_steps
+        return min(limit, every - self._steps_given % every) if every else limit
 
     def _run_chunk(self, fractions: Sequence[float]) -> None:
+        scale = self.control.rate_scale if self.control else 1.0
         batches = self.stream.take(len(fractions))
-        rates = [self.learning_rate_at(fraction) for fraction in fractions]
+        rates = [self.learning_rate_at(fraction) * scale for fraction in fractions]
+        momenta = (
+            [self.momentum_at(fraction) for fraction in fractions] if self.momentum_at else None
+        )
         started = self.meters.clock.now()
-        losses = self.engine.run(batches, rates)
+        losses = self.engine.run(batches, rates, momenta)
+        self.trace.learning_rates.extend(rates)
         self.trace.seconds_in_steps += self.meters.clock.now() - started
         self.trace.images_seen += sum(len(batch) for batch in batches)
         self._pending.append(_Chunk(len(batches), losses, self.meters.clock.mark()))

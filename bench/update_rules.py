@@ -19,7 +19,9 @@ from bench.recipe import Recipe
 
 Tensors: TypeAlias = list[Tensor]
 Apply: TypeAlias = Callable[[Tensors, Tensors, Sequence[Tensors], Tensor, Tensor], None]
-BETAS, EPSILON = (0.9, 0.999), 1e-8  # torch's defaults, which the recipes keep
+# torch's defaults, which the recipes keep
+BETAS, EPSILON = (0.9, 0.999), 1e-8
+ALPHA = 0.99  # of RMSprop
 
 
 @dataclass(frozen=True)
@@ -39,16 +41,18 @@ class UpdateRule:
 
 
 def update_rule(recipe: Recipe) -> UpdateRule:
-    """The rule of a recipe's optimizer."""
-    decay = recipe.weight_decay
+    """The rule of a recipe's optimizer; `muon` has none (`plan_fit.py`)."""
+    decay, momentum = recipe.weight_decay, recipe.momentum
+    of_momentum = ("momentum_buffer",) if momentum else ()
     if recipe.optimizer == "sgd":
-        apply = partial(
-            _sgd, momentum=recipe.momentum, nesterov=recipe.nesterov, weight_decay=decay
-        )
-        return UpdateRule(("momentum_buffer",) if recipe.momentum else (), False, apply)
-    decouples = recipe.optimizer == "adamw"
-    apply_adam = partial(_adam, weight_decay=decay, decouples=decouples)
-    return UpdateRule(("exp_avg", "exp_avg_sq"), True, apply_adam)
+        sgd = partial(_sgd, momentum=momentum, nesterov=recipe.nesterov, weight_decay=decay)
+        return UpdateRule(of_momentum, False, sgd)
+    if recipe.optimizer == "rmsprop":
+        rmsprop = partial(_rmsprop, momentum=momentum, weight_decay=decay)
+        return UpdateRule(("square_avg", *of_momentum), True, rmsprop)
+    decouples = {"adam": False, "adamw": True}[recipe.optimizer]
+    adam = partial(_adam, weight_decay=decay, decouples=decouples)
+    return UpdateRule(("exp_avg", "exp_avg_sq"), True, adam)
 
 
 def prepare_state(optimizer: optim.Optimizer, rule: UpdateRule) -> None:
@@ -105,6 +109,33 @@ def _sgd(
         torch._foreach_add_(buffers, updates)
         ahead = torch._foreach_add(updates, buffers, alpha=momentum) if nesterov else buffers
         updates = list(ahead)
+    torch._foreach_sub_(parameters, torch._foreach_mul(updates, rate))
+
+
+def _rmsprop(
+    parameters: Tensors,
+    gradients: Tensors,
+    slots: Sequence[Tensors],
+    rate: Tensor,
+    step: Tensor,
+    *,
+    momentum: float,
+    weight_decay: float,
+) -> None:
+    """As `torch.optim.RMSprop`, which is not centered by default, and counts steps in vain."""
+    del step
+    squares, *buffers = slots
+    if weight_decay:
+        gradients = list(torch._foreach_add(gradients, parameters, alpha=weight_decay))
+    torch._foreach_mul_(squares, ALPHA)
+    torch._foreach_addcmul_(squares, gradients, gradients, value=1 - ALPHA)
+    roots = torch._foreach_add(torch._foreach_sqrt(squares), EPSILON)
+    updates = list(torch._foreach_div(gradients, roots))
+    if momentum:
+        (updates_before,) = buffers
+        torch._foreach_mul_(updates_before, momentum)
+        torch._foreach_add_(updates_before, updates)
+        updates = updates_before
     torch._foreach_sub_(parameters, torch._foreach_mul(updates, rate))
 
 

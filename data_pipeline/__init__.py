@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from data_pipeline.resident import ResidentSplit, place
     from data_pipeline.sources import SOURCES, Source, SourceError
     from data_pipeline.split import stratified_split
-    from data_pipeline.stream import BatchStream
+    from data_pipeline.stream import ORDERS, BatchStream
 
 __all__ = [
     "AUGMENTATION_FORMS",
@@ -36,6 +36,7 @@ __all__ = [
     "FASHION_MNIST_FILES",
     "INVERSIONS",
     "NORMALIZATIONS",
+    "ORDERS",
     "SOURCES",
     "Augmentation",
     "BatchStream",
@@ -81,7 +82,7 @@ _NAMES_OF_MODULE = {
     "resident": "ResidentSplit place",
     "sources": "SOURCES Source SourceError",
     "split": "stratified_split",
-    "stream": "BatchStream",
+    "stream": "ORDERS BatchStream",
 }
 _MODULE_OF_NAME = {
     name: module for module, names in _NAMES_OF_MODULE.items() for name in names.split()

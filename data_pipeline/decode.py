@@ -1,14 +1,18 @@
-"""Fashion-MNIST as tensors, read by torchvision's own reader of IDX files."""
+"""Fashion-MNIST as tensors: IDX files by torchvision's own reader, or what the CSV files hold."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_pipeline.fetch import ensure_data
-from data_pipeline.files import CLASS_NAMES
+from data_pipeline.csv_files import CsvData
+from data_pipeline.fetch import find_or_fetch
+from data_pipeline.files import CLASS_NAMES, FASHION_MNIST_FILES, DataFile
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from data_pipeline.arrays import Bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,16 +36,38 @@ class FashionMNIST:
     classes: tuple[str, ...] = CLASS_NAMES
 
 
-def load_fashion_mnist(root: Path | None = None, *, fetch: bool = True) -> FashionMNIST:
+def load_fashion_mnist(
+    root: Path | None = None,
+    *,
+    fetch: bool = True,
+    files: Sequence[DataFile] = FASHION_MNIST_FILES,
+) -> FashionMNIST:
     """Return the verified data set, fetched first if it is missing and `fetch` allows it.
+
+    Args:
+        root: the data folder, in torchvision's layout or with Kaggle's CSV files; None for
+            `default_root()`.
+        fetch: whether missing files may be fetched.
+        files: as in `ensure_data`.
 
     Raises:
         DataError: a file is bad or missing, or the root cannot be used.
     """
-    data = ensure_data(root, fetch=fetch)
-    train_images, train_labels = _read_pair(data.folder, "train")
-    test_images, test_labels = _read_pair(data.folder, "t10k")
-    return FashionMNIST(train_images, train_labels, test_images, test_labels, data.data_hash)
+    found = find_or_fetch(root, fetch=fetch, files=files)
+    if isinstance(found, CsvData):
+        arrays = found.arrays
+        train = _as_tensors(arrays.train_images, arrays.train_labels)
+        test = _as_tensors(arrays.test_images, arrays.test_labels)
+    else:
+        train, test = _read_pair(found.folder, "train"), _read_pair(found.folder, "t10k")
+    return FashionMNIST(*train, *test, found.data_hash)
+
+
+def _as_tensors(images: "Bytes", labels: "Bytes") -> "tuple[Tensor, Tensor]":
+    """Return images (N, 1, 28, 28) uint8, which share the array's memory, and labels (N,) int64."""
+    import torch
+
+    return torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels).long()
 
 
 def _read_pair(folder: Path, prefix: str) -> "tuple[Tensor, Tensor]":

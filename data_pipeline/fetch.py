@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_pipeline.csv_files import CsvData, find_csv, load_csv
 from data_pipeline.errors import DataError
 from data_pipeline.files import (
     FASHION_MNIST_FILES,
@@ -13,17 +14,19 @@ from data_pipeline.files import (
     DataFile,
     check_file,
     data_hash,
+    exists,
     unpack,
     write_file,
 )
 from data_pipeline.sources import SOURCES, Say, Source, SourceError
 
 FOUND = "found"
+CSV = "CSV files"
 
 
 @dataclass(frozen=True, slots=True)
 class DataFolder:
-    """Verified data: the folder of the decoded files, the data's hash, where they came from."""
+    """Verified data: the folder of their files, the data's hash, where they came from."""
 
     folder: Path
     data_hash: str
@@ -46,50 +49,69 @@ def ensure_data(
     """Return verified data under the root, fetching what is missing.
 
     Files lie as torchvision expects them, in `<root>/FashionMNIST/raw`; a `.gz` there counts and
-    is decoded beside itself. A bad file is reported, never replaced.
+    is decoded beside itself. A bad file is reported, never replaced. Where one of them is missing,
+    Kaggle's CSV files in the root are used before anything is fetched.
 
     Args:
         root: the data folder; None for `default_root()`.
         fetch: whether missing files may be fetched; False asks no source.
         say: is told one line of progress at a time.
-        files: what the folder must hold.
+        files: what the folder must hold; of CSV files, only the numbers of images and pixels.
         sources: where to look for missing files, in order.
 
     Raises:
         DataError: a file is bad or missing, or the root cannot be used.
     """
+    found = find_or_fetch(root, fetch=fetch, say=say, files=files, sources=sources)
+    if isinstance(found, DataFolder):
+        return found
+    official = data_hash(files)
+    if say and found.data_hash != official:
+        say(
+            f"the CSV files in {found.folder} hold other images, or another order of them, than "
+            f"the official files: their results are comparable among themselves only "
+            f"(data hash {found.data_hash}, not {official})"
+        )
+    return DataFolder(found.folder, found.data_hash, CSV)
+
+
+def find_or_fetch(
+    root: Path | None = None,
+    *,
+    fetch: bool = True,
+    say: Say | None = None,
+    files: Sequence[DataFile] = FASHION_MNIST_FILES,
+    sources: Sequence[Source] = SOURCES,
+) -> DataFolder | CsvData:
+    """Return where verified IDX files lie, or what the CSV files hold, as these are read anyway.
+
+    The arguments and errors are those of `ensure_data`.
+    """
+    say = say or _silent
     root = Path(root or default_root()).expanduser()
     folder = root / "FashionMNIST" / "raw"
     with _one_line(f"cannot use the data folder {root}"):
         missing = [file for file in files if not _find(folder, file, files)]
-    source = FOUND
-    if missing:
-        source = _fetch(folder, missing, files, sources if fetch else (), say or _silent)
+        csv_paths = find_csv(root) if missing else None
+    if csv_paths:
+        return load_csv(csv_paths, files, say)
+    source = _fetch(folder, missing, files, sources if fetch else (), say) if missing else FOUND
     return DataFolder(folder, data_hash(files), source)
 
 
 def _find(folder: Path, file: DataFile, files: Sequence[DataFile]) -> bool:
     """Tell whether a good file lies in the folder; a bad one raises DataError."""
     path, packed = folder / file.name, folder / file.packed_name
-    if _exists(path):
+    if exists(path):
         check_file(path, file, files)
         return True
-    if not _exists(packed):
+    if not exists(packed):
         return False
     try:
         content = unpack(packed.read_bytes(), file, files)
     except ValueError as error:
         raise DataError(f"{packed}: {error}; {REMEDY}") from error
     write_file(path, content)
-    return True
-
-
-def _exists(path: Path) -> bool:
-    """Tell whether anything lies at the path; a root that is a file or forbidden raises OSError."""
-    try:
-        path.stat()
-    except FileNotFoundError:
-        return False
     return True
 
 

@@ -45,6 +45,14 @@ class DataFile:
         """The name under which every source offers it."""
         return f"{self.name}.gz"
 
+    @classmethod
+    def holding(cls, name: str, *parts: bytes | memoryview) -> "DataFile":
+        """Return the description of a file that holds these bytes, one part after the other."""
+        digest = _md5()
+        for part in parts:
+            digest.update(part)
+        return cls(name, sum(memoryview(part).nbytes for part in parts), digest.hexdigest())
+
 
 FASHION_MNIST_FILES = (
     DataFile("train-images-idx3-ubyte", 47_040_016, "f4a8712d7a061bf5bd6d2ca38dc4d50a"),
@@ -75,6 +83,15 @@ def mismatch(
         f"expected {file.num_bytes:,} bytes with md5 {file.md5}, "
         f"found {num_bytes:,} bytes with md5 {md5}{swapped}"
     )
+
+
+def exists(path: Path) -> bool:
+    """Tell whether anything lies at the path; a root that is a file or forbidden raises OSError."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def check_file(path: Path, file: DataFile, files: Sequence[DataFile]) -> None:

@@ -16,9 +16,20 @@ if TYPE_CHECKING:
     from results.ladder_footer import ladder_footer_lines, ladder_sentences
     from results.ladder_table import ladder_columns, render_ladder
     from results.measurement import Measurement
+    from results.published import REPORTED, Reported, find_reported
+    from results.published_footer import published_footer_lines
+    from results.published_table import export_published, published_columns, render_published
     from results.records import STATUSES, RunRecord
+    from results.replication import PUBLISHED_KEYS, is_published, published_rows
     from results.rows import ROW_KEYS, sort_rows, table_rows
-    from results.statistics import mean, median_interval, stdev, t_interval, wilson_interval
+    from results.statistics import (
+        mean,
+        median_interval,
+        prediction_interval,
+        stdev,
+        t_interval,
+        wilson_interval,
+    )
     from results.store import RunStore, newest_run, read_records
     from results.summary import Summary, summarize
     from results.table import render_table
@@ -28,8 +39,11 @@ _MODULE_OF = {
     "LADDER_KEYS": "ladder",
     "Measurement": "measurement",
     "NotComparable": "errors",
+    "PUBLISHED_KEYS": "replication",
+    "REPORTED": "published",
     "ROW_KEYS": "rows",
     "RecordError": "errors",
+    "Reported": "published",
     "ResultsError": "errors",
     "RunRecord": "records",
     "RunStore": "store",
@@ -37,8 +51,11 @@ _MODULE_OF = {
     "Summary": "summary",
     "check_comparable": "comparison",
     "export": "formats",
+    "export_published": "published_table",
+    "find_reported": "published",
     "footer_lines": "footer",
     "is_ladder": "ladder",
+    "is_published": "replication",
     "ladder_columns": "ladder_table",
     "ladder_footer_lines": "ladder_footer",
     "ladder_rows": "ladder",
@@ -49,8 +66,13 @@ _MODULE_OF = {
     "pareto_cost": "comparison",
     "pareto_front": "comparison",
     "pareto_sentence": "comparison",
+    "prediction_interval": "statistics",
+    "published_columns": "published_table",
+    "published_footer_lines": "published_footer",
+    "published_rows": "replication",
     "read_records": "store",
     "render_ladder": "ladder_table",
+    "render_published": "published_table",
     "render_table": "table",
     "sort_rows": "rows",
     "stdev": "statistics",
@@ -63,19 +85,25 @@ _MODULE_OF = {
 __all__ = [
     "FORMATS",
     "LADDER_KEYS",
+    "PUBLISHED_KEYS",
+    "REPORTED",
     "ROW_KEYS",
     "STATUSES",
     "Measurement",
     "NotComparable",
     "RecordError",
+    "Reported",
     "ResultsError",
     "RunRecord",
     "RunStore",
     "Summary",
     "check_comparable",
     "export",
+    "export_published",
+    "find_reported",
     "footer_lines",
     "is_ladder",
+    "is_published",
     "ladder_columns",
     "ladder_footer_lines",
     "ladder_rows",
@@ -86,8 +114,13 @@ __all__ = [
     "pareto_cost",
     "pareto_front",
     "pareto_sentence",
+    "prediction_interval",
+    "published_columns",
+    "published_footer_lines",
+    "published_rows",
     "read_records",
     "render_ladder",
+    "render_published",
     "render_table",
     "sort_rows",
     "stdev",

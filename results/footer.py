@@ -20,6 +20,9 @@ FLAG_NOTES = {
     "beat_floor": "faster than its floor: its convolutions took an algorithm with fewer FLOPs than "
     "the direct one that is counted (Winograd's), or the ceilings were measured on a busy machine: "
     "run `fmnist-bench doctor` while nothing else runs",
+    "not_pretrained": "began with random weights: those that its recipe names were not to be had",
+    "stopped_early": "ended before its budget: validation did not get better any more",
+    "resumed": "its training was interrupted and gone on with; its seconds are those of all parts",
     "mixed_commits": "its runs come from several commits",
     "mixed_plans": "its runs used several plans",
 }

@@ -59,7 +59,7 @@ def _csv_cell(value: Any) -> Any:  # noqa: ANN401 - a row holds any JSON value
 
 
 def _markdown(rows: Sequence[Row], columns: Sequence[Column], keys: Sequence[str]) -> str:
-    return _tabulated(columns, "github", _escape_markdown, "**{}**")
+    return _tabulated(columns, "github", escape_markdown, "**{}**")
 
 
 def _latex(rows: Sequence[Row], columns: Sequence[Column], keys: Sequence[str]) -> str:
@@ -90,7 +90,8 @@ def _texts(column: Column, escape: Callable[[str], str], best: str) -> list[str]
     ]
 
 
-def _escape_markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """The text on one line, with what Markdown would read as more than text escaped."""
     text = re.sub(r"([\\`*|\[\]])", r"\\\1", one_line(text)).replace("<", "&lt;")
     # Inside a word an underscore is only an underscore.
     return re.sub(r"(?<![^\W_])_+|_+(?![^\W_])", lambda match: r"\_" * len(match[0]), text)

@@ -15,11 +15,11 @@ from results.columns import (
 )
 from results.comparison import is_time_budget
 from results.ladder import rivals
-from results.table import BEST_MARK, GAP, MIN_WIDTH, aligned, column_width, fitting
+from results.lines import header_line, row_line, rule_line
+from results.table import MIN_WIDTH, column_width, fitting
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.text import Text
 
 Row = Mapping[str, Any]
 INDENT = "  "
@@ -43,11 +43,12 @@ def render_ladder(rows: Sequence[Row], *, width: int, title: str | None = None) 
     heading = [Text(title, style="bold")] if title else []
     names = text_column("rung", [INDENT + row["rung"] for row in rows])
     columns = fitting(_number_columns(rows), column_width(names), width)
-    lines = [_header(names, columns), _rule(names, columns, width)] if rows else []
+    lines = [header_line(names, columns), rule_line(names, columns, width)] if rows else []
     for index, row in enumerate(rows):
         if index == 0 or row["model"] != rows[index - 1]["model"]:
             lines.append(Text(one_line(row["model"]), no_wrap=True, overflow="ellipsis"))
-        lines.append(_line(names, columns, index, row))
+        failure = failure_text(row) if _is_failed(row) else None
+        lines.append(row_line(names, columns, index, failure))
     return Group(*heading, *(lines or [Text("no records")]))
 
 
@@ -127,33 +128,3 @@ def _pays_after(epochs: float | str) -> str:
 
 def _interval(low: float, high: float) -> str:
     return f"{ratio_text(low)} to {ratio_text(high)}"
-
-
-def _header(names: Column, columns: Sequence[Column]) -> "Text":
-    from rich.text import Text
-
-    cells = [aligned(column.header, column).ljust(column_width(column)) for column in columns]
-    line = (" " * GAP).join([names.header.ljust(column_width(names)), *cells])
-    return Text(line.rstrip(), style="bold", no_wrap=True)
-
-
-def _rule(names: Column, columns: Sequence[Column], width: int) -> "Text":
-    from rich.text import Text
-
-    length = column_width(names) + sum(GAP + column_width(column) for column in columns)
-    return Text("─" * min(length, width), no_wrap=True)
-
-
-def _line(names: Column, columns: Sequence[Column], index: int, row: Row) -> "Text":
-    from rich.text import Text
-
-    line = Text(names.cells[index].ljust(column_width(names)), no_wrap=True, overflow="ellipsis")
-    if _is_failed(row):
-        return line.append(" " * GAP).append(failure_text(row), style="red")
-    for column in columns:
-        is_best = column.is_best[index]
-        text = column.cells[index] + (BEST_MARK if is_best else "")
-        cell = aligned(text, column, is_marked=is_best).ljust(column_width(column))
-        line.append(" " * GAP).append(cell, style="bold" if is_best else "")
-    line.rstrip()
-    return line

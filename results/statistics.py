@@ -26,13 +26,25 @@ def t_interval(
     values: Sequence[float], confidence: float = CONFIDENCE
 ) -> tuple[float, float] | None:
     """The Student t interval (low, high) of the mean, or None for fewer than two values."""
-    spread = stdev(values)
-    if spread is None:
-        return None
+    return _student(values, math.sqrt(1 / len(values)), confidence) if len(values) > 1 else None
+
+
+def prediction_interval(
+    values: Sequence[float], confidence: float = CONFIDENCE
+) -> tuple[float, float] | None:
+    """The interval (low, high) where one further value falls, if all come from one normal law.
+
+    Mean ± t s sqrt(1 + 1/n); the interval of the mean shrinks as values are added, this one comes
+    to 1.96 s. None for fewer than two values.
+    """
+    return _student(values, math.sqrt(1 + 1 / len(values)), confidence) if len(values) > 1 else None
+
+
+def _student(values: Sequence[float], factor: float, confidence: float) -> tuple[float, float]:
     from scipy.special import stdtrit  # scipy.stats would take 0.8 s
 
     quantile = float(stdtrit(len(values) - 1, (1 + confidence) / 2))
-    centre, half = mean(values), quantile * spread / math.sqrt(len(values))
+    centre, half = mean(values), quantile * stdlib.stdev(values) * factor
     return centre - half, centre + half
 
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from bench import Budget, Plan, RunSpec, session
 from bench.compile_counters import CompileCounts, compile_counts
 from bench.findings import Findings
-from bench.measure import measure_seed, report_compilers
+from bench.measure import measure_seed
+from bench.outcome import report_compilers
 from tests.test_session import SPEC, open_session, silent, value
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick_collections")

@@ -12,6 +12,7 @@ from bench.clock import CpuClock
 from bench.energy import idle_power_w, measure_idle_power, report_gpu
 from bench.errors import RunError
 from bench.findings import Findings
+from bench.keep import NOTHING
 from bench.meters import Meters, make_meters
 from bench.nvml import Gpu
 from bench.telemetry import Sampler
@@ -209,11 +210,13 @@ def test_a_run_keeps_steps_and_readings_side_by_side(
 
 
 def test_conditions_of_a_run_come_into_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    def find(_session: object, _spec: object, findings: Findings, _watch: object) -> None:
+    def find(
+        _session: object, _spec: object, findings: Findings, _watch: object, _keep: object
+    ) -> None:
         findings.conditions["gpu_temperature_c"] = 61.0
 
     class Opener:
-        device, session = torch.device("cpu"), None
+        device, session, keep = torch.device("cpu"), None, NOTHING
 
         def __call__(self) -> None:
             return None

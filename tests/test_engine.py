@@ -16,6 +16,7 @@ from bench.optimizer import make_optimizer
 from data_pipeline import NORMALIZATIONS, parse_augmentation
 from tests.training_by_hand import (
     RECIPE,
+    engine_of,
     flat_state,
     make_engine,
     random_split,
@@ -24,6 +25,8 @@ from tests.training_by_hand import (
 )
 
 RATES = [0.02, 0.01, 0.03, 0.02, 0.001]
+MOMENTA = [0.9, 0.5, 0.6, 0.8, 0.7]
+HEAVY_BALL = replace(RECIPE, momentum=0.9)
 Update = Callable[[Tensor, Tensor, dict[str, Any], float, int], None]
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -34,6 +37,11 @@ def sgd(weight: Tensor, gradient: Tensor, slots: dict[str, Any], rate: float, _s
     velocity = 0.9 * slots["v"] + gradient if "v" in slots else gradient
     slots["v"] = velocity
     weight -= rate * (gradient + 0.9 * velocity)  # Nesterov
+
+
+def cycled(weight: Tensor, gradient: Tensor, slots: dict[str, Any], rate: float, step: int) -> None:
+    slots["v"] = MOMENTA[step - 1] * slots.get("v", 0.0) + gradient
+    weight -= rate * slots["v"]
 
 
 def adam(weight: Tensor, gradient: Tensor, slots: dict[str, Any], rate: float, step: int) -> None:
@@ -80,6 +88,37 @@ def test_eager_steps_equal_steps_by_hand(recipe: Recipe, update: Update) -> None
     assert losses.tolist() == pytest.approx(by_hand(theirs, recipe, update), abs=1e-6)
     assert torch.allclose(flat_state(ours), flat_state(theirs), atol=1e-6)
     assert not torch.allclose(flat_state(ours), flat_state(small_net()), atol=1e-2)
+
+
+@pytest.mark.parametrize("plan", ["eager", "dataloader"])
+def test_the_momentum_of_sgd_may_change_from_step_to_step(plan: str) -> None:
+    ours, theirs = small_net(), small_net()
+    engine = engine_of(ours, HEAVY_BALL, Plan.parse(plan))
+    losses = engine.run(some_batches(len(RATES)), RATES, MOMENTA)
+    assert losses.tolist() == pytest.approx(by_hand(theirs, HEAVY_BALL, cycled), abs=1e-6)
+    assert torch.allclose(flat_state(ours), flat_state(theirs), atol=1e-6)
+
+
+@pytest.mark.parametrize("plan", ["eager", "dataloader"])
+def test_one_momentum_serves_a_chunk_and_none_leaves_it(plan: str) -> None:
+    states = []
+    for momenta in ([0.5] * 4, [0.5, None], [0.9] * 4, [None, None]):
+        model = small_net()
+        engine = engine_of(model, HEAVY_BALL, Plan.parse(plan))
+        at = 0
+        for momentum in momenta:
+            steps = 4 // len(momenta)
+            engine.run(some_batches(4)[at : at + steps], RATES[at : at + steps], momentum)
+            at += steps
+        states.append(flat_state(model))
+    assert torch.equal(states[0], states[1])
+    assert torch.equal(states[2], states[3])  # the recipe's own
+    assert not torch.allclose(states[0], states[2], atol=1e-3)
+
+
+def test_as_many_momenta_as_steps_are_needed() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        make_engine(small_net(), HEAVY_BALL).run(some_batches(2), RATES[:2], [0.9])
 
 
 def test_several_steps_a_call_equal_one_a_call() -> None:

@@ -20,6 +20,7 @@ from tests.training_by_hand import RECIPE, flat_state, random_split, small_net, 
 pytestmark = pytest.mark.gpu
 FP32 = replace(RECIPES["default"], precision="fp32", learning_rate=1e-3)
 ADAMW = replace(RECIPE, optimizer="adamw", weight_decay=0.01)
+RMSPROP = replace(RECIPE, optimizer="rmsprop", momentum=0.5)
 PLANS = (
     "channels_last",
     "dataloader",
@@ -80,12 +81,18 @@ def batches(count: int) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("plan", GRAPHS)
-def test_a_captured_step_survives_its_own_warm_up_and_follows_the_rates(plan: str) -> None:
-    rates = [0.01, 0.02, 0.0, 0.05, 0.01, 0.03, 0.0, 0.02, 0.01]  # two graphs and one step more
+@pytest.mark.parametrize(
+    ("recipe", "scale"), [(ADAMW, 1.0), (RMSPROP, 0.01)], ids=["adamw", "rmsprop"]
+)
+def test_a_captured_step_survives_its_own_warm_up_and_follows_the_rates(
+    plan: str, recipe: Recipe, scale: float
+) -> None:
+    # two graphs and one step more
+    rates = [scale * rate for rate in (0.01, 0.02, 0.0, 0.05, 0.01, 0.03, 0.0, 0.02, 0.01)]
     states = {}
     for name in ("eager", plan):
         model = small_net().cuda()
-        engine, feed = cuda_engine(model, name)
+        engine, feed = cuda_engine(model, name, recipe)
         optimizer: torch.optim.Optimizer = engine.optimizer  # type: ignore[attr-defined]
         with restored(model, optimizer, [feed.generator]):
             engine.run(batches(5), [0.3] * 5)
@@ -111,6 +118,19 @@ def test_the_scaler_of_fp16_works_inside_a_graph() -> None:
     recipe = replace(ADAMW, precision="fp16")
     engine, _ = cuda_engine(small_net().cuda(), "graph:4", recipe)
     losses = engine.run(batches(8), [0.01] * 8)
+    torch.cuda.synchronize()
+    assert torch.isfinite(losses).all()
+
+
+def test_muon_resumes_from_a_checkpoint_that_was_read_on_the_host(tmp_path: Path) -> None:
+    muon = replace(ADAMW, optimizer="muon")
+    model = small_net().cuda()
+    engine, _ = cuda_engine(model, "channels_last", muon)
+    engine.run(batches(3), [0.01] * 3)
+    optimizer: torch.optim.Optimizer = engine.optimizer  # type: ignore[attr-defined]
+    torch.save(optimizer.state_dict(), tmp_path / "optimizer.pt")
+    optimizer.load_state_dict(torch.load(tmp_path / "optimizer.pt", map_location="cpu"))
+    losses = engine.run(batches(3), [0.01] * 3)
     torch.cuda.synchronize()
     assert torch.isfinite(losses).all()
 

@@ -91,6 +91,12 @@ def test_groups_get_their_batches_draws_and_rates() -> None:
     assert noted.events == ["begin", "end", "reset"]
 
 
+def test_compiled_steps_take_no_momentum() -> None:
+    engine = engine_of(small_net(), replace(RECIPE, momentum=0.9), STEP)
+    with pytest.raises(AssertionError, match="holds the momentum"):
+        engine.run(some_batches(1), [0.1], 0.8)
+
+
 def test_a_compiled_step_survives_a_warm_up_without_a_trace() -> None:
     nets = {}
     for is_warmed in (False, True):

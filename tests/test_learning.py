@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import RECIPES, Budget, Plan, RunSpec, UsageError, execute, session
+from bench import RECIPES, Budget, Plan, RunSpec, UsageError, execute, session, splits
 from bench.evaluation import Quality, evaluate
 from bench.runner import RunResult, execute_seeds
 from bench.spec import RATE_SOURCES
+from bench.splits import load_splits
 from data_pipeline import FashionMNIST, ResidentSplit, load_fashion_mnist
 from results import RunRecord
 
@@ -118,7 +119,7 @@ def test_a_model_that_raises_is_a_row(data_root: Path) -> None:
 
 
 def test_training_and_validation_images_are_apart(data_root: Path) -> None:
-    splits = session.load_splits(WITH_CURVE, torch.device("cpu"), data_root)
+    splits = load_splits(WITH_CURVE, torch.device("cpu"), data_root)
     assert splits.validation is not None
     whole = load_fashion_mnist(data_root)
     parts = (splits.train, splits.validation)
@@ -171,7 +172,7 @@ def test_other_test_images_change_nothing_before_the_end(
 
     loaded = load_fashion_mnist(data_root)
     honest = run(WITH_CURVE, data_root)
-    monkeypatch.setattr(session, "load_fashion_mnist", without_test_images)
+    monkeypatch.setattr(splits, "load_fashion_mnist", without_test_images)
     blind = run(WITH_CURVE, data_root)
     assert (blind.samples["loss"] == honest.samples["loss"]).all()
     curves = [[point[1:] for point in r.record.curve or []] for r in (honest, blind)]

@@ -49,6 +49,7 @@ class Machine:
         cap_s: float = NEVER,
         known: Sequence[Candidate] = (),
         expected_s: float = 1.0,
+        refused: Sequence[Plan] = (),
     ) -> tuple[Plan, list[Candidate]]:
         """The answer of a probe on this machine."""
         probe = Probe(
@@ -58,6 +59,7 @@ class Machine:
             lambda _step_s: self.steps,
             0.5,
             self.clock.now,
+            lambda plan: f"no place for {plan.mode}; use another" if plan in refused else None,
         )
         kept = {candidate.plan: candidate for candidate in known}
         return probe.choose(plans, lambda _best: compiled, cap_s, kept)
@@ -118,6 +120,28 @@ def test_a_compilation_that_fails_is_told_and_another_plan_runs() -> None:
     assert tried[-1].as_plain() == {"plan": str(STEP), "error": "RuntimeError: no compiler"}
 
 
+def test_plans_that_the_recipe_has_no_place_for_are_not_tried_and_say_why() -> None:
+    machine = Machine(dict.fromkeys(PLANS, 0.1), steps=1e6)
+    plan, tried = machine.choose(PLANS, [STEP], refused=[PLANS[1], STEP])
+    assert plan in {PLANS[0], PLANS[2]}
+    assert set(machine.order) == {PLANS[0], PLANS[2]}
+    assert [candidate.plan for candidate in tried] == [*PLANS, STEP]
+    assert [candidate.error for candidate in tried] == [
+        None,
+        "not tried: no place for eager",
+        None,
+        "not tried: no place for step",
+    ]
+
+
+def test_what_is_refused_is_not_taken_from_an_earlier_run() -> None:
+    machine = Machine({})
+    known = [Candidate(Plan(), [0.1]), Candidate(STEP, [0.01], compile_s=1.0)]
+    plan, tried = machine.choose([Plan()], [STEP], known=known, refused=[STEP])
+    assert (plan, machine.order) == (Plan(), [])
+    assert tried[0] == known[0]
+
+
 def test_what_is_known_is_not_timed_again() -> None:
     machine = Machine({})
     known = [Candidate(Plan(), [0.1]), Candidate(STEP, [0.01], compile_s=1.0)]
@@ -168,18 +192,17 @@ def test_a_linear_net_is_tried_on_one_thread_of_a_cpu() -> None:
 def test_the_compiled_plan_keeps_what_won_without_a_compiler() -> None:
     channels_last, one_thread = PLANS[1:]
     conv, linear = small_net(), nn.Linear(2, 2)
-    assert texts(compiled_plans(channels_last, conv, "cpu", "fp32")) == ["channels_last,step"]
+    assert texts(compiled_plans(channels_last, conv, "cpu")) == ["channels_last,step"]
     for best in (Plan(), one_thread):
-        found = texts(compiled_plans(best, linear, "cpu", "fp32"))
+        found = texts(compiled_plans(best, linear, "cpu"))
         assert found == ["contiguous,step:5,threads:1"]
-    on_cuda = compiled_plans(channels_last, conv, "cuda", "bf16")
+    on_cuda = compiled_plans(channels_last, conv, "cuda")
     assert texts(on_cuda) == ["channels_last,step,graph:8"]
-    assert compiled_plans(channels_last, conv, "cuda", "fp16") == ()
 
 
 def test_without_a_compiler_none_is_considered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda _name: None)
-    assert compiled_plans(Plan(), small_net(), "cpu", "fp32") == ()
+    assert compiled_plans(Plan(), small_net(), "cpu") == ()
 
 
 def test_deeper_nets_are_expected_to_compile_longer() -> None:

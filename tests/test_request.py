@@ -4,8 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from bench import UsageError
+from bench import Recipe, UsageError
 from bench.request import Request, check_options, file_hash
+from fmnist_models import list_models
+
+
+def only_recipe(request: Request) -> Recipe:
+    (entry,) = check_options(request).entries
+    return entry.recipe
 
 
 def test_defaults_depend_on_the_device() -> None:
@@ -27,11 +33,9 @@ def test_a_users_model_file_is_part_of_the_configuration(tmp_path: Path) -> None
 
 
 def test_full_train_keeps_no_validation_and_says_so() -> None:
-    recipe = check_options(Request(models="v0", full_train=True)).recipe
+    recipe = only_recipe(Request(models="v0", full_train=True))
     assert (recipe.validation_fraction, recipe.name) == (0.0, "default+validation_fraction=0.0")
-    assert check_options(Request(models="v0", recipe="classic", full_train=True)).recipe.name == (
-        "classic"
-    )
+    assert only_recipe(Request(models="v0", recipe="classic", full_train=True)).name == "classic"
 
 
 @pytest.mark.parametrize(
@@ -54,3 +58,63 @@ def test_a_variant_outside_the_sweep_takes_the_rate_of_its_model() -> None:
 def test_a_batch_larger_than_the_images_left_is_refused() -> None:
     with pytest.raises(UsageError, match="more than the 54000 images left"):
         check_options(Request(models="v0", settings=("batch_size=54001",)))
+
+
+def test_published_trains_every_system_by_its_own_recipe_and_as_long() -> None:
+    specs = check_options(Request(recipe="published")).specs("cpu")
+    assert len(specs) == 11
+    assert {spec.model for spec in specs} == set(list_models(variants=False))
+    lengths = {spec.recipe.name: str(spec.budget) for spec in specs}
+    assert lengths["classic"] == "3epochs"
+    assert lengths["r2_resnet8"] == "1000epochs"
+    assert {spec.recipe.validation_fraction for spec in specs} == {0.1}
+    assert all(spec.plan is None for spec in specs)
+
+
+def test_as_published_begins_with_the_published_seed_in_fp32() -> None:
+    request = Request(models="v1", recipe="published", protocol="as_published", seeds=2)
+    checked = check_options(request)
+    assert checked.seed_list("cpu") == [42, 43]
+    (spec,) = checked.specs("cuda")
+    assert (spec.plan, spec.recipe.precision) == (None, "fp32")
+
+
+def test_a_variant_is_trained_as_the_system_that_it_changes() -> None:
+    specs = check_options(Request(models="v1_fixed,resnet18", recipe="published")).specs("cpu")
+    assert [(spec.model, spec.recipe.name) for spec in specs] == [
+        ("v1_fixed", "classic"),
+        ("resnet18", "r2_resnet18"),
+        ("resnet18", "r3_resnet18"),
+    ]
+
+
+def test_a_budget_and_settings_go_to_every_system() -> None:
+    request = Request(recipe="published", budget="60s", settings=("input_size=28",))
+    specs = check_options(request).specs("cpu")
+    assert {str(spec.budget) for spec in specs} == {"60s"}
+    assert {spec.recipe.input_size for spec in specs} == {28}
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (Request(models="torchvision:resnet34", recipe="published"), "knows no torchvision"),
+        (Request(recipe="published", plan="ladder"), "one recipe; name it"),
+        (Request(models="v0", protocol="clean"), "default is no published one"),
+        (Request(models="v0", settings=("weights=nowhere.pt",)), "cannot read weights nowhere.pt"),
+    ],
+)
+def test_what_published_cannot_do_is_refused(request_: Request, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        check_options(request_).specs("cpu")
+
+
+def test_the_file_to_start_from_is_part_of_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "start.pt"
+    file.write_text("one")
+    request = Request(models="v0", settings=(f"weights={file}",))
+    before = check_options(request).specs("cpu")[0]
+    file.write_text("two")
+    after = check_options(request).specs("cpu")[0]
+    assert before.config_id != after.config_id
+    assert "weights_hash" not in check_options(Request(models="v0")).specs("cpu")[0].as_plain()

@@ -24,6 +24,7 @@ WHOLE_WAY = """
 import io, tempfile
 from rich.console import Console
 import results
+from tests.published_by_hand import all_systems
 from tests.results_records_by_hand import make_sweep
 
 store = results.RunStore(tempfile.mkdtemp())
@@ -38,6 +39,10 @@ results.footer_lines(summaries)
 rungs = [record for record in results.read_records(store.folder) if results.is_ladder(record)]
 results.render_ladder(results.ladder_rows(rungs), width=80)
 results.ladder_sentences(rungs), results.ladder_footer_lines(rungs)
+published = all_systems()
+results.render_published(results.published_rows(published), width=80)
+for fmt in results.FORMATS:
+    results.export_published(published, fmt)
 """
 
 

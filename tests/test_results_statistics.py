@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results import mean, median_interval, stdev, t_interval, wilson_interval
+from results import (
+    mean,
+    median_interval,
+    prediction_interval,
+    stdev,
+    t_interval,
+    wilson_interval,
+)
 
 
 def test_the_t_interval_agrees_with_scipy_on_1000_random_cases() -> None:
@@ -28,6 +35,24 @@ def test_one_value_has_neither_spread_nor_interval() -> None:
 
 def test_equal_values_have_an_interval_of_no_width() -> None:
     assert t_interval([0.5, 0.5, 0.5]) == (0.5, 0.5)
+
+
+def test_the_prediction_interval_holds_one_further_value_of_twenty() -> None:
+    rng = np.random.default_rng(0)
+    draws = rng.normal(size=(4000, 4))
+    hits = [
+        low <= further <= high
+        for *values, further in draws.tolist()
+        for low, high in [prediction_interval(values) or (0, 0)]
+    ]
+    assert np.mean(hits) == pytest.approx(0.95, abs=0.01)
+
+
+def test_the_prediction_interval_of_three_by_hand() -> None:
+    low, high = prediction_interval([0.80, 0.82, 0.84]) or (0.0, 0.0)
+    half = 4.302653 * 0.02 * (4 / 3) ** 0.5  # Student's quantile for two degrees of freedom
+    assert (low, high) == pytest.approx((0.82 - half, 0.82 + half), abs=1e-7)
+    assert prediction_interval([0.8]) is None
 
 
 @pytest.mark.parametrize("count", range(1, 60))

@@ -37,6 +37,7 @@ NESTEROV = replace(
     augment=("flip", "shift2", "cutout4"),
 )
 ADAMW = replace(NESTEROV, optimizer="adamw", learning_rate=1e-4, momentum=0.0, nesterov=False)
+RMSPROP = replace(ADAMW, optimizer="rmsprop", momentum=0.9)
 CLASSIC = replace(RECIPES["classic"], precision="fp32")
 PLANS = ("channels_last", "dataloader", "compile", "channels_last,step")
 
@@ -148,7 +149,7 @@ def test_a_plan_changes_nothing_but_speed(name: str, plan: str) -> None:
     assert_alike(train(name, recipe_for(name), plan), eager_run(name))
 
 
-@pytest.mark.parametrize("recipe", [CLASSIC, ADAMW], ids=["sgd", "adamw"])
+@pytest.mark.parametrize("recipe", [CLASSIC, ADAMW, RMSPROP], ids=["sgd", "adamw", "rmsprop"])
 def test_several_steps_in_one_call_are_the_same_steps(recipe: Recipe) -> None:
     assert_alike(train("v0", recipe, "step:5"), train("v0", recipe, "contiguous"))
 

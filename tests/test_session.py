@@ -14,7 +14,8 @@ from bench.findings import Findings
 from bench.measure import measure_seed, predicted_cost, prepare
 from bench.memory import CpuMemoryMeter
 from bench.meters import Meters
-from bench.session import Session, Splits
+from bench.session import Session
+from bench.splits import Splits
 from bench.training import Progress
 from bench.warmup import restored
 from data_pipeline import ResidentSplit
@@ -136,7 +137,7 @@ def test_the_gradient_scale_of_fp16_starts_fresh_after_the_warm_up() -> None:
     opened = open_session(run)
     model, findings = opened.model_for(0), Findings()
     findings.add("flops_per_image", 1.0)
-    training, _ = prepare(opened, run, model, findings, lambda _phase, _progress: None)
+    training = prepare(opened, run, model, findings, lambda _phase, _progress: None).training
     scaler = torch.amp.GradScaler("cpu")
     found = training.engine.scaler  # type: ignore[attr-defined]
     assert found.state_dict() == scaler.state_dict()
@@ -148,7 +149,7 @@ def test_set_up_draws_nothing_that_training_would_draw() -> None:
     weights, rng = flat_state(model), torch.get_rng_state()
     findings = Findings()
     findings.add("flops_per_image", 1.0)
-    training, _ = prepare(opened, SPEC, model, findings, lambda _phase, _progress: None)
+    training = prepare(opened, SPEC, model, findings, lambda _phase, _progress: None).training
     assert torch.equal(flat_state(model), weights)
     assert torch.equal(torch.get_rng_state(), rng)
     expected = torch.Generator().manual_seed(session.AUGMENTATION_SEED)
@@ -161,9 +162,9 @@ def test_data_order_and_augmentation_follow_the_seed(seed: int) -> None:
     run = replace(SPEC, seed=seed)
     opened, findings = open_session(run), Findings()
     findings.add("flops_per_image", 1.0)
-    training, _ = prepare(
+    training = prepare(
         opened, run, opened.model_for(seed), findings, lambda _phase, _progress: None
-    )
+    ).training
     order = torch.randperm(100, generator=torch.Generator().manual_seed(seed + session.ORDER_SEED))
     assert torch.equal(training.stream.take(1)[0], order[:16])
     feed = training.engine.feed  # type: ignore[attr-defined]
@@ -174,6 +175,15 @@ def test_weights_order_and_augmentation_draw_from_streams_of_their_own() -> None
     offsets = (0, session.ORDER_SEED, session.AUGMENTATION_SEED)
     drawn = [torch.rand(1, generator=torch.Generator().manual_seed(7 + at)) for at in offsets]
     assert len({float(number) for number in drawn}) == 3
+
+
+def test_auto_leaves_out_what_the_recipe_has_no_place_for_and_says_so() -> None:
+    muon = replace(SPEC.recipe, optimizer="muon")
+    run = replace(SPEC, model="v2", recipe=muon, plan=None)
+    opened = open_session(run)
+    assert value(measured(run, opened), "steps") == 20
+    refused = [tried.error for tried in opened.tried if tried.plan.mode == "step"]
+    assert refused == ["not tried: plan step cannot compile optimizer muon"]
 
 
 def test_auto_settles_the_plan_once_and_tells_what_it_tried() -> None:

@@ -15,7 +15,7 @@ from bench.nvml import Gpu
 from bench.pacing import CHUNK_S, Pacer
 from bench.training import Progress, Training
 from data_pipeline import BatchStream
-from tests.training_by_hand import STEP_S, FakeClock, FakeEngine, FakeMemory
+from tests.training_by_hand import STEP_S, FakeClock, FakeEngine, FakeMemory, HandScores
 
 WATTS = 200.0
 
@@ -107,9 +107,9 @@ def test_the_curve_is_drawn_at_its_fractions(lag: int) -> None:
     asked: list[int] = []
     rig = make_rig(lag=lag, curve_fractions=(0.1, 0.5, 1.0))
 
-    def validate() -> float:
+    def validate() -> HandScores:
         asked.append(len(rig.engine.rates))
-        return len(asked) / 10
+        return HandScores(len(asked) / 10)
 
     rig.training.validate = validate
     curve = rig.training.run().curve
@@ -121,7 +121,7 @@ def test_the_curve_is_drawn_at_its_fractions(lag: int) -> None:
 
 
 def test_a_curve_without_the_end_trains_to_the_end() -> None:
-    rig = make_rig(curve_fractions=(0.5,), validate=lambda: 0.5)
+    rig = make_rig(curve_fractions=(0.5,), validate=lambda: HandScores(0.5))
     trace = rig.training.run()
     assert (trace.steps, len(trace.curve)) == (96, 1)
 
@@ -154,7 +154,7 @@ def test_queued_work_gives_the_same_trace_as_work_done_at_once() -> None:
 
 
 def test_a_queue_is_drained_only_where_a_leg_begins_and_ends() -> None:
-    rig = make_rig(lag=1, curve_fractions=(0.5, 1.0), validate=lambda: 0.5)
+    rig = make_rig(lag=1, curve_fractions=(0.5, 1.0), validate=lambda: HandScores(0.5))
     rig.training.run()
     assert len(rig.engine.chunks) == 32
     assert rig.clock.num_synchronized == 4

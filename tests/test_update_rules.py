@@ -19,6 +19,8 @@ RECIPES = {
     "nesterov": replace(RECIPE, momentum=0.9, nesterov=True),
     "adam": replace(RECIPE, optimizer="adam"),
     "adam with decay": replace(RECIPE, optimizer="adam", weight_decay=0.05),
+    "rmsprop": replace(RECIPE, optimizer="rmsprop", weight_decay=0.05),
+    "rmsprop with momentum": replace(RECIPE, optimizer="rmsprop", momentum=0.9),
     "adamw": replace(RECIPE, optimizer="adamw", weight_decay=0.05),
 }
 any_recipe = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)

@@ -43,11 +43,13 @@ def random_batch() -> Tensor:
     return torch.randint(64, (8,))
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "rmsprop", "muon"])
 @pytest.mark.parametrize("done_before", [0, 2], ids=["fresh", "with optimizer state"])
-def test_training_after_a_warm_up_is_training_without_one(done_before: int) -> None:
+def test_training_after_a_warm_up_is_training_without_one(done_before: int, optimizer: str) -> None:
+    recipe = replace(ADAMW, optimizer=optimizer)
     states, losses = [], []
     for is_warmed in (False, True):
-        engine = make_engine(small_net(dropout=0.5), ADAMW)
+        engine = make_engine(small_net(dropout=0.5), recipe)
         for batch in some_batches(done_before):
             engine.run([batch], [0.01])
         if is_warmed:
@@ -71,6 +73,14 @@ def test_gradients_of_the_warm_up_are_gone_and_rates_are_back() -> None:
     after = tensors_in(engine.optimizer.state_dict()["state"])
     assert [*map(id, after)] == [*map(id, before)]  # compiled steps and graphs hold on to them
     assert all(not tensor.any() for tensor in after)
+
+
+def test_the_momentum_of_the_recipe_is_back_after_a_warm_up() -> None:
+    engine = make_engine(small_net(), replace(RECIPE, momentum=0.9))
+    with restored(engine.model, engine.optimizer, []):
+        engine.run([random_batch()], [0.1], 0.5)
+        assert [group["momentum"] for group in engine.optimizer.param_groups] == [0.5]
+    assert [group["momentum"] for group in engine.optimizer.param_groups] == [0.9]
 
 
 def test_state_that_was_made_inside_is_taken_away() -> None:

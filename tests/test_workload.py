@@ -12,6 +12,7 @@ from bench.workload import (
     passes_of_step,
 )
 from fmnist_models import build_model
+from fmnist_models.freezing import freeze
 from tests.training_by_hand import flat_state, small_net
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -41,6 +42,26 @@ def test_frozen_parameters_are_told_apart() -> None:
     model = small_net()
     model[0].requires_grad_(False)
     assert num_parameters(model) - num_parameters(model, trainable_only=True) == 36
+
+
+# ResNet-50 at 16 pixels by hand: forward, of which the stem, and of the head its two layers
+FORWARD, STEM, WIDE, LAST = 64_636_928, 2 * 64 * 49 * 8 * 8, 2 * 2048 * 512, 2 * 512 * 10
+
+
+@pytest.mark.parametrize(
+    ("trainable", "flops"),
+    [
+        ("all", FORWARD + (FORWARD - STEM) + FORWARD),  # no gradient of the images
+        ("stem_head", FORWARD + (FORWARD - STEM) + (STEM + WIDE + LAST)),
+        ("head", FORWARD + LAST + (WIDE + LAST)),
+    ],
+)
+def test_flops_of_a_frozen_model_are_those_of_the_gradients_it_needs(
+    trainable: str, flops: int
+) -> None:
+    model = build_model("resnet50")
+    freeze(model, "resnet50", trainable)
+    assert flops_per_image(model, 16) == flops
 
 
 def untrained(model: nn.Module) -> optim.Optimizer:

@@ -2,20 +2,27 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from bench import Plan, Recipe
 from bench.clock import Mark
-from bench.engine import MEMORY_FORMATS, Engine, Feed, StepEngine
+from bench.engine import MEMORY_FORMATS, Engine, Feed, Momentum, StepEngine, one_a_step
 from bench.engines import EngineMaker
 from bench.optimizer import make_optimizer
 from data_pipeline import ResidentSplit, parse_augmentation
 
 STEP_S = 1 / 64  # exact in binary: three to a chunk
 RECIPE = Recipe(name="test", source="tests", learning_rate=0.1, batch_size=8, precision="fp32")
+
+
+class HandScores(NamedTuple):
+    """Scores of a validation that never was."""
+
+    accuracy: float
+    loss: float = 1.0
 
 
 @dataclass
@@ -37,10 +44,10 @@ class FakeClock:
         """Lets the host spend time elsewhere."""
         self.host_s += seconds
 
-    def slow_validation(self) -> float:
+    def slow_validation(self) -> "HandScores":
         """Stands for a validation that takes the host 100 seconds."""
         self.pass_time(100.0)
-        return 0.5
+        return HandScores(0.5)
 
     def synchronize(self) -> None:
         """Waits for the device."""
@@ -94,17 +101,24 @@ class FakeEngine:
     cost_of: Callable[[int], float] = lambda _step: STEP_S
     not_finite_at: int | None = None
     rates: list[float] = field(default_factory=list)
+    momenta: list[float | None] = field(default_factory=list)
     chunks: list[int] = field(default_factory=list)
     group_steps: int = 1
 
     def reset(self) -> None:
         """Nothing to forget."""
 
-    def run(self, batches: Sequence[Tensor], learning_rates: Sequence[float]) -> Tensor:
+    def run(
+        self,
+        batches: Sequence[Tensor],
+        learning_rates: Sequence[float],
+        momentum: Momentum = None,
+    ) -> Tensor:
         """Notes what it was given."""
         assert len(batches) == len(learning_rates)
         first = len(self.rates) + 1
         self.rates += learning_rates
+        self.momenta += one_a_step(momentum, len(batches))
         self.chunks.append(len(batches))
         steps = range(first, first + len(batches))
         self.clock.work(sum(map(self.cost_of, steps)))

@@ -1,0 +1,160 @@
+"""What a training has come to: fills the findings of a run."""
+
+import math
+import time
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from bench.budget import Budget
+from bench.compile_counters import CompileCounts, compile_counts
+from bench.energy import report_gpu
+from bench.errors import RunError
+from bench.findings import Findings
+from bench.limit import report_limit
+from bench.meters import Meters
+from bench.session import ORDER_SEED, Session
+from bench.spec import RunSpec
+from bench.training import CurvePoint, Trace, Training
+from data_pipeline import BatchStream
+
+CHANCE = 0.1
+CHANCE_STANDARD_ERRORS = 3  # a model within this of guessing has learnt nothing that shows
+MAX_CURVE_POINTS = 11  # in a record, of at most 4 KB; all of them lie in the samples
+
+
+def batch_stream(session: Session, spec: RunSpec) -> BatchStream:
+    """The data order of a seed; it depends on the seed alone."""
+    # torch's DataLoader draws on the CPU, and a script that is told a seed uses just that seed
+    is_loaders = spec.recipe.order == "dataloader"
+    generator = torch.Generator("cpu" if is_loaders else session.device)
+    return BatchStream(
+        len(session.splits.train),
+        spec.recipe.batch_size,
+        drop_last=spec.recipe.drop_last,
+        generator=generator.manual_seed(spec.seed + (0 if is_loaders else ORDER_SEED)),
+        device=session.device,
+        order=spec.recipe.order,
+    )
+
+
+def report_training(
+    spec: RunSpec, session: Session, training: Training, findings: Findings
+) -> None:
+    """Everything that the training clock, the counters and the losses tell."""
+    trace, meters = training.trace, training.meters
+    findings.add("train_time", meters.seconds)
+    findings.add("steps", trace.steps)
+    findings.add("images_seen", trace.images_seen)
+    findings.add("peak_memory", *meters.memory.peak_bytes())
+    report_gpu(meters, session.idle_power or (None, "not measured"), findings)
+    findings.curve = recorded_curve(trace.curve) or None
+    if not trace.steps:
+        return
+    size = len(session.splits.train)
+    findings.add("epochs", trace.images_seen / size)
+    findings.add("throughput", trace.images_seen / meters.seconds)
+    findings.add("epoch_time", meters.seconds * size / trace.images_seen)
+    _report_overrun(spec.budget, training, findings)
+    _report_steps(session, trace, meters, findings)
+    _report_control(training, findings)
+    report_limit(session, spec, findings)
+    if trace.images_seen < training.stream.images_per_epoch:
+        findings.flags.append("under_trained")
+
+
+def recorded_curve(curve: Sequence[CurvePoint]) -> list[list[float]]:
+    """The points of a record, seconds to the microsecond, accuracy to a hundredth of an image.
+
+    Evenly chosen where there are more than it has room for, the first and the last among them.
+    """
+    last = len(curve) - 1
+    count = min(len(curve), MAX_CURVE_POINTS)
+    chosen = sorted({round(k * last / max(count - 1, 1)) for k in range(count)})
+    return [
+        [
+            round(curve[k].train_seconds, 6),
+            round(curve[k].budget_fraction, 6),
+            curve[k].images_seen,
+            round(curve[k].validation_accuracy, 6),
+        ]
+        for k in chosen
+    ]
+
+
+def _report_control(training: Training, findings: Findings) -> None:
+    """What the validation scores have decided."""
+    control = training.control
+    if control is None:
+        return
+    if control.is_over:
+        findings.flags.append("stopped_early")
+    if control.best:
+        epoch, accuracy, loss = control.best
+        selected = {"epoch": epoch, "accuracy": accuracy, "loss": loss}
+        findings.conditions["selected"] = {key: round(x, 6) for key, x in selected.items()}
+
+
+def _report_overrun(budget: Budget, training: Training, findings: Findings) -> None:
+    """A measured budget is met to a chunk (below 0: undershot); a counted one to the step."""
+    meters = training.meters
+    if training.control and training.control.is_over:
+        return
+    if budget.unit == "s":
+        findings.add("overrun", meters.seconds - budget.amount)
+    elif budget.unit == "J" and meters.gpu:  # else its counter was lost on the way
+        findings.add("overrun_energy", meters.joules - budget.amount)
+
+
+def _report_steps(session: Session, trace: Trace, meters: Meters, findings: Findings) -> None:
+    steps = torch.tensor(trace.chunk_steps)
+    seconds = torch.tensor(trace.chunk_seconds, dtype=torch.float64)
+    per_step = (seconds / steps).repeat_interleave(steps)  # a chunk's mean stands for its steps
+    findings.add("step_time_p50", float(per_step.quantile(0.5)))
+    findings.add("step_time_p95", float(per_step.quantile(0.95)))
+    if session.device.type == "cpu":
+        findings.add("time_in_steps", trace.seconds_in_steps / meters.seconds)
+    else:
+        findings.missing["time_in_steps"] = "on CUDA the host only queues the steps"
+    findings.add("train_loss", *_finite(trace.losses[-1]))
+    findings.samples |= {
+        "loss": torch.tensor(trace.losses).numpy(),
+        "learning_rate": torch.tensor(trace.learning_rates).numpy(),
+        "chunk_steps": steps.numpy(),
+        "chunk_seconds": seconds.numpy(),
+    }
+    if trace.curve:  # (points, 5), as CurvePoint names them
+        findings.samples["curve"] = torch.tensor(trace.curve, dtype=torch.float64).numpy()
+
+
+def report_compilers(in_clock: CompileCounts, findings: Findings) -> None:
+    """What compilers did while training; a plan that compiles on the clock is flagged."""
+    findings.add("compilations_in_clock", in_clock.compilations)
+    findings.add("graph_breaks", compile_counts().graph_breaks)
+    if in_clock.compilations:
+        findings.flags.append("compiled_in_clock")
+
+
+def report_quality(session: Session, spec: RunSpec, model: nn.Module, findings: Findings) -> None:
+    """Accuracy, loss and confusion matrix of the one final pass.
+
+    Raises:
+        RunError: the evaluation split is the validation split and the recipe keeps none.
+    """
+    split = session.splits.test if spec.evaluation_split == "test" else session.splits.validation
+    if split is None:
+        raise RunError("unsupported", "evaluating on validation needs a validation_fraction")
+    started = time.perf_counter()
+    quality = session.evaluate(model, split)
+    findings.add("evaluation_time", time.perf_counter() - started)
+    findings.add("test_accuracy", quality.accuracy)
+    findings.add("test_loss", *_finite(quality.loss))
+    findings.confusion = [list(row) for row in quality.confusion]
+    margin = CHANCE_STANDARD_ERRORS * math.sqrt(CHANCE * (1 - CHANCE) / len(split))
+    if quality.accuracy <= CHANCE + margin:
+        findings.flags.append("at_chance")
+
+
+def _finite(value: float) -> tuple[float | None, str]:
+    return (value, "") if math.isfinite(value) else (None, f"not finite: {value}")

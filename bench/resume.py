@@ -1,0 +1,148 @@
+"""The state of a training between two legs, and going on from it bit for bit.
+
+Everything that later steps depend on is in it: weights, optimizer, position in the data and in all
+streams of random numbers, budget spent, what the control has decided; and what the record will tell
+of the steps done. On a CPU in fp32, without a compiler, a training that went on from it equals one
+that was never stopped. (The scale of fp16's gradient scaler is not in it: it starts again.)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn, optim
+
+from bench.control import named_tensors
+from bench.training import CurvePoint, Training
+
+
+@dataclass(frozen=True)
+class Live:
+    """A training and all that its steps change.
+
+    Attributes:
+        training: between two legs.
+        model: in its place on the device.
+        optimizer: of its parameters.
+        augmentation: generator of the augmentations.
+    """
+
+    training: Training
+    model: nn.Module
+    optimizer: optim.Optimizer
+    augmentation: torch.Generator
+
+
+def state_of(live: Live) -> dict[str, Any]:
+    """Everything but the weights, which a saved model holds, as CPU tensors and plain numbers."""
+    training, saved = live.training, set(live.model.state_dict())
+    return {
+        "buffers": {  # those that a state dict leaves out
+            name: _kept(tensor)
+            for name, tensor in named_tensors(live.model).items()
+            if name not in saved
+        },
+        "optimizer": [
+            {
+                key: _kept(value) if isinstance(value, Tensor) else value
+                for key, value in slot.items()
+            }
+            for slot in _slots(live.optimizer)
+        ],
+        "random": _random_state(live),
+        "stream": training.stream.state(),
+        "pacer": {
+            "spent": training.pacer.spent,
+            "ahead": training.pacer.ahead,
+            "per_step": training.pacer.per_step,
+        },
+        "meters": {"seconds": training.meters.seconds, "joules": training.meters.joules},
+        "step_s": training.step_s,
+        "control": training.control and training.control.state(),
+        "history": _history(training),
+    }
+
+
+def restore(live: Live, weights: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    """Puts a fresh training where another one of the same configuration was.
+
+    Tensors are filled in place: compiled steps and CUDA graphs hold on to them.
+
+    Args:
+        live: the fresh training.
+        weights: the state dict of the other's model.
+        state: what `state_of` gave for it.
+    """
+    training, kept_tensors = live.training, {**weights, **state["buffers"]}
+    with torch.no_grad():
+        for name, tensor in named_tensors(live.model).items():
+            tensor.copy_(kept_tensors[name])
+        for slot, kept in zip(_slots(live.optimizer), state["optimizer"], strict=True):
+            _fill(slot, kept)
+    training.stream.load_state(state["stream"])
+    pacer, meters = state["pacer"], state["meters"]
+    training.pacer.spent, training.pacer.ahead = pacer["spent"], pacer["ahead"]
+    training.pacer.per_step = pacer["per_step"]
+    training.meters.seconds, training.meters.joules = meters["seconds"], meters["joules"]
+    training.step_s = state["step_s"]
+    if training.control and state["control"]:
+        training.control.load_state(state["control"])
+    _fill_history(training, state["history"])
+    _restore_random(live, state["random"])
+
+
+def _kept(tensor: Tensor) -> Tensor:
+    """A copy on the CPU; the next steps write into the tensor itself."""
+    return tensor.detach().to("cpu", copy=True).contiguous()
+
+
+def _slots(optimizer: optim.Optimizer) -> list[dict[str, Any]]:
+    """The state of each parameter, in the order of the parameters; made where it is not there."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    return [optimizer.state[parameter] for parameter in parameters]
+
+
+def _fill(slot: dict[str, Any], kept: Mapping[str, Any]) -> None:
+    for key, value in kept.items():
+        if isinstance(slot.get(key), Tensor):
+            slot[key].copy_(value)
+        else:
+            slot[key] = value.clone() if isinstance(value, Tensor) else value
+
+
+def _random_state(live: Live) -> dict[str, Any]:
+    device = live.training.stream.device
+    state = {"cpu": torch.get_rng_state(), "augmentation": live.augmentation.get_state()}
+    return state | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+
+
+def _restore_random(live: Live, state: Mapping[str, Any]) -> None:
+    torch.set_rng_state(state["cpu"])
+    live.augmentation.set_state(state["augmentation"])
+    if "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], live.training.stream.device)
+
+
+def _history(training: Training) -> dict[str, Any]:
+    trace = training.trace
+    return {
+        "losses": torch.tensor(trace.losses, dtype=torch.float64),
+        "learning_rates": torch.tensor(trace.learning_rates, dtype=torch.float64),
+        "chunk_steps": torch.tensor(trace.chunk_steps),
+        "chunk_seconds": torch.tensor(trace.chunk_seconds, dtype=torch.float64),
+        "images_seen": trace.images_seen,
+        "seconds_in_steps": trace.seconds_in_steps,
+        "curve": [list(point) for point in trace.curve],
+    }
+
+
+def _fill_history(training: Training, history: Mapping[str, Any]) -> None:
+    trace = training.trace
+    trace.losses = history["losses"].tolist()
+    trace.learning_rates = history["learning_rates"].tolist()
+    trace.chunk_steps = [int(steps) for steps in history["chunk_steps"].tolist()]
+    trace.chunk_seconds = history["chunk_seconds"].tolist()
+    trace.images_seen = history["images_seen"]
+    trace.seconds_in_steps = history["seconds_in_steps"]
+    trace.curve = [CurvePoint(*point) for point in history["curve"]]

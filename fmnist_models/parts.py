@@ -1,0 +1,51 @@
+"""Stem and head: where a network takes its image in, and where its classes come out."""
+
+from typing import NamedTuple
+
+from torch import nn
+
+RESNET_NAMES = {"conv1", "bn1", "fc"}  # torchvision's ResNets, and who follows them
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+OTHER_NORMS = (
+    nn.GroupNorm,
+    nn.LayerNorm,
+    nn.InstanceNorm1d,
+    nn.InstanceNorm2d,
+    nn.InstanceNorm3d,
+)
+
+
+class Parts(NamedTuple):
+    """Paths of modules: the first layer with its normalisation, and the last.
+
+    Both are empty for a network whose parameters lie in no module without children.
+    """
+
+    stem: tuple[str, ...]
+    head: tuple[str, ...]
+
+
+def parts_of(model: nn.Module) -> Parts:
+    """The stem and the head of a network.
+
+    A ResNet's are `conv1` with `bn1`, and all of `fc`. Of any other network the stem is the first
+    module without children that has parameters, with the normalisation that directly follows it,
+    and the head is the last such module: first and last as they were registered, which is how the
+    layers of nearly every network run.
+    """
+    if {name for name, _ in model.named_children()} >= RESNET_NAMES:
+        return Parts(("conv1", "bn1"), ("fc",))
+    leaves = [item for item in model.named_modules() if not any(item[1].children())]
+    weighted = [place for place, (_, leaf) in enumerate(leaves) if list(leaf.parameters())]
+    if not weighted:
+        return Parts((), ())
+    first, last = weighted[0], weighted[-1]
+    stem = leaves[first : first + 2]
+    if not isinstance(stem[-1][1], BATCH_NORMS + OTHER_NORMS):
+        stem = stem[:1]
+    return Parts(tuple(path for path, _ in stem), (leaves[last][0],))
+
+
+def is_within(name: str, paths: tuple[str, ...]) -> bool:
+    """Whether a parameter or buffer belongs to one of these modules; "" is the network itself."""
+    return any(not path or name.startswith(f"{path}.") for path in paths)

@@ -1,0 +1,137 @@
+"""The lines below published numbers and ours: the interval, what deviates, the footnotes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from results.columns import one_line
+from results.footer import FLAG_NOTES, place_line
+from results.records import RunRecord
+from results.replication import (
+    CHANGED,
+    LONG,
+    NOT_PRETRAINED,
+    SHORT,
+    Replication,
+    deviations,
+    group_replications,
+    label,
+    never_predicted_by,
+    published_rows,
+)
+
+MEANINGS = {  # of the marks that a verdict may bear
+    SHORT: "trained for less than the recipe's length, so that the verdict is no test of the "
+    "published number",
+    LONG: "trained for more than the recipe's length",
+    NOT_PRETRAINED: "started from random weights, as the pretrained ones were not to be had",
+    CHANGED: "trained by another recipe than its project's",
+}
+NOTES = FLAG_NOTES | {"stopped_early": "validation images ended the training, as the recipe says"}
+DEVIATION_FLAG = "not_pretrained"  # said among the deviations
+STANDING = (
+    "each row is set against the number beside it, not against other rows: lengths, splits and "
+    "protocols differ.",
+    "protocols: clean selects on a tenth of the training images and reads the test images once; "
+    "full train keeps none and selects nothing; as published is the project's own split and "
+    "selection.",
+)
+INTERVAL = (
+    "interval: 95 %. Of one seed: test sampling (Wilson), which knows nothing of how much seeds "
+    "differ. Of several: where one further run falls (mean ± t s sqrt(1 + 1/n)), never narrower "
+    "than test sampling."
+)
+VERDICT = (
+    "verdict: where ours lies, seen from the published number: inside (it lies in our interval), "
+    "above or below; a word in brackets says why it is no test."
+)
+
+
+def published_footer_lines(records: Sequence[RunRecord]) -> list[str]:
+    """What a reader must know beside the table, a fact a line; last the numbered notes."""
+    groups = group_replications(records)
+    if not groups:
+        return []
+    shown = [record for group in groups for record in group.summary.records]
+    lines = [
+        *STANDING,
+        INTERVAL,
+        VERDICT,
+        *_deviations(groups),
+        *_dead_classes(groups),
+        *_flags(groups),
+        *_failures(groups),
+        f"precision {' / '.join(dict.fromkeys(r.spec['precision'] for r in shown))}.",
+        place_line(shown),
+        *(f"{number}: {note}" for note, number in _numbered(published_rows(records)).items()),
+    ]
+    return [one_line(line) for line in lines]
+
+
+def note_marks(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """For each row the numbers of its notes, as the lines below the table have them: `1-3, 5`."""
+    numbers = _numbered(rows)
+    return [_ranges(sorted(numbers[note] for note in row["notes"])) for row in rows]
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers as text, three and more in a row as a range."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if not runs or number != runs[-1][-1] + 1:
+            runs.append([])
+        runs[-1].append(number)
+    return ", ".join(
+        f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs
+    )
+
+
+def _numbered(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    notes = dict.fromkeys(note for row in rows for note in row["notes"])
+    return {note: number for number, note in enumerate(notes, start=1)}
+
+
+def _deviations(groups: Sequence[Replication]) -> list[str]:
+    found: dict[str, list[str]] = {}
+    for group in groups:
+        for mark, detail in deviations(group):
+            found.setdefault(mark, []).append(f"{label(group)} ({detail})")
+    return [
+        f"{mark}: {MEANINGS[mark]}: {', '.join(found[mark])}." for mark in MEANINGS if mark in found
+    ]
+
+
+def _flags(groups: Sequence[Replication]) -> list[str]:
+    bearers: dict[str, list[str]] = {}
+    for group in groups:
+        for flag in group.summary.flags:
+            bearers.setdefault(flag, []).append(label(group) + _seeds(flag, group))
+    return [
+        f"{flag}: {f'{note}: ' if (note := NOTES.get(flag)) else ''}{', '.join(names)}."
+        for flag, names in bearers.items()
+        if flag != DEVIATION_FLAG
+    ]
+
+
+def _seeds(flag: str, group: Replication) -> str:
+    """The seeds that have a flag, where it is not on all of the runs."""
+    records = group.summary.records
+    seeds = [str(record.spec["seed"]) for record in records if flag in record.flags]
+    return "" if len(seeds) in {0, len(records)} else f" (seed {', '.join(seeds)})"
+
+
+def _dead_classes(groups: Sequence[Replication]) -> list[str]:
+    found = [(label(group), never_predicted_by(group.summary)) for group in groups]
+    return [f"{name}: {text}." for name, text in found if text]
+
+
+def _failures(groups: Sequence[Replication]) -> list[str]:
+    return [
+        f"failed: {label(group)}: {_failure(group)}." for group in groups if group.summary.failed
+    ]
+
+
+def _failure(group: Replication) -> str:
+    status, reason = group.summary.status, group.summary.reason
+    if status == "ok" or not reason:
+        return reason or status
+    return f"{status}: {reason}"

@@ -1,0 +1,118 @@
+"""What the reference projects report, as data: held to the recipes, the models and the classes."""
+
+import pytest
+
+from bench.recipes import PUBLISHED, RECIPES, find_recipe
+from data_pipeline.files import CLASS_NAMES as DATA_CLASS_NAMES
+from fmnist_models import list_models
+from results import REPORTED, Reported, find_reported
+from results.classes import CLASS_NAMES, never_predicted
+
+TEN = {  # system -> accuracy, as a table of the five projects has it
+    "R0 ResNet-4": 0.921,
+    "R0 AlexNet": None,
+    "R1 ResNet-50": None,
+    "R2 ResNet-8": 0.9038,
+    "R2 ResNet-18": 0.8952,
+    "R3 ResNet-18": 0.8835,
+    "R3 FashionCNN": 0.907,
+    "R4 V0": 0.8343,
+    "R4 V1": 0.7502,
+    "R4 V2": 0.8806,
+}
+
+
+def test_the_ten_systems_are_there_with_their_accuracies() -> None:
+    reported = {row.system: row.accuracy for row in REPORTED}
+    assert {system: reported[system] for system in TEN} == TEN
+    assert set(reported) - set(TEN) == {
+        "R0 ResNet-4 dropout",
+        "R1 ResNet-50 stem+head",
+        "V1 fixed (ours)",
+    }
+
+
+def test_their_recipes_are_the_published_ones() -> None:
+    assert {row.recipe for row in REPORTED} == set(PUBLISHED)
+
+
+@pytest.mark.parametrize("row", REPORTED, ids=lambda row: row.system)
+def test_each_can_be_trained_by_its_recipe(row: Reported) -> None:
+    assert row.model in list_models()
+    assert row.epochs == RECIPES[row.recipe].epochs
+
+
+def test_only_r4_reports_losses_and_r3_and_r4_times_with_their_device() -> None:
+    assert [row.system for row in REPORTED if row.loss] == ["R4 V0", "R4 V1", "R4 V2"]
+    timed = [row for row in REPORTED if row.seconds]
+    assert [row.system for row in timed] == ["R3 ResNet-18", "R4 V0", "R4 V1", "R4 V2"]
+    assert all((row.device is not None) == (row in timed) for row in REPORTED)
+    assert all(any("cannot be compared" in note for note in row.notes) for row in timed)
+
+
+def test_what_has_an_accuracy_says_on_what_images() -> None:
+    assert all((row.evaluated_on is None) == (row.accuracy is None) for row in REPORTED)
+
+
+@pytest.mark.parametrize("note", {note for row in REPORTED for note in row.notes})
+def test_a_note_is_one_sentence(note: str) -> None:
+    assert note.endswith(".")
+    assert ". " not in note
+
+
+@pytest.mark.parametrize(
+    ("system", "word"),
+    [
+        ("R0 ResNet-4", "on the test images themselves"),
+        ("R0 AlexNet", "the file is empty"),
+        ("R1 ResNet-50", "all 161 tensors train"),
+        ("R2 ResNet-8", "scheduler is dead"),
+        ("R2 ResNet-18", "another 5,000 of the test images"),
+        ("R3 ResNet-18", "files were swapped"),
+        ("R3 FashionCNN", "each other's legends"),
+        ("R3 FashionCNN", "never calls eval()"),
+        ("R4 V0", "means of batch means"),
+        ("R4 V1", "due to its last ReLU"),
+    ],
+)
+def test_what_is_known_to_be_wrong_is_said(system: str, word: str) -> None:
+    (row,) = (row for row in REPORTED if row.system == system)
+    assert sum(word in note for note in row.notes) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "r2_resnet18",
+        "r2_resnet18@as_published",
+        "r2_resnet18+weights=random",
+        "r2_resnet18@as_published+batch_size=32+learning_rate=0.1",
+        find_recipe("r2_resnet18", "as_published").name,
+        find_recipe("r2_resnet18", "clean").name,
+    ],
+)
+def test_a_recipe_is_found_under_every_protocol_and_change(name: str) -> None:
+    found = find_reported("resnet18", name)
+    assert found is not None
+    assert found.system == "R2 ResNet-18"
+
+
+@pytest.mark.parametrize(
+    ("model", "recipe"),
+    [("resnet18", "default"), ("resnet8", "r2_resnet18"), ("v0", "classical"), ("v9", "classic")],
+)
+def test_what_nobody_reports_is_not_found(model: str, recipe: str) -> None:
+    assert find_reported(model, recipe) is None
+
+
+def test_the_classes_are_those_of_the_data() -> None:
+    assert CLASS_NAMES == DATA_CLASS_NAMES
+
+
+def test_a_class_is_never_predicted_where_its_column_is_empty() -> None:
+    confusion = [[5] * 10 for _ in range(10)]
+    assert never_predicted(confusion) == ()
+    for row in confusion:
+        row[3] = row[9] = 0
+    confusion[4] = [0] * 10  # a class without images is no class that is not predicted
+    assert never_predicted(confusion) == ("Dress", "Ankle boot")

@@ -1,0 +1,186 @@
+"""A training that was killed and gone on with ends with the same weights, bit for bit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench import Budget, Plan, RunSpec, UsageError, session, training
+from bench.checkpoints import path_of
+from bench.errors import RunError
+from bench.findings import Findings
+from bench.keep import Keep, parse_every
+from bench.measure import measure_seed
+from bench.saved_model import read_resume, read_saved
+from bench.session import Session
+from bench.training import Training
+from fmnist_models import register
+from tests.test_session import SPEC, open_session, silent
+from tests.training_by_hand import small_net
+
+AUGMENT = ("flip", "shift2", "cutout8")
+SGD = replace(SPEC.recipe, augment=AUGMENT, momentum=0.9, validation_fraction=0.1)
+CLOSED_LOOP = replace(
+    SGD,
+    optimizer="adam",
+    learning_rate=1e-3,
+    schedule="plateau",
+    schedule_patience=0,
+    stop_patience=3,
+    selection="loss",
+)
+CYCLIC = replace(
+    SGD,
+    schedule="triangular2",
+    epochs=4,
+    schedule_epochs=1,
+    base_learning_rate=0.01,
+    base_momentum=0.5,
+    order="dataloader",
+)
+RECIPES = {
+    "sgd": SGD,
+    "closed_loop": CLOSED_LOOP,
+    "cyclic": CYCLIC,
+    "adamw": replace(SGD, optimizer="adamw", momentum=0.0, schedule="cosine"),
+    "rmsprop": replace(SGD, optimizer="rmsprop", learning_rate=1e-3),
+    "muon": replace(SGD, optimizer="muon", momentum=0.0, learning_rate=1e-2),
+}
+
+
+class Killed(Exception):  # noqa: N818 - it is what happened
+    """Stands for SIGKILL: nothing that a run does at its end may happen."""
+
+
+@register("net_to_resume")
+def _net_to_resume() -> torch.nn.Module:
+    """Convolutions, BatchNorm and dropout on 28x28 images."""
+    return small_net(size=28, dropout=0.3, seed=torch.initial_seed())
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(
+    one_thread: None, quick_collections: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(session, "usable_cores", lambda: 1)
+    monkeypatch.setenv("FMNIST_CACHE", str(tmp_path / "cache"))
+
+
+def spec_of(recipe: str) -> RunSpec:
+    return RunSpec(
+        model="net_to_resume",
+        recipe=RECIPES[recipe],
+        budget=Budget(28, "steps"),  # 7 an epoch of 100 images, the last of them ragged
+        plan=Plan(memory_format="channels_last", threads=1),
+        seed=3,
+    )
+
+
+def run(spec: RunSpec, keep: Keep) -> tuple[dict[str, torch.Tensor], Findings]:
+    findings = Findings()
+    measure_seed(open_session(spec), spec, findings, silent, keep)
+    path = path_of(keep, spec, "last")
+    assert path is not None
+    return dict(read_saved(path).weights), findings
+
+
+def killed_at_step(step: int, spec: RunSpec, keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs until so many steps are done, a step a chunk."""
+    run_chunk = Training._run_chunk
+
+    def run_or_die(self: Training, fractions: Sequence[float]) -> None:
+        if self._steps_given == step:
+            raise Killed
+        run_chunk(self, fractions)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "_run_chunk", run_or_die)
+        patch.setattr(training, "chunk_steps", lambda _step_s: 1)
+        with pytest.raises(Killed):
+            run(spec, keep)
+
+
+def assert_same(ones: Mapping[str, torch.Tensor], others: Mapping[str, torch.Tensor]) -> None:
+    assert ones.keys() == others.keys()
+    for name, tensor in ones.items():
+        assert torch.equal(tensor, others[name]), name
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_training_killed_again_and_again_ends_with_the_same_weights(
+    recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = spec_of(recipe)
+    whole, found = run(spec, Keep(checkpoints=tmp_path / "whole"))
+    keep = Keep(checkpoints=tmp_path / "killed", every=parse_every("3steps"))
+    for step in (2, 8, 15):  # before the first checkpoint, beside one, in the middle of an epoch
+        killed_at_step(step, spec, keep, monkeypatch)
+    weights, again = run(spec, keep)
+    assert again.conditions["resumed_at_step"] == 15
+    assert_same(weights, whole)
+    for name in ("test_accuracy", "test_loss", "train_loss", "steps", "images_seen"):
+        assert again.measurements[name].values == found.measurements[name].values
+    assert again.samples["loss"].tolist() == found.samples["loss"].tolist()
+    assert again.samples["learning_rate"].tolist() == found.samples["learning_rate"].tolist()
+
+
+@pytest.mark.parametrize("step", range(1, 28, 3))
+def test_killed_at_any_step_with_augmentation_and_dropout(
+    step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = spec_of("sgd")
+    whole, _ = run(spec, Keep(checkpoints=tmp_path / "whole"))
+    keep = Keep(checkpoints=tmp_path / "killed", every=parse_every("1steps"))
+    killed_at_step(step, spec, keep, monkeypatch)
+    assert_same(run(spec, keep)[0], whole)
+
+
+def test_saving_changes_nothing(tmp_path: Path) -> None:
+    spec = spec_of("closed_loop")
+    often = Keep(checkpoints=tmp_path / "often", every=parse_every("1steps"))
+    assert_same(run(spec, often)[0], run(spec, Keep(checkpoints=tmp_path / "once"))[0])
+
+
+def test_a_compiled_plan_goes_on_with_its_own_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(spec_of("adamw"), plan=None)
+    keep = Keep(checkpoints=tmp_path, every=parse_every("2steps"))
+    killed_at_step(9, spec, keep, monkeypatch)
+    path = path_of(keep, spec, "last")
+    assert path is not None
+    saved = read_saved(path)
+    opened = Session(spec, torch.device("cpu"), open_session(spec).splits)
+    measure_seed(opened, spec, Findings(), silent, keep)
+    assert str(opened.plan) == saved.trained["plan"]
+    assert opened.tried == []
+
+
+def test_the_best_weights_stand_beside_the_last(tmp_path: Path) -> None:
+    spec, keep = spec_of("closed_loop"), Keep(checkpoints=tmp_path)
+    last, findings = run(spec, keep)
+    path = path_of(keep, spec, "best")
+    assert path is not None
+    best = read_saved(path)
+    assert best.trained["test_accuracy"] == findings.measurements["test_accuracy"].values[0]
+    assert best.trained["epoch"] == findings.conditions["selected"]["epoch"]
+    assert read_resume(path) is None
+    assert any(not torch.equal(last[name], best.weights[name]) for name in last)
+    assert findings.conditions["saved"] == f"{tmp_path.name}/{path.name}"
+
+
+def test_a_file_of_another_run_is_refused(tmp_path: Path) -> None:
+    spec, keep = spec_of("sgd"), Keep(checkpoints=tmp_path)
+    path = path_of(keep, spec, "last")
+    assert path is not None
+    path.write_bytes(b"no model")
+    with pytest.raises(RunError, match="delete it to begin anew"):
+        run(spec, keep)
+
+
+@pytest.mark.parametrize("text", ["3parsecs", "100images", "0.5epochs", "2e15flops"])
+def test_how_often_to_save_is_checked(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_every(text)

@@ -1,0 +1,78 @@
+"""docs/systems.md: every system is in it, and its table of costs follows from the recipes."""
+
+import re
+
+import pytest
+
+from bench.recipe_checks import TEST_IMAGES, TRAIN_IMAGES
+from bench.recipes import PUBLISHED, find_recipe
+from bench.workload import flops_per_image
+from fmnist_models import build_model
+from results import REPORTED
+from tests.command_line import REPOSITORY
+
+TEXT = (REPOSITORY / "docs" / "systems.md").read_text(encoding="utf-8")
+NUMBER = r"([\d,]+)"
+CELLS = [r"`(\w+?)(?:@(\w+))?`", r"`(\w+)`", NUMBER, NUMBER, NUMBER, NUMBER, r"(\S+)", "[^|]+"]
+COSTS = re.findall(r" \| ".join(CELLS) + r" \|", TEXT)
+
+
+def number(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+def test_every_system_is_described() -> None:
+    for row in REPORTED:
+        assert f"`{row.model}`" in TEXT
+        assert f"`{row.recipe}`" in TEXT
+
+
+def test_every_reported_accuracy_is_in_it() -> None:
+    for row in REPORTED:
+        assert row.accuracy is None or f"{row.accuracy * 100:.4g}" in TEXT
+
+
+def test_the_costs_of_all_recipes_stand_there_under_both_protocols() -> None:
+    assert {(recipe, protocol or "clean") for recipe, protocol, *_ in COSTS} == {
+        (recipe, protocol) for recipe in PUBLISHED for protocol in ("clean", "as_published")
+    }
+
+
+@pytest.mark.parametrize(
+    "cost", COSTS, ids=lambda cost: f"{cost[0]} {cost[1] or 'clean'} {cost[2]}"
+)
+def test_a_cost_follows_from_its_recipe(cost: tuple[str, ...]) -> None:
+    name, protocol, _, size, images, epochs, flops, total = cost
+    recipe = find_recipe(name, protocol or "clean")
+    files = TEST_IMAGES if recipe.split == "swapped" else TRAIN_IMAGES
+    assert number(images) == round(files * (1 - recipe.validation_fraction))
+    assert number(size) == (recipe.input_size or 28)
+    assert number(epochs) == recipe.epochs
+    assert total == f"{number(images) * number(epochs) * number(flops):.2e}"
+
+
+def test_flops_at_28_pixels_are_those_of_the_models_document() -> None:
+    models = (REPOSITORY / "docs" / "models.md").read_text(encoding="utf-8")
+    known = {(model, flops) for _, _, model, size, *_, flops, _ in COSTS if size == "28"}
+    assert known
+    for model, flops in known:
+        assert re.search(rf"\| `{model}` \| 28 \| [\d,]+ \| {flops} \|", models)
+
+
+def test_flops_at_other_sizes_are_what_torch_counts() -> None:
+    others = {
+        (model, int(size), number(flops))
+        for name, _, model, size, *_, flops, _ in COSTS
+        if size != "28" and "stem_head" not in name
+    }
+    assert {(model, size) for model, size, _ in others} == {("resnet4", 96), ("resnet50", 16)}
+    for model, size, flops in others:
+        assert flops_per_image(build_model(model), size) == flops
+
+
+def test_flops_of_stem_and_head_are_counted_with_the_middle_frozen() -> None:
+    model = build_model("resnet50")
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name.split(".")[0] in {"conv1", "bn1", "fc"})
+    (flops,) = {number(cost[6]) for cost in COSTS if "stem_head" in cost[0]}
+    assert flops_per_image(model, 16) == flops
