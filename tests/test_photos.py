@@ -187,7 +187,16 @@ def test_the_ground_is_told_by_its_colour_not_by_its_grey(tmp_path: Path) -> Non
     photo.paste((255, 0, 150), (50, 50, 100, 150))  # the same grey
     photo.paste((255, 255, 255), (70, 50, 80, 60))
     photo.save(tmp_path / "photo.png")
-    assert int(read(tmp_path / "photo.png")[:2].max()) > 200  # at the upper edge of the article
+    found = read(tmp_path / "photo.png")
+    assert int(found[:2].max()) > 200  # at the upper edge of the article
+    assert int(found[7:].max()) < 30
+
+
+def test_edges_are_sharpened(tmp_path: Path) -> None:
+    drawn().save(tmp_path / "photo.png")
+    row = read(tmp_path / "photo.png")[14].int()
+    assert row[13] > row[5] + 5  # the dark half, beside the edge
+    assert row[14] < row[22] - 5
 
 
 def write_bomb(path: Path) -> None:
