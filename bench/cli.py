@@ -210,3 +210,66 @@ def doctor(
         write_out(f"{mark} {finding.subject:<9} {finding.text}\n")
         is_well = is_well and finding.is_fine
     raise typer.Exit(0 if is_well else 2)
+
+
+@app.command()
+def predict(
+    model: Annotated[str, typer.Argument(help="A saved model, or the name of a provided one.")],
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Image files of any kind and size.", show_default=False),
+    ] = None,
+    top: Annotated[int, typer.Option(help="Classes to tell of each image.", min=1, max=10)] = 3,
+    invert: Annotated[
+        str, typer.Option(help="Negate the image: auto (where its corners are light), yes or no.")
+    ] = "auto",
+    claimed_model: Annotated[
+        str | None,
+        typer.Option("--model", help="Whose weights the file holds, if it is a bare state dict."),
+    ] = None,
+    claimed_size: Annotated[
+        int | None,
+        typer.Option(
+            "--input-size",
+            help="Pixels a side that a bare state dict was trained on.",
+            min=1,
+            max=2048,
+        ),
+    ] = None,
+    claimed_normalization: Annotated[
+        str | None,
+        typer.Option(
+            "--normalize",
+            help="How the input of a bare state dict was normalised: unit, dataset or half.",
+            show_default="unit",
+        ),
+    ] = None,
+    fmt: Annotated[str, typer.Option("--format", help="rich or json.")] = "rich",
+    mistakes: Annotated[
+        int | None,
+        typer.Option(
+            help="Instead of images: the first N test images that the model gets wrong.", min=1
+        ),
+    ] = None,
+    data: Data = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda:N.")] = "auto",
+) -> None:
+    """Classify image files with a trained model, or list what it gets wrong."""
+    from bench.predict_command import Question
+    from bench.predict_command import predict as answer
+
+    answer(
+        Question(
+            model=model,
+            images=images or (),
+            top=top,
+            invert=invert,
+            claimed_model=claimed_model,
+            claimed_size=claimed_size,
+            claimed_normalization=claimed_normalization,
+            fmt=fmt,
+            mistakes=mistakes,
+            data=data,
+            device=device,
+        )
+    )

@@ -21,6 +21,7 @@ from bench.request import file_hash
 from data_pipeline import CLASS_NAMES, NORMALIZATIONS
 from data_pipeline.files import write_file
 from fmnist_models import ModelError, build_model, model_info
+from fmnist_models.pretrained import unwrapped
 
 FORMAT = 1
 SHOWN = 3  # names that a line about wrong weights lists
@@ -234,9 +235,8 @@ def _unreadable(path: Path, error: Exception) -> UsageError:
 
 
 def _parse(path: Path, loaded: Mapping[str, Any]) -> SavedModel:
-    for name in ("model", "weights", "trained"):
+    for name in ("model", "weights", "trained", *(["resume"] if "resume" in loaded else [])):
         _require(isinstance(loaded[name], dict), f"{name} is no dict")
-    _require(isinstance(loaded.get("resume", {}), dict), "resume is no dict")
     model = loaded["model"]
     _require(isinstance(model["name"], str), "the model has no name")
     _require(isinstance(model["hash"], str | None), "the model's hash is no text")
@@ -273,7 +273,7 @@ def _require(condition: bool, otherwise: str) -> None:
 
 
 def _load_weights(model: nn.Module, saved: SavedModel, place: object) -> None:
-    own, found = model.state_dict(), saved.weights
+    own, found = model.state_dict(), unwrapped(dict(saved.weights), model)
     shared = own.keys() & found.keys()
     faults = [
         _listed("missing", [key for key in own if key not in shared]),

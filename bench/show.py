@@ -131,14 +131,14 @@ def _show_rich(summaries: "Sequence[Summary]", rows: "Sequence[dict[str, Any]]",
     from results import footer_lines, render_table
 
     table = render_table(rows, width=_terminal_width(), by=by, title="Fashion-MNIST")
-    _print_rich(table, footer_lines(summaries))
+    print_rich(table, footer_lines(summaries))
 
 
 def _show_rich_ladders(rungs: "Sequence[RunRecord]", rows: "Sequence[dict[str, Any]]") -> None:
     from results import ladder_footer_lines, ladder_sentences, render_ladder
 
     table = render_ladder(rows, width=_terminal_width(), title="Fashion-MNIST, ladder of plans")
-    _print_rich(table, [*ladder_sentences(rungs), "", *ladder_footer_lines(rungs)])
+    print_rich(table, [*ladder_sentences(rungs), "", *ladder_footer_lines(rungs)])
 
 
 def _show_rich_published(runs: "Sequence[RunRecord]") -> None:
@@ -146,14 +146,15 @@ def _show_rich_published(runs: "Sequence[RunRecord]") -> None:
 
     title = "Fashion-MNIST, the reference systems: published numbers and ours"
     table = render_published(published_rows(runs), width=_terminal_width(), title=title)
-    _print_rich(table, published_footer_lines(runs))
+    print_rich(table, published_footer_lines(runs))
 
 
 def _terminal_width() -> int:
     return shutil.get_terminal_size((WIDTH_OFF_TERMINAL, 24)).columns
 
 
-def _print_rich(table: "RenderableType", lines: "Sequence[str]") -> None:
+def print_rich(table: "RenderableType", lines: "Sequence[str]") -> None:
+    """Writes a table to stdout, and lines below it."""
     from rich.console import Console
 
     is_terminal = sys.stdout.isatty()

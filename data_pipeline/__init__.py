@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from data_pipeline.files import CLASS_NAMES, FASHION_MNIST_FILES, DataFile, data_hash
     from data_pipeline.loader import ImageDataset, LoaderStream
     from data_pipeline.normalization import NORMALIZATIONS, normalize
+    from data_pipeline.photos import INVERSIONS, read_photo
     from data_pipeline.resident import ResidentSplit, place
     from data_pipeline.sources import SOURCES, Source, SourceError
     from data_pipeline.split import stratified_split
@@ -33,6 +34,7 @@ __all__ = [
     "AUGMENTATION_FORMS",
     "CLASS_NAMES",
     "FASHION_MNIST_FILES",
+    "INVERSIONS",
     "NORMALIZATIONS",
     "ORDERS",
     "SOURCES",
@@ -59,6 +61,7 @@ __all__ = [
     "normalize",
     "parse_augmentation",
     "place",
+    "read_photo",
     "shift",
     "stratified_split",
 ]
@@ -75,6 +78,7 @@ _NAMES_OF_MODULE = {
     "files": "CLASS_NAMES FASHION_MNIST_FILES DataFile data_hash",
     "loader": "ImageDataset LoaderStream",
     "normalization": "NORMALIZATIONS normalize",
+    "photos": "INVERSIONS read_photo",
     "resident": "ResidentSplit place",
     "sources": "SOURCES Source SourceError",
     "split": "stratified_split",

@@ -59,7 +59,7 @@ def start_from(model: nn.Module, name: str, weights: str, stem: str) -> Start:
         raise ModelError(f"{found} is a checkpoint of {owner}, not of {name}; {remedy}")
     if weights == "imagenet":
         tensors = {key: t for key, t in tensors.items() if not key.startswith(AUXILIARY)}
-    fit = _Fit(_own_tensors(model), _unwrapped(tensors, model))
+    fit = _Fit(_own_tensors(model), unwrapped(tensors, model))
     if owner is None:
         fit.adapt(parts_of(model), stem)
     fit.check(f"{found} does not fit {name}")
@@ -142,8 +142,8 @@ def _own_tensors(model: nn.Module) -> dict[str, Tensor]:
     return {key: value for key, value in model.state_dict().items() if isinstance(value, Tensor)}
 
 
-def _unwrapped(tensors: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """The tensors by the names that they have in the model itself."""
+def unwrapped(tensors: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """The tensors by the names that they have in the model itself, not in a wrapper around it."""
     own = model.state_dict()
     while wrapper := next((w for w in WRAPPERS if _begin_with(w, tensors)), None):
         if any(key.startswith(wrapper) for key in own):

@@ -53,6 +53,19 @@ COMMAND_LINE: dict[
     },
     "list": {},
     "doctor": {"--fetch": False, "--data": None},
+    "predict": {
+        "model": None,
+        "images": None,
+        "--top": 3,
+        "--invert": "auto",
+        "--model": None,
+        "--input-size": None,
+        "--normalize": None,
+        "--format": "rich",
+        "--mistakes": None,
+        "--data": None,
+        "--device": "auto",
+    },
 }
 
 
