@@ -1,6 +1,6 @@
 """A training that was killed and gone on with ends with the same weights, bit for bit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +15,12 @@ from bench.keep import Keep, parse_every
 from bench.measure import measure_seed
 from bench.saved_model import read_resume, read_saved
 from bench.session import Session
+from bench.splits import Splits
 from bench.training import Training
+from data_pipeline import ResidentSplit
 from fmnist_models import register
 from tests.test_session import SPEC, open_session, silent
-from tests.training_by_hand import small_net
+from tests.training_by_hand import random_split, small_net
 
 AUGMENT = ("flip", "shift2", "cutout8")
 SGD = replace(SPEC.recipe, augment=AUGMENT, momentum=0.9, validation_fraction=0.1)
@@ -78,15 +80,23 @@ def spec_of(recipe: str) -> RunSpec:
     )
 
 
-def run(spec: RunSpec, keep: Keep) -> tuple[dict[str, torch.Tensor], Findings]:
+def run(
+    spec: RunSpec, keep: Keep, opener: Callable[[RunSpec], Session] = open_session
+) -> tuple[dict[str, torch.Tensor], Findings]:
     findings = Findings()
-    measure_seed(open_session(spec), spec, findings, silent, keep)
+    measure_seed(opener(spec), spec, findings, silent, keep)
     path = path_of(keep, spec, "last")
     assert path is not None
     return dict(read_saved(path).weights), findings
 
 
-def killed_at_step(step: int, spec: RunSpec, keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
+def killed_at_step(
+    step: int,
+    spec: RunSpec,
+    keep: Keep,
+    monkeypatch: pytest.MonkeyPatch,
+    opener: Callable[[RunSpec], Session] = open_session,
+) -> None:
     """Runs until so many steps are done, a step a chunk."""
     run_chunk = Training._run_chunk
 
@@ -99,7 +109,7 @@ def killed_at_step(step: int, spec: RunSpec, keep: Keep, monkeypatch: pytest.Mon
         patch.setattr(Training, "_run_chunk", run_or_die)
         patch.setattr(training, "chunk_steps", lambda _step_s: 1)
         with pytest.raises(Killed):
-            run(spec, keep)
+            run(spec, keep, opener)
 
 
 def assert_same(ones: Mapping[str, torch.Tensor], others: Mapping[str, torch.Tensor]) -> None:
@@ -184,3 +194,27 @@ def test_a_file_of_another_run_is_refused(tmp_path: Path) -> None:
 def test_how_often_to_save_is_checked(text: str) -> None:
     with pytest.raises(UsageError):
         parse_every(text)
+
+
+@pytest.mark.gpu
+def test_a_training_on_a_gpu_goes_on_with_its_random_states(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(spec_of("adamw"), plan=Plan(memory_format="channels_last"))
+    device = torch.device("cuda")
+    train, validation, test = (
+        ResidentSplit(split.images.to(device), split.labels.to(device))
+        for split in (random_split(count, size=28, seed=count) for count in (100, 64, 80))
+    )
+    splits = Splits(train, validation, test, "hash")
+
+    def on_gpu(spec: RunSpec) -> Session:
+        return Session(spec, device, splits, spec.plan)
+
+    whole, _ = run(spec, Keep(checkpoints=tmp_path / "whole"), on_gpu)
+    keep = Keep(checkpoints=tmp_path / "killed", every=parse_every("3steps"))
+    killed_at_step(11, spec, keep, monkeypatch, on_gpu)
+    weights, again = run(spec, keep, on_gpu)
+    assert again.conditions["resumed_at_step"] == 9
+    for name, tensor in weights.items():  # another dropout mask would be off by far more
+        torch.testing.assert_close(tensor, whole[name], rtol=1e-3, atol=1e-4)
