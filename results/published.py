@@ -63,7 +63,9 @@ class Reported:
     @property
     def half_digit(self) -> float:
         """How far the accuracy may be from what was measured, as it is written: a fraction."""
-        if self.percent is None or self.percent.startswith(READ_OFF):
+        if self.percent is None:
+            return 0.0
+        if self.percent.startswith(READ_OFF):
             return READ_OFF_HALF_WIDTH
         decimals = len(self.percent.partition(".")[2])
         return 0.5 * 0.1 ** (decimals + 2)
