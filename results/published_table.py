@@ -79,7 +79,7 @@ def published_columns(rows: Sequence[Row], *, is_lettered: bool = False) -> list
         _plain("published %", _cells(rows, "published_percent", str)),
         _plain("ours %", _cells(rows, "test_accuracy", _percent)),
         text_column("verdict", [lettered(v) for v in verdicts] if is_lettered else verdicts),
-        _plain("95 % interval", _cells(rows, "test_accuracy_interval95", _interval)),
+        _plain("interval %", _cells(rows, "test_accuracy_interval95", _interval)),
         _pair("loss", rows, _published_loss, _cells(rows, "test_loss", _loss)),
         _pair("time", rows, _published_time, _cells(rows, "train_time_s", format_seconds)),
         text_column("notes", [marks or UNKNOWN for marks in note_marks(rows)]),
@@ -156,7 +156,7 @@ def _percent(fraction: float) -> str:
 
 
 def _interval(bounds: Sequence[float]) -> str:
-    return f"{_percent(bounds[0])} to {_percent(bounds[1])}"
+    return f"{_percent(bounds[0])}-{_percent(bounds[1])}"
 
 
 def _loss(nats: float) -> str:
@@ -173,7 +173,7 @@ def _pair(
 ) -> Column:
     """A published value and ours in one column."""
     pairs = zip(map(published, rows), ours, strict=True)
-    return _plain(f"{quantity}, published / ours", tuple(map(" / ".join, pairs)))
+    return _plain(f"published / our {quantity}", tuple(map(" / ".join, pairs)))
 
 
 def _published_loss(row: Row) -> str:
