@@ -142,11 +142,18 @@ def _show_rich_ladders(rungs: "Sequence[RunRecord]", rows: "Sequence[dict[str, A
 
 
 def _show_rich_published(runs: "Sequence[RunRecord]") -> None:
-    from results import published_footer_lines, published_rows, render_published
+    from results import (
+        hidden_columns_line,
+        published_footer_lines,
+        published_rows,
+        render_published,
+    )
 
-    title = "Fashion-MNIST, the reference systems: published numbers and ours"
-    table = render_published(published_rows(runs), width=_terminal_width(), title=title)
-    print_rich(table, published_footer_lines(runs))
+    rows, width = published_rows(runs), _terminal_width()
+    title = "Fashion-MNIST: published numbers and ours"
+    hidden = hidden_columns_line(rows, width)
+    lines = [*published_footer_lines(runs), *([hidden] if hidden else [])]
+    print_rich(render_published(rows, width=width, title=title), lines)
 
 
 def _terminal_width() -> int:

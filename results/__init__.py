@@ -18,9 +18,15 @@ if TYPE_CHECKING:
     from results.measurement import Measurement
     from results.published import REPORTED, Reported, find_reported
     from results.published_footer import published_footer_lines
-    from results.published_table import export_published, published_columns, render_published
+    from results.published_table import (
+        export_published,
+        hidden_columns_line,
+        published_columns,
+        render_published,
+    )
     from results.records import STATUSES, RunRecord
-    from results.replication import PUBLISHED_KEYS, is_published, published_rows
+    from results.replication import is_published
+    from results.replication_rows import PUBLISHED_KEYS, published_rows
     from results.rows import ROW_KEYS, sort_rows, table_rows
     from results.statistics import (
         mean,
@@ -39,7 +45,7 @@ _MODULE_OF = {
     "LADDER_KEYS": "ladder",
     "Measurement": "measurement",
     "NotComparable": "errors",
-    "PUBLISHED_KEYS": "replication",
+    "PUBLISHED_KEYS": "replication_rows",
     "REPORTED": "published",
     "ROW_KEYS": "rows",
     "RecordError": "errors",
@@ -53,6 +59,7 @@ _MODULE_OF = {
     "export": "formats",
     "export_published": "published_table",
     "find_reported": "published",
+    "hidden_columns_line": "published_table",
     "footer_lines": "footer",
     "is_ladder": "ladder",
     "is_published": "replication",
@@ -69,7 +76,7 @@ _MODULE_OF = {
     "prediction_interval": "statistics",
     "published_columns": "published_table",
     "published_footer_lines": "published_footer",
-    "published_rows": "replication",
+    "published_rows": "replication_rows",
     "read_records": "store",
     "render_ladder": "ladder_table",
     "render_published": "published_table",
@@ -102,6 +109,7 @@ __all__ = [
     "export_published",
     "find_reported",
     "footer_lines",
+    "hidden_columns_line",
     "is_ladder",
     "is_published",
     "ladder_columns",

@@ -6,28 +6,35 @@ from typing import Any
 from results.columns import one_line
 from results.footer import FLAG_NOTES, place_line
 from results.records import RunRecord
-from results.replication import (
+from results.replication import Replication, group_replications, label, never_predicted_by
+from results.replication_rows import published_rows
+from results.verdict import (
+    AT_CHANCE,
     CHANGED,
+    LETTERS,
     LONG,
     NOT_PRETRAINED,
+    ONE_SEED,
+    OTHER_PROTOCOL,
     SHORT,
-    Replication,
+    WIDE,
     deviations,
-    group_replications,
-    label,
-    never_predicted_by,
-    published_rows,
 )
 
-MEANINGS = {  # of the marks that a verdict may bear
+MEANINGS = {  # of the words in the brackets of a verdict
     SHORT: "trained for less than the recipe's length, so that the verdict is no test of the "
     "published number",
     LONG: "trained for more than the recipe's length",
     NOT_PRETRAINED: "started from random weights, as the pretrained ones were not to be had",
     CHANGED: "trained by another recipe than its project's",
+    OTHER_PROTOCOL: "split, selection or image size are not those of the published number",
+    ONE_SEED: "the interval knows nothing of how much seeds differ, so a number outside may be a "
+    "matter of the seed",
+    WIDE: "an interval broader than 5 points says little by holding the published number",
+    AT_CHANCE: "no better than guessing, so it has learnt nothing",
 }
 NOTES = FLAG_NOTES | {"stopped_early": "validation images ended the training, as the recipe says"}
-DEVIATION_FLAG = "not_pretrained"  # said among the deviations
+DEVIATION_FLAGS = {"not_pretrained", "at_chance"}  # said among the deviations
 STANDING = (
     "each row is set against the number beside it, not against other rows: lengths, splits and "
     "protocols differ.",
@@ -36,13 +43,14 @@ STANDING = (
     "selection.",
 )
 INTERVAL = (
-    "interval: 95 %. Of one seed: test sampling (Wilson), which knows nothing of how much seeds "
-    "differ. Of several: where one further run falls (mean ± t s sqrt(1 + 1/n)), never narrower "
-    "than test sampling."
+    "interval: 95 %. Of one seed: test sampling (Wilson). Of several: where one further run falls "
+    "(mean ± t s sqrt(1 + 1/n)), broadened by test sampling where the published number is from "
+    "other images."
 )
 VERDICT = (
-    "verdict: where ours lies, seen from the published number: inside (it lies in our interval), "
-    "above or below; a word in brackets says why it is no test."
+    "verdict: inside: the published number lies in our interval; above, below: our whole interval "
+    "lies above or below it. Words in brackets say what else differs; notes say what is wrong with "
+    "the published number itself."
 )
 
 
@@ -57,12 +65,13 @@ def published_footer_lines(records: Sequence[RunRecord]) -> list[str]:
         INTERVAL,
         VERDICT,
         *_deviations(groups),
+        *_sources(groups),
         *_dead_classes(groups),
         *_flags(groups),
         *_failures(groups),
         f"precision {' / '.join(dict.fromkeys(r.spec['precision'] for r in shown))}.",
         place_line(shown),
-        *(f"{number}: {note}" for note, number in _numbered(published_rows(records)).items()),
+        *_notes(published_rows(records)),
     ]
     return [one_line(line) for line in lines]
 
@@ -90,13 +99,41 @@ def _numbered(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     return {note: number for number, note in enumerate(notes, start=1)}
 
 
+def _notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The notes, each with the systems that it is about."""
+    systems: dict[str, dict[str, None]] = {}
+    for row in rows:
+        for note in row["notes"]:
+            systems.setdefault(note, {})[row["system"]] = None
+    return [
+        f"{number} ({', '.join(systems[note])}): {note}" for note, number in _numbered(rows).items()
+    ]
+
+
 def _deviations(groups: Sequence[Replication]) -> list[str]:
     found: dict[str, list[str]] = {}
     for group in groups:
         for mark, detail in deviations(group):
-            found.setdefault(mark, []).append(f"{label(group)} ({detail})")
+            found.setdefault(mark, []).append(label(group) + (f" ({detail})" if detail else ""))
+    everyone = [label(group) for group in groups]
     return [
-        f"{mark}: {MEANINGS[mark]}: {', '.join(found[mark])}." for mark in MEANINGS if mark in found
+        f"{mark} ({letter}): {MEANINGS[mark]}: "
+        f"{'all rows' if found[mark] == everyone else ', '.join(found[mark])}."
+        for mark, letter in LETTERS.items()
+        if mark in found
+    ]
+
+
+def _sources(groups: Sequence[Replication]) -> list[str]:
+    """Behind each published number: what it was trained and scored on."""
+    systems: dict[tuple[str, str], dict[str, None]] = {}
+    for reported, _ in groups:
+        if reported.trained_on and reported.evaluated_on:
+            images = (reported.trained_on, reported.evaluated_on)
+            systems.setdefault(images, {})[reported.system] = None
+    return [
+        f"published: {', '.join(names)}: trained on {trained_on}; scored on {evaluated_on}."
+        for (trained_on, evaluated_on), names in systems.items()
     ]
 
 
@@ -108,7 +145,7 @@ def _flags(groups: Sequence[Replication]) -> list[str]:
     return [
         f"{flag}: {f'{note}: ' if (note := NOTES.get(flag)) else ''}{', '.join(names)}."
         for flag, names in bearers.items()
-        if flag != DEVIATION_FLAG
+        if flag not in DEVIATION_FLAGS
     ]
 
 

@@ -8,13 +8,16 @@ from results.formats import escape_markdown, export
 from results.lines import header_line, row_line, rule_line
 from results.published_footer import note_marks, published_footer_lines
 from results.records import RunRecord
-from results.replication import PUBLISHED_KEYS, published_rows
+from results.replication_rows import PUBLISHED_KEYS, published_rows
 from results.table import MIN_WIDTH, column_width, fitting
+from results.verdict import lettered
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 Row = Mapping[str, Any]
+MINOR = {"notes", "seeds", "epochs", "model", "precision", "device", "remarks"}
+_EMPTY = {"", UNKNOWN, f"{UNKNOWN} / {UNKNOWN}"}
 
 
 def render_published(
@@ -22,8 +25,10 @@ def render_published(
 ) -> "RenderableType":
     """A rich renderable of published rows, no wider than `width` characters (but at least 40).
 
-    The least important columns are left out until the rest fits; nothing is squeezed. A system
-    that failed keeps its place and its published number, with its status as the verdict.
+    The least important columns are left out until the rest fits; nothing is squeezed. The words in
+    the brackets of verdicts become letters where they would cost a major column. A protocol that
+    all rows share stands in the title. A system that failed keeps its place and its published
+    number, with its status as the verdict.
 
     Args:
         rows: As `published_rows` gives them.
@@ -33,37 +38,80 @@ def render_published(
     from rich.console import Group  # csv and json need no rich
     from rich.text import Text
 
-    heading = [Text(title, style="bold")] if title else []
     if not rows:
-        return Group(*heading, Text("no records"))
+        return Group(*([Text(title, style="bold")] if title else []), Text("no records"))
     width = max(width, MIN_WIDTH)
-    names, *others = published_columns(rows)
-    columns = fitting(others, column_width(names), width)
+    heading = [title] if title else []
+    heading += [f"protocol {rows[0]['protocol']}"] if _is_shared(rows) else []
+    names, columns = _shown(rows, width)
     lines = [row_line(names, columns, index) for index in range(len(rows))]
-    return Group(*heading, header_line(names, columns), rule_line(names, columns, width), *lines)
+    return Group(
+        *([Text(", ".join(heading), style="bold")] if heading else []),
+        header_line(names, columns),
+        rule_line(names, columns, width),
+        *lines,
+    )
 
 
-def published_columns(rows: Sequence[Row]) -> list[Column]:
-    """All columns of published rows that say anything, most important first."""
+def hidden_columns_line(rows: Sequence[Row], width: int) -> str | None:
+    """Which columns have no room at a width and how to see them; None where all have."""
+    _, shown = _shown(rows, max(width, MIN_WIDTH)) if rows else (None, [])
+    headers = {column.header for column in shown} | ({"protocol"} if _is_shared(rows) else set())
+    hidden = [c.header for c in published_columns(rows)[1:] if c.header not in headers]
+    if not hidden:
+        return None
+    return (
+        f"no room at {width} columns for: {', '.join(hidden)}; a wider terminal, COLUMNS=250 "
+        "before the command, or --format markdown shows them."
+    )
+
+
+def published_columns(rows: Sequence[Row], *, is_lettered: bool = False) -> list[Column]:
+    """All columns of published rows that say anything, most important first.
+
+    Args:
+        rows: As `published_rows` gives them.
+        is_lettered: Whether verdicts have letters in their brackets in place of words.
+    """
+    verdicts = [row["verdict"] for row in rows]
     columns = [
         text_column("protocol", [row["protocol"] for row in rows]),
-        _plain("published %", _cells(rows, "published_accuracy", _percent)),
+        _plain("published %", _cells(rows, "published_percent", str)),
         _plain("ours %", _cells(rows, "test_accuracy", _percent)),
-        text_column("verdict", [row["verdict"] for row in rows]),
-        _plain("95 % interval", _cells(rows, "test_accuracy_interval95", _interval)),
+        text_column("verdict", [lettered(v) for v in verdicts] if is_lettered else verdicts),
+        _plain("interval %", _cells(rows, "test_accuracy_interval95", _interval)),
+        _pair("loss", rows, _published_loss, _cells(rows, "test_loss", _loss)),
+        _pair("time", rows, _published_time, _cells(rows, "train_time_s", format_seconds)),
         text_column("notes", [marks or UNKNOWN for marks in note_marks(rows)]),
         _plain("seeds", tuple(str(row["n_seeds"]) for row in rows)),
         _plain("epochs", tuple(map(_epochs, rows))),
-        _plain("published loss", _cells(rows, "published_loss", _loss)),
-        _plain("loss", _cells(rows, "test_loss", _loss)),
-        text_column("published time", tuple(map(_published_time, rows))),
-        _plain("train time", _cells(rows, "train_time_s", format_seconds)),
         text_column("model", [row["model"] for row in rows]),
         *_told_apart(rows),
         text_column("remarks", [row["remarks"] for row in rows]),
     ]
-    informative = [column for column in columns if set(column.cells) - {"", UNKNOWN}]
+    informative = [column for column in columns if set(column.cells) - _EMPTY]
     return [text_column("system", [row["system"] for row in rows]), *informative]
+
+
+def _shown(rows: Sequence[Row], width: int) -> tuple[Column, list[Column]]:
+    """The names and the columns that fit, verdicts in words where these cost no major column."""
+    layouts = [_fitting(rows, width, is_lettered=is_lettered) for is_lettered in (False, True)]
+    return max(layouts, key=lambda layout: _num_major(layout[1]))  # the first of equals: words
+
+
+def _fitting(rows: Sequence[Row], width: int, *, is_lettered: bool) -> tuple[Column, list[Column]]:
+    names, *others = published_columns(rows, is_lettered=is_lettered)
+    if _is_shared(rows):
+        others = [column for column in others if column.header != "protocol"]
+    return names, fitting(others, column_width(names), width)
+
+
+def _num_major(columns: Sequence[Column]) -> int:
+    return sum(column.header not in MINOR for column in columns)
+
+
+def _is_shared(rows: Sequence[Row]) -> bool:
+    return len({row["protocol"] for row in rows}) == 1
 
 
 def export_published(records: Iterable[RunRecord], fmt: str) -> str:
@@ -108,7 +156,7 @@ def _percent(fraction: float) -> str:
 
 
 def _interval(bounds: Sequence[float]) -> str:
-    return f"{_percent(bounds[0])} to {_percent(bounds[1])}"
+    return f"{_percent(bounds[0])}-{_percent(bounds[1])}"
 
 
 def _loss(nats: float) -> str:
@@ -120,6 +168,22 @@ def _epochs(row: Row) -> str:
     return UNKNOWN if seen is None else f"{seen:.3g} of {row['recipe_epochs']}"
 
 
+def _pair(
+    quantity: str, rows: Sequence[Row], published: Callable[[Row], str], ours: Sequence[str]
+) -> Column:
+    """A published value and ours in one column."""
+    pairs = zip(map(published, rows), ours, strict=True)
+    return _plain(f"published / our {quantity}", tuple(map(" / ".join, pairs)))
+
+
+def _published_loss(row: Row) -> str:
+    nats = row["published_loss"]
+    return UNKNOWN if nats is None else _loss(nats)
+
+
 def _published_time(row: Row) -> str:
     seconds = row["published_time_s"]
-    return UNKNOWN if seconds is None else f"{format_seconds(seconds)} {row['published_device']}"
+    if seconds is None:
+        return UNKNOWN
+    digits = f"{seconds:.0f}" if seconds == round(seconds) else f"{seconds:.2f}"  # as R3, as R4
+    return f"{digits} s {row['published_device'] or ''}".rstrip()

@@ -9,12 +9,15 @@ import pytest
 import typer
 
 from bench.cli import app
-from bench.request import Request, check_options
+from bench.published import SYSTEMS, systems_of
+from bench.request import Entry, Request, check_options
+from fmnist_models import list_models
 from tests.command_line import REPOSITORY
 
 TEXT = (REPOSITORY / "docs" / "features.md").read_text(encoding="utf-8")
 SPANS = re.findall(r"`([^`]+)`", TEXT)
 COMMANDS = sorted({span for span in SPANS if span.startswith("fmnist-bench ")})
+RECIPE_MODELS = sorted({system.model for system in SYSTEMS})
 FILES = sorted({span for span in SPANS if re.match(r"(bench|data_pipeline|fmnist_models)/", span)})
 
 
@@ -30,8 +33,6 @@ def request_of(options: dict[str, Any]) -> Request:
     """What `run` would be asked for, but for a file of settings, which is not there."""
     known = {field.name for field in fields(Request)} - {"config"}
     asked = {key: value for key, value in options.items() if key in known and value is not None}
-    if asked.get("recipe") == "published":  # it stands for many, of which this is one
-        asked["recipe"] = "r2_resnet18"
     return Request(**asked)
 
 
@@ -40,6 +41,61 @@ def test_a_command_is_accepted(command: str) -> None:
     name, options = parsed(command)
     if name == "run":
         assert check_options(request_of(options)).models
+
+
+def entries_of(feature: str) -> list[Entry]:
+    """What the commands in a row of the document would train."""
+    (row,) = (line for line in TEXT.splitlines() if line.startswith(f"| {feature}"))
+    commands = [span for span in re.findall(r"`([^`]+)`", row) if "fmnist-bench run" in span]
+    return [
+        entry
+        for command in commands
+        for entry in check_options(request_of(parsed(command)[1])).entries
+    ]
+
+
+@pytest.mark.parametrize(
+    ("feature", "field", "values"),
+    [
+        ("cyclic rate", "schedule", {"triangular", "triangular2"}),
+        ("cyclic rate", "base_momentum", {0.8}),
+        ("ReduceLROnPlateau", "schedule", {"plateau"}),
+        ("StepLR", "schedule", {"step"}),
+        ("early stopping", "stop_patience", {10}),
+        ("best weights", "selection", {"accuracy"}),
+        ("transfer learning", "weights", {"imagenet", "my_weights.pth"}),
+        ("partial freezing", "trainable", {"head", "stem_head"}),
+        ("optimizers", "optimizer", {"adam", "rmsprop", "muon"}),
+        ("augmentation", "augment", {("flip", "shift2", "cutout8")}),
+        ("pixels / 255", "normalize", {"unit"}),
+        ("a quarter for validation", "validation_fraction", {0.25}),
+        ("resize to 16x16", "input_size", {16}),
+        ("resize to 16x16", "normalize", {"half"}),
+        ("pretrained against", "weights", {"imagenet", "random"}),
+    ],
+)
+def test_every_command_of_a_row_has_its_feature(
+    feature: str, field: str, values: set[object]
+) -> None:
+    assert {getattr(entry.recipe, field) for entry in entries_of(feature)} == values
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if " run " in f"{command} "])
+def test_a_recipe_of_a_project_is_shown_on_its_own_model(command: str) -> None:
+    entries = check_options(request_of(parsed(command)[1])).entries
+    own = {model: set(map(tuple, systems_of([model]))) for model in RECIPE_MODELS}
+    for model, recipe, _ in entries:
+        name = re.split("[@+]", recipe.name)[0]
+        is_reference = name not in {"default", "classic"}
+        assert not is_reference or (model, name) in own[model]
+        assert (recipe.input_size or 28) >= 28 or model == "resnet50"  # not every net takes less
+        assert recipe.weights == "random" or model.startswith("resnet")
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("fmnist-bench predict")])
+def test_a_model_that_predicts_is_a_place_holder_or_a_name(command: str) -> None:
+    model = parsed(command)[1]["model"]
+    assert model in {"MODEL", *list_models()}
 
 
 @pytest.mark.parametrize(

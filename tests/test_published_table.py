@@ -17,7 +17,9 @@ from results import (
     ResultsError,
     RunRecord,
     export_published,
+    hidden_columns_line,
     is_published,
+    published_columns,
     published_footer_lines,
     published_rows,
     render_published,
@@ -49,6 +51,7 @@ def test_rows_have_the_promised_keys_in_the_order_of_the_systems() -> None:
         ("R4 V1", "clean"),
         ("R4 V1", "as published"),
         ("V1 fixed (ours)", "full train"),
+        ("R4 V2", "as published"),
     ]
 
 
@@ -63,7 +66,7 @@ def test_other_records_and_ladders_are_no_reference_systems() -> None:
     assert published_footer_lines([rung]) == []
 
 
-@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
 def test_the_table_looks_as_it_should(width: int) -> None:
     assert_golden(f"published_{width}.txt", drawn(all_systems(), width))
 
@@ -76,7 +79,37 @@ def test_the_lines_below_read_as_they_should() -> None:
 def test_nothing_is_squeezed_and_nothing_wraps(width: int) -> None:
     lines = drawn(all_systems(), width).splitlines()
     assert max(map(len, lines)) <= width
-    assert len(lines) == 3 + 10
+    assert len(lines) == 3 + 11
+
+
+@pytest.mark.parametrize(("width", "pattern"), [(80, "below (P1)"), (200, "below (other protocol")])
+def test_verdicts_are_seen_in_letters_where_words_have_no_room(width: int, pattern: str) -> None:
+    record = make_run(accuracy=0.8)
+    assert pattern in drawn([*all_systems(), record], width)
+
+
+def test_a_protocol_that_all_rows_share_stands_in_the_title() -> None:
+    title, header, *_ = drawn([make_run(), make_run("resnet18", "r2_resnet18")], 80).splitlines()
+    assert title == "Published, protocol clean"
+    assert "protocol" not in header
+    assert "clean" in export_published([make_run()], "markdown").partition("- each row")[0]
+
+
+def test_numbers_keep_the_digits_of_their_sources_and_stand_in_pairs() -> None:
+    text = drawn([*all_systems(), make_run("fashion_cnn", "r3_fashion_cnn")], 250)
+    for cell in (" 92.1 ", " ~90.7 ", "0.6850 / 0.3000", "32.10 s GPU / 6.00 s", "180 s / 10.0 s"):
+        assert cell in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 300])
+def test_what_has_no_room_is_named(width: int) -> None:
+    rows = published_rows(all_systems())
+    _, header, *_ = drawn(all_systems(), width).splitlines()
+    named = hidden_columns_line(rows, width) or ""
+    for column in published_columns(rows):
+        assert (column.header in header) != (f"{column.header}," in named.replace(";", ","))
+    assert bool(named) == (width < 300)
+    assert "--format markdown" in named or not named
 
 
 def test_an_empty_table_says_so() -> None:
@@ -90,8 +123,10 @@ def test_each_mark_has_its_note_below() -> None:
     for row in published_rows(records):
         for note in row["notes"]:
             (line,) = (line for line in below if line.endswith(f": {note}"))
-            assert line.partition(":")[0].isdigit()
-    assert markdown.count("\n- 1: ") == 1
+            number, _, systems = line.removesuffix(f"): {note}").partition(" (")
+            assert number.isdigit()
+            assert row["system"] in systems.split(", ")
+    assert markdown.count("\n- 1 (R0 ResNet-4, R0 ResNet-4 dropout): ") == 1
 
 
 def test_json_and_csv_hold_raw_values() -> None:
@@ -99,7 +134,7 @@ def test_json_and_csv_hold_raw_values() -> None:
     assert json.loads(export_published(all_systems(), "json")) == rows
     table = list(csv.DictReader(io.StringIO(export_published(all_systems(), "csv"))))
     assert list(table[0]) == list(PUBLISHED_KEYS)
-    assert [row["published_accuracy"] for row in table[:3]] == ["0.921", "0.9267", ""]
+    assert [row["published_accuracy"] for row in table[:3]] == ["0.921", "0.9023", ""]
     assert export_published([], "csv").strip() == ",".join(PUBLISHED_KEYS)
 
 
@@ -107,7 +142,8 @@ def test_latex_holds_the_lines_below_as_comments() -> None:
     text = export_published(all_systems(), "latex")
     _, _, below = text.partition(r"\end{tabular}")
     assert all(line.startswith("% ") for line in below.strip().splitlines())
-    assert "% 1: R0 reports the best" in below
+    assert "dropout): R0 reports the best" in below
+    assert "% published: R2 ResNet-8: trained on all 60,000 training images" in below
 
 
 def test_the_command_needs_no_comparable_rows_and_says_what_it_leaves_out(
@@ -117,10 +153,10 @@ def test_the_command_needs_no_comparable_rows_and_says_what_it_leaves_out(
         show(all_systems())
     show(all_systems(), by="published")
     captured = capsys.readouterr()
-    assert captured.out.startswith("Fashion-MNIST, the reference systems")
+    assert captured.out.startswith("Fashion-MNIST: published numbers and ours\n")
     assert captured.err.startswith("1 record left out: ")
     show(all_systems(), by="published", fmt="json")
-    assert len(json.loads(capsys.readouterr().out)) == 10
+    assert len(json.loads(capsys.readouterr().out)) == 11
 
 
 def test_the_command_refuses_what_has_no_sense() -> None:
