@@ -54,9 +54,8 @@ def asked_systems(request: str) -> list[System]:
 
 def _systems_of(model: str) -> list[System]:
     original = model_info(model).variant_of if model in list_models() else None
-    found = [
-        System(model, system.recipe) for system in SYSTEMS if system.model in {model, original}
-    ]
+    published = [system for system in SYSTEMS if system.model in {model, original}]
+    found = list(dict.fromkeys(System(model, system.recipe) for system in published))
     if not found:
         choices = ", ".join(dict.fromkeys(system.model for system in SYSTEMS))
         raise UsageError(
