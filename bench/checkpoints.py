@@ -25,12 +25,18 @@ class Checkpoints:
         spec: of the run.
         plan: that executes it.
         keep: where they lie, and how often one is written.
+        input_size: pixels a side of the images.
+        environment: that a training cannot leave, data hash included.
+        is_pretrained: whether it began with weights of another training.
     """
 
     live: Live
     spec: RunSpec
     plan: Plan
     keep: Keep
+    input_size: int
+    environment: Mapping[str, Any]
+    is_pretrained: bool
     _seconds: float = field(default=0.0, init=False)
     _best: tuple[float, ...] | None = field(default=None, init=False)
 
@@ -56,9 +62,21 @@ class Checkpoints:
             raise RunError("crashed", f"{error}; delete it to begin anew") from None
         if state is None:
             return None
+        self._check_same(path, saved.trained)
         restore(self.live, saved.weights, state)
         self._seconds = self.live.training.meters.seconds
         return self.live.training.trace.steps
+
+    def _check_same(self, path: Path, trained: Mapping[str, Any]) -> None:
+        """Refuses to go on elsewhere, on other data or from another start."""
+        own = {**self.environment, "pretrained": self.is_pretrained}
+        for key, value in own.items():
+            if (then := {**trained["environment"], **trained}.get(key)) != value:
+                raise RunError(
+                    "crashed",
+                    f"{path} was saved with {key} {then}, and here it is {value}; go on where it "
+                    "was saved, or delete it to begin anew",
+                )
 
     def on_pause(self) -> None:
         """Writes the last, and the best where it is new, if it is time to."""
@@ -106,6 +124,8 @@ class Checkpoints:
             "budget": str(self.spec.budget),
             "seed": self.spec.seed,
             "plan": str(self.plan),
+            "environment": dict(self.environment),
+            "pretrained": self.is_pretrained,
             "steps": training.trace.steps,
             "epoch": training.trace.images_seen / training.stream.images_per_epoch,
             "best": None if control is None or control.best is None else control.best._asdict(),
@@ -115,6 +135,8 @@ class Checkpoints:
             name=self.spec.model,
             recipe=self.spec.recipe,
             trained=trained | dict(told),
+            model_hash=self.spec.model_hash,
+            input_size=self.input_size,
         )
 
     def _write(

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from bench.device import usable_cores
 from bench.errors import UsageError
 from bench.evaluation import BATCH_SIZES
+from bench.loaded_model import load_model
 from bench.request import file_hash
-from bench.saved_model import SavedModel, load_model, load_plain, saved_from
+from bench.saved_model import SavedModel, load_plain, saved_from
 from data_pipeline import NORMALIZATIONS, ResidentSplit, normalize
 from fmnist_models.weight_files import read_weights
 

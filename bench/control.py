@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn, optim
 
 from bench.recipe import Recipe
+from bench.warmup import named_tensors
 
 
 class Scores(Protocol):
@@ -78,7 +79,8 @@ class Control:
         self.best = Best(epoch, scores.accuracy, scores.loss)
         with torch.no_grad():
             for name, tensor in named_tensors(self.model).items():
-                kept = self._weights.setdefault(name, torch.empty_like(tensor))
+                # on the CPU: the peak memory of a GPU must not have them in it
+                kept = self._weights.setdefault(name, torch.empty_like(tensor, device="cpu"))
                 kept.copy_(tensor)
 
     def _is_better(self, scores: Scores) -> bool:
@@ -96,11 +98,8 @@ class Control:
             tensors[name].copy_(kept)
 
     def best_weights(self) -> dict[str, Tensor]:
-        """Copies of the best weights on the CPU, by name; none where the last ones count."""
-        return {
-            name: kept.detach().to("cpu", copy=True).contiguous()
-            for name, kept in self._weights.items()
-        }
+        """The best weights on the CPU, by name; none where the last ones count."""
+        return {name: kept.detach().contiguous() for name, kept in self._weights.items()}
 
     def state(self) -> dict[str, Any]:
         """All of it as tensors and numbers: for a checkpoint."""
@@ -122,7 +121,7 @@ class Control:
         self._epochs_without = int(state["epochs_without"])
         tensors = named_tensors(self.model)
         self._weights = {
-            name: torch.empty_like(tensors[name]).copy_(kept)
+            name: torch.empty_like(tensors[name], device="cpu").copy_(kept)
             for name, kept in state["weights"].items()
         }
         if self._plateau is not None:
@@ -142,8 +141,3 @@ def plateau_state(plateau: optim.lr_scheduler.ReduceLROnPlateau) -> dict[str, An
     """Its numbers; the rest of its state is what the recipe says."""
     numbers = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
     return {key: plateau.state_dict()[key] for key in numbers}
-
-
-def named_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers by name; a state dict leaves out buffers that are not persistent."""
-    return dict([*model.named_parameters(), *model.named_buffers()])

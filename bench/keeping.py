@@ -1,8 +1,11 @@
 """Keeps what a run was asked to leave beside its record: saved models, TensorBoard's files."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.checkpoints import Checkpoints
+from bench.environment import describe_environment
 from bench.findings import Findings
 from bench.keep import Keep
 from bench.resume import Live
@@ -12,64 +15,90 @@ from bench.spec import RunSpec
 from bench.training import Pauses
 
 
-@dataclass(frozen=True)
+@dataclass
 class Kept:
     """Both of them, where they are asked for.
 
     Attributes:
         live: the training, and what its steps change.
+        findings: of the run.
         checkpoints: saves models.
         log: tells TensorBoard.
     """
 
     live: Live
+    findings: Findings
     checkpoints: Checkpoints | None = None
     log: RunLog | None = None
+
+    def open_log(self, session: Session, spec: RunSpec, folder: Path) -> None:
+        """Begins to tell TensorBoard."""
+
+        def begin() -> None:
+            self.log = RunLog.open(session, spec, self.live, folder)
+
+        self._tell(begin)
 
     def on_pause(self) -> None:
         """Between two legs of the training."""
         if self.checkpoints:
             self.checkpoints.on_pause()
         if self.log:
-            self.log.on_pause()
+            self._tell(self.log.on_pause)
 
     def close(self) -> None:
         """After the last leg, or the one that failed."""
         if self.log:
-            self.log.log.close()
+            self._tell(self.log.log.close)
+
+    def _tell(self, write: Callable[[], None]) -> None:
+        """A log that cannot be written ends no training; it is flagged, and no more is told."""
+        try:
+            write()
+        except OSError as error:
+            self.log = None
+            self.findings.flags.append("tensorboard_failed")
+            self.findings.conditions["tensorboard"] = (error.strerror or str(error))[:60]
 
     def end_training(self) -> None:
         """Before the best weights take the place of the last ones."""
         if self.checkpoints and self.live.training.control:
             self.checkpoints.write_last()
 
-    def end_run(self, findings: Findings) -> None:
+    def end_run(self) -> None:
         """After the final pass: saves the weights that it scored, with what it found."""
         if self.checkpoints is None:
             return
-        told = {"test_accuracy": findings.measurements["test_accuracy"].values[0]}
+        told = {"test_accuracy": self.findings.measurements["test_accuracy"].values[0]}
         control = self.live.training.control
         if control and control.best:
             path = self.checkpoints.write_best(told)
         else:
             path = self.checkpoints.write_last(told)
-        findings.conditions["saved"] = f"{path.parent.name}/{path.name}"
+        self.findings.conditions["saved"] = f"{path.parent.name}/{path.name}"
 
 
 def begin_keeping(
     session: Session, spec: RunSpec, live: Live, keep: Keep, findings: Findings
 ) -> Kept:
     """Goes on from a saved model that is there, and listens to the pauses of the training."""
-    checkpoints = log = None
+    kept = Kept(live, findings)
     if keep.checkpoints is not None:
         assert session.plan is not None, "settled while preparing"
-        checkpoints = Checkpoints(live, spec, session.plan, keep)
-        _go_on(checkpoints, findings)
-        _add_pauses(live, checkpoints.pauses())
+        kept.checkpoints = Checkpoints(
+            live,
+            spec,
+            session.plan,
+            keep,
+            input_size=session.splits.train.images.shape[-1],
+            environment=describe_environment(session.device, session.splits.data_hash),
+            is_pretrained=session.start is not None and session.start.is_pretrained,
+        )
+        _go_on(kept.checkpoints, findings)
+        _add_pauses(live, kept.checkpoints.pauses())
     if keep.tensorboard is not None:
-        log = RunLog.open(session, spec, live, keep.tensorboard)
+        kept.open_log(session, spec, keep.tensorboard)
         _add_pauses(live, Pauses(at_epochs=True))
-    kept = Kept(live, checkpoints, log)
     live.training.on_pause = kept.on_pause
     return kept
 
@@ -79,6 +108,9 @@ def _go_on(checkpoints: Checkpoints, findings: Findings) -> None:
     if steps:
         findings.conditions["resumed_at_step"] = steps
         findings.flags.append("resumed")
+        has_more_state = checkpoints.plan.parallel == "dp"  # generators of the other GPUs
+        if has_more_state or checkpoints.spec.recipe.precision == "fp16":  # scale of its gradients
+            findings.flags.append("resumed_inexact")
 
 
 def _add_pauses(live: Live, pauses: Pauses) -> None:

@@ -61,15 +61,15 @@ def measure_seed(
     try:
         live.training.run()
     finally:
-        kept.close()
         report_compilers(compile_counts().since(before), findings)
         report_training(spec, session, live.training, findings)
+        kept.close()
     tell("evaluate", None)
     kept.end_training()
     if live.training.control:
         live.training.control.use_best()
     report_quality(session, spec, model, findings)
-    kept.end_run(findings)
+    kept.end_run()
 
 
 def report_start(session: Session, spec: RunSpec, findings: Findings) -> None:

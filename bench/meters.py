@@ -22,6 +22,7 @@ class Meters:
         sampler: reads the sensors while windows are open; None without NVML.
         seconds: length of all closed windows on the host's clock, synchronised at both edges.
         joules: what the counter says of all closed windows; stays 0 without one.
+        earlier_peak: bytes at the peak of the windows of an interrupted process.
     """
 
     clock: Clock
@@ -31,6 +32,7 @@ class Meters:
     sampler: Sampler | None = None
     seconds: float = 0.0
     joules: float = 0.0
+    earlier_peak: float | None = None
     _opened: Mark = field(default=0.0, init=False)
     _opened_at: float = field(default=0.0, init=False)
     _opened_joules: float | None = field(default=None, init=False)
@@ -85,6 +87,12 @@ class Meters:
             reason = self.no_energy or "the energy counter stopped answering"
             raise RunError("crashed" if self.gpu else "unsupported", reason)
         return self.joules + spent
+
+    def peak_bytes(self) -> tuple[float | None, str]:
+        """Peak memory of all windows, those of an interrupted process included, or why unknown."""
+        own, reason = self.memory.peak_bytes()
+        known = [peak for peak in (own, self.earlier_peak) if peak is not None]
+        return (max(known), "") if known else (None, reason)
 
     @property
     def energy_method(self) -> str | None:

@@ -18,6 +18,7 @@ from bench.session import ORDER_SEED, Session
 from bench.spec import RunSpec
 from bench.training import CurvePoint, Trace, Training
 from data_pipeline import BatchStream
+from results.rows import TARGETS
 
 CHANCE = 0.1
 CHANCE_STANDARD_ERRORS = 3  # a model within this of guessing has learnt nothing that shows
@@ -47,7 +48,7 @@ def report_training(
     findings.add("train_time", meters.seconds)
     findings.add("steps", trace.steps)
     findings.add("images_seen", trace.images_seen)
-    findings.add("peak_memory", *meters.memory.peak_bytes())
+    findings.add("peak_memory", *meters.peak_bytes())
     report_gpu(meters, session.idle_power or (None, "not measured"), findings)
     findings.curve = recorded_curve(trace.curve) or None
     if not trace.steps:
@@ -65,13 +66,7 @@ def report_training(
 
 
 def recorded_curve(curve: Sequence[CurvePoint]) -> list[list[float]]:
-    """The points of a record, seconds to the microsecond, accuracy to a hundredth of an image.
-
-    Evenly chosen where there are more than it has room for, the first and the last among them.
-    """
-    last = len(curve) - 1
-    count = min(len(curve), MAX_CURVE_POINTS)
-    chosen = sorted({round(k * last / max(count - 1, 1)) for k in range(count)})
+    """The points of a record, seconds to the microsecond, accuracy to a hundredth of an image."""
     return [
         [
             round(curve[k].train_seconds, 6),
@@ -79,8 +74,23 @@ def recorded_curve(curve: Sequence[CurvePoint]) -> list[list[float]]:
             curve[k].images_seen,
             round(curve[k].validation_accuracy, 6),
         ]
-        for k in chosen
+        for k in chosen_points([point.validation_accuracy for point in curve])
     ]
+
+
+def chosen_points(accuracies: Sequence[float]) -> list[int]:
+    """Which points a record has room for: evenly spread ones, and those that tables ask for.
+
+    The latter are the last, the best, and the first at each target accuracy.
+    """
+    if len(accuracies) <= MAX_CURVE_POINTS:
+        return list(range(len(accuracies)))
+    last = len(accuracies) - 1
+    asked = {last, max(range(last + 1), key=lambda k: accuracies[k])}
+    for target in map(float, TARGETS):
+        asked |= set([k for k, accuracy in enumerate(accuracies) if accuracy >= target][:1])
+    room = MAX_CURVE_POINTS - len(asked)
+    return sorted(asked | {round(k * last / room) for k in range(room)})
 
 
 def _report_control(training: Training, findings: Findings) -> None:

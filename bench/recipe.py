@@ -4,6 +4,7 @@ A recipe is a frozen value. `replace`, a TOML file or `--set key=value` gives a 
 by name and type; nothing else does.
 """
 
+import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -13,23 +14,19 @@ from typing import Any
 from bench.errors import UsageError
 from bench.recipe_checks import AUTO, check
 
-RARE = (  # fields that a record leaves out where they stay as they are: it is at most 4 KB
-    "epochs",
-    "base_learning_rate",
-    "base_momentum",
-    "schedule_epochs",
-    "schedule_factor",
-    "schedule_patience",
-    "stop_patience",
-    "selection",
-    "split",
-    "order",
-    "weights",
-    "stem",
-    "trainable",
-    "frozen_batchnorm",
-    "protocol",
+RESERVED = {"name", "source", "protocol"}  # no settings: they say what a recipe is
+TOLD = (  # fields that a record always has; the others only where they differ: it is at most 4 KB
+    "name",
+    "optimizer",
+    "learning_rate",
+    "schedule",
+    "batch_size",
+    "augment",
+    "normalize",
+    "precision",
+    "validation_fraction",
 )
+MAX_NAME_CHARS, MAX_FILE_CHARS = 160, 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +133,10 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     """
     checked = {key: _typed(key, value) for key, value in changes.items()}
     new = {key: value for key, value in checked.items() if value != getattr(recipe, key)}
-    additions = [f"{key}={_as_word(value)}" for key, value in new.items()]
-    return replace(recipe, **new, name="+".join([recipe.name, *additions]))
+    if "weights" in new:
+        new["weights"] = _expanded(new["weights"])
+    additions = [f"{key}={_as_word(key, value)}" for key, value in new.items()]
+    return replace(recipe, **new, name=_short("+".join([recipe.name, *additions])))
 
 
 def read_settings(items: Sequence[str]) -> dict[str, Any]:
@@ -172,15 +171,31 @@ def read_config(path: Path) -> dict[str, Any]:
 def as_plain(recipe: Recipe) -> dict[str, Any]:
     """The recipe as JSON values, for a record; its source stands beside its name in the code."""
     defaults = {field.name: field.default for field in fields(Recipe)}
-    return {
+    told = {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in asdict(recipe).items()
-        if key != "source" and (key not in RARE or value != defaults[key])
+        if key != "source" and (key in TOLD or value != defaults[key])
     }
+    # a path may be long; which file it is, the spec tells by its hash
+    return told | ({"weights": _as_word("weights", recipe.weights)} if "weights" in told else {})
 
 
-def _as_word(value: Any) -> str:  # noqa: ANN401 - any field
+def _as_word(key: str, value: Any) -> str:  # noqa: ANN401 - any field
+    if key == "weights":
+        return Path(value).name[-MAX_FILE_CHARS:]
     return "/".join(value) or "none" if isinstance(value, tuple) else str(value).lower()
+
+
+def _short(name: str) -> str:
+    """A name that a record has room for; of many changes it tells the number and a hash."""
+    if len(name) <= MAX_NAME_CHARS:
+        return name
+    base, *changes = name.split("+")
+    return f"{base}+{len(changes)}changes-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _expanded(weights: str) -> str:
+    return weights if weights in {"random", "imagenet"} else str(Path(weights).expanduser())
 
 
 def _toml_value(text: str) -> Any:  # noqa: ANN401 - whatever the user wrote; typed by _typed
@@ -192,8 +207,8 @@ def _toml_value(text: str) -> Any:  # noqa: ANN401 - whatever the user wrote; ty
 
 def _typed(key: str, value: Any) -> Any:  # noqa: ANN401 - the field decides the type
     kinds = {field.name: _kind(field.type) for field in fields(Recipe)}
-    if key not in kinds or key in {"name", "source"}:
-        choices = ", ".join(name for name in kinds if name not in {"name", "source"})
+    if key not in kinds or key in RESERVED:
+        choices = ", ".join(name for name in kinds if name not in RESERVED)
         raise UsageError(f"a recipe has no field {key!r}; choose from {choices}")
     try:
         return _READERS[kinds[key]](value)

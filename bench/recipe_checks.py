@@ -11,6 +11,7 @@ AUTO = "auto"
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 EPOCHWISE = ("step", "triangular", "triangular2")
 CYCLIC = ("one_cycle", "triangular", "triangular2")
+RISING = (*CYCLIC, "step")  # and what counts epochs from the first: no warm-up comes before
 CHOICES = {
     "optimizer": ("sgd", "adam", "adamw", "rmsprop", "muon"),
     "schedule": ("constant", "linear", "cosine", "one_cycle", *EPOCHWISE, "plateau"),
@@ -91,8 +92,11 @@ def _check_schedule(recipe: "Recipe") -> None:
     schedule = recipe.schedule
     if schedule in EPOCHWISE and not (recipe.epochs and recipe.schedule_epochs):
         raise UsageError(f"schedule {schedule} counts epochs; set epochs and schedule_epochs")
-    if schedule.startswith("triangular") and recipe.base_learning_rate is None:
-        raise UsageError(f"schedule {schedule} needs a base_learning_rate")
+    if schedule in RISING and recipe.warmup_fraction:
+        raise UsageError(
+            f"schedule {schedule} begins where it says; set warmup_fraction=0 to go with it"
+        )
+    _check_lowest_rate(recipe)
     if recipe.base_momentum is None:
         return
     if recipe.optimizer != "sgd" or schedule not in CYCLIC:
@@ -102,15 +106,34 @@ def _check_schedule(recipe: "Recipe") -> None:
         raise UsageError("base_momentum is the lowest; it cannot be above momentum")
 
 
+def _check_lowest_rate(recipe: "Recipe") -> None:
+    lowest, peak = recipe.base_learning_rate, recipe.learning_rate
+    is_triangle = recipe.schedule.startswith("triangular")
+    if is_triangle and lowest is None:
+        raise UsageError(f"schedule {recipe.schedule} needs a base_learning_rate")
+    if lowest is not None and not is_triangle:
+        raise UsageError("base_learning_rate is of a triangular schedule; leave it out")
+    if lowest is not None and peak is not None and lowest >= peak:
+        raise UsageError(f"base_learning_rate {lowest:g} must lie below learning_rate {peak:g}")
+
+
 def _check_validation(recipe: "Recipe") -> None:
     if recipe.validates_each_epoch and not recipe.has_validation:
         raise UsageError(
             f"selection {recipe.selection}, plateau and stop_patience look at validation images; "
             "set validation_fraction, such as 0.1, and leave --full-train out"
         )
-    has_plateau = recipe.schedule == "plateau" and recipe.stop_patience is not None
-    if has_plateau and (recipe.stop_patience or 0) <= recipe.schedule_patience:
+    is_clean = recipe.protocol == "clean"
+    if is_clean and recipe.split != "train":
+        raise UsageError(
+            f"split {recipe.split} shows test images to the training; only a reference recipe "
+            "with --protocol as_published may"
+        )
+    # a project's own patience is kept, where its schedule acts as the training ends
+    margin = 2 if is_clean else 1
+    least = recipe.schedule_patience + margin
+    if recipe.schedule == "plateau" and (recipe.stop_patience or least) < least:
         raise UsageError(
             f"stop_patience {recipe.stop_patience} would end the training before plateau can act; "
-            f"choose more than schedule_patience {recipe.schedule_patience}"
+            f"choose {least} or more, as schedule_patience is {recipe.schedule_patience}"
         )

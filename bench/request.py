@@ -167,7 +167,8 @@ def weights_hash(weights: str) -> str | None:
     if weights in {"random", "imagenet"}:
         return None
     try:
-        return hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:12]
+        with Path(weights).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:12]
     except OSError as error:
         raise UsageError(
             f"cannot read weights {weights}: {error.strerror}; choose random, imagenet or a file"

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn, optim
 
-from bench.control import named_tensors
 from bench.training import CurvePoint, Training
+from bench.warmup import named_tensors
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def state_of(live: Live) -> dict[str, Any]:
                 key: _kept(value) if isinstance(value, Tensor) else value
                 for key, value in slot.items()
             }
-            for slot in _slots(live.optimizer)
+            for slot in map(live.optimizer.state.__getitem__, _parameters(live.optimizer))
         ],
         "random": _random_state(live),
         "stream": training.stream.state(),
@@ -57,7 +57,12 @@ def state_of(live: Live) -> dict[str, Any]:
             "ahead": training.pacer.ahead,
             "per_step": training.pacer.per_step,
         },
-        "meters": {"seconds": training.meters.seconds, "joules": training.meters.joules},
+        "meters": {
+            "seconds": training.meters.seconds,
+            "joules": training.meters.joules,
+            "peak": training.meters.peak_bytes()[0],
+        },
+        "curve_fractions": list(training.curve_fractions),
         "step_s": training.step_s,
         "control": training.control and training.control.state(),
         "history": _history(training),
@@ -78,13 +83,16 @@ def restore(live: Live, weights: Mapping[str, Tensor], state: Mapping[str, Any])
     with torch.no_grad():
         for name, tensor in named_tensors(live.model).items():
             tensor.copy_(kept_tensors[name])
-        for slot, kept in zip(_slots(live.optimizer), state["optimizer"], strict=True):
-            _fill(slot, kept)
+        pairs = zip(_parameters(live.optimizer), state["optimizer"], strict=True)
+        for parameter, kept in pairs:
+            _fill(live.optimizer.state[parameter], kept, parameter)
     training.stream.load_state(state["stream"])
     pacer, meters = state["pacer"], state["meters"]
     training.pacer.spent, training.pacer.ahead = pacer["spent"], pacer["ahead"]
     training.pacer.per_step = pacer["per_step"]
     training.meters.seconds, training.meters.joules = meters["seconds"], meters["joules"]
+    training.meters.earlier_peak = meters["peak"]
+    training.curve_fractions = state["curve_fractions"]  # another pace would afford others
     training.step_s = state["step_s"]
     if training.control and state["control"]:
         training.control.load_state(state["control"])
@@ -97,18 +105,29 @@ def _kept(tensor: Tensor) -> Tensor:
     return tensor.detach().to("cpu", copy=True).contiguous()
 
 
-def _slots(optimizer: optim.Optimizer) -> list[dict[str, Any]]:
-    """The state of each parameter, in the order of the parameters; made where it is not there."""
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    return [optimizer.state[parameter] for parameter in parameters]
+def _parameters(optimizer: optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
-def _fill(slot: dict[str, Any], kept: Mapping[str, Any]) -> None:
+def _fill(slot: dict[str, Any], kept: Mapping[str, Any], parameter: Tensor) -> None:
+    """Fills an optimizer's state of one parameter, and makes what it has not made yet."""
     for key, value in kept.items():
         if isinstance(slot.get(key), Tensor):
             slot[key].copy_(value)
+        elif isinstance(value, Tensor):
+            slot[key] = _made_for(parameter, value)
         else:
-            slot[key] = value.clone() if isinstance(value, Tensor) else value
+            slot[key] = value
+
+
+def _made_for(parameter: Tensor, value: Tensor) -> Tensor:
+    """On the device of the parameter and, where it has its shape, with its strides.
+
+    Fused kernels go over parameter and state in the order of memory, and look at no strides.
+    """
+    if value.shape == parameter.shape:
+        return torch.empty_like(parameter, memory_format=torch.preserve_format).copy_(value)
+    return value.to(parameter.device, copy=True)
 
 
 def _random_state(live: Live) -> dict[str, Any]:

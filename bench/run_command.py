@@ -53,6 +53,8 @@ def run(request: Request, options: Options) -> int:
     checked = check_options(request)
     if checked.is_ladder and options.in_process:
         raise UsageError("--plan ladder needs its child processes; leave --in-process out")
+    if checked.is_ladder and (options.save or options.save_every or options.tensorboard):
+        raise UsageError("--plan ladder trains to no end; leave --save and --tensorboard out")
     every = EVERY_EPOCH if options.save_every is None else parse_every(options.save_every)
     store = _named_store(options)
     if not options.in_process:
@@ -150,9 +152,11 @@ def _check_out(store: "RunStore", options: Options) -> None:
     if store.folder.exists() and not store.folder.is_dir():
         raise UsageError(f"--out {store.folder} is a file; name a folder")
     records = store.read(say)
-    if records and not options.resume:
+    saved = list((store.folder / CHECKPOINTS).glob("*.pt"))
+    if (records or saved) and not options.resume:
+        what = f"{len(records)} records" if records else f"{len(saved)} saved models"
         raise UsageError(
-            f"{store.folder} already holds {len(records)} records; "
+            f"{store.folder} already holds {what}; "
             "add --resume to go on with them, or name another --out"
         )
 

@@ -68,5 +68,5 @@ class RunLog:
 
 def folder_name(spec: RunSpec) -> str:
     """A folder for a run, readable in TensorBoard's list."""
-    words = f"{spec.model}-{spec.recipe.name}-{spec.config_id}-{spec.seed}"
-    return re.sub(r"[^A-Za-z0-9_.=+@-]+", "_", words)
+    words = re.sub(r"[^A-Za-z0-9_.=+@-]+", "_", f"{spec.model[-60:]}-{spec.recipe.name[:100]}")
+    return f"{words}-{spec.config_id}-{spec.seed}"

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from results import RunRecord
 
 SAMPLES_PLACE = {"file": f"samples/{'0' * 16}.npz", "sha256": "0" * 64}  # as the store adds it
-EMPTY: dict[str, Any] = {"tried": [], "curve": None, "confusion": None}
+EMPTY: dict[str, Any] = {"tried": [], "curve": None, "confusion": None, "missing": {}}
+FEW, FEW_POINTS = "few points", 5
 Watcher = Callable[[int, str, "Progress | None"], None]
 """Told the seed, the phase, and while training the progress; must be cheap."""
 
@@ -178,11 +179,27 @@ def shortened(record: "RunRecord") -> "RunRecord":
     """The record without what it can do without, where it would not fit its 4 KB otherwise."""
     if not _fits(record):
         record = _with_fewer_digits(record)
-    for field_name in ("tried", "curve", "confusion"):
-        if not _fits(record):
-            missing = record.missing | {field_name: "left out: the record is at most 4 KB"}
-            record = replace(record, **{field_name: EMPTY[field_name]}, missing=missing)
+    for field_name in ("tried", FEW, "curve", "confusion", "missing"):
+        if not _fits(record) and (field_name == FEW or getattr(record, field_name)):
+            record = _without(record, field_name)
     return record
+
+
+def _without(record: "RunRecord", field_name: str) -> "RunRecord":
+    if field_name == FEW:
+        return replace(record, curve=_few(record.curve))
+    if field_name == "missing":  # what is left then is of bounded length
+        return replace(record, missing={})
+    missing = record.missing | {field_name: "left out: the record is at most 4 KB"}
+    return replace(record, **{field_name: EMPTY[field_name]}, missing=missing)
+
+
+def _few(curve: list[list[float]] | None) -> list[list[float]] | None:
+    """Some points of a curve, the first and the last among them; all of them are in the samples."""
+    if curve is None or len(curve) <= FEW_POINTS:
+        return curve
+    last = len(curve) - 1
+    return [curve[round(k * last / (FEW_POINTS - 1))] for k in range(FEW_POINTS)]
 
 
 def _fits(record: "RunRecord") -> bool:

@@ -6,7 +6,7 @@ is read without running anything of what it says.
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -17,11 +17,9 @@ from torch import Tensor, nn
 
 from bench.errors import UsageError
 from bench.recipe import Recipe, as_plain
-from bench.request import file_hash
 from data_pipeline import CLASS_NAMES, NORMALIZATIONS
 from data_pipeline.files import write_file
-from fmnist_models import ModelError, build_model, model_info
-from fmnist_models.pretrained import unwrapped
+from fmnist_models import model_info
 
 FORMAT = 1
 SHOWN = 3  # names that a line about wrong weights lists
@@ -54,7 +52,13 @@ class SavedModel:
 
 
 def saved_model_of(
-    model: nn.Module, *, name: str, recipe: Recipe, trained: Mapping[str, Any]
+    model: nn.Module,
+    *,
+    name: str,
+    recipe: Recipe,
+    trained: Mapping[str, Any],
+    model_hash: str | None = None,
+    input_size: int | None = None,
 ) -> SavedModel:
     """A live model with its weights copied, so that training may go on.
 
@@ -63,16 +67,18 @@ def saved_model_of(
         name: what `build_model` builds it by.
         recipe: that it is trained by; goes into `trained` as well.
         trained: whatever else there is to tell, plain values.
+        model_hash: of a user's own file as it was read; None for other models.
+        input_size: of the images; None for the recipe's, or what the model registered.
     """
     bare = model.module if isinstance(model, nn.DataParallel) else model
     weights = {key: _at_rest(tensor) for key, tensor in bare.state_dict().items()}
     return SavedModel(
         name=name,
-        input_size=recipe.input_size or model_info(name).input_size,
+        input_size=input_size or recipe.input_size or model_info(name).input_size,
         normalize=recipe.normalize,
         weights=weights,
         trained={"recipe": as_plain(recipe), **trained},
-        model_hash=file_hash(name),
+        model_hash=model_hash,
     )
 
 
@@ -117,35 +123,6 @@ def read_resume(path: Path) -> dict[str, Any] | None:
     loaded = load_plain(path)
     saved_from(path, loaded)
     return loaded.get("resume")
-
-
-def load_model(saved: SavedModel, *, checks_text: bool = True) -> nn.Module:
-    """The network with its weights, on the CPU and in eval mode; leaves the random state alone.
-
-    Args:
-        saved: the model.
-        checks_text: whether a user's own .py file must still be the one it was trained with. The
-            saved file names what is executed, so leave this on unless the user has named it too.
-
-    Raises:
-        UsageError: no such model here, or the weights are not its weights; one line.
-    """
-    place = saved.path or "the saved model"
-    try:
-        if checks_text and file_hash(saved.name) != saved.model_hash:
-            file = saved.name.rpartition(":")[0]
-            raise UsageError(
-                f"{place} was trained with another text of {file}; put that back, "
-                f"or say --model {saved.name} to use the file as it is now"
-            )
-        with torch.random.fork_rng(devices=[]):
-            model = build_model(saved.name)
-    except OSError as error:
-        raise UsageError(f"{place} needs its model file {saved.name}: {error.strerror}") from None
-    except ModelError as error:
-        raise UsageError(f"{place}: {error}") from None
-    _load_weights(model, saved, place)
-    return model.eval()
 
 
 def load_plain(path: Path) -> dict[str, Any]:
@@ -270,31 +247,3 @@ def is_state_dict(loaded: Mapping[Any, Any]) -> bool:
 def _require(condition: bool, otherwise: str) -> None:
     if not condition:
         raise ValueError(otherwise)
-
-
-def _load_weights(model: nn.Module, saved: SavedModel, place: object) -> None:
-    own, found = model.state_dict(), unwrapped(dict(saved.weights), model)
-    shared = own.keys() & found.keys()
-    faults = [
-        _listed("missing", [key for key in own if key not in shared]),
-        _listed("unknown", [key for key in found if key not in shared]),
-        _listed(
-            "of another shape",
-            [key for key in own if key in shared and own[key].shape != found[key].shape],
-        ),
-    ]
-    if any(faults):
-        what = ", ".join(filter(None, faults))
-        raise UsageError(f"the weights in {place} are not those of {saved.name}: {what}")
-    try:
-        model.load_state_dict(found, strict=True)
-    except (RuntimeError, TypeError, ValueError):
-        what = "they are sparse or quantised"
-        raise UsageError(
-            f"the weights in {place} cannot be those of {saved.name}: {what}"
-        ) from None
-
-
-def _listed(what: str, names: Sequence[str]) -> str:
-    shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
-    return f"{len(names)} {what} ({shown})" if names else ""

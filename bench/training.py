@@ -222,7 +222,7 @@ class Training:
     @property
     def _steps_given(self) -> int:
         """Steps handed to the engine, whether their time is known yet or not."""
-        return self.trace.steps + sum(chunk.steps for chunk in self._pending)
+        return len(self.trace.learning_rates)
 
     def _chunk_limit(self) -> int:
         group = self.engine.group_steps  # a chunk holds whole groups, be it longer than 50 ms
@@ -240,8 +240,8 @@ class Training:
         )
         started = self.meters.clock.now()
         losses = self.engine.run(batches, rates, momenta)
-        self.trace.learning_rates.extend(rates)
         self.trace.seconds_in_steps += self.meters.clock.now() - started
+        self.trace.learning_rates.extend(rates)
         self.trace.images_seen += sum(len(batch) for batch in batches)
         self._pending.append(_Chunk(len(batches), losses, self.meters.clock.mark()))
         self._settle_all_but(self.meters.clock.lag)

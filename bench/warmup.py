@@ -31,8 +31,7 @@ def restored(
     Tensors that were there before are put back in place: compiled steps and CUDA graphs hold on to
     them. State that the optimizer makes inside the block is taken away again.
     """
-    # not state_dict: it leaves out buffers that are not persistent
-    kept = {name: tensor.detach().clone() for name, tensor in _named_tensors(model).items()}
+    kept = {name: tensor.detach().clone() for name, tensor in named_tensors(model).items()}
     slots = _copied_slots(optimizer)
     groups = [dict(group) for group in optimizer.param_groups]
     drawn = [generator.get_state() for generator in generators]
@@ -43,7 +42,7 @@ def restored(
     finally:  # a plan that failed half-way must not change how the next one trains
         with torch.no_grad():
             # by name: a change of memory format puts other tensors in the place of buffers
-            for name, tensor in _named_tensors(model).items():
+            for name, tensor in named_tensors(model).items():
                 tensor.copy_(kept[name])
         _put_back(optimizer, slots, groups)
         optimizer.zero_grad()
@@ -51,7 +50,8 @@ def restored(
             generator.set_state(state)
 
 
-def _named_tensors(model: nn.Module) -> dict[str, Tensor]:
+def named_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers by name; a state dict leaves out buffers that are not persistent."""
     return dict([*model.named_parameters(), *model.named_buffers()])
 
 

@@ -23,6 +23,9 @@ FLAG_NOTES = {
     "not_pretrained": "began with random weights: those that its recipe names were not to be had",
     "stopped_early": "ended before its budget: validation did not get better any more",
     "resumed": "its training was interrupted and gone on with; its seconds are those of all parts",
+    "resumed_inexact": "gone on with without all of its state (the scale of fp16's gradients, or "
+    "random numbers of further GPUs)",
+    "tensorboard_failed": "its files for TensorBoard could not be written to the end",
     "mixed_commits": "its runs come from several commits",
     "mixed_plans": "its runs used several plans",
 }

@@ -15,6 +15,7 @@ from bench.errors import UsageError
 from bench.evaluation import evaluate
 from bench.predict_command import Question, predict
 from bench.recipes import CLASSIC, R0_RESNET4
+from bench.request import file_hash
 from bench.saved_model import saved_model_of, write_saved
 from data_pipeline import CLASS_NAMES, normalize, place
 from fmnist_models import build_model
@@ -126,7 +127,7 @@ def test_mistakes_for_a_reader(say: Say) -> None:
 
 
 def test_a_model_trained_on_test_images_is_told_apart(say: Say, data_root: Path) -> None:
-    swapped = replace(CLASSIC, split="swapped")
+    swapped = replace(CLASSIC, split="swapped", protocol="as_published")
     model = trained_v0(data_root)
     write_saved(Path("s.pt"), saved_model_of(model, name="v0", recipe=swapped, trained={}))
     done = say("s.pt", "--mistakes", "1")
@@ -164,7 +165,12 @@ def test_a_users_own_model(say: Say) -> None:
     text = f"from torch import nn\ndef net():\n    return nn.Sequential({layers})\n"
     Path("net.py").write_text(text)
     live = build_model("net.py:net")
-    write_saved(Path("n.pt"), saved_model_of(live, name="net.py:net", recipe=CLASSIC, trained={}))
+    write_saved(
+        Path("n.pt"),
+        saved_model_of(
+            live, name="net.py:net", recipe=CLASSIC, trained={}, model_hash=file_hash("net.py:net")
+        ),
+    )
     before = loaded(say("n.pt", "0.png", "--format", "json"))
     Path("net.py").write_text(f"# changed\n{text}")
     assert_refused(say("n.pt", "0.png"), "n.pt was trained with another text of net.py")

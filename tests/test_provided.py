@@ -11,6 +11,7 @@ from bench import UsageError
 from bench.budget import Budget
 from bench.evaluation import evaluate
 from bench.keep import Keep
+from bench.loaded_model import load_model
 from bench.plan import Plan
 from bench.provide import (
     WEIGHTS,
@@ -21,7 +22,7 @@ from bench.provide import (
 )
 from bench.recipes import CLASSIC, find_recipe
 from bench.runner import execute_seeds
-from bench.saved_model import load_model, read_resume, read_saved, saved_model_of, write_saved
+from bench.saved_model import read_resume, read_saved, saved_model_of, write_saved
 from bench.spec import RunSpec
 from data_pipeline import place
 from fmnist_models import build_model

@@ -1,6 +1,6 @@
 """Recipes: named, frozen, changed by name and type only."""
 
-from dataclasses import MISSING, FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +9,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import RECIPES, Recipe, UsageError
-from bench.recipe import RARE, as_plain, override, read_config, read_settings
+from bench.recipe import (
+    MAX_NAME_CHARS,
+    RESERVED,
+    TOLD,
+    as_plain,
+    override,
+    read_config,
+    read_settings,
+)
 from bench.recipe_checks import CHOICES
 from bench.recipes import PUBLISHED, find_recipe
 
 BASE = RECIPES["default"]
-OPEN = [field.name for field in fields(Recipe) if field.name not in {"name", "source"}]
-WORDS = (*CHOICES, "weights")
+OPEN = [field.name for field in fields(Recipe) if field.name not in RESERVED]
+CHOOSABLE = [key for key in CHOICES if key not in RESERVED]
+WORDS = (*CHOOSABLE, "weights")
 NUMBERS = ("learning_rate", "momentum", "weight_decay", "warmup_fraction", "label_smoothing")
 EPOCHS = ("epochs", "schedule_epochs", "schedule_patience", "stop_patience")
+OTHER = {
+    "optimizer": "sgd",
+    "momentum": 0.5,
+    "weight_decay": 0.02,
+    "warmup_fraction": 0.1,
+    "batch_size": 64,
+    "drop_last": False,
+    "label_smoothing": 0.1,
+    "augment": ["shift2", "cutout8"],
+    "normalize": "half",
+    "input_size": 32,
+    "validation_fraction": 0.2,
+    "selection": "accuracy",
+}
 texts = st.text().filter(lambda text: text != "none")
 not_numbers = st.one_of(st.booleans(), texts, st.lists(st.floats()), st.none())
 WRONG: dict[str, st.SearchStrategy[Any]] = {
@@ -49,7 +72,7 @@ def test_an_unknown_field_is_refused_with_the_choices(key: str) -> None:
             override(BASE, {key: 1})
 
 
-@pytest.mark.parametrize("key", ["name", "source"])
+@pytest.mark.parametrize("key", ["name", "source", "protocol"])
 def test_the_label_of_a_recipe_is_no_setting(key: str) -> None:
     with pytest.raises(UsageError, match=r"has no field"):
         override(BASE, {key: "mine"})
@@ -129,7 +152,7 @@ def test_out_of_range_names_the_field(changes: dict[str, float]) -> None:
         override(BASE, changes)
 
 
-@pytest.mark.parametrize("key", CHOICES)
+@pytest.mark.parametrize("key", CHOOSABLE)
 def test_an_unknown_choice_is_refused_with_the_choices(key: str) -> None:
     with pytest.raises(UsageError, match=f"unknown {key} 'nonsense'; choose from .*, "):
         override(BASE, {key: "nonsense"})
@@ -176,17 +199,32 @@ def test_a_recipe_is_frozen() -> None:
         BASE.batch_size = 1  # type: ignore[misc]
 
 
-def test_the_plain_form_is_json_and_whole_but_for_rare_fields_left_alone() -> None:
+def test_the_plain_form_is_json_and_has_what_differs() -> None:
     plain = as_plain(BASE)
-    assert set(plain) == {field.name for field in fields(Recipe)} - {"source", *RARE}
-    assert plain["augment"] == ["flip"]
-    changed = override(BASE, {"selection": "loss", "stem": "rgb_sum"})
-    assert set(as_plain(changed)) == {*plain, "selection"}
-
-
-def test_every_rare_field_has_a_default_and_is_one() -> None:
     defaults = {field.name: field.default for field in fields(Recipe)}
-    assert all(defaults[name] is not MISSING for name in RARE)
+    changed = {name for name, value in defaults.items() if getattr(BASE, name) != value}
+    assert set(plain) == (changed | set(TOLD)) - {"source"}
+    assert plain["augment"] == ["flip"]
+    assert set(as_plain(override(BASE, {"selection": "loss"}))) == {*plain, "selection"}
+
+
+def test_a_name_and_a_path_stay_short_enough_for_a_record(tmp_path: Path) -> None:
+    path = tmp_path / ("long" * 30) / ("name" * 40)
+    changed = override(BASE, {"weights": str(path)})
+    assert changed.weights == str(path)
+    assert as_plain(changed)["weights"] == path.name[-60:]
+    changes = {key: value for key, value in OTHER.items() if key in OPEN}
+    assert len(changes) > 10
+    name = override(BASE, changes).name
+    assert len(name) <= MAX_NAME_CHARS
+    assert name.startswith(f"default+{len(changes)}changes-")
+    other = override(BASE, {**changes, "batch_size": 65}).name
+    assert other != name
+
+
+def test_a_file_of_weights_may_lie_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/somewhere")
+    assert override(BASE, {"weights": "~/w.pt"}).weights == "/somewhere/w.pt"
 
 
 @pytest.mark.parametrize(
@@ -197,7 +235,11 @@ def test_every_rare_field_has_a_default_and_is_one() -> None:
         ({"base_momentum": 0.8}, "base_momentum needs optimizer sgd"),
         ({"selection": "loss", "validation_fraction": 0.0}, "look at validation images"),
         ({"stop_patience": 3, "validation_fraction": 0.0}, "look at validation images"),
-        ({"schedule": "plateau", "stop_patience": 10}, "before plateau can act"),
+        ({"schedule": "plateau", "stop_patience": 11}, "choose 12 or more"),
+        ({"split": "test"}, "shows test images to the training"),
+        ({"split": "swapped", "selection": "accuracy"}, "only a reference recipe"),
+        ({"schedule": "one_cycle"}, "set warmup_fraction=0"),
+        ({"base_learning_rate": 0.1}, "of a triangular schedule"),
     ],
 )
 def test_fields_that_contradict_each_other_are_refused(
@@ -205,6 +247,11 @@ def test_fields_that_contradict_each_other_are_refused(
 ) -> None:
     with pytest.raises(UsageError, match=words):
         override(BASE, changes)
+
+
+def test_a_triangle_stands_on_its_base() -> None:
+    with pytest.raises(UsageError, match=r"base_learning_rate 0.001 must lie below .* 0.0001"):
+        override(RECIPES["r1_resnet50"], {"learning_rate": 0.0001})
 
 
 def test_a_base_momentum_above_the_momentum_is_refused() -> None:

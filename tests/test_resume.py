@@ -19,6 +19,7 @@ from bench.splits import Splits
 from bench.training import Training
 from data_pipeline import ResidentSplit
 from fmnist_models import register
+from fmnist_models.pretrained import Start
 from tests.test_session import SPEC, open_session, silent
 from tests.training_by_hand import random_split, small_net
 
@@ -49,7 +50,12 @@ RECIPES = {
     "adamw": replace(SGD, optimizer="adamw", momentum=0.0, schedule="cosine"),
     "rmsprop": replace(SGD, optimizer="rmsprop", learning_rate=1e-3),
     "muon": replace(SGD, optimizer="muon", momentum=0.0, learning_rate=1e-2),
+    "conv_head": replace(SGD, optimizer="muon", momentum=0.0, learning_rate=1e-2),
+    "head": replace(SGD, trainable="head", frozen_batchnorm="eval"),
 }
+
+
+MODELS = {"conv_head": "net_with_conv_head"}  # recipes with a model of their own
 
 
 class Killed(Exception):  # noqa: N818 - it is what happened
@@ -62,6 +68,20 @@ def _net_to_resume() -> torch.nn.Module:
     return small_net(size=28, dropout=0.3, seed=torch.initial_seed())
 
 
+@register("net_with_conv_head")
+def _net_with_conv_head() -> torch.nn.Module:
+    """Its last layer has strides that the memory format decides."""
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(1, 8, 3, stride=4),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(8, 8, 3),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(8, 10, 3),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+    )
+
+
 @pytest.fixture(autouse=True)
 def _one_thread(
     one_thread: None, quick_collections: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -72,7 +92,7 @@ def _one_thread(
 
 def spec_of(recipe: str) -> RunSpec:
     return RunSpec(
-        model="net_to_resume",
+        model=MODELS.get(recipe, "net_to_resume"),
         recipe=RECIPES[recipe],
         budget=Budget(28, "steps"),  # 7 an epoch of 100 images, the last of them ragged
         plan=Plan(memory_format="channels_last", threads=1),
@@ -101,7 +121,7 @@ def killed_at_step(
     run_chunk = Training._run_chunk
 
     def run_or_die(self: Training, fractions: Sequence[float]) -> None:
-        if self._steps_given == step:
+        if self._steps_given >= step:
             raise Killed
         run_chunk(self, fractions)
 
@@ -145,6 +165,73 @@ def test_killed_at_any_step_with_augmentation_and_dropout(
     keep = Keep(checkpoints=tmp_path / "killed", every=parse_every("1steps"))
     killed_at_step(step, spec, keep, monkeypatch)
     assert_same(run(spec, keep)[0], whole)
+
+
+@pytest.mark.parametrize("plan", ["dataloader,threads:1", "step:4,threads:1"])
+def test_other_plans_go_on_bit_for_bit_too(
+    plan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(spec_of("adamw"), plan=Plan.parse(plan))
+    whole, _ = run(spec, Keep(checkpoints=tmp_path / "whole"))
+    keep = Keep(checkpoints=tmp_path / "killed", every=parse_every("1epochs"))
+    killed_at_step(16, spec, keep, monkeypatch)
+    weights, again = run(spec, keep)
+    assert again.conditions["resumed_at_step"] == 14
+    assert_same(weights, whole)
+
+
+def test_a_later_seed_of_a_session_goes_on_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = spec_of("closed_loop")
+    whole, _ = run(spec, Keep(checkpoints=tmp_path / "whole"))
+    keep = Keep(checkpoints=tmp_path / "killed", every=parse_every("3steps"))
+    killed_at_step(17, spec, keep, monkeypatch)
+    opened = open_session(spec)
+    measure_seed(opened, replace(spec, seed=8), Findings(), silent, keep)
+    weights, _ = run(spec, keep, lambda _spec: opened)
+    assert_same(weights, whole)
+
+
+def test_the_points_of_the_curve_stay_those_of_the_first_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, keep = spec_of("sgd"), Keep(checkpoints=tmp_path, every=parse_every("1steps"))
+    monkeypatch.setattr(Session, "curve_points", lambda *_: (0.5, 1.0))
+    killed_at_step(20, spec, keep, monkeypatch)
+    monkeypatch.setattr(Session, "curve_points", lambda *_: (0.1, 0.2, 0.5, 0.9, 1.0))
+    _, findings = run(spec, keep)
+    assert findings.curve is not None
+    assert [point[1] for point in findings.curve] == [0.5, 1.0]
+
+
+@pytest.mark.parametrize("changed", ["data", "start"])
+def test_a_training_does_not_go_on_elsewhere(
+    changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, keep = spec_of("sgd"), Keep(checkpoints=tmp_path, every=parse_every("1steps"))
+    killed_at_step(5, spec, keep, monkeypatch)
+
+    def elsewhere(spec: RunSpec) -> Session:
+        opened = open_session(spec)
+        if changed == "data":
+            opened.splits = replace(opened.splits, data_hash="another")
+        return opened
+
+    if changed == "start":
+        started = Start(is_pretrained=True)
+        monkeypatch.setattr(session, "start_from", lambda *_: started)
+    wanted = {"data": "data_hash hash, and here it is another", "start": "pretrained False"}
+    with pytest.raises(RunError, match=wanted[changed]):
+        run(spec, keep, elsewhere)
+
+
+def test_a_run_gone_on_with_after_its_last_step_keeps_its_peak(tmp_path: Path) -> None:
+    spec, keep = spec_of("sgd"), Keep(checkpoints=tmp_path)
+    weights, found = run(spec, keep)
+    again, known = run(spec, keep)
+    assert_same(again, weights)
+    assert known.measurements["peak_memory"].values == found.measurements["peak_memory"].values
 
 
 def test_saving_changes_nothing(tmp_path: Path) -> None:

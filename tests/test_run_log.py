@@ -11,6 +11,7 @@ from bench.findings import Findings
 from bench.keep import Keep
 from bench.measure import measure_seed
 from bench.run_log import folder_name
+from bench.tensorboard import TensorBoardLog
 from tests.test_session import SPEC, open_session, silent
 
 RUN = replace(
@@ -54,3 +55,23 @@ def test_logging_changes_no_weights(tmp_path: Path) -> None:
         torch.from_numpy(without.samples["loss"]), torch.from_numpy(within.samples["loss"])
     )
     assert within.measurements["test_loss"].values == without.measurements["test_loss"].values
+
+
+def test_a_log_that_cannot_be_written_ends_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(27, "File too large")
+
+    monkeypatch.setattr(TensorBoardLog, "log_steps", full)
+    findings = Findings()
+    measure_seed(open_session(RUN), RUN, findings, silent, Keep(tensorboard=tmp_path))
+    assert "tensorboard_failed" in findings.flags
+    assert findings.conditions["tensorboard"] == "File too large"
+    assert findings.measurements["steps"].values == (17.0,)
+
+
+def test_the_folder_of_a_run_has_a_name_that_every_file_system_takes() -> None:
+    spec = replace(RUN, model="torchvision:" + "long" * 90)
+    assert len(folder_name(spec)) < 200
+    assert folder_name(spec) != folder_name(replace(spec, seed=1))

@@ -40,10 +40,14 @@ def test_a_record_that_does_not_fit_loses_digits_before_anything_else() -> None:
 
 
 def test_a_record_loses_no_more_than_it_must() -> None:
-    long = replace(make_record(), tried=["x"], curve=[[0.123456789] * 4] * 300)
+    confusion = [[1000] * 10] * 10
+    curve = [[0.123456789] * 4] * 300
+    long = replace(make_record(), tried=["x"], curve=curve, confusion=confusion)
     short = shortened(long)
-    assert (short.tried, short.curve) == ([], None)
-    assert short.confusion == long.confusion
+    assert (short.tried, len(short.curve or ())) == ([], 5)
+    assert short.confusion == confusion
+    no_room = shortened(replace(long, conditions={"text": "x" * 2600}))
+    assert (no_room.curve, no_room.confusion) == (None, confusion)
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ import torch
 from torch import nn
 
 from bench import Recipe, UsageError
+from bench.loaded_model import load_model
 from bench.recipes import DEFAULT, R1_RESNET50
 from bench.request import file_hash
 from bench.saved_model import (
     SavedModel,
-    load_model,
     read_resume,
     read_saved,
     saved_model_of,
@@ -285,7 +285,12 @@ def test_a_users_own_file_must_be_the_one_trained_with(
     text = "from torch import nn\ndef net():\n    return nn.Sequential(nn.Flatten(), %s)\n"
     Path("net.py").write_text(text % "nn.Linear(784, 10)")
     live = build_model("net.py:net")
-    write_saved(Path("m.pt"), saved_model_of(live, name="net.py:net", recipe=DEFAULT, trained={}))
+    write_saved(
+        Path("m.pt"),
+        saved_model_of(
+            live, name="net.py:net", recipe=DEFAULT, trained={}, model_hash=file_hash("net.py:net")
+        ),
+    )
     saved = read_saved(Path("m.pt"))
     assert saved.model_hash == file_hash("net.py:net") is not None
     assert torch.equal(load_model(saved)[1].weight, live[1].weight)  # type: ignore[index]

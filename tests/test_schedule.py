@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import optim
 
 from bench import Recipe
-from bench.recipe_checks import CHOICES
+from bench.recipe_checks import CHOICES, RISING
 from bench.schedule import SCHEDULES, learning_rate_at, momentum_at
 
 MONOTONOUS = ("constant", "linear", "cosine", "step", "plateau")
@@ -25,10 +25,10 @@ def recipe_with(schedule: str, *, warmup: float = 0.0, peak: float = 1.0) -> Rec
         source="a test",
         learning_rate=peak,
         schedule=schedule,
-        warmup_fraction=warmup,
+        warmup_fraction=0.0 if schedule in RISING else warmup,
         epochs=25,
         schedule_epochs=5,
-        base_learning_rate=peak / 10,
+        base_learning_rate=peak / 10 if schedule.startswith("triangular") else None,
         validation_fraction=0.1,
     )
 
@@ -75,6 +75,7 @@ def test_a_falling_one_rises_to_the_end_of_the_warm_up_and_never_after(
 ) -> None:
     early, late = sorted((one, two))
     recipe = recipe_with(schedule, warmup=warmup)
+    warmup = recipe.warmup_fraction
     at_early, at_late = learning_rate_at(recipe, early), learning_rate_at(recipe, late)
     if late < warmup:
         assert at_early <= at_late + 1e-12

@@ -48,6 +48,14 @@ OTHER_RECIPE: dict[str, Any] = {
     "frozen_batchnorm": "eval",
     "protocol": "as_published",
 }
+TRIANGLE: dict[str, Any] = {
+    "schedule": "triangular",
+    "warmup_fraction": 0.0,
+    "learning_rate": 0.1,
+    "base_learning_rate": 0.01,
+    "epochs": 9,
+    "schedule_epochs": 3,
+}
 OTHER_SPEC: dict[str, Any] = {
     "model": "v1",
     "budget": Budget(4, "epochs"),
@@ -107,8 +115,12 @@ def test_there_is_another_value_for_every_field() -> None:
 
 @pytest.mark.parametrize("key", sorted(OTHER_RECIPE.keys() - {"source"}))
 def test_every_field_of_the_recipe_makes_another_configuration(key: str) -> None:
-    # so that nesterov and base_momentum alone can change
-    recipe = replace(SPEC.recipe, optimizer="sgd", momentum=0.5, schedule="one_cycle")
+    # so that nesterov, a split that reads test images, or a triangle's lowest values can change
+    recipe = replace(SPEC.recipe, optimizer="sgd", momentum=0.5, protocol="as_published")
+    if key == "protocol":
+        recipe = SPEC.recipe
+    if key.startswith("base_"):
+        recipe = replace(recipe, **TRIANGLE)
     spec = replace(SPEC, recipe=recipe)
     changed = replace(spec, recipe=replace(recipe, **{key: OTHER_RECIPE[key]}))
     assert changed.config_id != spec.config_id

@@ -19,6 +19,7 @@ from fmnist_models import ModelError, build_model
 from tests.test_session import SPEC, open_session, silent
 from tests.training_by_hand import random_split
 
+PUBLISHED = replace(SPEC.recipe, protocol="as_published")
 FULL = FashionMNIST(
     train_images=torch.arange(60, dtype=torch.uint8).view(60, 1, 1, 1),
     train_labels=torch.arange(60) % 10,
@@ -60,12 +61,12 @@ def test_a_clean_split_takes_validation_from_training_alone() -> None:
 
 
 def test_published_splits_are_those_of_the_projects() -> None:
-    train, validation, test = images_of(replace(SPEC.recipe, split="test"))
+    train, validation, test = images_of(replace(PUBLISHED, split="test"))
     assert (train, validation, test) == (TRAIN, TEST, TEST)
-    train, validation, test = images_of(replace(SPEC.recipe, split="half_test"))
+    train, validation, test = images_of(replace(PUBLISHED, split="half_test"))
     assert (train, len(validation), len(test)) == (TRAIN, 20, 20)
     assert validation | test == TEST
-    swapped = replace(SPEC.recipe, split="swapped", validation_fraction=0.25)
+    swapped = replace(PUBLISHED, split="swapped", validation_fraction=0.25)
     train, validation, test = images_of(swapped)
     assert (len(train), len(validation), test) == (30, 10, TRAIN)
     assert train | validation == TEST
@@ -81,7 +82,7 @@ def test_published_splits_are_those_of_the_projects() -> None:
     ],
 )
 def test_a_record_says_which_images_were_scored(split: str, words: str) -> None:
-    spec = replace(SPEC, recipe=replace(SPEC.recipe, split=split))
+    spec = replace(SPEC, recipe=replace(PUBLISHED, split=split))
     assert spec.as_plain()["evaluation_split"] == words
 
 
