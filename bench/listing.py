@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from bench.budget import EXAMPLES, UNITS
 from bench.plan import AUTO, NUMBERED_TOKENS, TOKENS
+from bench.provide import provided_records
+from bench.published import PUBLISHED_RECIPES
 from bench.recipes import RECIPES
 from bench.rungs import LADDER
 from fmnist_models import list_models, model_info
@@ -14,9 +16,10 @@ def listing() -> str:
     sections = [
         _section("models (--models, all = the first nine)", map(_model, list_models())),
         "  torchvision:NAME, timm:NAME, path/to/file.py:CALLABLE\n",
-        _section("recipes (--recipe)", ((r.name, r.source) for r in RECIPES.values())),
+        _section("recipes (--recipe)", _recipes()),
         _section(f"budgets (--budget), such as {EXAMPLES}", UNITS.items()),
         _section("plans (--plan), parts joined by commas", _plans()),
+        _section("trained models that come with it (predict)", _provided()),
     ]
     return "\n".join(sections)
 
@@ -25,6 +28,19 @@ def _model(name: str) -> tuple[str, str]:
     info = model_info(name)
     variant = f" [variant of {info.variant_of}]" if info.variant_of else ""
     return name, f"{info.input_size}x{info.input_size}  {info.summary}{variant}"
+
+
+def _recipes() -> Iterable[tuple[str, str]]:
+    for recipe in RECIPES.values():
+        yield recipe.name, recipe.source
+    yield PUBLISHED_RECIPES, "each reference system by its own; --protocol clean or as_published"
+
+
+def _provided() -> Iterable[tuple[str, str]]:
+    for name, record in provided_records().items():
+        accuracy = record.value("test_accuracy")
+        budget, recipe = record.spec["budget"], record.spec["recipe"]["name"]
+        yield name, f"{accuracy:.2%} of the test images; recipe {recipe}, {budget}"
 
 
 def _plans() -> Iterable[tuple[str, str]]:
