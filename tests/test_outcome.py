@@ -45,6 +45,7 @@ def test_a_record_loses_points_of_its_curve_before_the_confusion_matrix() -> Non
         assert record.curve is not None
         if len(record.curve) < 11:
             break
+    assert record.curve is not None
     assert len(record.curve) == 5
     assert record.curve[-1][2] == 600_000
     assert record.confusion is not None

@@ -164,7 +164,7 @@ def test_of_two_recipes_one_must_be_named(run: Path, shelf: Path) -> None:
 def test_what_cannot_be_provided_is_not(
     run: Path, shelf: Path, changes: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.saved_model.file_hash", lambda _name: None)
+    monkeypatch.setattr("bench.loaded_model.file_hash", lambda _name: None)
     monkeypatch.setattr("bench.saved_model.model_info", lambda _name: CLASSIC)
     add_run(run, **changes)  # type: ignore[arg-type]  # a dict knows no argument by its type
     wanted = f"{run} has no saved model of a registered name that was scored on all test images"

@@ -7,19 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import Budget, Plan, RunSpec, UsageError, session, training
+from bench import Budget, Plan, RunSpec, session, training
 from bench.checkpoints import path_of
-from bench.errors import RunError
 from bench.findings import Findings
 from bench.keep import Keep, parse_every
 from bench.measure import measure_seed
-from bench.saved_model import read_resume, read_saved
+from bench.saved_model import read_saved
 from bench.session import Session
 from bench.splits import Splits
 from bench.training import Training
 from data_pipeline import ResidentSplit
 from fmnist_models import register
-from fmnist_models.pretrained import Start
 from tests.test_session import SPEC, open_session, silent
 from tests.training_by_hand import random_split, small_net
 
@@ -205,27 +203,6 @@ def test_the_points_of_the_curve_stay_those_of_the_first_process(
     assert [point[1] for point in findings.curve] == [0.5, 1.0]
 
 
-@pytest.mark.parametrize("changed", ["data", "start"])
-def test_a_training_does_not_go_on_elsewhere(
-    changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spec, keep = spec_of("sgd"), Keep(checkpoints=tmp_path, every=parse_every("1steps"))
-    killed_at_step(5, spec, keep, monkeypatch)
-
-    def elsewhere(spec: RunSpec) -> Session:
-        opened = open_session(spec)
-        if changed == "data":
-            opened.splits = replace(opened.splits, data_hash="another")
-        return opened
-
-    if changed == "start":
-        started = Start(is_pretrained=True)
-        monkeypatch.setattr(session, "start_from", lambda *_: started)
-    wanted = {"data": "data_hash hash, and here it is another", "start": "pretrained False"}
-    with pytest.raises(RunError, match=wanted[changed]):
-        run(spec, keep, elsewhere)
-
-
 def test_a_run_gone_on_with_after_its_last_step_keeps_its_peak(tmp_path: Path) -> None:
     spec, keep = spec_of("sgd"), Keep(checkpoints=tmp_path)
     weights, found = run(spec, keep)
@@ -253,34 +230,6 @@ def test_a_compiled_plan_goes_on_with_its_own_plan(
     measure_seed(opened, spec, Findings(), silent, keep)
     assert str(opened.plan) == saved.trained["plan"]
     assert opened.tried == []
-
-
-def test_the_best_weights_stand_beside_the_last(tmp_path: Path) -> None:
-    spec, keep = spec_of("closed_loop"), Keep(checkpoints=tmp_path)
-    last, findings = run(spec, keep)
-    path = path_of(keep, spec, "best")
-    assert path is not None
-    best = read_saved(path)
-    assert best.trained["test_accuracy"] == findings.measurements["test_accuracy"].values[0]
-    assert best.trained["epoch"] == findings.conditions["selected"]["epoch"]
-    assert read_resume(path) is None
-    assert any(not torch.equal(last[name], best.weights[name]) for name in last)
-    assert findings.conditions["saved"] == f"{tmp_path.name}/{path.name}"
-
-
-def test_a_file_of_another_run_is_refused(tmp_path: Path) -> None:
-    spec, keep = spec_of("sgd"), Keep(checkpoints=tmp_path)
-    path = path_of(keep, spec, "last")
-    assert path is not None
-    path.write_bytes(b"no model")
-    with pytest.raises(RunError, match="delete it to begin anew"):
-        run(spec, keep)
-
-
-@pytest.mark.parametrize("text", ["3parsecs", "100images", "0.5epochs", "2e15flops"])
-def test_how_often_to_save_is_checked(text: str) -> None:
-    with pytest.raises(UsageError):
-        parse_every(text)
 
 
 @pytest.mark.gpu
