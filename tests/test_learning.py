@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from bench import RECIPES, Budget, Plan, RunSpec, UsageError, execute, session, splits
 from bench.evaluation import Quality, evaluate
@@ -111,10 +112,20 @@ def test_a_device_that_is_none_is_refused(data_root: Path) -> None:
         execute(SPEC, device="tpu", data=data_root)
 
 
-def test_a_model_that_raises_is_a_row(data_root: Path) -> None:
+def test_a_model_that_raises_is_a_row(data_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_name: str) -> nn.Module:
+        raise ValueError("no such layer")
+
+    monkeypatch.setattr(session, "build_model", broken)
+    record = execute(SPEC, device="cpu", data=data_root)
+    assert (record.status, record.reason) == ("crashed", "ValueError: no such layer")
+
+
+def test_a_size_that_a_model_cannot_take_is_a_row(data_root: Path) -> None:
     recipe = replace(SPEC.recipe, input_size=16)
     record = execute(replace(SPEC, recipe=recipe), device="cpu", data=data_root)
-    assert record.status == "crashed"
+    assert record.status == "unsupported"
+    assert "does not take 16x16 images" in str(record.reason)
     assert "shapes cannot be multiplied" in str(record.reason)
 
 

@@ -231,7 +231,7 @@ def test_a_file_of_weights_may_lie_at_home(monkeypatch: pytest.MonkeyPatch) -> N
     ("changes", "words"),
     [
         ({"schedule": "step"}, "set epochs and schedule_epochs"),
-        ({"schedule": "triangular", "epochs": 9, "schedule_epochs": 3}, "base_learning_rate"),
+        ({"schedule": "triangular", "epochs": 9, "schedule_epochs": 3}, "set warmup_fraction=0"),
         ({"base_momentum": 0.8}, "base_momentum needs optimizer sgd"),
         ({"selection": "loss", "validation_fraction": 0.0}, "look at validation images"),
         ({"stop_patience": 3, "validation_fraction": 0.0}, "look at validation images"),
