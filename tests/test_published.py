@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from results import export, read_records, summarize, table_rows
+from results import export, export_published, read_records, summarize, table_rows
 from tests.command_line import REPOSITORY
 
 TABLES = sorted((REPOSITORY / "results" / "tables").glob("cpu-*.jsonl"))
@@ -27,3 +27,15 @@ def test_published_records_come_from_one_clean_commit(records: Path) -> None:
 
 def test_tables_are_published() -> None:
     assert len(TABLES) >= 3
+
+
+PUBLISHED = sorted((REPOSITORY / "results" / "tables").glob("published-*.jsonl"))
+
+
+@pytest.mark.parametrize("records", PUBLISHED, ids=lambda path: path.stem)
+def test_a_table_beside_published_numbers_follows_from_its_records(records: Path) -> None:
+    found = read_records(records)
+    assert {record.provenance["dirty"] for record in found} == {False}
+    assert len({record.provenance["commit"] for record in found}) == 1
+    text = records.with_suffix(".md").read_text(encoding="utf-8")
+    assert export_published(found, "markdown") in text

@@ -13,7 +13,7 @@ from tests.command_line import REPOSITORY
 
 TEXT = (REPOSITORY / "docs" / "systems.md").read_text(encoding="utf-8")
 NUMBER = r"([\d,]+)"
-CELLS = [r"`(\w+?)(?:@(\w+))?`", r"`(\w+)`", NUMBER, NUMBER, NUMBER, NUMBER, r"(\S+)", "[^|]+"]
+CELLS = [r"`(\w+?)(?:@(\w+))?`", r"`(\w+)`", NUMBER, NUMBER, NUMBER, NUMBER, r"(\S+)", r"[\d.,]+"]
 COSTS = re.findall(r" \| ".join(CELLS) + r" \|", TEXT)
 
 
