@@ -1,9 +1,11 @@
 """Ctrl-C, SIGTERM and SIGKILL in the midst of a sweep, and `--resume` after them.
 
-The model says by a file that it is training, and waits for another: no test guesses at times.
+The model says by a file that it is training, and waits for another: but for one pause, no test
+guesses at times.
 """
 
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +25,7 @@ from tests.command_line import (
     read_lines,
 )
 
+AFTER_WRITING_S = 1.0  # until a record that can be seen is on a busy disk too
 NOTICE = "stopping after the current run; press Ctrl-C again to stop now"
 # `calls` is a buffer, which the warm-up puts back: step 55 is beyond any warm-up.
 MODEL = """
@@ -97,6 +100,9 @@ def ctrl_c_once(running: Running, folder: Path) -> None:
 def ctrl_c_twice(running: Running, folder: Path) -> None:
     (folder / "go0").touch()
     assert has_begun(running, folder, 1)
+    # the child is ahead: the parent may still be writing the first record, and would end after it
+    assert running.reaches((folder / "run" / "records.jsonl").exists)
+    time.sleep(AFTER_WRITING_S)
     running.signal(signal.SIGINT, group=True)
     assert running.reaches(lambda: running.says(NOTICE))
     running.signal(signal.SIGINT, group=True)
