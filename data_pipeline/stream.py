@@ -48,6 +48,12 @@ ORDERS: dict[str, DrawOrder] = {
 }
 
 
+def _order_named(name: str) -> DrawOrder:
+    if name not in ORDERS:
+        raise DataError(f"unknown order {name!r}; choose from {', '.join(ORDERS)}")
+    return ORDERS[name]
+
+
 class BatchStream:
     """Index batches for epoch after epoch, each epoch in a fresh order.
 
@@ -73,7 +79,7 @@ class BatchStream:
 
         Args:
             num_images: N.
-            batch_size: images per step.
+            batch_size: images a step.
             drop_last: leave the ragged last batch of an epoch out.
             generator: the only source of randomness; of the CPU for the order `dataloader`.
             device: where the indices shall lie.
@@ -83,8 +89,6 @@ class BatchStream:
             ValueError: there would be no batch at all.
             DataError: no such order.
         """
-        if order not in ORDERS:
-            raise DataError(f"unknown order {order!r}; choose from {', '.join(ORDERS)}")
         if num_images < 1 or batch_size < 1:
             raise ValueError(f"no batches of {batch_size} from {num_images} images")
         if drop_last and batch_size > num_images:
@@ -101,7 +105,7 @@ class BatchStream:
         self.images_per_epoch = full_steps * batch_size if drop_last else num_images
         self.epoch = 0
         self.remaining = self.steps_per_epoch
-        self._draw_order = ORDERS[order]
+        self._draw_order = _order_named(order)
         self._drawn_from = generator.get_state()
         self._batches: tuple[Tensor, ...] = ()
 

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,16 @@ def _environ(folder: Path) -> list[bytes]:
         return []
 
 
+@contextmanager
+def sigint_not_ignored() -> Iterator[None]:
+    """What is started here hears Ctrl-C, even where a shell put the tests into the background."""
+    old = signal.getsignal(signal.SIGINT)
+    if old == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGINT, old)
+
+
 @dataclass
 class Running:
     """The command under way in a session of its own, all its processes marked.
@@ -123,7 +134,7 @@ class Running:
         folder.mkdir(exist_ok=True)
         mark = uuid.uuid4().hex
         stdout, stderr = folder / f"{mark}.out", folder / f"{mark}.err"
-        with stdout.open("wb") as out, stderr.open("wb") as err:
+        with stdout.open("wb") as out, stderr.open("wb") as err, sigint_not_ignored():
             process = subprocess.Popen(
                 [sys.executable, "-m", "bench", *map(str, arguments)],
                 cwd=REPOSITORY,
