@@ -9,7 +9,7 @@ from bench.errors import RunError, UsageError
 from bench.keep import Keep
 from bench.plan import Plan
 from bench.resume import Live, restore, state_of
-from bench.saved_model import SavedModel, read_resume, read_saved, saved_model_of, write_saved
+from bench.saved_model import SavedModel, read_saved, read_whole, saved_model_of, write_saved
 from bench.spec import RunSpec
 from bench.training import Pauses
 
@@ -37,6 +37,7 @@ class Checkpoints:
     input_size: int
     environment: Mapping[str, Any]
     is_pretrained: bool
+    _steps: int = field(default=0, init=False)  # and seconds, when the last was written
     _seconds: float = field(default=0.0, init=False)
     _best: tuple[float, ...] | None = field(default=None, init=False)
 
@@ -57,15 +58,16 @@ class Checkpoints:
         if path is None or not path.exists():
             return None
         try:
-            saved, state = read_saved(path), read_resume(path)
+            saved, state = read_whole(path)
         except UsageError as error:
             raise RunError("crashed", f"{error}; delete it to begin anew") from None
         if state is None:
             return None
         self._check_same(path, saved.trained)
         restore(self.live, saved.weights, state)
-        self._seconds = self.live.training.meters.seconds
-        return self.live.training.trace.steps
+        training = self.live.training
+        self._steps, self._seconds = training.trace.steps, training.meters.seconds
+        return self._steps
 
     def _check_same(self, path: Path, trained: Mapping[str, Any]) -> None:
         """Refuses to go on elsewhere, on other data or from another start."""
@@ -79,11 +81,15 @@ class Checkpoints:
                 )
 
     def on_pause(self) -> None:
-        """Writes the last, and the best where it is new, if it is time to."""
-        if self._is_due():
+        """Writes the last, and the best where it is new, if it is time to.
+
+        The end of a training may be a pause of two kinds; it is written once.
+        """
+        training = self.live.training
+        if training.trace.steps != self._steps and self._is_due():
             self.write_last()
             self._write_new_best()
-            self._seconds = self.live.training.meters.seconds
+            self._steps, self._seconds = training.trace.steps, training.meters.seconds
 
     def write_last(self, told: Mapping[str, Any] | None = None) -> Path:
         """Writes the model as it is, with all that going on takes; gives the file."""

@@ -77,11 +77,11 @@ class Control:
         if self.recipe.selection == "last" or not self._is_better(scores):
             return
         self.best = Best(epoch, scores.accuracy, scores.loss)
-        with torch.no_grad():
-            for name, tensor in named_tensors(self.model).items():
-                # on the CPU: the peak memory of a GPU must not have them in it
-                kept = self._weights.setdefault(name, torch.empty_like(tensor, device="cpu"))
-                kept.copy_(tensor)
+        # on the CPU: the peak memory of a GPU must not have them in it
+        self._weights = {
+            name: tensor.detach().to("cpu", copy=True)
+            for name, tensor in named_tensors(self.model).items()
+        }
 
     def _is_better(self, scores: Scores) -> bool:
         if self.best is None:
@@ -99,7 +99,7 @@ class Control:
 
     def best_weights(self) -> dict[str, Tensor]:
         """The best weights on the CPU, by name; none where the last ones count."""
-        return {name: kept.detach().contiguous() for name, kept in self._weights.items()}
+        return {name: kept.contiguous() for name, kept in self._weights.items()}
 
     def state(self) -> dict[str, Any]:
         """All of it as tensors and numbers: for a checkpoint."""
@@ -119,11 +119,7 @@ class Control:
         self.best = None if state["best"] is None else Best(*state["best"])
         self._lowest_loss = float(state["lowest_loss"])
         self._epochs_without = int(state["epochs_without"])
-        tensors = named_tensors(self.model)
-        self._weights = {
-            name: torch.empty_like(tensors[name], device="cpu").copy_(kept)
-            for name, kept in state["weights"].items()
-        }
+        self._weights = dict(state["weights"])
         if self._plateau is not None:
             self._plateau.load_state_dict(state["plateau"])
             self._plateau.optimizer.param_groups[0]["lr"] = self.rate_scale

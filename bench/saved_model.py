@@ -111,7 +111,7 @@ def read_saved(path: Path) -> SavedModel:
     Raises:
         UsageError: there is no such file, or it holds no saved model; one line.
     """
-    return saved_from(path, load_plain(path))
+    return read_whole(path)[0]
 
 
 def read_resume(path: Path) -> dict[str, Any] | None:
@@ -120,9 +120,17 @@ def read_resume(path: Path) -> dict[str, Any] | None:
     Raises:
         UsageError: there is no such file, or it holds no saved model; one line.
     """
+    return read_whole(path)[1]
+
+
+def read_whole(path: Path) -> tuple[SavedModel, dict[str, Any] | None]:
+    """The model in a file and what going on takes, if that is there, in one reading.
+
+    Raises:
+        UsageError: there is no such file, or it holds no saved model; one line.
+    """
     loaded = load_plain(path)
-    saved_from(path, loaded)
-    return loaded.get("resume")
+    return saved_from(path, loaded), loaded.get("resume")
 
 
 def load_plain(path: Path) -> dict[str, Any]:
