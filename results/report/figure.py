@@ -1,0 +1,100 @@
+"""A chart of the report: its words, and its Vega-Lite specification for a desktop and a phone."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from results.report.material import Series
+from results.report.theme import (
+    LAYOUTS,
+    Layout,
+    config,
+    series_colours,
+    series_dashes,
+    series_shapes,
+)
+
+if TYPE_CHECKING:
+    import altair as alt
+
+Specification = dict[str, Any]
+SHOWN = "shown"  # the parameter that holds the names of the series to draw
+CHOSEN = "chosen"  # the parameter that holds the one series to draw
+IS_SHOWN = f"indexof({SHOWN}, datum.series) >= 0"
+IS_CHOSEN = f"datum.series == {CHOSEN}"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One chart.
+
+    Attributes:
+        key: Its id in the page, and the stem of its file.
+        title: What it shows, in words that stand over it.
+        caption: How to read it, below it.
+        specifications: Vega-Lite by the name of the layout.
+    """
+
+    key: str
+    title: str
+    caption: str
+    specifications: dict[str, Specification]
+
+
+def draw(
+    key: str, title: str, caption: str, chart: "Callable[[Layout], alt.TopLevelMixin]"
+) -> Figure:
+    """A figure, drawn once for each layout."""
+    specifications = {}
+    for layout in LAYOUTS:
+        specification = chart(layout).to_dict()
+        specification["config"] = config()
+        specification["description"] = f"{title}. {caption}"
+        specifications[layout.name] = specification
+    return Figure(key, title, caption, specifications)
+
+
+def shown_parameter(names: Sequence[str]) -> "alt.Parameter":
+    """The parameter by which the page hides series: a list of names, all at first."""
+    import altair as alt
+
+    return alt.param(name=SHOWN, value=list(names))
+
+
+def chosen_parameter(name: str) -> "alt.Parameter":
+    """The parameter by which the page picks one series."""
+    import altair as alt
+
+    return alt.param(name=CHOSEN, value=name)
+
+
+def _scale(names: Sequence[str], values: Sequence[Any]) -> "alt.Scale":
+    import altair as alt
+
+    return alt.Scale(domain=list(names), range=list(values))
+
+
+def colour(names: Sequence[str]) -> "alt.Color":
+    """Colour by series, the same in every chart; without a legend: labels name the series."""
+    import altair as alt
+
+    return alt.Color("series:N", scale=_scale(names, series_colours(len(names))), legend=None)
+
+
+def shape(names: Sequence[str]) -> "alt.Shape":
+    """Shape by series, the same in every chart."""
+    import altair as alt
+
+    return alt.Shape("series:N", scale=_scale(names, series_shapes(len(names))), legend=None)
+
+
+def dash(names: Sequence[str]) -> "alt.StrokeDash":
+    """Dash by series, the same in every chart."""
+    import altair as alt
+
+    return alt.StrokeDash("series:N", scale=_scale(names, series_dashes(len(names))), legend=None)
+
+
+def names_of(series: Sequence[Series]) -> list[str]:
+    """Their labels."""
+    return [one.label for one in series]

@@ -1,0 +1,147 @@
+"""What a report is made of: the rows of the table, and for each one of its runs with samples."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from results.comparison import check_comparable, labels
+from results.errors import RecordError
+from results.ladder import is_ladder
+from results.records import RunRecord
+from results.rows import table_rows
+from results.store import RunStore, read_records
+from results.summary import Summary, summarize
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Samples = Mapping[str, np.ndarray[Any, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One row of the table: a configuration over its seeds.
+
+    Attributes:
+        label: Its name in every chart; no two rows share one.
+        row: Its table row.
+        summary: Its runs.
+        index: Its place in the order of the records: decides its colour, shape and dash.
+        shown: The run whose curves and pictures are drawn; None where no run ended well.
+        samples: The arrays of that run; empty where their file is not there.
+    """
+
+    label: str
+    row: Mapping[str, Any]
+    summary: Summary
+    index: int
+    shown: RunRecord | None = None
+    samples: "Samples" = field(default_factory=dict)
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it has numbers."""
+        return bool(self.row["status"] == "ok")
+
+    @property
+    def has_learnt(self) -> bool:
+        """Whether it is better than guessing, so that a chart may make room for it."""
+        return self.is_ok and "at_chance" not in self.row["flags"]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Everything that a report shows.
+
+    Attributes:
+        series: The rows in the order of the table.
+        rungs: The records of ladders, if any.
+        folders: Where the records came from.
+        remarks: What was left out or is missing, a line each.
+    """
+
+    series: tuple[Series, ...]
+    rungs: tuple[RunRecord, ...] = ()
+    folders: tuple[Path, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def by_index(self) -> tuple[Series, ...]:
+        """The series in the order of their colours."""
+        return tuple(sorted(self.series, key=lambda series: series.index))
+
+    @property
+    def names(self) -> list[str]:
+        """Their labels in the order of their colours."""
+        return [series.label for series in self.by_index]
+
+    @property
+    def finished(self) -> tuple[Series, ...]:
+        """The series with numbers, in the order of their colours."""
+        return tuple(series for series in self.by_index if series.is_ok)
+
+
+def gather(folders: Sequence[Path], *, mixed: bool = False) -> Material:
+    """Reads run folders (or records.jsonl files) into what a report shows.
+
+    Args:
+        folders: At least one.
+        mixed: Whether rows that are not comparable may stand side by side, labelled.
+
+    Raises:
+        RecordError: A folder has no records, or a line is no record.
+        NotComparable: The records must not stand side by side, and `mixed` does not allow it.
+    """
+    remarks: list[str] = []
+    stores = {
+        record.record_id: RunStore(folder if folder.is_dir() else folder.parent)
+        for folder in folders
+        for record in read_records(folder)
+    }
+    records = read_records(*folders, say=remarks.append)
+    runs = [record for record in records if not is_ladder(record)]
+    if not mixed:
+        check_comparable(runs)
+    rungs = tuple(record for record in records if is_ladder(record))
+    series = _series(runs, stores, remarks)
+    return Material(series, rungs, tuple(folders), tuple(dict.fromkeys(remarks)))
+
+
+def _series(
+    runs: Sequence[RunRecord], stores: Mapping[str, RunStore], remarks: list[str]
+) -> tuple[Series, ...]:
+    summaries = summarize(runs)
+    order = {summary.record_ids: index for index, summary in enumerate(summaries)}
+    by_ids = {summary.record_ids: summary for summary in summaries}
+    rows = table_rows(summaries)
+    found = []
+    for row, label in zip(rows, _unique(labels(rows)), strict=True):
+        ids = tuple(row["record_ids"])
+        shown, samples = _shown(by_ids[ids], stores, remarks)
+        found.append(Series(label, row, by_ids[ids], order[ids], shown, samples))
+    return tuple(found)
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """The names, numbered where two rows differ in nothing that a name tells."""
+    seen: dict[str, int] = {}
+    unique = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name} #{seen[name]}")
+    return unique
+
+
+def _shown(
+    summary: Summary, stores: Mapping[str, RunStore], remarks: list[str]
+) -> tuple[RunRecord | None, "Samples"]:
+    """The first run that ended well and has its samples still, or else the first that did."""
+    for record in summary.finished:
+        if record.samples is None:
+            continue
+        try:
+            return record, stores[record.record_id].load_samples(record)
+        except RecordError as error:
+            remarks.append(str(error))
+    return next(iter(summary.finished), None), {}

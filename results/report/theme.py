@@ -1,0 +1,124 @@
+"""How charts look: sizes, fonts, colours that the page's style sheet may change, and a colour each.
+
+In the page every colour of a chart is a CSS variable, so that light, dark and print need no second
+drawing. A picture for a document has no style sheet: there the variables become the light colours.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+# Colour-blind safe (after Okabe and Ito, jfly.uni-koeln.de/color), darkened until each has a
+# contrast of 3:1 on white; beyond eight series the shape and the dash tell them apart.
+LIGHT = {
+    "--page": "#ffffff",
+    "--text": "#1b1f24",
+    "--quiet": "#57606a",
+    "--grid": "#d9dee3",
+    "--accent": "#0b61a4",
+    "--series-1": "#0072b2",
+    "--series-2": "#c94f00",
+    "--series-3": "#007a5a",
+    "--series-4": "#b03f91",
+    "--series-5": "#9a6a00",
+    "--series-6": "#4f4f4f",
+    "--series-7": "#5b50c8",
+    "--series-8": "#2586b8",
+}
+DARK = {
+    "--page": "#14181d",
+    "--text": "#e6e9ec",
+    "--quiet": "#a3adb8",
+    "--grid": "#343c45",
+    "--accent": "#67b7f0",
+    "--series-1": "#56b4e9",
+    "--series-2": "#ff8f4d",
+    "--series-3": "#2fc79b",
+    "--series-4": "#e58cc9",
+    "--series-5": "#f0c24b",
+    "--series-6": "#c9ced4",
+    "--series-7": "#aaa2ff",
+    "--series-8": "#8fd3f4",
+}
+NUM_COLOURS = 8
+SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross")
+DASHES = ((1, 0), (6, 3), (2, 2))
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
+FONT_SIZE = 12
+CHARACTER_WIDTH = 7.0  # pixels of a character at FONT_SIZE, on the wide side: labels must not touch
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Size of the plot area in pixels; each chart is drawn for a desktop and for a phone."""
+
+    name: str
+    width: int
+    height: int
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it is for a phone."""
+        return self.name == "narrow"
+
+
+WIDE = Layout("wide", 700, 400)
+NARROW = Layout("narrow", 270, 300)
+LAYOUTS = (WIDE, NARROW)
+
+
+def variable(name: str) -> str:
+    """A colour of the style sheet."""
+    return f"var({name})"
+
+
+def series_colours(count: int) -> list[str]:
+    """A colour for each series."""
+    return [variable(f"--series-{k % NUM_COLOURS + 1}") for k in range(count)]
+
+
+def series_shapes(count: int) -> list[str]:
+    """A point shape for each series: no two have both colour and shape alike before the 24th."""
+    return [SHAPES[(k + k // NUM_COLOURS) % len(SHAPES)] for k in range(count)]
+
+
+def series_dashes(count: int) -> list[list[int]]:
+    """A dash pattern for each series; it changes where the colours begin anew."""
+    return [list(DASHES[k // NUM_COLOURS % len(DASHES)]) for k in range(count)]
+
+
+def config() -> dict[str, Any]:
+    """Vega-Lite's config: one look for every chart."""
+    text, quiet, grid = variable("--text"), variable("--quiet"), variable("--grid")
+    labels = {"labelColor": text, "labelFontSize": FONT_SIZE, "labelFont": FONT}
+    titles = {"titleColor": text, "titleFontSize": FONT_SIZE, "titleFont": FONT}
+    return {
+        "background": "transparent",
+        "font": FONT,
+        "view": {"stroke": None},
+        "axis": labels
+        | titles
+        | {
+            "titleFontWeight": "normal",
+            "titlePadding": 8,
+            "gridColor": grid,
+            "domainColor": quiet,
+            "tickColor": quiet,
+        },
+        "header": labels | titles,
+        "legend": labels | titles | {"titleFontWeight": "normal", "symbolSize": 90},
+        "text": {"color": text, "fontSize": FONT_SIZE, "font": FONT},
+        "point": {"size": 90, "filled": True},
+        "rule": {"color": quiet},
+        "title": {"color": text, "font": FONT},
+    }
+
+
+def in_light(specification: str) -> str:
+    """A chart's JSON with the colours themselves in place of the style sheet's variables."""
+    return re.sub(r"var\((--[a-z0-9-]+)\)", lambda match: LIGHT[match[1]], specification)
+
+
+def style_variables(colours: dict[str, str]) -> str:
+    """The declarations of a colour scheme for the style sheet."""
+    return " ".join(f"{name}: {value};" for name, value in colours.items())
