@@ -2,12 +2,13 @@
 #
 #   GPU=0      that GPU            GPU=0,1  DataParallel over both      GPU=cpu  the CPU
 #   MODELS= BUDGET= SEEDS= RECIPE= PLAN=    options of `fmnist-bench run`; ARGS= any others
+#   RESULTS=   run folder of `make report`; without it the newest
 #   PYTHON=    interpreter for the virtual environment (3.11 or later)
 #   VENV=      (empty) uses PYTHON as it is, and installs nothing
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup data bench test check format benchmark peers docs clean
+.PHONY: help setup data bench report test check format benchmark peers docs clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -17,6 +18,7 @@ BUDGET ?=
 SEEDS ?=
 RECIPE ?=
 PLAN ?=
+RESULTS ?=
 ARGS ?=
 
 comma := ,
@@ -56,6 +58,9 @@ bench: $(READY) ## train every model under one budget and print the table
 	@$(RUN) -m bench run --models '$(MODELS)' --device '$(DEVICE)' \
 	  $(if $(BUDGET),--budget '$(BUDGET)') $(if $(SEEDS),--seeds '$(SEEDS)') \
 	  $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(PLAN),--plan '$(PLAN)') $(ARGS)
+
+report: $(READY) ## one HTML page of the newest run, or of RESULTS=FOLDER
+	@$(RUN) -m bench report $(if $(RESULTS),'$(RESULTS)') $(ARGS)
 
 test: $(READY) $(DATA_READY) ## all tests
 	@$(RUN) -m pytest $(ARGS)

@@ -23,12 +23,14 @@ class Column:
         cells: A text for each row.
         is_best: For each row, whether its value is the best of the column.
         align: Side on which the cells line up.
+        values: What the cells were made of, to sort by; empty where they are words.
     """
 
     header: str
     cells: tuple[str, ...]
     is_best: tuple[bool, ...]
     align: Literal["left", "right"] = "right"
+    values: tuple[float | None, ...] = ()
 
 
 def model_column(rows: Sequence[Row]) -> Column:
@@ -153,7 +155,8 @@ def _accuracy_column(rows: Sequence[Row]) -> Column:
         UNKNOWN if value is None else f"{_percent(value, spread)}{spread:<{pad}}"
         for value, spread in zip(values, spreads, strict=True)
     ]
-    return Column("accuracy %", tuple(cells), _best_marks(rows, values, max))
+    marks = _best_marks(rows, values, max)
+    return Column("accuracy %", tuple(cells), marks, values=tuple(values))
 
 
 def _percent(value: float, spread: str) -> str:
@@ -180,13 +183,15 @@ def _number_column(quantity: _Quantity, rows: Sequence[Row]) -> Column:
         cells = [UNKNOWN] * len(cells)  # the budget says it already
     is_equal = quantity.key == "train_time_s" and any(is_time_budget(row["budget"]) for row in rows)
     best = None if is_equal else quantity.best
-    return Column(quantity.header, tuple(cells), _best_marks(rows, values, best))
+    marks = _best_marks(rows, values, best)
+    return Column(quantity.header, tuple(cells), marks, values=tuple(values))
 
 
 def _floor_column(rows: Sequence[Row]) -> Column:
     """How near the floor a row came, and what binds there: a fact, so none is the best."""
     cells = tuple(_share_of_floor(row) for row in rows)
-    return Column("of floor", cells, (False,) * len(cells))
+    shares = tuple(row["percent_of_floor"] for row in rows)
+    return Column("of floor", cells, (False,) * len(cells), values=shares)
 
 
 def _share_of_floor(row: Row) -> str:

@@ -43,6 +43,13 @@ published = all_systems()
 results.render_published(results.published_rows(published), width=80)
 for fmt in results.FORMATS:
     results.export_published(published, fmt)
+
+from pathlib import Path
+from results.report.compose import write_figures, write_report
+from results.report.material import gather
+material = gather([store.folder])
+assert write_report(material, store.folder / "report.html") > 900_000
+assert write_figures(material, Path(store.folder) / "figures", "svg")
 """
 
 

@@ -1,40 +1,21 @@
 """Puts a report together: the table, the charts by section, and where the numbers come from."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from results.columns import Column, failure_text, model_column, value_columns
+from results.errors import ResultsError
 from results.footer import footer_lines
 from results.report.cost import cost_figures
-from results.report.figure import names_of
-from results.report.material import Material, Series, gather
-from results.report.page import Cell, Page, Section, Table, render_page
+from results.report.figure import Figure, names_of
+from results.report.material import Material
+from results.report.page import Page, Section, render_page
+from results.report.tables import comparison_table, count_records, facts, records_table
+from results.report.theme import WIDE, in_light
 
 TITLE = "Fashion-MNIST: which model, at what price, how sure"
-EXPLANATIONS = {  # of headings, for whoever points at them
-    "accuracy %": "on the test images, mean over the seeds; ± the 95 % interval of the mean",
-    "loss": "cross-entropy on the test images",
-    "train time": "permutation, augmentation and every step; nothing else",
-    "images/s": "training images a second",
-    "memory": "peak of training",
-    "params": "parameters",
-    "to 90 %": "training time until validation accuracy first reached 90 %",
-    "acc/s": "accuracy a second of training; flatters tiny models",
-    "epoch time": "seconds of an epoch of training",
-    "of floor": "share of the speed that this machine's ceilings would allow, and what binds",
-}
-
-
-def write_report(folders: Sequence[Path], out: Path, *, mixed: bool = False) -> Path:
-    """Writes the report of run folders to one HTML file.
-
-    Raises:
-        RecordError: A folder has no records, or the file cannot be written.
-        NotComparable: The records must not stand side by side, and `mixed` does not allow it.
-    """
-    page = compose(gather(folders, mixed=mixed), out)
-    out.write_text(render_page(page), encoding="utf-8")
-    return out
+PICTURE_FORMATS = ("svg", "png")
+PIXEL_RATIO = 2.0  # of a PNG
 
 
 def compose(material: Material, out: Path) -> Page:
@@ -46,9 +27,9 @@ def compose(material: Material, out: Path) -> Page:
         table=comparison_table(material.series),
         notes=(*footer_lines(summaries), *material.remarks),
         sections=tuple(sections(material)),
-        facts=(),
-        records=Table((), ()),
-        footer="",
+        facts=facts(material),
+        records=records_table(material, out),
+        footer=f"Made by fmnist-bench from {count_records(material)}.",
     )
 
 
@@ -69,30 +50,61 @@ def sections(material: Material) -> list[Section]:
     return [section for section in found if section.figures or section.pictures]
 
 
-def comparison_table(series: Sequence[Series]) -> Table:
-    """The table of `fmnist-bench table` with all of its columns."""
-    rows = [one.row for one in series]
-    columns = [model_column(rows), *value_columns(rows)]
-    headers = tuple(
-        (column.header, EXPLANATIONS.get(column.header, column.header), column.align == "right")
-        for column in columns
-    )
-    return Table(
-        headers,
-        tuple((one.label, _cells(columns, k, one)) for k, one in enumerate(series)),
-    )
+def write_report(material: Material, out: Path) -> int:
+    """Writes the page to one HTML file and gives its size in bytes.
+
+    Raises:
+        ResultsError: The file cannot be written.
+    """
+    text = render_page(compose(material, out)).encode("utf-8")
+    _write(out, text)
+    return len(text)
 
 
-def _cells(columns: Sequence[Column], index: int, series: Series) -> tuple[Cell, ...]:
-    names, *rest = columns
-    first = Cell(names.cells[index], names.cells[index])
-    if not series.is_ok:
-        blank = [Cell("", None) for _ in rest[:-1]]
-        return (first, *blank, Cell(failure_text(series.row), failure_text(series.row)))
-    return (
-        first,
-        *(
-            Cell(column.cells[index].strip(), column.cells[index], column.is_best[index])
-            for column in rest
-        ),
-    )
+def write_figures(material: Material, folder: Path, fmt: str = "svg") -> list[Path]:
+    """Writes every chart as a picture for documents, drawn from the page's own specifications.
+
+    Raises:
+        ResultsError: There is no such format, or the folder cannot be written.
+    """
+    check_format(fmt)
+    figures = [figure for section in sections(material) for figure in section.figures]
+    paths = []
+    for figure in figures:
+        paths.append(folder / f"{figure.key}.{fmt}")
+        _write(paths[-1], picture(figure, fmt))
+    return paths
+
+
+def check_format(fmt: str) -> None:
+    """Refuses a format of pictures that there is not.
+
+    Raises:
+        ResultsError: With the choices.
+    """
+    if fmt not in PICTURE_FORMATS:
+        choices = ", ".join(PICTURE_FORMATS)
+        raise ResultsError(f"unknown figure format {fmt!r}; choose from {choices}")
+
+
+def picture(figure: Figure, fmt: str) -> bytes:
+    """A chart for a document: the wide layout in light colours."""
+    import vl_convert
+
+    specification = in_light(json.dumps(figure.specifications[WIDE.name]))
+    if fmt == "svg":
+        return vl_convert.vegalite_to_svg(specification).encode("utf-8")
+    return vl_convert.vegalite_to_png(specification, scale=PIXEL_RATIO)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise ResultsError(f"cannot write {path}: {error.strerror}") from None
+
+
+def names_to_show(material: Material, count: int) -> Sequence[str]:
+    """The most accurate series."""
+    return names_of([series for series in material.series if series.has_learnt][:count])

@@ -1,6 +1,7 @@
 """What a report is made of: the rows of the table, and for each one of its runs with samples."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,13 +59,19 @@ class Material:
         series: The rows in the order of the table.
         rungs: The records of ladders, if any.
         folders: Where the records came from.
+        sources: The folder or file of each record, by its id.
         remarks: What was left out or is missing, a line each.
     """
 
     series: tuple[Series, ...]
     rungs: tuple[RunRecord, ...] = ()
     folders: tuple[Path, ...] = ()
+    sources: Mapping[str, Path] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+
+    def folder_of(self, record: RunRecord) -> Path:
+        """The folder, or the file of records, that a record came from."""
+        return self.sources[record.record_id]
 
     @property
     def by_index(self) -> tuple[Series, ...]:
@@ -94,32 +101,38 @@ def gather(folders: Sequence[Path], *, mixed: bool = False) -> Material:
         NotComparable: The records must not stand side by side, and `mixed` does not allow it.
     """
     remarks: list[str] = []
-    stores = {
-        record.record_id: RunStore(folder if folder.is_dir() else folder.parent)
-        for folder in folders
-        for record in read_records(folder)
-    }
-    records = read_records(*folders, say=remarks.append)
+    sources: dict[str, Path] = {}
+    records: list[RunRecord] = []
+    for folder in folders:
+        new = [r for r in read_records(folder, say=remarks.append) if r.record_id not in sources]
+        sources |= {record.record_id: folder for record in new}
+        records += new
     runs = [record for record in records if not is_ladder(record)]
     if not mixed:
         check_comparable(runs)
     rungs = tuple(record for record in records if is_ladder(record))
-    series = _series(runs, stores, remarks)
-    return Material(series, rungs, tuple(folders), tuple(dict.fromkeys(remarks)))
+    series = _series(runs, sources, remarks)
+    return Material(series, rungs, tuple(folders), sources, tuple(remarks))
 
 
 def _series(
-    runs: Sequence[RunRecord], stores: Mapping[str, RunStore], remarks: list[str]
+    runs: Sequence[RunRecord], sources: Mapping[str, Path], remarks: list[str]
 ) -> tuple[Series, ...]:
     summaries = summarize(runs)
     order = {summary.record_ids: index for index, summary in enumerate(summaries)}
     by_ids = {summary.record_ids: summary for summary in summaries}
     rows = table_rows(summaries)
-    found = []
+    found, without = [], []
     for row, label in zip(rows, _unique(labels(rows)), strict=True):
         ids = tuple(row["record_ids"])
-        shown, samples = _shown(by_ids[ids], stores, remarks)
+        shown, samples = _shown(by_ids[ids], sources)
+        without += [label] if shown and not samples else []
         found.append(Series(label, row, by_ids[ids], order[ids], shown, samples))
+    if without:
+        remarks.append(
+            f"no pictures of the runs of {', '.join(without)}: the samples files of their records "
+            "are missing or were changed."
+        )
     return tuple(found)
 
 
@@ -133,15 +146,12 @@ def _unique(names: Sequence[str]) -> list[str]:
     return unique
 
 
-def _shown(
-    summary: Summary, stores: Mapping[str, RunStore], remarks: list[str]
-) -> tuple[RunRecord | None, "Samples"]:
+def _shown(summary: Summary, sources: Mapping[str, Path]) -> tuple[RunRecord | None, "Samples"]:
     """The first run that ended well and has its samples still, or else the first that did."""
     for record in summary.finished:
-        if record.samples is None:
-            continue
-        try:
-            return record, stores[record.record_id].load_samples(record)
-        except RecordError as error:
-            remarks.append(str(error))
+        source = sources[record.record_id]
+        store = RunStore(source if source.is_dir() else source.parent)
+        with suppress(RecordError):
+            if samples := store.load_samples(record):
+                return record, samples
     return next(iter(summary.finished), None), {}
