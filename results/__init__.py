@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from results.comparison import check_comparable, pareto_cost, pareto_front, pareto_sentence
+    from results.difference import Difference, difference
     from results.errors import NotComparable, RecordError, ResultsError
     from results.footer import footer_lines
     from results.formats import FORMATS, export
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         prediction_interval,
         stdev,
         t_interval,
+        welch_interval,
         wilson_interval,
     )
     from results.store import RunStore, newest_run, read_records
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from results.table import render_table
 
 _MODULE_OF = {
+    "Difference": "difference",
     "FORMATS": "formats",
     "LADDER_KEYS": "ladder",
     "Measurement": "measurement",
@@ -56,6 +59,7 @@ _MODULE_OF = {
     "STATUSES": "records",
     "Summary": "summary",
     "check_comparable": "comparison",
+    "difference": "difference",
     "export": "formats",
     "export_published": "published_table",
     "find_reported": "published",
@@ -86,6 +90,7 @@ _MODULE_OF = {
     "summarize": "summary",
     "t_interval": "statistics",
     "table_rows": "rows",
+    "welch_interval": "statistics",
     "wilson_interval": "statistics",
 }
 
@@ -96,6 +101,7 @@ __all__ = [
     "REPORTED",
     "ROW_KEYS",
     "STATUSES",
+    "Difference",
     "Measurement",
     "NotComparable",
     "RecordError",
@@ -105,6 +111,7 @@ __all__ = [
     "RunStore",
     "Summary",
     "check_comparable",
+    "difference",
     "export",
     "export_published",
     "find_reported",
@@ -135,6 +142,7 @@ __all__ = [
     "summarize",
     "t_interval",
     "table_rows",
+    "welch_interval",
     "wilson_interval",
 ]
 
