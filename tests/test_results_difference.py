@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from results import Summary, difference, footer_lines, summarize, welch_interval
+from results import Summary, footer_lines, summarize, welch_interval
 from results.certainty import certainty_lines, points
+from results.difference import difference
 from results.rows import table_rows
 from tests.results_records_by_hand import make_record, make_sweep
 
