@@ -6,10 +6,10 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results import Constraints, Objective, RunRecord, choose
+from results import Constraints, Objective, RunRecord, choice_json, choose
 from results.choice import OBJECTIVES, Candidate
 from tests.choice_by_hand import run
-from tests.results_records_by_hand import make_curve
+from tests.results_records_by_hand import make_curve, make_sweep
 
 FEW = st.integers(1, 3)  # few values, so that ties are common
 FEW_OR_UNKNOWN = st.none() | FEW
@@ -109,6 +109,14 @@ def test_the_order_of_the_records_does_not_matter(
 ) -> None:
     again = choose(random.sample(records, len(records)), demanded, objective)
     assert again == choose(records, demanded, objective)
+
+
+@given(st.randoms())
+def test_nor_does_the_order_of_seeds(random: Random) -> None:
+    records = make_sweep()
+    again = choose(random.sample(records, len(records)))
+    assert again == choose(records)
+    assert choice_json(again) == choice_json(choose(records))
 
 
 @given(runs(), CONSTRAINTS, OBJECTIVE)
