@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from bench.choose_command import choose
 from bench.plan import AUTO
 from bench.request import Request
-from bench.run_command import RUNS, Options, say
+from bench.run_command import Options, say
 
 app = typer.Typer(
     name="fmnist-bench",
@@ -174,14 +175,12 @@ def table(
     ] = False,
 ) -> None:
     """Print the table of finished runs; needs no torch."""
-    from bench.show import show
-    from results import RecordError, newest_run, read_records
+    from bench.show import read_runs, show
 
-    newest = newest_run(RUNS)
-    folders = run_dirs or ([newest] if newest else [])
-    if not folders:
-        raise RecordError(f"no run in {RUNS}; make one with `fmnist-bench run`, or name a folder")
-    show(read_records(*folders, say=say), fmt=fmt, by=by, sort=sort, mixed=mixed)
+    show(read_runs(run_dirs, say), fmt=fmt, by=by, sort=sort, mixed=mixed)
+
+
+app.command()(choose)
 
 
 @app.command(name="list")

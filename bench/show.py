@@ -3,7 +3,8 @@
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +15,22 @@ if TYPE_CHECKING:
 GROUPINGS = ("model", "commit", "plan")
 PUBLISHED = "published"
 WIDTH_OFF_TERMINAL = 120  # rich's own 80 would hide half of the columns in a CI log
+
+
+def read_runs(run_dirs: "Sequence[Path] | None", say: "Callable[[str], None]") -> "list[RunRecord]":
+    """The records of the named folders, or of the newest run.
+
+    Raises:
+        RecordError: there is no run, or a folder has no records.
+    """
+    from bench.run_command import RUNS
+    from results import RecordError, newest_run, read_records
+
+    newest = newest_run(RUNS)
+    folders = run_dirs or ([newest] if newest else [])
+    if not folders:
+        raise RecordError(f"no run in {RUNS}; make one with `fmnist-bench run`, or name a folder")
+    return read_records(*folders, say=say)
 
 
 def show(
@@ -130,14 +147,14 @@ def _check_published_options(sort: str) -> None:
 def _show_rich(summaries: "Sequence[Summary]", rows: "Sequence[dict[str, Any]]", by: str) -> None:
     from results import footer_lines, render_table
 
-    table = render_table(rows, width=_terminal_width(), by=by, title="Fashion-MNIST")
+    table = render_table(rows, width=terminal_width(), by=by, title="Fashion-MNIST")
     print_rich(table, footer_lines(summaries))
 
 
 def _show_rich_ladders(rungs: "Sequence[RunRecord]", rows: "Sequence[dict[str, Any]]") -> None:
     from results import ladder_footer_lines, ladder_sentences, render_ladder
 
-    table = render_ladder(rows, width=_terminal_width(), title="Fashion-MNIST, ladder of plans")
+    table = render_ladder(rows, width=terminal_width(), title="Fashion-MNIST, ladder of plans")
     print_rich(table, [*ladder_sentences(rungs), "", *ladder_footer_lines(rungs)])
 
 
@@ -149,24 +166,29 @@ def _show_rich_published(runs: "Sequence[RunRecord]") -> None:
         render_published,
     )
 
-    rows, width = published_rows(runs), _terminal_width()
+    rows, width = published_rows(runs), terminal_width()
     title = "Fashion-MNIST: published numbers and ours"
     hidden = hidden_columns_line(rows, width)
     lines = [*published_footer_lines(runs), *([hidden] if hidden else [])]
     print_rich(render_published(rows, width=width, title=title), lines)
 
 
-def _terminal_width() -> int:
+def terminal_width() -> int:
+    """Characters of a line of stdout."""
     return shutil.get_terminal_size((WIDTH_OFF_TERMINAL, 24)).columns
 
 
-def print_rich(table: "RenderableType", lines: "Sequence[str]") -> None:
-    """Writes a table to stdout, and lines below it."""
+def print_rich(
+    table: "RenderableType", lines: "Sequence[str]", above: "Sequence[str]" = ()
+) -> None:
+    """Writes a table to stdout, lines below it and, where there are any, lines above it."""
     from rich.console import Console
 
     is_terminal = sys.stdout.isatty()
-    console = Console(width=_terminal_width(), force_terminal=is_terminal, highlight=False)
+    console = Console(width=terminal_width(), force_terminal=is_terminal, highlight=False)
     with console.capture() as capture:  # rich itself would exit with 1 where the reader has gone
+        for line in [*above, *([""] if above else [])]:
+            console.print(line, markup=False, highlight=False, soft_wrap=not is_terminal)
         console.print(table)
         console.print()
         for line in lines:

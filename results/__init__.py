@@ -8,7 +8,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from results.choice import OBJECTIVES, Choice, Objective, choose
+    from results.choice_table import render_choice
+    from results.choice_text import choice_headline, choice_json, choice_notes
     from results.comparison import check_comparable, pareto_cost, pareto_front, pareto_sentence
+    from results.constraints import Constraints
+    from results.difference import Difference
     from results.errors import NotComparable, RecordError, ResultsError
     from results.footer import footer_lines
     from results.formats import FORMATS, export
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
         prediction_interval,
         stdev,
         t_interval,
+        welch_interval,
         wilson_interval,
     )
     from results.store import RunStore, newest_run, read_records
@@ -41,10 +47,15 @@ if TYPE_CHECKING:
     from results.table import render_table
 
 _MODULE_OF = {
+    "Choice": "choice",
+    "Constraints": "constraints",
+    "Difference": "difference",
     "FORMATS": "formats",
     "LADDER_KEYS": "ladder",
     "Measurement": "measurement",
     "NotComparable": "errors",
+    "OBJECTIVES": "choice",
+    "Objective": "choice",
     "PUBLISHED_KEYS": "replication_rows",
     "REPORTED": "published",
     "ROW_KEYS": "rows",
@@ -56,11 +67,15 @@ _MODULE_OF = {
     "STATUSES": "records",
     "Summary": "summary",
     "check_comparable": "comparison",
+    "choice_headline": "choice_text",
+    "choice_json": "choice_text",
+    "choice_notes": "choice_text",
+    "choose": "choice",
     "export": "formats",
     "export_published": "published_table",
     "find_reported": "published",
-    "hidden_columns_line": "published_table",
     "footer_lines": "footer",
+    "hidden_columns_line": "published_table",
     "is_ladder": "ladder",
     "is_published": "replication",
     "ladder_columns": "ladder_table",
@@ -78,6 +93,7 @@ _MODULE_OF = {
     "published_footer_lines": "published_footer",
     "published_rows": "replication_rows",
     "read_records": "store",
+    "render_choice": "choice_table",
     "render_ladder": "ladder_table",
     "render_published": "published_table",
     "render_table": "table",
@@ -86,18 +102,24 @@ _MODULE_OF = {
     "summarize": "summary",
     "t_interval": "statistics",
     "table_rows": "rows",
+    "welch_interval": "statistics",
     "wilson_interval": "statistics",
 }
 
 __all__ = [
     "FORMATS",
     "LADDER_KEYS",
+    "OBJECTIVES",
     "PUBLISHED_KEYS",
     "REPORTED",
     "ROW_KEYS",
     "STATUSES",
+    "Choice",
+    "Constraints",
+    "Difference",
     "Measurement",
     "NotComparable",
+    "Objective",
     "RecordError",
     "Reported",
     "ResultsError",
@@ -105,6 +127,10 @@ __all__ = [
     "RunStore",
     "Summary",
     "check_comparable",
+    "choice_headline",
+    "choice_json",
+    "choice_notes",
+    "choose",
     "export",
     "export_published",
     "find_reported",
@@ -127,6 +153,7 @@ __all__ = [
     "published_footer_lines",
     "published_rows",
     "read_records",
+    "render_choice",
     "render_ladder",
     "render_published",
     "render_table",
@@ -135,6 +162,7 @@ __all__ = [
     "summarize",
     "t_interval",
     "table_rows",
+    "welch_interval",
     "wilson_interval",
 ]
 

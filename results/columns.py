@@ -43,7 +43,7 @@ def value_columns(rows: Sequence[Row], by: str = "model") -> list[Column]:
 
     Columns that tell rows apart (recipe, device and so on) come first, where rows differ in them.
     """
-    columns = [*_identity_columns(rows, by), _accuracy_column(rows)]
+    columns = [*identity_columns(rows, by), _accuracy_column(rows)]
     columns += [_number_column(quantity, rows) for quantity in _QUANTITIES]
     columns.append(_floor_column(rows))
     columns.append(text_column("remarks", [_remarks(row) for row in rows]))
@@ -134,7 +134,8 @@ def text_column(header: str, cells: Sequence[str]) -> Column:
     return Column(header, tuple(cells), (False,) * len(cells), "left")
 
 
-def _identity_columns(rows: Sequence[Row], by: str) -> list[Column]:
+def identity_columns(rows: Sequence[Row], by: str) -> list[Column]:
+    """Columns of what rows are told apart by: those in which they differ, and `by` itself."""
     keys = [key for key in _IDENTITIES if key == by or _tells_apart(rows, key)]
     return [text_column(key, [str(row.get(key) or UNKNOWN) for row in rows]) for key in keys]
 

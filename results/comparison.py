@@ -1,7 +1,8 @@
 """What may stand side by side, and which rows nothing else beats."""
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from results.errors import NotComparable
@@ -68,11 +69,12 @@ def pareto_front(
         A mark for each row in order; None where its status, cost or gain leave it unknown.
     """
     points = [_point(row, cost, gain) for row in rows]
-    rivals = [
-        point for row, point in zip(rows, points, strict=True) if point and not _is_at_chance(row)
-    ]
+    rivals = {
+        point for row, point in zip(rows, points, strict=True) if point and not is_at_chance(row)
+    }
+    front = _unbeaten(rivals)
     return [
-        None if point is None else not _is_at_chance(row) and not _is_beaten(point, rivals)
+        None if point is None else not is_at_chance(row) and point in front
         for row, point in zip(rows, points, strict=True)
     ]
 
@@ -91,21 +93,27 @@ def pareto_sentence(rows: Sequence[Row]) -> str | None:
 
 def labels(rows: Sequence[Row]) -> list[str]:
     """A name for each row: its model, and where that occurs twice what tells the rows apart."""
-    names = [row["model"] for row in rows]
+    namesakes: dict[str, list[Row]] = {}
+    for row in rows:
+        namesakes.setdefault(row["model"], []).append(row)
+    keys = {model: _telling_keys(group) for model, group in namesakes.items()}
+    return [_label(row, keys[row["model"]]) for row in rows]
+
+
+def is_at_chance(row: Row) -> bool:
+    """Whether a seed of the row was no better than guessing."""
+    return "at_chance" in row["flags"]
+
+
+def _telling_keys(namesakes: Sequence[Row]) -> list[str]:
     return [
-        _label(row, [other for other in rows if other["model"] == row["model"]])
-        if names.count(row["model"]) > 1
-        else row["model"]
-        for row in rows
-    ]
-
-
-def _label(row: Row, namesakes: Sequence[Row]) -> str:
-    keys = [
         key
         for key in ("commit", "budget", "recipe", "precision", "plan", "device")
-        if len({other.get(key) for other in namesakes}) > 1
+        if len({row.get(key) for row in namesakes}) > 1
     ]
+
+
+def _label(row: Row, keys: Sequence[str]) -> str:
     return f"{row['model']} ({', '.join(str(row[key]) for key in keys)})" if keys else row["model"]
 
 
@@ -114,19 +122,17 @@ def _held_equal(record: RunRecord) -> dict[str, Any]:
     return held | {"data_hash": record.environment.get("data_hash")} | record.environment
 
 
-def _is_at_chance(row: Row) -> bool:
-    return "at_chance" in row["flags"]
-
-
 def _point(row: Row, cost: str, gain: str) -> tuple[float, float] | None:
     if row["status"] != "ok" or row[cost] is None or row[gain] is None:
         return None
     return row[cost], row[gain]
 
 
-def _is_beaten(point: tuple[float, float], rivals: Sequence[tuple[float, float]]) -> bool:
-    cost, gain = point
-    return any(
-        other_cost <= cost and other_gain >= gain and (other_cost, other_gain) != point
-        for other_cost, other_gain in rivals
-    )
+def _unbeaten(points: Iterable[tuple[float, float]]) -> set[tuple[float, float]]:
+    """Those of the points (cost, gain) that gain more than all that are cheaper: one sweep."""
+    front, best = set(), -math.inf
+    for cost, gain in sorted(points, key=lambda point: (point[0], -point[1])):
+        if gain > best:
+            front.add((cost, gain))
+            best = gain
+    return front

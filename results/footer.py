@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from results.certainty import certainty_lines
 from results.columns import format_count, format_latency, one_line
 from results.comparison import check_comparable, pareto_sentence
 from results.errors import NotComparable
 from results.records import RunRecord
 from results.rows import table_rows
 from results.statistics import wilson_interval
-from results.summary import Summary, commit_of
+from results.summary import NUM_TEST_IMAGES, Summary, commit_of
 
-NUM_TEST_IMAGES = 10_000  # where no confusion matrix says otherwise
 FLAG_NOTES = {
     "at_chance": "no better than guessing, so it has learnt nothing",
     "throttled": "its GPU was slowed down for power or heat; the records say why",
@@ -44,13 +44,15 @@ def footer_lines(
         return []
     records = [record for summary in summaries for record in summary.records]
     rows = table_rows(summaries)
+    warning = comparability_warning(records)
     lines = [
-        _warning(records),
-        _held_equal(records),
+        warning,
+        held_line(records),
         place_line(records),
         _learning_rates(records),
         _ceilings(records),
         _certainty(summaries, records),
+        *([] if warning else certainty_lines(summaries, rows)),
         pareto_sentence(rows),
         *_flags(summaries, FLAG_NOTES | dict(flag_notes or {})),
         *_unknowns(summaries),
@@ -59,7 +61,8 @@ def footer_lines(
     return [one_line(line) for line in lines if line]
 
 
-def _warning(records: Sequence[RunRecord]) -> str | None:
+def comparability_warning(records: Sequence[RunRecord]) -> str | None:
+    """What differs between records that must not be ranked; None where they may be."""
     try:
         check_comparable(records)
     except NotComparable as error:
@@ -67,7 +70,8 @@ def _warning(records: Sequence[RunRecord]) -> str | None:
     return None
 
 
-def _held_equal(records: Sequence[RunRecord]) -> str:
+def held_line(records: Sequence[RunRecord]) -> str:
+    """What was held equal: budget, recipe, precision, evaluation split."""
     parts = {
         "budget": lambda record: record.spec["budget"],
         "recipe": lambda record: record.spec["recipe"]["name"],

@@ -7,7 +7,7 @@ from typing import Any
 from results.comparison import check_comparable, pareto_cost, pareto_front
 from results.errors import NotComparable, ResultsError
 from results.records import RunRecord
-from results.statistics import median
+from results.statistics import median, stdev, wilson_interval
 from results.summary import Summary
 
 # Keys are only ever added, at the end: programs read them. `--by commit` adds `commit`.
@@ -51,6 +51,9 @@ ROW_KEYS = (
     "bytes_per_s",
     "floor_s",
     "binding_term",
+    "test_accuracy_stdev",
+    "test_accuracy_sampling_ci95",
+    "train_accuracy",
 )
 TARGETS = ("0.80", "0.85", "0.90", "0.92", "0.94")
 DEFAULT_SORT = "test_accuracy"
@@ -63,6 +66,8 @@ MORE_IS_BETTER = (
     "on_pareto_front",
     "mfu",
     "bytes_per_s",
+    "test_accuracy_sampling_ci95",
+    "train_accuracy",
 )
 
 
@@ -99,7 +104,7 @@ def sort_rows(rows: Sequence[dict[str, Any]], key: str = DEFAULT_SORT) -> list[d
 
 def _row(summary: Summary) -> dict[str, Any]:
     columns = _identity(summary) | _counts(summary) | _quality(summary) | _performance(summary)
-    columns |= _limit(summary)
+    columns |= _limit(summary) | _certainty(summary)
     row = {key: columns.get(key) for key in ROW_KEYS}
     return row | ({"commit": summary.commits[0]} if summary.by == "commit" else {})
 
@@ -163,6 +168,18 @@ def _limit(summary: Summary) -> dict[str, Any]:
         "floor_s": summary.mean("floor"),
         "percent_of_floor": summary.mean("percent_of_floor"),
         "binding_term": " / ".join(binding) or None,
+    }
+
+
+def _certainty(summary: Summary) -> dict[str, Any]:
+    accuracy, num_images = summary.mean("test_accuracy"), summary.num_images
+    sampling = None
+    if accuracy is not None and num_images is not None:
+        sampling = list(wilson_interval(accuracy, num_images))
+    return {
+        "test_accuracy_stdev": stdev(summary.values("test_accuracy")),
+        "test_accuracy_sampling_ci95": sampling,
+        "train_accuracy": summary.mean("train_accuracy"),
     }
 
 

@@ -40,12 +40,38 @@ def prediction_interval(
     return _student(values, math.sqrt(1 + 1 / len(values)), confidence) if len(values) > 1 else None
 
 
-def _student(values: Sequence[float], factor: float, confidence: float) -> tuple[float, float]:
-    from scipy.special import stdtrit  # scipy.stats would take 0.8 s
+def welch_interval(
+    ours: Sequence[float], theirs: Sequence[float], confidence: float = CONFIDENCE
+) -> tuple[float, float] | None:
+    """Welch's interval (low, high) of mean(ours) - mean(theirs), whose spreads may differ.
 
-    quantile = float(stdtrit(len(values) - 1, (1 + confidence) / 2))
+    None where either has fewer than two values, as its spread is unknown then.
+    """
+    if min(len(ours), len(theirs)) < 2:
+        return None
+    variances = [stdlib.variance(values) / len(values) for values in (ours, theirs)]
+    centre, total = mean(ours) - mean(theirs), sum(variances)
+    if not total:
+        return centre, centre
+    # Shares first: the squares of tiny variances would vanish.
+    shares = [variance / total for variance in variances]
+    sizes = (len(ours), len(theirs))
+    freedom = 1 / sum(share**2 / (size - 1) for share, size in zip(shares, sizes, strict=True))
+    half = _quantile(freedom, confidence) * math.sqrt(total)
+    return centre - half, centre + half
+
+
+def _student(values: Sequence[float], factor: float, confidence: float) -> tuple[float, float]:
+    quantile = _quantile(len(values) - 1, confidence)
     centre, half = mean(values), quantile * stdlib.stdev(values) * factor
     return centre - half, centre + half
+
+
+def _quantile(degrees_of_freedom: float, confidence: float) -> float:
+    """Student's quantile: half the width of a two-sided interval, in standard errors."""
+    from scipy.special import stdtrit  # scipy.stats would take 0.8 s
+
+    return float(stdtrit(degrees_of_freedom, (1 + confidence) / 2))
 
 
 def median_interval(

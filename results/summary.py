@@ -14,6 +14,7 @@ from results.statistics import mean, t_interval
 GroupBy = Literal["model", "commit", "plan"]
 # Facts of the model, true of a run that failed as well.
 STATIC_QUANTITIES = ("num_params", "num_trainable_params", "flops_per_image")
+NUM_TEST_IMAGES = 10_000  # where no confusion matrix says otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,14 @@ class Summary:
         mixed = ["mixed_commits"] if len(self.commits) > 1 else []
         mixed += ["mixed_plans"] if len(self.plans) > 1 else []
         return _distinct([*(flag for record in self.records for flag in record.flags), *mixed])
+
+    @property
+    def num_images(self) -> int | None:
+        """Images of the final pass, or None where neither record nor split tells their number."""
+        totals = [sum(map(sum, record.confusion)) for record in self.finished if record.confusion]
+        if not any(totals) and self.spec["evaluation_split"] == "test":
+            return NUM_TEST_IMAGES
+        return max(totals, default=0) or None
 
     @property
     def record_ids(self) -> tuple[str, ...]:

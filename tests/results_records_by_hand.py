@@ -28,6 +28,7 @@ UNITS = {
     "percent_of_floor": "%",
     "mfu": "fraction",
     "bandwidth": "bytes/s",
+    "train_accuracy": "fraction",
 }
 LIMIT = {"binds": "compute", "flops_per_s": 788e12, "bytes_per_s": 4.31e12, "latency_s": 1.2e-6}
 ENVIRONMENT = {

@@ -51,6 +51,18 @@ COMMAND_LINE: dict[
         "--by": "model",
         "--mixed": False,
     },
+    "choose": {
+        "run_dirs": None,
+        "--max-seconds": None,
+        "--min-accuracy": None,
+        "--max-memory": None,
+        "--max-joules": None,
+        "--max-params": None,
+        "--by": "accuracy",
+        "--target": None,
+        "--format": "rich",
+        "--mixed": False,
+    },
     "list": {},
     "doctor": {"--fetch": False, "--data": None},
     "predict": {

@@ -32,7 +32,8 @@ PROMISED = (  # DESIGN section 5: keys are only ever added
     "cold_total_s, accuracy_per_s, time_to_target_s, percent_of_floor, on_pareto_front, budget, "
     "recipe, precision, plan, device, record_ids"
     # added since
-    ", flops_per_step, bytes_per_step, kernels_per_step, mfu, bytes_per_s, floor_s, binding_term"
+    ", flops_per_step, bytes_per_step, kernels_per_step, mfu, bytes_per_s, floor_s, binding_term, "
+    "test_accuracy_stdev, test_accuracy_sampling_ci95, train_accuracy"
 )
 KEYS = PROMISED.split(", ")
 

@@ -1,5 +1,6 @@
 """What may stand side by side, and the Pareto front."""
 
+import time
 from random import Random
 from typing import Any
 
@@ -16,6 +17,7 @@ from results import (
     summarize,
     table_rows,
 )
+from results.comparison import labels
 from tests.results_records_by_hand import ENVIRONMENT, make_record, make_sweep, make_values
 
 SMALL = st.integers(0, 6).map(float)  # small, so that ties are common
@@ -72,6 +74,41 @@ def test_a_row_is_on_the_front_exactly_if_nothing_beats_it(
         beaten = [p for p in front if p[0] >= point[0] and p[1] <= point[1] and p != point]
         assert mark is (not beaten)  # whatever is beaten, is beaten from the front
     assert bool(front) == bool(points)
+
+
+@given(st.lists(st.tuples(SMALL, SMALL, st.sampled_from(["", "at_chance", "failed"]))))
+def test_the_sweep_agrees_with_the_definition(points: list[tuple[float, float, str]]) -> None:
+    rows = [
+        row(gain, cost, flags=[kind], status="crashed" if kind == "failed" else "ok")
+        for gain, cost, kind in points
+    ]
+    rivals = [(gain, cost) for gain, cost, kind in points if not kind]
+    for (gain, cost, kind), mark in zip(points, pareto_front(rows), strict=True):
+        beaten = any(
+            other[0] >= gain and other[1] <= cost and other != (gain, cost) for other in rivals
+        )
+        wanted = {"failed": None, "at_chance": False, "": not beaten}
+        assert mark is wanted[kind]
+
+
+def test_30000_rows_have_a_front_and_labels_in_no_time() -> None:
+    # All on the front and half of them namesakes: a quadratic way takes minutes.
+    rows = [
+        row(
+            number / 30_000,
+            number,
+            model=f"v{number // 2}",
+            plan=f"p{number}",
+            recipe="sgd",
+            precision="fp32",
+            device="CPU",
+        )
+        for number in range(30_000)
+    ]
+    started = time.process_time()
+    assert all(pareto_front(rows))
+    assert len(set(labels(rows))) == len(rows)
+    assert time.process_time() - started < 5
 
 
 @given(st.lists(st.tuples(SMALL, SMALL), max_size=8), st.randoms())

@@ -36,6 +36,9 @@ Console(file=io.StringIO()).print(results.render_table(rows, width=80))
 for fmt in results.FORMATS:
     results.export(rows, fmt)
 results.footer_lines(summaries)
+choice = results.choose(results.read_records(store.folder))
+Console(file=io.StringIO()).print(results.render_choice(choice, width=80))
+results.choice_json(choice), results.choice_headline(choice), results.choice_notes(choice)
 rungs = [record for record in results.read_records(store.folder) if results.is_ladder(record)]
 results.render_ladder(results.ladder_rows(rungs), width=80)
 results.ladder_sentences(rungs), results.ladder_footer_lines(rungs)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from results import ROW_KEYS, ResultsError, sort_rows, summarize, table_rows
+from results import ROW_KEYS, ResultsError, sort_rows, summarize, table_rows, wilson_interval
 from tests.results_records_by_hand import LIMIT, make_curve, make_record, make_sweep, make_values
 
 PUBLISHED = (  # as in the design, word for word
@@ -14,7 +14,8 @@ PUBLISHED = (  # as in the design, word for word
     "cold_total_s, accuracy_per_s, time_to_target_s, percent_of_floor, on_pareto_front, budget, "
     "recipe, precision, plan, device, record_ids"
     # added since
-    ", flops_per_step, bytes_per_step, kernels_per_step, mfu, bytes_per_s, floor_s, binding_term"
+    ", flops_per_step, bytes_per_step, kernels_per_step, mfu, bytes_per_s, floor_s, binding_term, "
+    "test_accuracy_stdev, test_accuracy_sampling_ci95, train_accuracy"
 )
 PUBLISHED_KEYS = PUBLISHED.split(", ")
 VALUES = make_values(0.9, 10.0, 7_850, 2**20)
@@ -94,6 +95,25 @@ def test_seconds_to_a_target_are_the_median_and_a_miss_is_infinite() -> None:
     assert row_of(*records)["time_to_target_s"] == times
     half_missed = {"0.80": 7.5, "0.85": 10.0, "0.90": None, "0.92": None, "0.94": None}
     assert row_of(records[0], records[2])["time_to_target_s"] == half_missed
+
+
+def test_an_accuracy_says_how_far_seeds_and_test_images_reach() -> None:
+    records = [
+        make_record(seed=seed, values=VALUES | {"test_accuracy": accuracy, "train_accuracy": 0.95})
+        for seed, accuracy in enumerate((0.89, 0.91))
+    ]
+    row = row_of(*records)
+    assert row["test_accuracy_stdev"] == pytest.approx(0.02 / 2**0.5)
+    assert row["test_accuracy_sampling_ci95"] == list(wilson_interval(0.9, 10_000))
+    assert row["train_accuracy"] == 0.95
+    assert row_of(records[0])["test_accuracy_stdev"] is None
+
+
+def test_test_sampling_counts_the_images_of_the_final_pass() -> None:
+    row = row_of(make_record(values=VALUES, confusion=[[9, 1], [1, 9]]))
+    assert row["test_accuracy_sampling_ci95"] == list(wilson_interval(0.9, 20))
+    held_back = make_record(values=VALUES, spec={"evaluation_split": "half of test"})
+    assert row_of(held_back)["test_accuracy_sampling_ci95"] is None
 
 
 def test_without_a_curve_there_are_no_targets() -> None:

@@ -11,6 +11,7 @@ from results import (
     prediction_interval,
     stdev,
     t_interval,
+    welch_interval,
     wilson_interval,
 )
 
@@ -25,6 +26,40 @@ def test_the_t_interval_agrees_with_scipy_on_1000_random_cases() -> None:
     ours = [t_interval(values.tolist()) for values in cases]
     theirs = [stats.t.interval(0.95, len(v) - 1, v.mean(), stats.sem(v)) for v in cases]
     np.testing.assert_allclose(np.array(ours), np.array(theirs), rtol=1e-9, atol=1e-9)
+
+
+def test_welchs_interval_agrees_with_scipy_on_1000_random_cases() -> None:
+    from scipy import stats
+
+    rng = np.random.default_rng(0)
+    for _ in range(1000):
+        scale, sizes = 10 ** rng.uniform(-4, 4, 3), rng.integers(2, 20, 2)
+        ours, theirs = (
+            rng.normal(scale[2] * rng.normal(), scale[side], sizes[side]) for side in (0, 1)
+        )
+        found = welch_interval(ours.tolist(), theirs.tolist())
+        wanted = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.95)
+        assert found == pytest.approx((wanted.low, wanted.high), rel=1e-7, abs=1e-9)
+
+
+def test_welchs_interval_needs_two_values_on_either_side_and_no_spread() -> None:
+    assert welch_interval([0.9], [0.8, 0.7]) is None
+    assert welch_interval([0.9, 0.8], [0.8]) is None
+    assert welch_interval([0.9, 0.9], [0.8, 0.8]) == pytest.approx((0.1, 0.1))
+    low, high = welch_interval([1e-200, 2e-200], [0.0, 0.0]) or (0.0, 0.0)
+    assert low <= high  # variances that small come to zero
+
+
+def test_the_wilson_interval_agrees_with_scipy_on_1000_random_cases() -> None:
+    from scipy.stats import binomtest
+
+    rng = np.random.default_rng(0)
+    for _ in range(1000):
+        num_images = int(rng.integers(1, 20_000))
+        correct = int(rng.integers(0, num_images + 1))
+        theirs = binomtest(correct, num_images).proportion_ci(method="wilson")
+        ours = wilson_interval(correct / num_images, num_images)
+        assert ours == pytest.approx((theirs.low, theirs.high), abs=1e-12)
 
 
 def test_one_value_has_neither_spread_nor_interval() -> None:
