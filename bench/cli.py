@@ -7,6 +7,7 @@ import typer
 
 from bench.choose_command import choose
 from bench.plan import AUTO
+from bench.report_command import report
 from bench.request import Request
 from bench.run_command import Options, say
 
@@ -181,6 +182,7 @@ def table(
 
 
 app.command()(choose)
+app.command()(report)
 
 
 @app.command(name="list")

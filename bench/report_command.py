@@ -3,43 +3,60 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from bench.show import write_out
+import typer
+
+from bench.show import named_or_newest, write_out
 
 REPORT_FILE = "report.html"
 
 
 def report(
-    folders: Sequence[Path],
-    *,
-    out: Path | None = None,
-    figures: Path | None = None,
-    figure_format: str = "svg",
-    mixed: bool = False,
+    run_dirs: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Run folders.", show_default="the newest in results/runs"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of the page.", show_default="report.html in the run folder, or here"
+        ),
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the charts as pictures as well.", show_default=False),
+    ] = None,
+    figure_format: Annotated[str, typer.Option(help="svg or png.")] = "svg",
+    mixed: Annotated[
+        bool, typer.Option("--mixed", help="Show what is not comparable, labelled.")
+    ] = False,
 ) -> None:
-    """Writes the report of run folders and tells on stdout where it lies.
-
-    Args:
-        folders: run folders or files of records; at least one.
-        out: the file; None puts report.html into the folder, or here where there are several.
-        figures: a folder for the charts as pictures; None writes none.
-        figure_format: svg or png.
-        mixed: whether what is not comparable may stand side by side, labelled.
-
-    Raises:
-        NotComparable: the records must not stand side by side, and `mixed` does not allow it.
-        ResultsError: no records, no such format, or a file that cannot be written.
-    """
-    from results.report.compose import check_format, write_figures, write_report
-    from results.report.material import gather
+    """Write one self-contained HTML page of finished runs; needs no torch and no network."""
+    from results.report.compose import check_format
 
     check_format(figure_format)
-    path = out or _beside(folders)
-    material = gather(folders, mixed=mixed)
+    folders = named_or_newest(run_dirs)
+    write(folders, out or _beside(folders), figures, figure_format, is_mixed=mixed)
+
+
+def write(
+    folders: Sequence[Path],
+    path: Path,
+    figures: Path | None = None,
+    figure_format: str = "svg",
+    *,
+    is_mixed: bool = False,
+) -> None:
+    """Writes the page, and the charts where a folder for them is named; tells of it on stdout."""
+    from results.report.compose import write_figures, write_report
+    from results.report.material import gather
+
+    material = gather(folders, mixed=is_mixed)
     for remark in material.remarks:
         sys.stderr.write(f"{remark}\n")
     size = write_report(material, path)
-    write_out(f"{path}  ({size / 1e6:.1f} MB, opens in any browser, no network needed)\n")
+    write_out(f"{path}  ({size / 1e6:.1f} MB; opens in any browser, without a network)\n")
     if figures is not None:
         pictures = write_figures(material, figures, figure_format)
         write_out(f"{figures}  ({len(pictures)} {figure_format} files)\n")

@@ -23,14 +23,25 @@ def read_runs(run_dirs: "Sequence[Path] | None", say: "Callable[[str], None]") -
     Raises:
         RecordError: there is no run, or a folder has no records.
     """
+    from results import read_records
+
+    return read_records(*named_or_newest(run_dirs), say=say)
+
+
+def named_or_newest(run_dirs: "Sequence[Path] | None") -> "Sequence[Path]":
+    """The named folders, or the folder of the newest run.
+
+    Raises:
+        RecordError: none is named, and there is no run.
+    """
     from bench.run_command import RUNS
-    from results import RecordError, newest_run, read_records
+    from results import RecordError, newest_run
 
     newest = newest_run(RUNS)
     folders = run_dirs or ([newest] if newest else [])
     if not folders:
         raise RecordError(f"no run in {RUNS}; make one with `fmnist-bench run`, or name a folder")
-    return read_records(*folders, say=say)
+    return folders
 
 
 def show(
