@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from results.choice import TO_TARGET, Objective, choose
+from results.choice_text import choice_headline, reason
 from results.errors import ResultsError
 from results.footer import footer_lines
 from results.report.cost import cost_figures
@@ -23,7 +25,7 @@ def compose(material: Material, out: Path) -> Page:
     summaries = [series.summary for series in material.series]
     return Page(
         title=TITLE,
-        answer=(),
+        answer=answer(material),
         table=comparison_table(material.series),
         notes=(*footer_lines(summaries), *material.remarks),
         sections=tuple(sections(material)),
@@ -31,6 +33,17 @@ def compose(material: Material, out: Path) -> Page:
         records=records_table(material, out),
         footer=f"Made by fmnist-bench from {count_records(material)}.",
     )
+
+
+def answer(material: Material) -> tuple[str, ...]:
+    """What `fmnist-bench choose` says of the same records: by accuracy, and by time to 90 %."""
+    records = [record for one in material.series for record in one.summary.records]
+    if not records:
+        return ()
+    headline = choice_headline(choose(records))
+    soonest = choose(records, objective=Objective(TO_TARGET))
+    quick = f"soonest at 90 % on validation: {reason(soonest)}" if soonest.recommended else None
+    return (*headline, *([quick] if quick else []))
 
 
 def sections(material: Material) -> list[Section]:

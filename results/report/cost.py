@@ -148,7 +148,15 @@ def _values(
         for one in series
     ]
     line = _corners([spot for spot, mark in zip(spots, front, strict=True) if mark])
-    places = place_labels(spots, names_of(series), layout, along(line))
+    bars = [
+        (x, layout.height - y_scale.pixel(end * 100, layout.height))
+        for one, (x, _) in zip(series, spots, strict=True)
+        for end in one.row["test_accuracy_ci95"] or ()
+    ]
+    obstacles = along(line) + [
+        spot for pair in zip(bars[::2], bars[1::2], strict=True) for spot in along(pair)
+    ]
+    places = place_labels(spots, names_of(series), layout, obstacles)
     return [
         _value(cost, one, mark) | {"dx": place.dx, "dy": place.dy}
         for one, mark, place in zip(series, front, places, strict=True)

@@ -55,7 +55,7 @@
     const left = rows.filter((row) => !row.hidden).length;
     count.textContent = words.length ? `${left} of ${rows.length}` : "";
   };
-  filter.addEventListener("input", filterRows);
+  filter?.addEventListener("input", filterRows); // a page of ladders alone has no such table
 
   // --- charts -------------------------------------------------------------------------------
 

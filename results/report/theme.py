@@ -62,7 +62,7 @@ class Layout:
         return self.name == "narrow"
 
 
-WIDE = Layout("wide", 700, 400)
+WIDE = Layout("wide", 800, 420)
 NARROW = Layout("narrow", 270, 300)
 LAYOUTS = (WIDE, NARROW)
 
