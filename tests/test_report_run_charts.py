@@ -1,6 +1,7 @@
 """The charts of one run: values of the samples, thinned, and nothing where they are not known."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from results.classes import CLASS_NAMES
+from results.report.class_charts import class_figures
+from results.report.confusion import confusion_figures
 from results.report.features import MAX_POINTS, feature_figures, has_features
 from results.report.figure import Figure
 from results.report.material import Material, gather
@@ -155,6 +158,16 @@ def test_any_choice_can_be_drawn(material: Material, chosen: str) -> None:
         assert ("Not recorded for this run." in svg) == (chosen == "nobody")
 
 
+@pytest.mark.parametrize("factor", [0.01, 30, 4000])
+def test_axes_never_speak_in_powers_of_ten(material: Material, factor: float) -> None:
+    features = material.finished[0].samples["features_2d"]
+    loss = np.linspace(3, 0.02, 500, dtype=np.float32) * factor
+    scaled = changed(material, features_2d=features * factor, loss=loss)
+    for figure in (*run_figures(scaled), *feature_figures(scaled)):
+        svg = vl_convert.vegalite_to_svg(figure.specifications["narrow"])
+        assert not re.search(r">[^<]*\de[^a-z]?\d[^<]*</text>", svg)
+
+
 @pytest.mark.parametrize("bad", [None, np.array([1.0, np.nan]), np.array([]), np.array([np.inf])])
 def test_a_loss_that_is_not_known_throughout_is_not_drawn(material: Material, bad: Any) -> None:  # noqa: ANN401
     assert run_figures(changed(material, loss=bad)) == []
@@ -177,6 +190,15 @@ def test_features_that_cannot_be_drawn_are_left_out(
     poor = changed(material, **arrays)
     assert not any(has_features(series) for series in poor.finished)
     assert feature_figures(poor) == []
+
+
+def test_where_all_failed_there_are_no_charts(tmp_path: Path) -> None:
+    failed = [pair for pair in make_report_records() if pair[0].status != "ok"]
+    write_store(tmp_path, failed)
+    poor = gather([tmp_path])
+    assert poor.series
+    assert [*run_figures(poor), *feature_figures(poor), *class_figures(poor)] == []
+    assert confusion_figures(poor) == []
 
 
 def test_records_without_samples_have_no_charts(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def _axis(channel: Any, field: str, first: int) -> Any:  # noqa: ANN401 - alt.X 
         domainMax=alt.expr(f"{AXIS}[{first + 1}]"),
     )
     return channel(
-        f"{field}:Q", title=None, scale=scale, axis=alt.Axis(tickCount=5, format="~g", grid=False)
+        f"{field}:Q", title=None, scale=scale, axis=alt.Axis(tickCount=5, format="~r", grid=False)
     )
 
 

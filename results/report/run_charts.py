@@ -44,8 +44,9 @@ def _training_figure(material: Material) -> Figure | None:
     return _figure(
         "run-training",
         "Training loss and validation accuracy",
-        "Left axis: training loss, each point the mean of some steps. Right axis: validation "
-        "accuracy; the dashed line marks where it was best. Of the first run that ended well.",
+        f"Left axis: training loss, as the means of {SMOOTH_BINS} equal stretches of steps (of fewer "
+        "steps, each). Right axis: validation accuracy; the dashed line marks where it was best. "
+        "Of the first run that ended well.",
         [(series, values) for series in material.finished if (values := _training(series))],
         _training_chart,
     )
@@ -208,7 +209,7 @@ def _epochs(field: str) -> "alt.X":
         f"{field}:Q",
         title="epochs of training",
         scale=alt.Scale(domainMin=0, domainMax=_end(4), nice=False),
-        axis=alt.Axis(tickCount=6, format="~g", grid=False),
+        axis=alt.Axis(tickCount=6, format="~r", grid=False),
     )
 
 
@@ -225,7 +226,7 @@ def _coloured(field: str, title: str, side: str) -> "alt.Y":
             orient=side,  # type: ignore[arg-type]
             titleColor=colour,
             labelColor=colour,
-            format="~g",
+            format="~r",
             grid=side == "left",
             tickCount=6,
         ),
@@ -273,7 +274,7 @@ def _log_loss(field: str) -> "alt.Y":
             domainMin=alt.expr(f"{axis}[0]"),
             domainMax=alt.expr(f"{axis}[1]"),
         ),
-        axis=alt.Axis(format="~g", values=alt.expr(f"slice({axis}, 2)")),
+        axis=alt.Axis(format="~r", values=alt.expr(f"slice({axis}, 2)")),
     )
 
 
