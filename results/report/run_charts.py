@@ -44,9 +44,9 @@ def _training_figure(material: Material) -> Figure | None:
     return _figure(
         "run-training",
         "Training loss and validation accuracy",
-        f"Left axis: training loss, as the means of {SMOOTH_BINS} equal stretches of steps (of fewer "
-        "steps, each). Right axis: validation accuracy; the dashed line marks where it was best. "
-        "Of the first run that ended well.",
+        f"Left axis: training loss, as the means of {SMOOTH_BINS} equal stretches of steps (of "
+        "fewer steps, each). Right axis: validation accuracy; the dashed line marks where it was "
+        "best. Of the first run that ended well.",
         [(series, values) for series in material.finished if (values := _training(series))],
         _training_chart,
     )
