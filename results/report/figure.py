@@ -1,9 +1,10 @@
 """A chart of the report: its words, and its Vega-Lite specification for a desktop and a phone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from results.classes import CLASS_NAMES
 from results.report.material import Series
 from results.report.theme import (
     LAYOUTS,
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     import altair as alt
 
 Specification = dict[str, Any]
+Rows = list[dict[str, Any]]
 SHOWN = "shown"  # the parameter that holds the names of the series to draw
 CHOSEN = "chosen"  # the parameter that holds the one series to draw
+CLASSES = "classes"  # the parameter that holds the names of the classes
 IS_SHOWN = f"indexof({SHOWN}, datum.series) >= 0"
 IS_CHOSEN = f"datum.series == {CHOSEN}"
 
@@ -42,13 +45,30 @@ class Figure:
 
 
 def draw(
-    key: str, title: str, caption: str, chart: "Callable[[Layout], alt.TopLevelMixin]"
+    key: str,
+    title: str,
+    caption: str,
+    chart: "Callable[[Layout], alt.TopLevelMixin]",
+    data: Callable[[Layout], Mapping[str, Rows]] | None = None,
 ) -> Figure:
-    """A figure, drawn once for each layout."""
+    """A figure, drawn once for each layout.
+
+    Args:
+        key: As in Figure.
+        title: As in Figure.
+        caption: As in Figure.
+        chart: The chart in a layout.
+        data: Rows by the names under which the chart asks for them: Altair copies what stands in
+            a chart with every layer, which takes seconds where it is much.
+    """
     specifications = {}
     for layout in LAYOUTS:
         specification = chart(layout).to_dict()
+        if data is not None:
+            specification["datasets"] = dict(data(layout))
         specification["config"] = config()
+        # other series may need wider labels at the axes
+        specification["autosize"] = {"type": "pad", "resize": True}
         specification["description"] = f"{title}. {caption}"
         specifications[layout.name] = specification
     return Figure(key, title, caption, specifications)
@@ -66,6 +86,25 @@ def chosen_parameter(name: str) -> "alt.Parameter":
     import altair as alt
 
     return alt.param(name=CHOSEN, value=name)
+
+
+def classes_parameter() -> "alt.Parameter":
+    """The names of the classes, so that data may hold their numbers."""
+    import altair as alt
+
+    return alt.param(name=CLASSES, value=list(CLASS_NAMES))
+
+
+def absence(names: Sequence[str], layout: Layout) -> "alt.Chart":
+    """A layer that says so where the chosen series is none of a chart's."""
+    import altair as alt
+
+    base = alt.Chart(
+        alt.Data(values=[{"names": list(names), "text": "Not recorded for this run."}])
+    )
+    base = base.transform_filter(f"indexof(datum.names, {CHOSEN}) < 0").encode(text="text:N")
+    text: alt.Chart = base.mark_text(x=layout.width / 2, y=layout.height / 2)
+    return text
 
 
 def _scale(names: Sequence[str], values: Sequence[Any]) -> "alt.Scale":

@@ -37,7 +37,9 @@ class Scale(NamedTuple):
             found = [value for value in values if self.low <= value <= self.high]
             if 2 <= len(found) <= most:
                 return found
-        return found[:: math.ceil(len(found) / most)] or [self.low, self.high]
+        if len(found) > most:
+            return found[:: math.ceil(len(found) / most)]
+        return _round_values(self.low, self.high, max(most, 5))  # too short for powers of ten
 
 
 def log_scale(values: Sequence[float]) -> Scale:
