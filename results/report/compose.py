@@ -1,17 +1,16 @@
 """Puts a report together: the table, the charts by section, and where the numbers come from."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from results.choice import TO_TARGET, Objective, choose
 from results.choice_text import choice_headline, reason
 from results.errors import ResultsError
 from results.footer import footer_lines
-from results.report.cost import cost_figures
-from results.report.figure import Figure, names_of
+from results.report.figure import Figure
 from results.report.material import Material
-from results.report.page import Page, Section, render_page
+from results.report.page import Page, render_page
+from results.report.sections import sections
 from results.report.tables import comparison_table, count_records, facts, records_table
 from results.report.theme import WIDE, in_light
 
@@ -44,23 +43,6 @@ def answer(material: Material) -> tuple[str, ...]:
     soonest = choose(records, objective=Objective(TO_TARGET))
     quick = f"soonest at 90 % on validation: {reason(soonest)}" if soonest.recommended else None
     return (*headline, *([quick] if quick else []))
-
-
-def sections(material: Material) -> list[Section]:
-    """The parts with charts; those without any data are left out."""
-    names = tuple(names_of(material.finished))
-    found = [
-        Section(
-            "cost",
-            "What accuracy costs",
-            "Each model at what it cost; where it may be had for less, the line passes above it.",
-            tuple(cost_figures(material)),
-            "shown",
-            names,
-            names,
-        )
-    ]
-    return [section for section in found if section.figures or section.pictures]
 
 
 def write_report(material: Material, out: Path) -> int:
@@ -116,8 +98,3 @@ def _write(path: Path, content: bytes) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise ResultsError(f"cannot write {path}: {error.strerror}") from None
-
-
-def names_to_show(material: Material, count: int) -> Sequence[str]:
-    """The most accurate series."""
-    return names_of([series for series in material.series if series.has_learnt][:count])

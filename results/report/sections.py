@@ -1,0 +1,89 @@
+"""The parts of the page that hold charts, in the order in which a reader asks."""
+
+from collections.abc import Sequence
+
+from results.report.class_charts import class_figures
+from results.report.confusion import confusion_figures
+from results.report.cost import cost_figures
+from results.report.features import feature_figures
+from results.report.figure import Figure, names_of
+from results.report.material import Material
+from results.report.page import Section
+from results.report.pictures import mistake_pictures, sample_strips
+from results.report.run_charts import run_figures
+
+NUM_AT_FIRST = 3  # models in the charts of classes, which ten would crowd
+
+
+def sections(material: Material) -> list[Section]:
+    """The parts with charts or pictures; those without any data are left out."""
+    found = [
+        _of_any("cost", "What accuracy costs", _COST, cost_figures(material), material),
+        _of_any(
+            "classes",
+            "Which classes are hard",
+            "How well each class is recognised, by model.",
+            class_figures(material),
+            material,
+            _best(material, NUM_AT_FIRST),
+        ),
+        _of_one(
+            "mistakes",
+            "What one model gets wrong",
+            "Which class it takes for which, and the mistakes it was surest of.",
+            confusion_figures(material),
+            material,
+            mistake_pictures(material),
+        ),
+        _of_one(
+            "run",
+            "One run, step by step",
+            "How one training went, and how its model sees the images.",
+            [*run_figures(material), *feature_figures(material)],
+            material,
+        ),
+        _samples(material),
+    ]
+    return [section for section in found if section.figures or section.pictures]
+
+
+_COST = "Each model at what it cost; where it may be had for less, the line passes above it."
+
+
+def _of_any(
+    key: str,
+    title: str,
+    lead: str,
+    figures: Sequence[Figure],
+    material: Material,
+    picked: Sequence[str] | None = None,
+) -> Section:
+    """A part whose charts show any of the models; by default all at first."""
+    names = tuple(names_of(material.finished))
+    first = names if picked is None else tuple(picked)
+    return Section(key, title, lead, tuple(figures), "shown", names, first)
+
+
+def _of_one(
+    key: str,
+    title: str,
+    lead: str,
+    figures: Sequence[Figure],
+    material: Material,
+    pictures: Sequence[tuple[str, str]] = (),
+) -> Section:
+    """A part whose charts show one model; the most accurate at first."""
+    names = tuple(names_of(material.finished))
+    picked = tuple(_best(material, 1))
+    return Section(key, title, lead, tuple(figures), "chosen", names, picked, tuple(pictures))
+
+
+def _samples(material: Material) -> Section:
+    html = sample_strips(material)
+    pictures = (("all", html),) if html else ()
+    lead = "What all models were trained on."
+    return Section("data", "The images", lead, picked=("all",), pictures=pictures)
+
+
+def _best(material: Material, count: int) -> list[str]:
+    return names_of([series for series in material.series if series.is_ok][:count])
