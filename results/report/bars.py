@@ -107,7 +107,8 @@ def draw_bars(
         ),
         axis=alt.Axis(values=ruled.ticks(num_ticks(scale, ruled, width)), labelExpr=DECIMALS),
     )
-    layers = [*_marks(base, x, bars, layout, is_log=is_log), *lane_names(base, layout)]
+    rows = alt.layer(*_marks(base, x, bars, layout, is_log=is_log), *lane_names(base, layout))
+    layers = [rows]  # a layer of their own writes their values once, not once a mark
     if reference is not None:
         at = alt.Chart(alt.Data(values=[{"value": reference}]), width=width)
         layers.insert(0, at.mark_rule(strokeDash=[4, 3], color=variable("--quiet")).encode(x=x))

@@ -48,7 +48,8 @@ class Gap(NamedTuple):
     def text(self) -> str:
         """The gap with its sign."""
         rounded = round(self.points, 1)
-        return f"{rounded:+.1f} points".replace("-", "\N{MINUS SIGN}")
+        text = f"{rounded:+.1f}" if rounded else "0.0"
+        return f"{text} points".replace("-", "\N{MINUS SIGN}")
 
 
 def gap_figures(material: Material) -> list[Figure]:

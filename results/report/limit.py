@@ -94,7 +94,7 @@ def _rooflines(material: Material) -> list[Figure]:
     caption += unknown_for("FLOPs or bytes unknown", names_of(material.finished), names_of(series))
     figure = draw(
         "limit-roofline",
-        "Computing rate against the machine's roof",
+        "Rate against the machine's roof",
         caption,
         lambda layout: _roofline(series, roofs, material.names, layout),
     )
@@ -116,11 +116,12 @@ def _roofline(
     base = base.transform_filter(IS_SHOWN).encode(x=x, y=y)
     points = base.mark_point(size=100, filled=True, opacity=1)
     place: dict[str, Any] = {"dx": alt.expr("datum.dx"), "dy": alt.expr("datum.dy")}
-    return alt.layer(
-        *_roof_layers(roofs, scales, layout, (x, y)),
+    models = alt.layer(
         points.encode(color=colour(names), shape=shape(names), tooltip=_tooltip()),
         *readable(base, {"text": "label:N"}, **place),
-    ).add_params(shown_parameter(names_of(series)))
+    )
+    roof = alt.layer(*_roof_layers(roofs, scales, layout, (x, y)))
+    return alt.layer(roof, models).add_params(shown_parameter(names_of(series)))
 
 
 def _chart(values: Sequence[Mapping[str, Any]], layout: Layout) -> "alt.Chart":

@@ -84,7 +84,7 @@ def _figure(material: Material, lines: Sequence[Line]) -> Figure:
     caption += unknown_for("at chance, or without a curve", names_of(material.finished), drawn)
     return draw(
         "time-accuracy",
-        "Validation accuracy over training time",
+        "Accuracy over training time",
         caption,
         lambda layout: _chart(lines, material.names, drawn, layout),
     )
@@ -104,12 +104,13 @@ def _chart(
     main = base.transform_filter("datum.main")
     curves = main.mark_line(strokeWidth=2).encode(strokeDash=dash(names))
     points = main.mark_point(size=40, filled=True, opacity=1)
-    return alt.layer(
+    runs = alt.layer(  # layers of their own write their values once, not once a mark
         others.encode(detail="run:N"),
         curves.encode(detail="run:N"),
         points.encode(shape=shape(names), tooltip=_tooltip()),
-        *_labels(lines, scales, names, layout, (x, y)),
-    ).add_params(shown_parameter(drawn))
+    )
+    labels = alt.layer(*_labels(lines, scales, names, layout, (x, y)))
+    return alt.layer(runs, labels).add_params(shown_parameter(drawn))
 
 
 def _scales(lines: Sequence[Line], layout: Layout) -> tuple[Scale, Scale]:

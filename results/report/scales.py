@@ -80,7 +80,7 @@ def with_room(scale: Scale, texts: Sequence[tuple[float, float]], length: int) -
         low + (scale.warped(value) - low) * length / (length - min(pixels, 0.75 * length))
         for value, pixels in texts
     ]
-    return scale._replace(high=scale.unwarped(max([high, *ends])))
+    return scale._replace(high=max(scale.high, scale.unwarped(max([high, *ends]))))
 
 
 def num_ticks(scale: Scale, ruled: Scale, length: int) -> int:

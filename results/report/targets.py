@@ -78,7 +78,7 @@ def target_figures(material: Material) -> list[Figure]:
     caption += unknown_for("without a curve", names_of(material.finished), names_of(series))
     figure = draw(
         "time-targets",
-        "Training time to reach an accuracy",
+        "Time to reach an accuracy",
         caption,
         lambda layout: _chart(series, len(material.names), layout),
     )
