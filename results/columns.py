@@ -190,12 +190,13 @@ def _number_column(quantity: _Quantity, rows: Sequence[Row]) -> Column:
 
 def _floor_column(rows: Sequence[Row]) -> Column:
     """How near the floor a row came, and what binds there: a fact, so none is the best."""
-    cells = tuple(_share_of_floor(row) for row in rows)
+    cells = tuple(share_of_floor(row) for row in rows)
     shares = tuple(row["percent_of_floor"] for row in rows)
     return Column("of floor", cells, (False,) * len(cells), values=shares)
 
 
-def _share_of_floor(row: Row) -> str:
+def share_of_floor(row: Row) -> str:
+    """Percent of the floor and what binds: 42 % compute."""
     percent = row["percent_of_floor"]
     if percent is None:
         return UNKNOWN

@@ -71,7 +71,7 @@ def ratio_text(ratio: float) -> str:
 def _number_columns(rows: Sequence[Row]) -> list[Column]:
     columns = [
         Column(
-            "ratio", _cells(rows, "ratio", lambda ratio: f"{ratio_text(ratio)}x"), _best_marks(rows)
+            "ratio", _cells(rows, "ratio", lambda ratio: f"{ratio_text(ratio)}x"), best_marks(rows)
         ),
         _plain("95 % interval", _cells(rows, "ratio_ci95", lambda pair: _interval(*pair))),
         _plain("images/s", _cells(rows, "images_per_s", format_count)),
@@ -102,7 +102,7 @@ def _cells(rows: Sequence[Row], key: str, text: Callable[[Any], str]) -> tuple[s
     return tuple(UNKNOWN if row[key] is None or _is_failed(row) else text(row[key]) for row in rows)
 
 
-def _best_marks(rows: Sequence[Row]) -> tuple[bool, ...]:
+def best_marks(rows: Sequence[Row]) -> tuple[bool, ...]:
     """For each row, whether it is the fastest of its model; a single row beats nobody."""
     ratios: dict[str, list[float]] = {}
     are_rivals = rivals(rows)

@@ -12,6 +12,7 @@ from results.report.figure import (
     draw,
     names_of,
     shape,
+    shortened,
     shown_parameter,
 )
 from results.report.material import Material, Series
@@ -118,7 +119,7 @@ def _chart(
     )
     text = base.mark_text(
         dx=alt.expr("datum.dx"), dy=alt.expr("datum.dy"), baseline="middle"
-    ).encode(x=x, y=y, text="series:N")
+    ).encode(x=x, y=y, text="text:N")
     layers = alt.layer(line.encode(x=x, y=y, order="cost:Q"), bars, points, text)
     return layers.add_params(shown_parameter(names_of(series)))
 
@@ -156,10 +157,11 @@ def _values(
     obstacles = along(line) + [
         spot for pair in zip(bars[::2], bars[1::2], strict=True) for spot in along(pair)
     ]
-    places = place_labels(spots, names_of(series), layout, obstacles)
+    texts = [shortened(one.label, layout.label_characters) for one in series]
+    places = place_labels(spots, texts, layout, obstacles)
     return [
-        _value(cost, one, mark) | {"dx": place.dx, "dy": place.dy}
-        for one, mark, place in zip(series, front, places, strict=True)
+        _value(cost, one, mark) | {"text": text, "dx": place.dx, "dy": place.dy}
+        for one, mark, text, place in zip(series, front, texts, places, strict=True)
     ]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from results.classes import CLASS_NAMES
+from results.columns import one_line
 from results.report.material import Series
 from results.report.theme import (
     LAYOUTS,
@@ -13,6 +14,7 @@ from results.report.theme import (
     series_colours,
     series_dashes,
     series_shapes,
+    variable,
 )
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ CHOSEN = "chosen"  # the parameter that holds the one series to draw
 CLASSES = "classes"  # the parameter that holds the names of the classes
 IS_SHOWN = f"indexof({SHOWN}, datum.series) >= 0"
 IS_CHOSEN = f"datum.series == {CHOSEN}"
+# of an axis: whole decimals, where Vega's own format would write 100 as 1e+2
+DECIMALS = "format(datum.value, ',.12~r')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +141,24 @@ def dash(names: Sequence[str]) -> "alt.StrokeDash":
 def names_of(series: Sequence[Series]) -> list[str]:
     """Their labels."""
     return [one.label for one in series]
+
+
+def shortened(text: str, characters: int) -> str:
+    """The text on one line, cut where it is longer than that."""
+    line = one_line(text)
+    return line if len(line) <= characters else line[: max(1, characters - 1)] + "…"
+
+
+def unknown_for(what: str, material_names: Sequence[str], drawn: Sequence[str]) -> str:
+    """The sentence of a caption about the series that a chart cannot draw; empty for none."""
+    left_out = [name for name in material_names if name not in drawn]
+    return f" Not drawn ({what}): {', '.join(left_out)}." if left_out else ""
+
+
+def readable(base: "alt.Chart", encoding: Mapping[str, Any], **mark: Any) -> "list[alt.Chart]":  # noqa: ANN401 - properties of a mark
+    """A text as two layers: a halo keeps what lies behind it away from its letters."""
+    place = {"baseline": "middle", **mark}
+    halo = base.mark_text(
+        **place | {"stroke": variable("--page"), "strokeWidth": 4, "strokeJoin": "round"}
+    )
+    return [layer.encode(**encoding) for layer in (halo, base.mark_text(**place))]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from results.columns import one_line
 from results.comparison import check_comparable, labels
 from results.errors import RecordError
 from results.ladder import is_ladder
@@ -140,7 +141,7 @@ def _unique(names: Sequence[str]) -> list[str]:
     """The names, numbered where two rows differ in nothing that a name tells."""
     seen: dict[str, int] = {}
     unique = []
-    for name in names:
+    for name in map(one_line, names):
         seen[name] = seen.get(name, 0) + 1
         unique.append(name if seen[name] == 1 else f"{name} #{seen[name]}")
     return unique

@@ -58,6 +58,32 @@ def place_labels(
     return places
 
 
+def spread(wanted: Sequence[float], low: float, high: float, gap: float = HEIGHT) -> list[float]:
+    """Positions in a column, as near to the wanted ones as `gap` between any two allows.
+
+    Where the column is too short for all, they stand at equal distances.
+    """
+    order = sorted(range(len(wanted)), key=wanted.__getitem__)
+    gap = min(gap, (high - low) / max(1, len(wanted) - 1))
+    # without the gaps only their order is left to keep: neighbours out of order share their mean
+    blocks: list[list[float]] = []
+    for rank, index in enumerate(order):
+        blocks.append([wanted[index] - rank * gap])
+        while len(blocks) > 1 and _mean(blocks[-2]) > _mean(blocks[-1]):
+            blocks[-2:] = [[*blocks[-2], *blocks[-1]]]
+    places = [_mean(block) for block in blocks for _ in block]
+    last = high - (len(wanted) - 1) * gap
+    found = dict(zip(order, places, strict=True))
+    rank_of = {index: rank for rank, index in enumerate(order)}
+    return [
+        min(max(found[index], low), last) + rank_of[index] * gap for index in range(len(wanted))
+    ]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
 def along(points: Sequence[tuple[float, float]], gap: float = 12.0) -> list[tuple[float, float]]:
     """Pixels of the polyline through some points, one every `gap` pixels."""
     return [spot for start, end in pairwise(points) for spot in _between(start, end, gap)]

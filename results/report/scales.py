@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 PAD = 0.06  # of an axis, kept free at either end
+MOST_TICKS = 8
+PIXELS_A_TICK = 50.0
 
 
 class Scale(NamedTuple):
@@ -16,11 +18,16 @@ class Scale(NamedTuple):
 
     def pixel(self, value: float, length: int) -> float:
         """Pixels from the low end of an axis of `length` pixels."""
-        low, high, at = (self._warped(v) for v in (self.low, self.high, value))
+        low, high, at = (self.warped(v) for v in (self.low, self.high, value))
         return (at - low) / (high - low) * length
 
-    def _warped(self, value: float) -> float:
+    def warped(self, value: float) -> float:
+        """The value in units in which the axis is linear."""
         return math.log10(value) if self.is_log else value
+
+    def unwarped(self, value: float) -> float:
+        """The value whose `warped` this is."""
+        return 10.0**value if self.is_log else value
 
     def ticks(self, most: int = 6) -> list[float]:
         """Values to write at the axis: of a logarithmic one 1, 2 and 5 times powers of ten."""
@@ -58,6 +65,33 @@ def linear_scale(
     low, high = min(values), max(values)
     room = (high - low or abs(high) or 1.0) * PAD
     return Scale(max(least, low - room), min(most, high + room))
+
+
+def with_room(scale: Scale, texts: Sequence[tuple[float, float]], length: int) -> Scale:
+    """The axis, its high end moved on until there is room for a text to the right of each value.
+
+    Args:
+        scale: It keeps its low end.
+        texts: Each value, and the pixels that its text takes; at most three quarters of the axis.
+        length: Pixels of the axis.
+    """
+    low, high = scale.warped(scale.low), scale.warped(scale.high)
+    ends = [
+        low + (scale.warped(value) - low) * length / (length - min(pixels, 0.75 * length))
+        for value, pixels in texts
+    ]
+    return scale._replace(high=max(scale.high, scale.unwarped(max([high, *ends]))))
+
+
+def num_ticks(scale: Scale, ruled: Scale, length: int) -> int:
+    """How many ticks have room in the part of an axis that has values.
+
+    Args:
+        scale: The whole axis.
+        ruled: That part.
+        length: Pixels of the whole axis.
+    """
+    return max(2, min(MOST_TICKS, round(scale.pixel(ruled.high, length) / PIXELS_A_TICK)))
 
 
 def _round_values(low: float, high: float, most: int) -> list[float]:

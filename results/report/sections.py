@@ -7,10 +7,15 @@ from results.report.confusion import confusion_figures
 from results.report.cost import cost_figures
 from results.report.features import feature_figures
 from results.report.figure import Figure, names_of
+from results.report.gap import gap_figures
+from results.report.ladder_chart import ladder_figures
+from results.report.limit import limit_figures
 from results.report.material import Material
+from results.report.over_time import time_figures
 from results.report.page import Section
 from results.report.pictures import mistake_pictures, sample_strips
 from results.report.run_charts import run_figures
+from results.report.speed import speed_figures
 
 NUM_AT_FIRST = 3  # models in the charts of classes, which ten would crowd
 
@@ -19,6 +24,10 @@ def sections(material: Material) -> list[Section]:
     """The parts with charts or pictures; those without any data are left out."""
     found = [
         _of_any("cost", "What accuracy costs", _COST, cost_figures(material), material),
+        _of_any("time", "How fast it learns", _TIME, time_figures(material), material),
+        _of_any("speed", "Speed and memory", _SPEED, speed_figures(material), material),
+        _of_any("limit", "How near the machine's limit", _LIMIT, limit_figures(material), material),
+        _of_any("gap", "Learnt or memorised", _GAP, gap_figures(material), material),
         _of_any(
             "classes",
             "Which classes are hard",
@@ -42,12 +51,18 @@ def sections(material: Material) -> list[Section]:
             [*run_figures(material), *feature_figures(material)],
             material,
         ),
+        Section("ladder", "What each optimisation gains", _LADDER, tuple(ladder_figures(material))),
         _samples(material),
     ]
     return [section for section in found if section.figures or section.pictures]
 
 
 _COST = "Each model at what it cost; where it may be had for less, the line passes above it."
+_TIME = "Validation accuracy as training goes on, and how long each model takes to reach a target."
+_SPEED = "What training takes of the machine, whatever accuracy comes of it."
+_LIMIT = "What this machine could do at best, and what each model made of it."
+_GAP = "How much better a model knows the images that it was trained on."
+_LADDER = "The same training under one plan after the other; each rung against the lowest."
 
 
 def _of_any(

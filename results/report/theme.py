@@ -61,6 +61,11 @@ class Layout:
         """Whether it is for a phone."""
         return self.name == "narrow"
 
+    @property
+    def label_characters(self) -> int:
+        """How long the label of a point may be; longer names are cut."""
+        return 13 if self.is_narrow else 20
+
 
 WIDE = Layout("wide", 800, 420)
 NARROW = Layout("narrow", 270, 300)
