@@ -33,6 +33,7 @@ PROMISED = (  # DESIGN section 5: keys are only ever added
     "recipe, precision, plan, device, record_ids"
     # added since
     ", flops_per_step, bytes_per_step, kernels_per_step, mfu, bytes_per_s, floor_s, binding_term"
+    ", target, target_time_s, n_target_missed"
 )
 KEYS = PROMISED.split(", ")
 
