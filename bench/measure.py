@@ -74,8 +74,8 @@ def measure_seed(
     kept.end_training()
     if live.training.control:
         live.training.control.use_best()
-    report_quality(session, spec, model, findings)
     report_fit(session, model, findings)
+    report_quality(session, spec, model, findings)
     kept.end_run()
 
 
