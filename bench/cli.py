@@ -103,6 +103,12 @@ def run(
             "--deterministic", help="Same records twice; needs a counted budget and a plan."
         ),
     ] = False,
+    target: Annotated[
+        float | None,
+        typer.Option(
+            help="Validation accuracy, such as 0.90, at which a training ends; the budget caps it.",
+        ),
+    ] = None,
     save: Annotated[
         bool,
         typer.Option("--save", help="Save models into the run folder; --resume goes on from them."),
@@ -140,6 +146,7 @@ def run(
         config=config,
         full_train=full_train,
         deterministic=deterministic,
+        target=target,
     )
     options = Options(
         data=data,

@@ -34,7 +34,7 @@ class Best(NamedTuple):
 
 @dataclass
 class Control:
-    """Looks at the scores after each epoch, and acts.
+    """Looks at the scores after each epoch, or for a target at every look, and acts.
 
     The schedule acts before the end of the training is thought of: R2 did it the other way round,
     and its early stopping always came before its scheduler (docs/systems.md).
@@ -42,15 +42,19 @@ class Control:
     Attributes:
         recipe: selection, schedule and patience.
         model: whose weights are kept when they are the best.
+        target: validation accuracy at which the training ends; None for none.
         rate_scale: factor on the learning rate; falls under `plateau`.
-        is_over: whether the patience of early stopping is at its end.
+        is_over: whether the patience of early stopping is at its end, or the target is reached.
+        has_reached: whether the target is.
         best: the selected validation; None before the first, or where the last weights count.
     """
 
     recipe: Recipe
     model: nn.Module
+    target: float | None = None
     rate_scale: float = 1.0
     is_over: bool = False
+    has_reached: bool = False
     best: Best | None = None
     _lowest_loss: float = math.inf
     _epochs_without: int = 0
@@ -61,6 +65,16 @@ class Control:
         if self.recipe.schedule == "plateau":
             self._plateau = make_plateau(self.recipe)
 
+    @property
+    def is_epochwise(self) -> bool:
+        """Whether it wants to see the end of each epoch; a target alone takes any look."""
+        return self.recipe.validates_each_epoch
+
+    def see(self, scores: Scores) -> None:
+        """Takes the scores of any look: the first that reaches the target ends the training."""
+        if self.target is not None and scores.accuracy >= self.target:
+            self.has_reached = self.is_over = True
+
     def end_epoch(self, epoch: float, scores: Scores) -> None:
         """Takes the scores at the end of an epoch."""
         self.select(epoch, scores)
@@ -70,7 +84,8 @@ class Control:
         self._epochs_without = 0 if scores.loss < self._lowest_loss else self._epochs_without + 1
         self._lowest_loss = min(self._lowest_loss, scores.loss)
         patience = self.recipe.stop_patience
-        self.is_over = patience is not None and self._epochs_without >= patience
+        is_out_of_patience = patience is not None and self._epochs_without >= patience
+        self.is_over = self.has_reached or is_out_of_patience
 
     def select(self, epoch: float, scores: Scores) -> None:
         """Keeps the weights where they are the best so far."""
@@ -106,6 +121,7 @@ class Control:
         return {
             "rate_scale": self.rate_scale,
             "is_over": self.is_over,
+            "has_reached": self.has_reached,
             "best": None if self.best is None else list(self.best),
             "lowest_loss": self._lowest_loss,
             "epochs_without": self._epochs_without,
@@ -116,6 +132,7 @@ class Control:
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Goes on from a checkpoint of the same recipe and model."""
         self.rate_scale, self.is_over = float(state["rate_scale"]), bool(state["is_over"])
+        self.has_reached = bool(state.get("has_reached"))  # older checkpoints know no target
         self.best = None if state["best"] is None else Best(*state["best"])
         self._lowest_loss = float(state["lowest_loss"])
         self._epochs_without = int(state["epochs_without"])

@@ -11,6 +11,8 @@ POINTS: tuple[tuple[float, ...], ...] = (
     (1.0,),
     (),
 )
+# Where a training ends at a target: how finely its end is seen, ten looks whatever they cost.
+TARGET_POINTS = tuple(tuple(k / n for k in range(1, n + 1)) for n in (100, 50, 20, 10))
 
 
 def affordable_points(evaluation_s: float, training_s: float | None) -> Sequence[float]:
@@ -20,7 +22,24 @@ def affordable_points(evaluation_s: float, training_s: float | None) -> Sequence
         evaluation_s: predicted seconds of one pass over the validation split.
         training_s: predicted seconds of the training; None where it is unknown or does not matter.
     """
+    return _densest(POINTS, evaluation_s, training_s)
+
+
+def target_points(evaluation_s: float, training_s: float | None) -> Sequence[float]:
+    """The same for a training that ends at a target, which acts on what it sees: never below ten.
+
+    Args:
+        evaluation_s: as in `affordable_points`.
+        training_s: of the whole budget.
+    """
+    return _densest(TARGET_POINTS, evaluation_s, training_s)
+
+
+def _densest(
+    choices: Sequence[Sequence[float]], evaluation_s: float, training_s: float | None
+) -> Sequence[float]:
     if training_s is None:
-        return POINTS[0]
+        return choices[0]
     allowed = MAX_SHARE * training_s
-    return next(points for points in POINTS if len(points) * evaluation_s <= allowed)
+    fitting = (points for points in choices if len(points) * evaluation_s <= allowed)
+    return next(fitting, choices[-1])

@@ -36,7 +36,7 @@ def describe_environment(device: torch.device, data_hash: str) -> dict[str, Any]
 def describe_conditions(device: torch.device) -> dict[str, Any]:
     """Load and identity of the hardware at this moment; flagged, never a reason to refuse."""
     conditions: dict[str, Any] = {
-        "load_average_1min": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "load_average_1min": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "num_threads": torch.get_num_threads(),
     }
     if device.type == "cuda":

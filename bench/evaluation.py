@@ -1,5 +1,6 @@
 """Evaluation: one pass in eval mode over a split, per-sample metrics from one confusion matrix."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -34,11 +35,23 @@ class Quality:
 
 @torch.inference_mode()
 def evaluate(
-    model: nn.Module, split: ResidentSplit, *, normalization: str, precision: str
+    model: nn.Module,
+    split: ResidentSplit,
+    *,
+    normalization: str,
+    precision: str,
+    see: Callable[[Tensor], None] | None = None,
 ) -> Quality:
     """Runs the model over a whole split in `eval()` and puts its modes back.
 
     The device is read once, at the end.
+
+    Args:
+        model: on the device of the split.
+        split: in whose order the images go through.
+        normalization: of the images.
+        precision: of the forward pass.
+        see: called with the logits (B, K) float32 of each batch, on the device; must not wait.
     """
     # of every module: BatchNorm of a frozen part may stay in eval while all else trains
     modes = [(module, module.training) for module in model.modules()]
@@ -49,22 +62,25 @@ def evaluate(
     size = BATCH_SIZES[device.type]
     for start in range(0, len(split.labels), size):
         batch = slice(start, start + size)
-        batch_counts, batch_loss = _score(
-            model, normalize(split.images[batch], normalization), split.labels[batch], precision
-        )
+        logits = _forward(model, normalize(split.images[batch], normalization), precision)
+        batch_counts, batch_loss = _score(logits, split.labels[batch])
         counts += batch_counts
         loss += batch_loss
+        if see is not None:
+            see(logits)
     for module, was_training in modes:
         module.training = was_training
     rows = counts.view(NUM_CLASSES, NUM_CLASSES).tolist()
     return Quality(tuple(tuple(row) for row in rows), float(loss) / len(split.labels))
 
 
-def _score(
-    model: nn.Module, images: Tensor, labels: Tensor, precision: str
-) -> tuple[Tensor, Tensor]:
+def _forward(model: nn.Module, images: Tensor, precision: str) -> Tensor:
     with autocast(precision, images.device.type):
-        logits = model(images).float()  # (B, K)
+        logits: Tensor = model(images).float()  # (B, K)
+    return logits
+
+
+def _score(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     pairs = labels * NUM_CLASSES + logits.argmax(dim=1)
     counts = torch.bincount(pairs, minlength=NUM_CLASSES**2)
     return counts, F.cross_entropy(logits, labels, reduction="sum").double()

@@ -31,7 +31,9 @@ UNITS = {
     "overrun_energy": "J",
     "test_accuracy": "fraction",
     "test_loss": "nats",
+    "train_accuracy": "fraction",
     "train_loss": "nats",
+    "time_to_target": "s",
     "num_params": "parameters",
     "num_trainable_params": "parameters",
     "flops_per_image": "FLOPs",
@@ -48,7 +50,12 @@ UNITS = {
 
 @dataclass
 class Findings:
-    """Measurements, reasons for what is missing, and the rest of a record, filled on the way."""
+    """Measurements, reasons for what is missing, and the rest of a record, filled on the way.
+
+    The arrays among the samples: `loss` and `learning_rate` of every step, `chunk_steps` and
+    `chunk_seconds`, `curve` (points, 5) as CurvePoint names them, the readings of a GPU
+    (telemetry.py), and what the final pass has shown (portrait.py).
+    """
 
     measurements: dict[str, Measurement] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)

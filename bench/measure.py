@@ -20,7 +20,13 @@ from bench.limit import count_step
 from bench.memory import model_bytes, peak_of_graphs, state_bytes
 from bench.meters import Meters, make_meters
 from bench.optimizer import make_optimizer
-from bench.outcome import batch_stream, report_compilers, report_quality, report_training
+from bench.outcome import (
+    batch_stream,
+    report_compilers,
+    report_fit,
+    report_quality,
+    report_training,
+)
 from bench.pacing import Pacer
 from bench.plan import Plan
 from bench.probe import Compilation
@@ -68,6 +74,7 @@ def measure_seed(
     kept.end_training()
     if live.training.control:
         live.training.control.use_best()
+    report_fit(session, model, findings)
     report_quality(session, spec, model, findings)
     kept.end_run()
 
@@ -167,14 +174,19 @@ def assemble(
 
 
 def add_curve(training: Training, session: Session, model: nn.Module, findings: Findings) -> None:
-    """Validation on the way: each epoch where the recipe acts on it, else as a fifth pays for."""
+    """Validation on the way: each epoch where the recipe acts on it, else as a fifth pays for.
+
+    A target takes its own looks, at recipes of both kinds.
+    """
     pacer, validation = training.pacer, session.splits.validation
     if validation is None:
         return
     training.validate = lambda: session.evaluate(model, validation)
-    if session.spec.recipe.validates_each_epoch:
-        training.control = Control(session.spec.recipe, model)
-        training.pauses = Pauses(at_epochs=True)
+    recipe, target = session.spec.recipe, session.spec.target
+    if recipe.validates_each_epoch or target is not None:
+        training.control = Control(recipe, model, target)
+    training.pauses = Pauses(at_epochs=recipe.validates_each_epoch)
+    if recipe.validates_each_epoch and target is None:
         return
     training_s = pacer.limit / pacer.per_step * training.step_s
     known_s = None if session.spec.is_deterministic else training_s

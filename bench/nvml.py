@@ -125,7 +125,7 @@ def throttle_reasons(clock_event_reasons: int) -> tuple[str, ...]:
 def open_gpu(device: torch.device) -> tuple[Gpu | None, str]:
     """The GPU behind a device as NVML sees it, or None and the reason why it does not."""
     if device.type != "cuda":
-        return None, "a CPU run: NVML reads NVIDIA GPUs only"
+        return None, "a CPU run has no NVML"
     try:
         return Gpu.open(device), ""
     except RunError as error:

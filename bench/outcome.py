@@ -14,14 +14,17 @@ from bench.errors import RunError
 from bench.findings import Findings
 from bench.limit import report_limit
 from bench.meters import Meters
+from bench.portrait import report_portrait, sitting
 from bench.session import ORDER_SEED, Session
 from bench.spec import RunSpec
+from bench.target import target_text
 from bench.training import CurvePoint, Trace, Training
-from data_pipeline import BatchStream
+from data_pipeline import BatchStream, ResidentSplit
 from results.rows import TARGETS
 
 CHANCE = 0.1
 CHANCE_STANDARD_ERRORS = 3  # a model within this of guessing has learnt nothing that shows
+MAX_FIT_IMAGES = 5_000  # of the training split, spread evenly over it
 MAX_CURVE_POINTS = 11  # in a record, of at most 4 KB; all of them lie in the samples
 
 
@@ -50,7 +53,7 @@ def report_training(
     findings.add("images_seen", trace.images_seen)
     findings.add("peak_memory", *meters.peak_bytes())
     report_gpu(meters, session.idle_power or (None, "not measured"), findings)
-    findings.curve = recorded_curve(trace.curve) or None
+    findings.curve = recorded_curve(trace.curve, spec.target) or None
     if not trace.steps:
         return
     size = len(session.splits.train)
@@ -60,12 +63,14 @@ def report_training(
     _report_overrun(spec.budget, training, findings)
     _report_steps(session, trace, meters, findings)
     _report_control(training, findings)
+    _report_target(spec, training, findings)
     report_limit(session, spec, findings)
-    if trace.images_seen < training.stream.images_per_epoch:
+    is_short = trace.images_seen < training.stream.images_per_epoch
+    if is_short and not _has_reached(training):  # what has reached its target is trained enough
         findings.flags.append("under_trained")
 
 
-def recorded_curve(curve: Sequence[CurvePoint]) -> list[list[float]]:
+def recorded_curve(curve: Sequence[CurvePoint], target: float | None = None) -> list[list[float]]:
     """The points of a record, seconds to the microsecond, accuracy to a hundredth of an image."""
     return [
         [
@@ -74,21 +79,21 @@ def recorded_curve(curve: Sequence[CurvePoint]) -> list[list[float]]:
             curve[k].images_seen,
             round(curve[k].validation_accuracy, 6),
         ]
-        for k in chosen_points([point.validation_accuracy for point in curve])
+        for k in chosen_points([point.validation_accuracy for point in curve], target)
     ]
 
 
-def chosen_points(accuracies: Sequence[float]) -> list[int]:
+def chosen_points(accuracies: Sequence[float], target: float | None = None) -> list[int]:
     """Which points a record has room for: evenly spread ones, and those that tables ask for.
 
-    The latter are the last, the best, and the first at each target accuracy.
+    The latter are the last, the best, and the first at each target accuracy, the run's own too.
     """
     if len(accuracies) <= MAX_CURVE_POINTS:
         return list(range(len(accuracies)))
     last = len(accuracies) - 1
     asked = {last, max(range(last + 1), key=lambda k: accuracies[k])}
-    for target in map(float, TARGETS):
-        asked |= set([k for k, accuracy in enumerate(accuracies) if accuracy >= target][:1])
+    for wanted in {*map(float, TARGETS), *([] if target is None else [target])}:
+        asked |= set([k for k, accuracy in enumerate(accuracies) if accuracy >= wanted][:1])
     room = MAX_CURVE_POINTS - len(asked)
     return sorted(asked | {round(k * last / room) for k in range(room)})
 
@@ -98,7 +103,7 @@ def _report_control(training: Training, findings: Findings) -> None:
     control = training.control
     if control is None:
         return
-    if control.is_over:
+    if control.is_over and not control.has_reached:
         findings.flags.append("stopped_early")
     if control.best:
         epoch, accuracy, loss = control.best
@@ -106,10 +111,26 @@ def _report_control(training: Training, findings: Findings) -> None:
         findings.conditions["selected"] = {key: round(x, 6) for key, x in selected.items()}
 
 
+def _report_target(spec: RunSpec, training: Training, findings: Findings) -> None:
+    """Training seconds to the look that reached the target, or that none did."""
+    if spec.target is None:
+        return
+    is_reached = _has_reached(training)
+    if is_reached:
+        findings.flags.append("reached_target")
+    seconds = training.trace.curve[-1].train_seconds if is_reached else None
+    reason = f"never reached {target_text(spec.target)} on validation"
+    findings.add("time_to_target", seconds, reason)
+
+
+def _has_reached(training: Training) -> bool:
+    return training.control is not None and training.control.has_reached
+
+
 def _report_overrun(budget: Budget, training: Training, findings: Findings) -> None:
     """A measured budget is met to a chunk (below 0: undershot); a counted one to the step."""
     meters = training.meters
-    if training.control and training.control.is_over:
+    if training.control and training.control.is_over and training.pacer.fraction < 1:
         return
     if budget.unit == "s":
         findings.add("overrun", meters.seconds - budget.amount)
@@ -147,7 +168,7 @@ def report_compilers(in_clock: CompileCounts, findings: Findings) -> None:
 
 
 def report_quality(session: Session, spec: RunSpec, model: nn.Module, findings: Findings) -> None:
-    """Accuracy, loss and confusion matrix of the one final pass.
+    """Accuracy, loss and confusion matrix of the one final pass, and a portrait of it.
 
     Raises:
         RunError: the evaluation split is the validation split and the recipe keeps none.
@@ -156,7 +177,8 @@ def report_quality(session: Session, spec: RunSpec, model: nn.Module, findings: 
     if split is None:
         raise RunError("unsupported", "evaluating on validation needs a validation_fraction")
     started = time.perf_counter()
-    quality = session.evaluate(model, split)
+    with sitting(model) as seen:
+        quality = session.evaluate(model, split, seen.see)
     findings.add("evaluation_time", time.perf_counter() - started)
     findings.add("test_accuracy", quality.accuracy)
     findings.add("test_loss", *_finite(quality.loss))
@@ -164,6 +186,16 @@ def report_quality(session: Session, spec: RunSpec, model: nn.Module, findings: 
     margin = CHANCE_STANDARD_ERRORS * math.sqrt(CHANCE * (1 - CHANCE) / len(split))
     if quality.accuracy <= CHANCE + margin:
         findings.flags.append("at_chance")
+    report_portrait(seen, split, session.splits.train, findings)
+
+
+def report_fit(session: Session, model: nn.Module, findings: Findings) -> None:
+    """Accuracy on some training images as they are, beside which over-fitting shows."""
+    train = session.splits.train
+    count = min(len(train), MAX_FIT_IMAGES)
+    spread = torch.arange(count, device=session.device) * len(train) // count
+    some = ResidentSplit(train.images[spread], train.labels[spread])
+    findings.add("train_accuracy", session.evaluate(model, some).accuracy)
 
 
 def _finite(value: float) -> tuple[float | None, str]:

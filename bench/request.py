@@ -15,6 +15,7 @@ from bench.recipe import Recipe, override, read_config, read_settings
 from bench.recipes import AS_PUBLISHED, CLEAN, find_recipe
 from bench.rungs import LADDER
 from bench.spec import RunSpec
+from bench.target import check_target
 from fmnist_models import resolve_names
 
 DEFAULTS = {"cpu": ("30s", 1), "cuda": ("3epochs", 3)}
@@ -37,6 +38,7 @@ class Request:
     config: Path | None = None
     full_train: bool = False
     deterministic: bool = False
+    target: float | None = None
 
 
 class Entry(NamedTuple):
@@ -59,6 +61,7 @@ class Checked:
         is_deterministic: as asked for.
         is_ladder: whether all plans of a ladder are asked for; `plan` is None then.
         is_published: whether the reference systems are, each by its own recipe.
+        target: validation accuracy at which a training ends; None for none.
     """
 
     entries: tuple[Entry, ...]
@@ -68,6 +71,7 @@ class Checked:
     is_deterministic: bool
     is_ladder: bool = False
     is_published: bool = False
+    target: float | None = None
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -97,6 +101,7 @@ class Checked:
                 model_hash=file_hash(entry.model),
                 weights_hash=weights_hash(entry.recipe.weights),
                 is_deterministic=self.is_deterministic,
+                target=self.target,
             ).resolved_for(device_kind)
             for entry in self.entries
         ]
@@ -125,7 +130,10 @@ def check_options(request: Request) -> Checked:
         is_deterministic=request.deterministic,
         is_ladder=is_ladder,
         is_published=request.recipe == PUBLISHED_RECIPES,
+        target=request.target,
     )
+    for entry in checked.entries:
+        check_target(request.target, entry.recipe)
     if is_ladder:
         _check_ladder(checked)
     if request.deterministic:
@@ -221,6 +229,8 @@ def _check_ladder(checked: Checked) -> None:
         raise UsageError("--plan ladder measures speed; leave --deterministic out")
     if checked.seeds is not None and checked.seeds > 1:
         raise UsageError("--plan ladder repeats turns, not seeds; leave --seeds out")
+    if checked.target is not None:
+        raise UsageError("--plan ladder trains to no end; leave --target out")
 
 
 def _check_deterministic(checked: Checked) -> None:

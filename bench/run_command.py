@@ -16,6 +16,7 @@ from bench.request import Checked, Request, ask_child, check_options
 from bench.show import show, show_published
 from bench.spec import RunSpec
 from bench.sweep import Sweep, recorded_runs, run_sweep
+from bench.target import target_text
 from data_pipeline import ensure_data
 
 if TYPE_CHECKING:
@@ -212,7 +213,9 @@ def _announcement(
     place = f"{answer['device']} ({answer['environment']['device']})"
     budgets = {str(spec.budget): None for spec in specs}
     length = f"{next(iter(budgets))} each" if len(budgets) == 1 else "each as long as published"
-    return f"{models} x {each}, {length}, on {place}, into {folder}"
+    target = specs[0].target
+    end = "" if target is None else f" or to {target_text(target)} on validation"
+    return f"{models} x {each}, {length}{end}, on {place}, into {folder}"
 
 
 def _of_this_sweep(

@@ -177,8 +177,9 @@ def make_record(
 
 def shortened(record: "RunRecord") -> "RunRecord":
     """The record without what it can do without, where it would not fit its 4 KB otherwise."""
-    if not _fits(record):
-        record = _with_fewer_digits(record)
+    for rounding in (_with_six_digits, _with_four_digit_times):
+        if not _fits(record):
+            record = rounding(record)
     for field_name in ("tried", FEW, "curve", "confusion", "missing"):
         if not _fits(record) and (field_name == FEW or getattr(record, field_name)):
             record = _without(record, field_name)
@@ -212,18 +213,26 @@ def _fits(record: "RunRecord") -> bool:
     return True
 
 
-def _with_fewer_digits(record: "RunRecord") -> "RunRecord":
-    """Measurements and curves to six significant digits: no figure here is known better.
-
-    Whole numbers stay as they are.
-    """
+def _with_six_digits(record: "RunRecord") -> "RunRecord":
+    """Measurements and curves to six significant digits: no figure here is known better."""
     measurements = {
-        name: replace(measurement, values=tuple(map(_six_digits, measurement.values)))
+        name: replace(measurement, values=_rounded(measurement.values, 6))
         for name, measurement in record.measurements.items()
     }
-    points = record.curve and [[*map(_six_digits, point)] for point in record.curve]
+    points = record.curve and [list(_rounded(point, 6)) for point in record.curve]
     return replace(record, measurements=measurements, curve=points)
 
 
-def _six_digits(value: float) -> float:
-    return value if float(value).is_integer() else float(f"{value:.6g}")
+def _with_four_digit_times(record: "RunRecord") -> "RunRecord":
+    """Seconds to four digits, one more than tables show; what is no time keeps its own."""
+    measurements = {
+        name: replace(m, values=_rounded(m.values, 4)) if m.unit == "s" else m
+        for name, m in record.measurements.items()
+    }
+    points = record.curve and [[*_rounded(point[:1], 4), *point[1:]] for point in record.curve]
+    return replace(record, measurements=measurements, curve=points)
+
+
+def _rounded(values: Sequence[float], digits: int) -> tuple[float, ...]:
+    """To so many significant digits; whole numbers stay as they are."""
+    return tuple(v if float(v).is_integer() else float(f"{v:.{digits}g}") for v in values)

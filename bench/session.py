@@ -1,6 +1,7 @@
 """A session: all seeds of one configuration on one device, sharing data, model and compilation."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from torch import Tensor, nn, optim
 
 from bench.ceilings import Ceilings, ceilings_of
 from bench.clock import make_clock
-from bench.curve import affordable_points
+from bench.curve import affordable_points, target_points
 from bench.device import check_supported, prepare_process, usable_cores
 from bench.engine import MEMORY_FORMATS, Engine, Feed
 from bench.engines import EngineMaker
@@ -214,10 +215,14 @@ class Session:
         """A learning rate at which no untimed step overflows."""
         return (self.spec.recipe.learning_rate or 0.0) * 1e-3
 
-    def evaluate(self, model: nn.Module, split: ResidentSplit) -> Quality:
-        """One pass in eval mode with the recipe's normalisation and precision."""
+    def evaluate(
+        self, model: nn.Module, split: ResidentSplit, see: Callable[[Tensor], None] | None = None
+    ) -> Quality:
+        """One pass in eval mode with the recipe's normalisation and precision; see `evaluate`."""
         recipe = self.spec.recipe
-        return evaluate(model, split, normalization=recipe.normalize, precision=recipe.precision)
+        return evaluate(
+            model, split, normalization=recipe.normalize, precision=recipe.precision, see=see
+        )
 
     def curve_points(
         self, model: nn.Module, validation: ResidentSplit, training_s: float | None
@@ -229,7 +234,8 @@ class Session:
         started = time.perf_counter()
         self.evaluate(model, sample)
         cost = (time.perf_counter() - started) * len(validation) / len(sample)
-        return tuple(affordable_points(cost, training_s))
+        choose = affordable_points if self.spec.target is None else target_points
+        return tuple(choose(cost, training_s))
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ from bench.learning_rates import peak_learning_rate
 from bench.plan import AUTO, Plan
 from bench.plan_fit import why_not
 from bench.recipe import Recipe, as_plain
+from bench.target import check_target
 
 EVALUATION_SPLITS = ("test", "validation")
 TEST_IMAGES = {  # which images the final pass is over, by the recipe's split
@@ -44,6 +45,7 @@ class RunSpec:
         evaluation_split: `test`, or `validation` for sweeps that must not see the test images.
         learning_rate_source: `recipe`, `sweep`, `changed`, `sibling` or `base`.
         is_deterministic: torch's deterministic algorithms, and nothing decided by the clock.
+        target: validation accuracy at which the training ends; None trains the whole budget.
     """
 
     model: str
@@ -57,6 +59,7 @@ class RunSpec:
     weights_hash: str | None = None
     learning_rate_source: str = "recipe"
     is_deterministic: bool = False
+    target: float | None = None
 
     def __post_init__(self) -> None:
         if self.evaluation_split not in EVALUATION_SPLITS:
@@ -66,6 +69,7 @@ class RunSpec:
             )
         if self.plan and (reason := why_not(self.plan, self.recipe)):
             raise UsageError(reason)
+        check_target(self.target, self.recipe)
 
     @property
     def requested_plan(self) -> str:
@@ -114,7 +118,9 @@ class RunSpec:
             "evaluation_split": self.evaluated_on,
             "deterministic": self.is_deterministic,
         }
-        return plain | ({"weights_hash": self.weights_hash} if self.weights_hash else {})
+        # only where they are set: configurations of before keep their names
+        plain |= {"weights_hash": self.weights_hash} if self.weights_hash else {}
+        return plain | ({} if self.target is None else {"target": self.target})
 
     @property
     def config_id(self) -> str:

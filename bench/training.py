@@ -133,6 +133,7 @@ class Training:
     _pending: deque[_Chunk] = field(default_factory=deque, init=False)
     _last_mark: Mark = field(default=0.0, init=False)
     _paused: tuple[int, float] = field(default=(0, 0.0), init=False)  # epochs, seconds
+    _scores: Scores | None = field(default=None, init=False)  # of the last look
 
     def run(self) -> Trace:
         """Trains until the budget is spent, or the control ends it.
@@ -160,17 +161,18 @@ class Training:
         """Stops between two legs; looks at validation where an epoch has just ended."""
         is_epoch_end = self.stream.epoch > self._paused[0]
         self._paused = self.stream.epoch, self.meters.seconds
-        if self.control and is_epoch_end:
+        if self.control and self.control.is_epochwise and is_epoch_end:
             self.control.end_epoch(float(self.stream.epoch), self._look(self.pacer.fraction))
         self.on_pause()
 
     def _arrive(self, stop: float) -> None:
         """Stops at a point of the curve, or at the end; an epoch cut short is looked at as well."""
-        if self.validate and stop in self.curve_fractions:
-            self._look(stop)
-        elif self.control and not self._has_looked:
-            epoch = self.trace.images_seen / self.stream.images_per_epoch
-            self.control.select(epoch, self._look(stop))
+        is_unseen_end = self.control is not None and not self._has_looked
+        if self.validate and (stop in self.curve_fractions or is_unseen_end):
+            scores = self._look(stop)
+            if self.control and (stop == 1.0 or self.control.is_over):
+                epoch = self.trace.images_seen / self.stream.images_per_epoch
+                self.control.select(epoch, scores)
         self.on_pause()
 
     @property
@@ -179,11 +181,15 @@ class Training:
         return bool(curve) and curve[-1].images_seen == self.trace.images_seen
 
     def _look(self, fraction: float) -> Scores:
+        """Validation now; where no step came after the last look, what that has found."""
         assert self.validate is not None, "a recipe that looks at validation has some images for it"
-        scores = self.validate()
-        seen, seconds = self.trace.images_seen, self.meters.seconds
+        if self._scores is None or not self._has_looked:
+            self._scores = self.validate()
+        scores, seen, seconds = self._scores, self.trace.images_seen, self.meters.seconds
         point = CurvePoint(seconds, fraction, seen, scores.accuracy, scores.loss)
         self.trace.curve.append(point)
+        if self.control:
+            self.control.see(scores)
         return scores
 
     def run_turn(self, stop: float) -> tuple[float, int]:

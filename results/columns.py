@@ -8,10 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from results.comparison import is_time_budget
+from results.comparison import holds_time_equal
 
 Row = Mapping[str, Any]
-UNKNOWN = "-"
+UNKNOWN, MISSED = "-", "∞"
+ACCURACY = "accuracy %"
+FIXED_TARGET = "0.90"  # whose seconds every table has a column of
+QUIET_FLAGS = {"reached_target"}  # a column of their own says it
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,20 @@ def value_columns(rows: Sequence[Row], by: str = "model") -> list[Column]:
 
     Columns that tell rows apart (recipe, device and so on) come first, where rows differ in them.
     """
-    columns = [*identity_columns(rows, by), _accuracy_column(rows)]
-    columns += [_number_column(quantity, rows) for quantity in _QUANTITIES]
+    own = _target_columns(rows)
+    columns = [_number_column(quantity, rows) for quantity in _QUANTITIES]
+    columns = [column for column in columns if column.header not in {c.header for c in own}]
+    columns = [*identity_columns(rows, by), _accuracy_column(rows), *columns]
     columns.append(_floor_column(rows))
     columns.append(text_column("remarks", [_remarks(row) for row in rows]))
-    return [column for column in columns if set(column.cells) - {"", UNKNOWN, "missed"}]
+    informative = [column for column in columns if set(column.cells) - {"", UNKNOWN, MISSED}]
+    place = 1 + next((k for k, c in enumerate(informative) if c.header == ACCURACY), -1)
+    return [*informative[:place], *own, *informative[place:]]
+
+
+def has_missed(rows: Sequence[Row]) -> bool:
+    """Whether a column shows that an accuracy was never reached."""
+    return any(MISSED in column.cells for column in value_columns(rows))
 
 
 def failure_text(row: Row) -> str:
@@ -85,6 +97,11 @@ def format_latency(value: float) -> str:
     return f"{three_digits(value * 1e6)} us"
 
 
+def format_percent(fraction: float) -> str:
+    """A target as percent: 90 %, 92.5 %."""
+    return f"{fraction * 100:.6g} %"
+
+
 def three_digits(value: float) -> str:
     """A number to three significant digits, never in powers of ten above one: 0.12, 9.41, 1234."""
     if abs(value) >= 99.95:
@@ -119,14 +136,14 @@ _QUANTITIES = (
     _Quantity("memory", "peak_memory_bytes", format_bytes, min),
     _Quantity("params", "num_params", format_count),
     _Quantity("epochs", "epochs", _epochs_text),
-    _Quantity("to 90 %", "time_to_90_s", format_seconds, min),
+    _Quantity("to 90 %", "time_to_fixed_s", format_seconds, min),
     _Quantity("acc/s", "accuracy_per_s", three_digits, max),
     _Quantity("energy", "energy_j", format_joules, min),
     _Quantity("FLOPs/image", "flops_per_image", format_count),
     _Quantity("epoch time", "epoch_time_s", format_seconds, min),
     _Quantity("compile", "compile_time_s", format_seconds),
 )
-_IDENTITIES = ("commit", "budget", "recipe", "precision", "plan", "device")
+_IDENTITIES = ("commit", "budget", "target", "recipe", "precision", "plan", "device")
 
 
 def text_column(header: str, cells: Sequence[str]) -> Column:
@@ -148,6 +165,26 @@ def _tells_apart(rows: Sequence[Row], key: str) -> bool:
     return len(pairs) > len({row["model"] for row in rows})
 
 
+def _target_columns(rows: Sequence[Row]) -> list[Column]:
+    """Seconds to the target at which runs ended, where any have one; shown even if all missed."""
+    targets = {row["target"] for row in rows} - {None}
+    if not targets:
+        return []
+    values = [row["target_time_s"] for row in rows]
+    cells = [
+        _target_cell(row) if value is None else format_seconds(value)
+        for row, value in zip(rows, values, strict=True)
+    ]
+    if set(cells) == {UNKNOWN}:  # none of the runs ended well
+        return []
+    header = f"to {format_percent(targets.pop())}" if len(targets) == 1 else "to target"
+    return [Column(header, tuple(cells), _best_marks(rows, values, min))]
+
+
+def _target_cell(row: Row) -> str:
+    return MISSED if row["n_target_missed"] else UNKNOWN
+
+
 def _accuracy_column(rows: Sequence[Row]) -> Column:
     values = [_known(row, "test_accuracy") for row in rows]
     spreads = [_spread(row) for row in rows]
@@ -157,7 +194,7 @@ def _accuracy_column(rows: Sequence[Row]) -> Column:
         for value, spread in zip(values, spreads, strict=True)
     ]
     marks = _best_marks(rows, values, max)
-    return Column("accuracy %", tuple(cells), marks, values=tuple(values))
+    return Column(ACCURACY, tuple(cells), marks, values=tuple(values))
 
 
 def _percent(value: float, spread: str) -> str:
@@ -178,11 +215,11 @@ def _spread(row: Row) -> str:
 def _number_column(quantity: _Quantity, rows: Sequence[Row]) -> Column:
     values = [_known(row, quantity.key) for row in rows]
     cells = [UNKNOWN if value is None else quantity.text(value) for value in values]
-    if quantity.key == "time_to_90_s":
+    if quantity.key == "time_to_fixed_s":
         cells = [_missed(row) or cell for row, cell in zip(rows, cells, strict=True)]
     if quantity.key == "epochs" and len(rows) > 1 and len(set(cells)) == 1:
         cells = [UNKNOWN] * len(cells)  # the budget says it already
-    is_equal = quantity.key == "train_time_s" and any(is_time_budget(row["budget"]) for row in rows)
+    is_equal = quantity.key == "train_time_s" and any(map(holds_time_equal, rows))
     best = None if is_equal else quantity.best
     marks = _best_marks(rows, values, best)
     return Column(quantity.header, tuple(cells), marks, values=tuple(values))
@@ -205,16 +242,18 @@ def share_of_floor(row: Row) -> str:
 
 
 def _known(row: Row, key: str) -> float | None:
-    if key == "time_to_90_s":
+    if key == "time_to_fixed_s":
         times = row["time_to_target_s"]
-        return None if times is None else times["0.90"]
+        return None if times is None else times[FIXED_TARGET]
     value: float | None = row[key]
     return value
 
 
 def _missed(row: Row) -> str | None:
-    times = row["time_to_target_s"]
-    return "missed" if times is not None and times["0.90"] is None else None
+    """The mark of a miss; a run that ended at a lower target has not tried."""
+    times, target = row["time_to_target_s"], row["target"]
+    has_tried = target is None or target >= float(FIXED_TARGET)
+    return MISSED if has_tried and times is not None and times[FIXED_TARGET] is None else None
 
 
 def _best_marks(
@@ -242,7 +281,14 @@ def _remarks(row: Row) -> str:
         return failure_text(row)
     total = row["n_seeds"] + row["n_failed"]
     failed = [f"{row['n_failed']} of {total} failed"] if row["n_failed"] else []
-    return ", ".join([*failed, *row["flags"]])
+    flags = [flag for flag in row["flags"] if flag not in QUIET_FLAGS]
+    return ", ".join([*failed, *_some_missed(row), *flags])
+
+
+def _some_missed(row: Row) -> list[str]:
+    """How many seeds missed the target, where not all or none did."""
+    count, total = row["n_target_missed"], row["n_seeds"]
+    return [f"{count} of {total} missed the target"] if count and count < total else []
 
 
 def _scaled(value: float, base: int, units: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ _COST_WORDS = {
 
 
 def check_comparable(records: Sequence[RunRecord]) -> None:
-    """Refuses records of which budget, evaluation split, data or environment differ.
+    """Refuses records of which budget, evaluation split, target, data or environment differ.
 
     Differing recipes are allowed; tables and footers label them.
 
@@ -41,13 +41,18 @@ def is_time_budget(budget: str) -> bool:
     return re.fullmatch(r"[\d.]+(e[+-]?\d+)?s", budget) is not None
 
 
+def holds_time_equal(row: Row) -> bool:
+    """Whether a row's training seconds are those of its budget: not where a target ends it."""
+    return row.get("target") is None and is_time_budget(row["budget"])
+
+
 def pareto_cost(rows: Sequence[Row]) -> str:
     """The row key that the front sets against accuracy.
 
     Training time, as a rule. Under a seconds budget that is the same for every row and would only
     repeat accuracy: there it is peak memory or, where a row's is unknown, the number of parameters.
     """
-    if not any(is_time_budget(row["budget"]) for row in rows):
+    if not any(map(holds_time_equal, rows)):
         return "train_time_s"
     is_known = all(row["peak_memory_bytes"] is not None for row in rows if row["status"] == "ok")
     return "peak_memory_bytes" if is_known else "num_params"
@@ -85,7 +90,7 @@ def pareto_sentence(rows: Sequence[Row]) -> str | None:
     if not best:
         return None
     rule = f"no other is both more accurate and {_COST_WORDS[pareto_cost(rows)]}"
-    time_budgets = [row["budget"] for row in rows if is_time_budget(row["budget"])]
+    time_budgets = [row["budget"] for row in rows if holds_time_equal(row)]
     if time_budgets:
         rule = f"all trained for the same {time_budgets[0]}; {rule}"
     return f"Pareto-best ({rule}): {', '.join(best)}."
@@ -108,7 +113,7 @@ def is_at_chance(row: Row) -> bool:
 def _telling_keys(namesakes: Sequence[Row]) -> list[str]:
     return [
         key
-        for key in ("commit", "budget", "recipe", "precision", "plan", "device")
+        for key in ("commit", "budget", "target", "recipe", "precision", "plan", "device")
         if len({row.get(key) for row in namesakes}) > 1
     ]
 
@@ -119,6 +124,7 @@ def _label(row: Row, keys: Sequence[str]) -> str:
 
 def _held_equal(record: RunRecord) -> dict[str, Any]:
     held = {key: record.spec[key] for key in ("budget", "evaluation_split")}
+    held["target"] = record.spec.get("target")
     return held | {"data_hash": record.environment.get("data_hash")} | record.environment
 
 

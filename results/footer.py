@@ -4,7 +4,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from results.certainty import certainty_lines
-from results.columns import format_count, format_latency, one_line
+from results.columns import (
+    MISSED,
+    QUIET_FLAGS,
+    format_count,
+    format_latency,
+    format_percent,
+    has_missed,
+    one_line,
+)
 from results.comparison import check_comparable, pareto_sentence
 from results.errors import NotComparable
 from results.records import RunRecord
@@ -12,6 +20,7 @@ from results.rows import table_rows
 from results.statistics import wilson_interval
 from results.summary import NUM_TEST_IMAGES, Summary, commit_of
 
+NEVER = f"{MISSED}: that accuracy was never reached on validation within this budget."
 FLAG_NOTES = {
     "at_chance": "no better than guessing, so it has learnt nothing",
     "throttled": "its GPU was slowed down for power or heat; the records say why",
@@ -22,6 +31,7 @@ FLAG_NOTES = {
     "run `fmnist-bench doctor` while nothing else runs",
     "not_pretrained": "began with random weights: those that its recipe names were not to be had",
     "stopped_early": "ended before its budget: validation did not get better any more",
+    "reached_target": "ended before its budget: validation reached the target",
     "resumed": "its training was interrupted and gone on with; its seconds are those of all parts",
     "resumed_inexact": "gone on with without all of its state (the scale of fp16's gradients, or "
     "random numbers of further GPUs)",
@@ -48,11 +58,13 @@ def footer_lines(
     lines = [
         warning,
         held_line(records),
+        _target(records),
         place_line(records),
         _learning_rates(records),
         _ceilings(records),
         _certainty(summaries, records),
         *([] if warning else certainty_lines(summaries, rows)),
+        NEVER if has_missed(rows) else None,
         pareto_sentence(rows),
         *_flags(summaries, FLAG_NOTES | dict(flag_notes or {})),
         *_unknowns(summaries),
@@ -79,6 +91,16 @@ def held_line(records: Sequence[RunRecord]) -> str:
         "evaluated on": lambda record: record.spec["evaluation_split"],
     }
     return _sentence(records, parts)
+
+
+def _target(records: Sequence[RunRecord]) -> str | None:
+    """Where runs ended that had a target; others may stand beside them only in a mixed table."""
+    targets = [record.spec.get("target") for record in records]
+    if not any(targets):
+        return None
+    who = "each run" if all(targets) else "each run with a target"
+    percents = " / ".join(_distinct(format_percent(t) for t in targets if t))
+    return f"{who} ended at {percents} on validation or with the budget."
 
 
 def place_line(records: Sequence[RunRecord]) -> str:
@@ -154,7 +176,8 @@ def _range(counts: Sequence[int]) -> str:
 
 
 def _flags(summaries: Sequence[Summary], notes: Mapping[str, str]) -> list[str]:
-    flags = _distinct(flag for summary in summaries for flag in summary.flags)
+    found = _distinct(flag for summary in summaries for flag in summary.flags)
+    flags = [flag for flag in found if flag not in QUIET_FLAGS]
     return [_flag_line(flag, summaries, notes.get(flag)) for flag in flags]
 
 
@@ -178,7 +201,8 @@ def _unknowns(summaries: Sequence[Summary]) -> list[str]:
     for summary in summaries:
         missing = {item for record in summary.finished for item in record.missing.items()}
         for quantity, reason in sorted(missing):
-            if not summary.values(quantity) and not _has_curve(quantity, summary):
+            is_known = summary.values(quantity) or _has_curve(quantity, summary)
+            if not is_known and quantity != "time_to_target":  # a miss, which the table shows
                 reasons.setdefault((quantity, reason), []).append(summary.model)
     together: dict[tuple[str, ...], list[str]] = {}  # quantities that one reason hides
     for (quantity, reason), models in reasons.items():

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from results.columns import Column, Row, model_column, one_line, value_columns
+from results.columns import MISSED, Column, Row, model_column, one_line, value_columns
 from results.errors import ResultsError
 from results.rows import ROW_KEYS
 from results.table import BEST_MARK
@@ -64,7 +64,7 @@ def _markdown(rows: Sequence[Row], columns: Sequence[Column], keys: Sequence[str
 
 def _latex(rows: Sequence[Row], columns: Sequence[Column], keys: Sequence[str]) -> str:
     text = _tabulated(columns, "latex_booktabs", one_line, "{}" + BEST_MARK)
-    return text.replace("±", r"$\pm$")
+    return text.replace("±", r"$\pm$").replace(MISSED, r"$\infty$")
 
 
 def _tabulated(

@@ -13,6 +13,7 @@ from results.measurement import Measurement
 SCHEMA_VERSION = 1
 MAX_LINE_BYTES = 4096  # with the newline: one write of this size is not torn by other writers
 MAX_REASON_CHARS = 300
+LARGEST_WHOLE = 2**53  # below it every whole number is a float
 STATUSES = ("ok", "diverged", "out_of_memory", "crashed", "timeout", "interrupted", "unsupported")
 SPEC_KEYS = ("model", "recipe", "budget", "plan", "seed", "precision", "evaluation_split")
 
@@ -137,7 +138,7 @@ def _check_spec(spec: dict[str, Any]) -> None:
 def _dump(record: RunRecord) -> bytes:
     known = {name: getattr(record, name) for name in _FIELD_TYPES}
     known["measurements"] = {
-        name: {"unit": measurement.unit, "values": measurement.values}
+        name: {"unit": measurement.unit, "values": [*map(_short_number, measurement.values)]}
         for name, measurement in record.measurements.items()
     }
     if record.reason is not None:  # file names in messages may hold what UTF-8 cannot
@@ -147,6 +148,11 @@ def _dump(record: RunRecord) -> bytes:
         return orjson.dumps(known | extra, option=orjson.OPT_APPEND_NEWLINE)
     except orjson.JSONEncodeError as error:
         raise RecordError(f"record {record.record_id} holds no plain JSON: {error}") from error
+
+
+def _short_number(value: float) -> float:
+    """A whole number without its `.0`, which reads back as the same float: a line is short."""
+    return int(value) if abs(value) < LARGEST_WHOLE and float(value).is_integer() else value
 
 
 def _load(line: bytes) -> dict[str, Any]:

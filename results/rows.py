@@ -54,6 +54,9 @@ ROW_KEYS = (
     "test_accuracy_stdev",
     "test_accuracy_sampling_ci95",
     "train_accuracy",
+    "target",
+    "target_time_s",
+    "n_target_missed",
 )
 TARGETS = ("0.80", "0.85", "0.90", "0.92", "0.94")
 DEFAULT_SORT = "test_accuracy"
@@ -104,7 +107,7 @@ def sort_rows(rows: Sequence[dict[str, Any]], key: str = DEFAULT_SORT) -> list[d
 
 def _row(summary: Summary) -> dict[str, Any]:
     columns = _identity(summary) | _counts(summary) | _quality(summary) | _performance(summary)
-    columns |= _limit(summary) | _certainty(summary)
+    columns |= _limit(summary) | _certainty(summary) | _target(summary)
     row = {key: columns.get(key) for key in ROW_KEYS}
     return row | ({"commit": summary.commits[0]} if summary.by == "commit" else {})
 
@@ -180,6 +183,22 @@ def _certainty(summary: Summary) -> dict[str, Any]:
         "test_accuracy_stdev": stdev(summary.values("test_accuracy")),
         "test_accuracy_sampling_ci95": sampling,
         "train_accuracy": summary.mean("train_accuracy"),
+    }
+
+
+def _target(summary: Summary) -> dict[str, Any]:
+    """Of runs that end at a target: the median seconds to it, a miss being infinitely late."""
+    target = summary.spec.get("target")
+    if target is None:
+        return {}
+    reached = summary.values("time_to_target")
+    n_missed = summary.n_seeds - len(reached)
+    times = [*reached, *[math.inf] * n_missed]
+    middle = median(times) if times else math.inf
+    return {
+        "target": target,
+        "target_time_s": middle if math.isfinite(middle) else None,
+        "n_target_missed": n_missed,
     }
 
 

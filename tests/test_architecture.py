@@ -43,6 +43,7 @@ COMMAND_LINE: dict[
         "--deterministic": False,
         "--in-process": False,
         "--timeout": None,
+        "--target": None,
     },
     "table": {
         "run_dirs": None,

@@ -26,6 +26,7 @@ NOT_MEASURED_ALIKE = {  # times, and what depends on them or on the machine's mo
     "step_time_p50",
     "step_time_p95",
     "throughput",
+    "time_to_target",
     "time_in_steps",
     "train_time",
 }

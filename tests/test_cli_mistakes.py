@@ -59,6 +59,10 @@ SEEN_AT_ONCE = {
     "ladder of seeds": (["--plan", "ladder", "--seeds", "2"], "--plan ladder repeats turns"),
     "ladder twice": (["--plan", "ladder", "--deterministic"], "leave --deterministic out"),
     "ladder here": (["--plan", "ladder", "--in-process"], "leave --in-process out"),
+    "percent": (["--target", "90"], "--target 90 is out of range; give a fraction such as 0.90"),
+    "no target": (["--target", "high"], "'--target'"),
+    "target, all images": (["--target", "0.9", "--full-train"], "leave --full-train out"),
+    "target of a ladder": (["--plan", "ladder", "--target", "0.9"], "leave --target out"),
     "option": (["--frobnicate"], "No such option: --frobnicate"),
 }
 # What only a child can see: it alone imports torch and the user's file.

@@ -33,7 +33,8 @@ PROMISED = (  # DESIGN section 5: keys are only ever added
     "recipe, precision, plan, device, record_ids"
     # added since
     ", flops_per_step, bytes_per_step, kernels_per_step, mfu, bytes_per_s, floor_s, binding_term, "
-    "test_accuracy_stdev, test_accuracy_sampling_ci95, train_accuracy"
+    "test_accuracy_stdev, test_accuracy_sampling_ci95, train_accuracy, "
+    "target, target_time_s, n_target_missed"
 )
 KEYS = PROMISED.split(", ")
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.curve import POINTS, affordable_points
+from bench.curve import POINTS, TARGET_POINTS, affordable_points, target_points
 
 seconds = st.floats(1e-6, 1e6)
 
@@ -18,6 +18,19 @@ def test_the_curve_costs_at_most_a_fifth_and_is_the_densest_that_does(
     assert len(points) * evaluation_s <= 0.2 * training_s
     denser = [other for other in POINTS if len(other) > len(points)]
     assert all(len(other) * evaluation_s > 0.2 * training_s for other in denser)
+
+
+@given(seconds, seconds)
+def test_a_target_is_looked_for_as_often_as_a_fifth_pays_for_but_ten_times(
+    evaluation_s: float, training_s: float
+) -> None:
+    points = target_points(evaluation_s, training_s)
+    assert len(points) in {100, 50, 20, 10}
+    assert len(points) == 10 or len(points) * evaluation_s <= 0.2 * training_s
+    denser = [other for other in TARGET_POINTS if len(other) > len(points)]
+    assert all(len(other) * evaluation_s > 0.2 * training_s for other in denser)
+    assert list(points) == [k / len(points) for k in range(1, len(points) + 1)]
+    assert target_points(evaluation_s, None) == TARGET_POINTS[0]
 
 
 @given(seconds)

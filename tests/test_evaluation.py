@@ -35,6 +35,14 @@ def test_it_equals_the_slow_reference(num_images: int) -> None:
     assert quality.accuracy == sum(confusion[k][k] for k in range(10)) / num_images
 
 
+def test_whoever_wants_to_sees_the_logits_in_order() -> None:
+    split, model, seen = random_split(537), small_net(), list[torch.Tensor]()
+    quality = evaluate(model, split, normalization="unit", precision="fp32", see=seen.append)
+    predicted = torch.cat(seen).argmax(dim=1)
+    assert predicted.shape == (537,)
+    assert int((predicted == split.labels).sum()) / 537 == quality.accuracy
+
+
 def test_rows_of_the_confusion_are_the_true_classes() -> None:
     split = random_split(537)
     quality = evaluate(small_net(), split, normalization="unit", precision="fp32")

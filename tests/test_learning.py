@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -146,11 +147,9 @@ def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Images of each evaluation, in their order."""
     sizes: list[int] = []
 
-    def noted(
-        model: torch.nn.Module, split: ResidentSplit, *, normalization: str, precision: str
-    ) -> Quality:
+    def noted(model: torch.nn.Module, split: ResidentSplit, **options: Any) -> Quality:  # noqa: ANN401
         sizes.append(len(split))
-        return evaluate(model, split, normalization=normalization, precision=precision)
+        return evaluate(model, split, **options)
 
     monkeypatch.setattr(session, "evaluate", noted)
     return sizes
@@ -161,6 +160,7 @@ def test_the_test_images_are_read_once_at_the_end(evaluated: list[int], data_roo
     assert evaluated[-1] == 10_000
     assert evaluated.count(10_000) == 1
     assert evaluated.count(6_000) == 11
+    assert evaluated.count(5_000) == 1  # training images, to see how well they are fitted
     assert record.curve is not None
     assert record.curve[-1][3] == pytest.approx(record.value("test_accuracy"), abs=0.05)
 

@@ -16,13 +16,15 @@ from results.rows import TARGETS
 accuracies = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=200)
 
 
-@given(accuracies)
-def test_a_record_keeps_the_points_that_tables_ask_for(found: list[float]) -> None:
-    chosen = chosen_points(found)
+@given(accuracies, st.none() | st.floats(0.01, 0.99))
+def test_a_record_keeps_the_points_that_tables_ask_for(
+    found: list[float], own: float | None
+) -> None:
+    chosen = chosen_points(found, own)
     assert len(chosen) <= MAX_CURVE_POINTS
     assert chosen == sorted(set(chosen))
     assert {len(found) - 1, found.index(max(found))} <= set(chosen)
-    for target in map(float, TARGETS):
+    for target in [*map(float, TARGETS), *([] if own is None else [own])]:
         first = next((k for k, accuracy in enumerate(found) if accuracy >= target), None)
         assert first is None or first in chosen
 

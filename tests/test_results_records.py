@@ -58,6 +58,17 @@ def test_keys_of_a_later_version_are_kept_and_written_back() -> None:
     assert orjson.loads(record.to_json_line())["carbon_g"] == {"mean": 3}
 
 
+def test_whole_numbers_are_written_without_a_point_and_read_back_as_floats() -> None:
+    values = (20.0, 0.5, 2.0**60)
+    record = make_record()
+    record.measurements["steps"] = Measurement("steps", "steps", values)
+    line = record.to_json_line()
+    assert b'"values":[20,0.5,' in line
+    read = RunRecord.from_json_line(line).measurements["steps"].values
+    assert read == values
+    assert {type(value) for value in read} == {float}
+
+
 def test_a_long_reason_is_cut_to_make_the_record_fit() -> None:
     record = make_record(status="crashed", reason="x" * 9000)
     line = record.to_json_line()

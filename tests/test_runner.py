@@ -39,6 +39,21 @@ def test_a_record_that_does_not_fit_loses_digits_before_anything_else() -> None:
     assert (short.curve, short.missing) == ([[0.123457, 0.333333, 7, 0.5]], {})
 
 
+def test_times_lose_further_digits_before_the_probe_is_lost() -> None:
+    number = 7.0 + 1 / 3
+    measured = {f"time{i}": Measurement(f"time{i}", "s", (number,)) for i in range(30)}
+    measured["accuracy"] = Measurement("accuracy", "fraction", (2 / 3,))
+    curve = [[1.23456, 0.123457, 7, 0.808333]]
+    long = replace(make_record(), measurements=measured, curve=curve, tried=["x"])
+    for length in range(0, 4000, 20):  # until six digits are too many
+        short = shortened(replace(long, conditions={"text": "x" * length}))
+        if short.measurements["time0"].values == (7.333,):
+            break
+    assert short.measurements["time0"].values == (7.333,)
+    assert short.measurements["accuracy"].values == (0.666667,)
+    assert (short.curve, short.tried) == ([[1.235, 0.123457, 7, 0.808333]], ["x"])
+
+
 def test_a_record_loses_no_more_than_it_must() -> None:
     confusion = [[1000] * 10] * 10
     curve = [[0.123456789] * 4] * 300

@@ -65,6 +65,7 @@ OTHER_SPEC: dict[str, Any] = {
     "weights_hash": "0123456789ab",
     "learning_rate_source": "sweep",
     "is_deterministic": True,
+    "target": 0.9,
 }
 
 
