@@ -50,8 +50,9 @@ def choose(
     target: Annotated[
         str | None,
         typer.Option(
-            help="Validation accuracy of time-to-target: 0.80, 0.85, 0.90, 0.92 or 0.94.",
-            show_default="0.90",
+            help="Validation accuracy of time-to-target: 0.80, 0.85, 0.90, 0.92 or 0.94, or the "
+            "one that `run --target` ended at.",
+            show_default="the runs' own, or else 0.90",
         ),
     ] = None,
     fmt: Annotated[str, typer.Option("--format", help="rich or json.")] = "rich",
@@ -70,10 +71,10 @@ def choose(
         max_joules=_positive("--max-joules", max_joules),
         max_params=_amount("--max-params", max_params, COUNTS, "7.8k or 1M"),
     )
-    objective = _objective(by, target)
     if fmt not in {"rich", "json"}:
         raise UsageError(f"unknown format {fmt!r}; choose from rich, json")
     records = _ordinary(read_runs(run_dirs, say), is_mixed=mixed)
+    objective = _objective(by, target, records)
     raise typer.Exit(answer(records, constraints, objective, fmt))
 
 
@@ -117,15 +118,25 @@ def _ordinary(records: "Sequence[RunRecord]", *, is_mixed: bool) -> "list[RunRec
     return ordinary
 
 
-def _objective(by: str, target: str | None) -> "Objective":
+def _objective(by: str, target: str | None, records: "Sequence[RunRecord]") -> "Objective":
+    """The objective; a target that no curve is asked for may be the one that the runs ended at."""
     from results import OBJECTIVES, Objective
+    from results.choice import DEFAULT_TARGET, TO_TARGET
     from results.rows import TARGETS
 
-    if target is None or by not in OBJECTIVES:
+    if by not in OBJECTIVES or (target is None and by != TO_TARGET):
         return Objective(by)
-    if by != "time-to-target":
-        raise UsageError("--target belongs to --by time-to-target; leave it out, or add that")
-    return Objective(by, next((known for known in TARGETS if _is_equal(known, target)), target))
+    if by != TO_TARGET:
+        raise UsageError(f"--target belongs to --by {TO_TARGET}; leave it out, or add that")
+    own = {f"{ended:g}" for record in records if (ended := record.spec.get("target")) is not None}
+    asked = target or (own.pop() if len(own) == 1 else DEFAULT_TARGET)
+    fixed = next((known for known in TARGETS if _is_equal(known, asked)), None)
+    return Objective(by, fixed or asked, is_own=fixed is None and _is_one_of(asked, records))
+
+
+def _is_one_of(target: str, records: "Sequence[RunRecord]") -> bool:
+    ended = (record.spec.get("target") for record in records)
+    return any(own is not None and _is_equal(f"{own:g}", target) for own in ended)
 
 
 def _is_equal(known: str, typed: str) -> bool:

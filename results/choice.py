@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from results.certainty import points
-from results.columns import failure_text
+from results.columns import failure_text, format_percent
 from results.comparison import Row, is_at_chance, labels
 from results.constraints import Constraints, Miss, charged, misses, percent
 from results.errors import ResultsError
@@ -37,30 +37,39 @@ class Objective:
 
     Attributes:
         by: One of OBJECTIVES.
-        target: Validation accuracy that time-to-target asks for, one of TARGETS.
+        target: Validation accuracy that time-to-target asks for, one of TARGETS or the runs' own.
+        is_own: Whether it is the target at which the runs ended (`run --target`).
     """
 
     by: str = ACCURACY
     target: str = DEFAULT_TARGET
+    is_own: bool = False
 
     def __post_init__(self) -> None:
         """Refuses what no row could be judged by."""
         if self.by not in OBJECTIVES:
             choices = ", ".join(OBJECTIVES)
             raise ResultsError(f"cannot choose by {self.by!r}; choose from {choices}")
-        if self.target not in TARGETS:
+        if self.target not in TARGETS and not self.is_own:
             choices = ", ".join(TARGETS)
             raise ResultsError(f"no time to {self.target!r} is kept; choose from {choices}")
 
     def value(self, row: Row) -> float | None:
         """The row's value in its own unit, or None where it is unknown or was never reached."""
         if self.by == TO_TARGET:
-            return (row["time_to_target_s"] or {}).get(self.target)
+            return self.time_to_target(row)
         accuracy: float | None = row["test_accuracy"]
         if self.by == ACCURACY or accuracy is None:
             return accuracy
         cost = charged(row, "train_time_s" if self.by == PER_SECOND else "energy_j")
         return accuracy / cost if cost else None
+
+    def time_to_target(self, row: Row) -> float | None:
+        """Training seconds of the row to the target; None where unknown or never reached."""
+        if self.is_own:
+            is_its_own = row["target"] == float(self.target)
+            return row["target_time_s"] if is_its_own else None
+        return (row["time_to_target_s"] or {}).get(self.target)
 
 
 @dataclass(frozen=True)
@@ -227,10 +236,10 @@ def _objective_misses(row: Row, summary: Summary, objective: Objective) -> list[
         return [Miss(f"--by {objective.by}", key, None, 0.0, f"{noun} unknown")]
     option, bound = f"--target {objective.target}", float(objective.target)
     if row["time_to_target_s"] is None:
-        why = f"no curve, so time to {bound * 100:.0f} % unknown"
+        why = f"no curve, so time to {format_percent(bound)} unknown"
         return [Miss(option, "time_to_target_s", None, bound, why)]
     best = _best_validation(summary)
-    why = f"validation never {bound * 100:.0f} % ({percent(best)})"
+    why = f"validation never {format_percent(bound)} ({percent(best)})"
     return [
         Miss(option, "time_to_target_s", best, bound, why, f"{points(bound - best)} points under")
     ]

@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from results.choice import TO_TARGET, Candidate, Choice
 from results.columns import (
+    MISSED,
     UNKNOWN,
     Column,
     format_bytes,
     format_count,
     format_joules,
+    format_percent,
     format_seconds,
     identity_columns,
     one_line,
     text_column,
 )
 from results.comparison import Row
-from results.footer import comparability_warning
+from results.footer import NEVER, comparability_warning
 from results.lines import header_line, row_line, rule_line
 from results.table import GAP, MIN_WIDTH, column_width, fitting
 
@@ -38,7 +40,7 @@ def render_choice(choice: Choice, *, width: int) -> "RenderableType":
     from rich.text import Text
 
     width = max(width, MIN_WIDTH)
-    shown = [*_qualifying(choice), *choice.excluded[:MOST_EXCLUDED]]
+    shown = _shown(choice)
     if not shown:
         return Group(Text("no records"))
     names = text_column("model", [_cut(one_line(one.label), max(12, width // 3)) for one in shown])
@@ -64,8 +66,14 @@ def table_notes(choice: Choice) -> list[str]:
         lines.append(f"qualify as well, but a row of the front beats them: {named}{more}.")
     if num_more > 0:
         lines.append(f"{num_more} more rows do not qualify; --format json lists them.")
+    if any(_to_target(one.row, choice) == MISSED for one in _shown(choice)):
+        lines.append(NEVER)
     lines.append("interval: 95 %, of test images (Wilson) and, from two on, of seeds (Student t).")
     return [one_line(line) for line in lines]
+
+
+def _shown(choice: Choice) -> list[Candidate]:
+    return [*_qualifying(choice), *choice.excluded[:MOST_EXCLUDED]]
 
 
 def _qualifying(choice: Choice) -> list[Candidate]:
@@ -114,14 +122,13 @@ def _cut(text: str, room: int) -> str:
 def _number_columns(shown: Sequence[Candidate], choice: Choice) -> list[Column]:
     """In order of importance; first what tells rows apart that are not comparable."""
     rows = [candidate.row for candidate in shown]
-    target = choice.objective.target
     warning = comparability_warning(choice.records)
     columns = [
         *(identity_columns(rows, "model") if warning else []),
         _column("accuracy %", [_cell(row["test_accuracy"], _hundredths) for row in rows]),
         _column("interval %", [_cell(_interval(row), _range) for row in rows]),
         _column("train time", [_cell(row["train_time_s"], format_seconds) for row in rows]),
-        _column(f"to {_target(choice)}", [_to_target(row, target) for row in rows]),
+        _column(f"to {_target(choice)}", [_to_target(row, choice) for row in rows]),
         _column("memory", [_cell(row["peak_memory_bytes"], format_bytes) for row in rows]),
         _column("params", [_cell(row["num_params"], format_count) for row in rows]),
         _column("energy", [_cell(row["energy_j"], format_joules) for row in rows]),
@@ -147,14 +154,19 @@ def _cell(value: Any, text: Callable[[Any], str]) -> str:  # noqa: ANN401 - a ro
 
 
 def _target(choice: Choice) -> str:
-    return f"{float(choice.objective.target) * 100:.0f} %"
+    return format_percent(float(choice.objective.target))
 
 
-def _to_target(row: Row, target: str) -> str:
-    times = row["time_to_target_s"]
-    if times is None:
+def _to_target(row: Row, choice: Choice) -> str:
+    seconds = choice.objective.time_to_target(row)
+    if row["time_to_target_s"] is None or _stopped_before(row, choice):
         return UNKNOWN
-    return "missed" if times[target] is None else format_seconds(times[target])
+    return MISSED if seconds is None else format_seconds(seconds)
+
+
+def _stopped_before(row: Row, choice: Choice) -> bool:
+    """Whether its runs ended at a lower target of their own, and so never tried."""
+    return row["target"] is not None and row["target"] < float(choice.objective.target)
 
 
 def _interval(row: Row) -> Sequence[float] | None:

@@ -10,14 +10,16 @@ from results.choice import ACCURACY, PER_JOULE, PER_SECOND, TO_TARGET, Candidate
 from results.choice_hint import find_hint, hint_sentence
 from results.choice_table import table_notes
 from results.columns import (
+    QUIET_FLAGS,
     format_bytes,
     format_count,
     format_joules,
+    format_percent,
     format_seconds,
     one_line,
     three_digits,
 )
-from results.comparison import Row, check_comparable, is_time_budget
+from results.comparison import Row, check_comparable, holds_time_equal
 from results.constraints import charged, percent
 from results.difference import DIFFERENT, NOT_TOLD_APART, Difference, difference
 from results.errors import NotComparable
@@ -80,6 +82,7 @@ def _remark(candidate: Candidate) -> str | None:
     flags = [
         f"{flag} ({FLAG_NOTES[flag]})" if flag in FLAG_NOTES else flag
         for flag in candidate.row["flags"]
+        if flag not in QUIET_FLAGS
     ]
     reason = candidate.row["reason"]
     remarks = [*([reason] if reason else []), *flags]
@@ -90,7 +93,7 @@ def _on_accuracy_per_second(choice: Choice) -> str:
     """Why it is no answer by itself."""
     rows = [candidate.row for candidate in choice.qualifying or choice.excluded]
     repeats = ""
-    if any(is_time_budget(row["budget"]) for row in rows):
+    if any(map(holds_time_equal, rows)):
         repeats = " and, under a budget of seconds, merely repeats accuracy"
     return (
         f"accuracy per second alone flatters tiny models{repeats}: hold it against the time to "
@@ -139,7 +142,7 @@ def _merit(choice: Choice, best: Candidate, runner_up: Candidate) -> str:
     if choice.objective.by == ACCURACY:
         return f"is the most accurate {of}" if ours > theirs else f"ties for most accurate {of}"
     if _is_timed(choice):
-        place = f"{float(choice.objective.target) * 100:.0f} % on validation"
+        place = f"{format_percent(float(choice.objective.target))} on validation"
         return (
             f"was the first {of} to reach {place}, after {format_seconds(ours)} against "
             f"{format_seconds(theirs)} of {runner_up.label}"
@@ -201,7 +204,7 @@ def _cost_differences(
         if ours is not None and theirs is not None:
             yield theirs - ours, text, ours
     if _is_timed(choice):
-        target = f"{float(choice.objective.target) * 100:.0f} %"
+        target = format_percent(float(choice.objective.target))
         ours, theirs = (choice.objective.value(one.row) for one in (best, other))
         if ours is not None and theirs is not None:
             yield theirs - ours, lambda value: f"{format_seconds(value)} to {target}", ours

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from results import RunRecord, RunStore
+from results import Measurement, RunRecord, RunStore
 from tests.command_line import Finished, assert_refused, call
 from tests.ladder_by_hand import make_ladder
 from tests.results_records_by_hand import make_record, make_sweep, make_values
@@ -107,6 +107,24 @@ def test_the_seconds_of_the_budget_accept_every_row_trained_for_them(choose: Cho
     done = choose(TABLES / "cpu-default-30s.jsonl", "--max-seconds", "30", "--format", "json")
     answer = json.loads(done.stdout)
     assert (len(answer["qualifying"]), answer["excluded"]) == (9, [])
+
+
+@pytest.mark.parametrize("words", [(), ("--target", "0.885"), ("--target", ".8850")])
+def test_runs_that_ended_at_a_target_are_chosen_by_the_time_to_it(
+    choose: Choose, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    store = RunStore(tmp_path / "run")
+    for model, seconds in (("quick", 3.0), ("slow", 7.0), ("never", None)):
+        spec, values = {"target": 0.885}, make_values(0.9, 9.0, 100, 100)
+        record = make_record(model, values=values, spec=spec, curve=[[9.0, 1.0, 1, 0.8]])
+        if seconds:
+            record.measurements["time_to_target"] = Measurement("time_to_target", "s", (seconds,))
+        store.append(record)
+    done = choose(store.folder, "--by", "time-to-target", *words, "--format", "json")
+    answer = json.loads(done.stdout)
+    assert (answer["recommended"], answer["runner_up"]) == ("quick", "slow")
+    assert answer["objective"] == {"by": "time-to-target", "target": 0.885}
+    assert answer["excluded"] == [{"model": "never", "why": "validation never 88.5 % (80.00 %)"}]
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_targets_are_the_seconds_of_the_row(tmp_path: Path) -> None:
         ("85 %", "4.00 s"),
         ("90 %", "6.00 s"),
     ]
-    assert values_of(figure, "missed") == {"v0": "92 % missed"}
+    assert values_of(figure, "missed") == {"v0": "92 %: ∞"}
 
 
 def test_who_reached_most_and_soonest_stands_on_top(tmp_path: Path) -> None:

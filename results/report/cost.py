@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from results.columns import format_bytes, format_count, format_joules, format_seconds
-from results.comparison import is_time_budget, pareto_front
+from results.comparison import holds_time_equal, pareto_front
 from results.report.figure import (
     IS_SHOWN,
     Figure,
@@ -65,9 +65,7 @@ def _with_cost(material: Material, cost: Cost) -> list[Series]:
 
 def _is_held_equal(cost: Cost, series: Sequence[Series]) -> bool:
     """Under a seconds budget training time is the same for all, and no cost to compare."""
-    has_target = any(one.row.get("target") is not None for one in series)
-    is_timed = all(is_time_budget(one.row["budget"]) for one in series)
-    return cost.key == "train_time_s" and is_timed and not has_target
+    return cost.key == "train_time_s" and all(holds_time_equal(one.row) for one in series)
 
 
 def _figure(material: Material, cost: Cost, series: Sequence[Series]) -> Figure:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from results.columns import format_seconds
+from results.columns import MISSED, format_seconds
 from results.report.figure import (
     DECIMALS,
     IS_SHOWN,
@@ -98,10 +98,15 @@ def reached(series: Series) -> list[tuple[int, float]]:
 
 
 def missed(series: Series) -> int | None:
-    """The lowest target that it did not reach, in percent; it reached none above that either."""
+    """The lowest target that it did not reach, in percent; it reached none above that either.
+
+    None where it reached all, or ended at one of its own and tried no higher one.
+    """
     done = {percent for percent, _ in reached(series)}
     percents = [round(float(target) * 100) for target in TARGETS]
-    return next((percent for percent in percents if percent not in done), None)
+    lowest = next((percent for percent in percents if percent not in done), None)
+    own = series.row["target"]
+    return None if lowest is None or (own is not None and own * 100 < lowest) else lowest
 
 
 def _rank(series: Series) -> tuple[int, float]:
@@ -155,7 +160,7 @@ def _missed_room(series: Sequence[Series]) -> list[tuple[float, float]]:
 
 def _missed_text(series: Series) -> str:
     percent = missed(series)
-    return "" if percent is None else f"{percent} % missed"
+    return "" if percent is None else f"{percent} %: {MISSED}"
 
 
 def _values(series: Series, fill: str, scale: Scale, width: int) -> list[dict[str, Any]]:
