@@ -18,7 +18,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_tree_in_the_readme_has_a_line_for_each_file(package: str) -> None:
     tree = (ROOT / "README.md").read_text(encoding="utf-8")
-    for path in sorted((ROOT / package).glob("*.py")):
+    for path in sorted((ROOT / package).rglob("*.py")):
         summary = (ast.get_docstring(ast.parse(path.read_text())) or "").splitlines()[0]
         assert f"  {path.name:<21} {summary.rstrip('.')}\n" in tree
 
