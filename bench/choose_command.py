@@ -61,8 +61,8 @@ def choose(
     ] = False,
 ) -> None:
     """Recommend a model among finished runs, and say why; needs no torch."""
-    from bench.show import read_runs
-    from results import Constraints
+    from bench.show import end_at_once, read_runs
+    from results import Constraints, collector_paused
 
     constraints = Constraints(
         max_seconds=_positive("--max-seconds", max_seconds),
@@ -73,9 +73,12 @@ def choose(
     )
     if fmt not in {"rich", "json"}:
         raise UsageError(f"unknown format {fmt!r}; choose from rich, json")
-    records = _ordinary(read_runs(run_dirs, say), is_mixed=mixed)
-    objective = _objective(by, target, records)
-    raise typer.Exit(answer(records, constraints, objective, fmt))
+    with collector_paused():
+        records = _ordinary(read_runs(run_dirs, say), is_mixed=mixed)
+        objective = _objective(by, target, records)
+        code = answer(records, constraints, objective, fmt)
+        end_at_once(len(records), code)
+    raise typer.Exit(code)
 
 
 def answer(

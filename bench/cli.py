@@ -168,14 +168,23 @@ def table(
         typer.Argument(help="Run folders.", show_default="the newest in results/runs"),
     ] = None,
     fmt: Annotated[
-        str, typer.Option("--format", help="rich, markdown, csv, json or latex.")
+        str,
+        typer.Option(
+            "--format",
+            help="rich, markdown, csv, json, latex or parquet (bytes, for a file). csv, json and "
+            "parquet have the record_ids behind each row: `grep ID records.jsonl` finds a record.",
+        ),
     ] = "rich",
-    sort: Annotated[str, typer.Option(help="Any key of --format json.")] = "test_accuracy",
+    sort: Annotated[
+        str,
+        typer.Option(help="Any key of --format json; by commit, time unless another is named."),
+    ] = "test_accuracy",
     by: Annotated[
         str,
         typer.Option(
-            help="A row for each model, commit or plan; or published: the reference systems, "
-            "each beside its published number."
+            help="A row for each model, commit (a history: each model over the commits, with what "
+            "changed) or plan; or published: the reference systems, each beside its published "
+            "number."
         ),
     ] = "model",
     mixed: Annotated[
@@ -183,9 +192,13 @@ def table(
     ] = False,
 ) -> None:
     """Print the table of finished runs; needs no torch."""
-    from bench.show import read_runs, show
+    from bench.show import end_at_once, read_runs, show
+    from results import collector_paused
 
-    show(read_runs(run_dirs, say), fmt=fmt, by=by, sort=sort, mixed=mixed)
+    with collector_paused():
+        records = read_runs(run_dirs, say)
+        show(records, fmt=fmt, by=by, sort=sort, mixed=mixed)
+        end_at_once(len(records))
 
 
 app.command()(choose)

@@ -11,9 +11,13 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from results import RunRecord, Summary
+    from results.columns import Column
 
 GROUPINGS = ("model", "commit", "plan")
 PUBLISHED = "published"
+HISTORY = "commit"
+DEFAULT_SORT = "test_accuracy"
+MANY_RECORDS = 20_000
 WIDTH_OFF_TERMINAL = 120  # rich's own 80 would hide half of the columns in a CI log
 
 
@@ -49,23 +53,22 @@ def show(
     *,
     fmt: str = "rich",
     by: str = "model",
-    sort: str = "test_accuracy",
+    sort: str = DEFAULT_SORT,
     mixed: bool = False,
 ) -> None:
     """Writes the table of some records to stdout.
 
     Ladders stand alone: where there are any, other records are left out, and a line says so. By
-    `published` the reference systems stand alone, each beside its own published number.
+    `published` the reference systems stand alone, each beside its own published number. By
+    `commit` they are a history, in the order of time where no other key is named.
 
     Raises:
         NotComparable: the records must not stand side by side, and `mixed` does not allow it.
         ResultsError: no such format, grouping or column.
     """
-    from results import FORMATS, check_comparable, export, is_ladder, summarize, table_rows
-    from results.errors import ResultsError
+    from results import ROW_KEYS, check_comparable, is_ladder, summarize, table_rows
 
-    if fmt not in ("rich", *FORMATS):
-        raise ResultsError(f"unknown format {fmt!r}; choose from rich, {', '.join(FORMATS)}")
+    check_format(fmt)
     _check_grouping(by)
     if by == PUBLISHED:
         _check_published_options(sort)
@@ -79,16 +82,38 @@ def show(
         show_ladders(rungs, fmt=fmt, num_others=len(records) - len(rungs))
         return
     summaries = summarize(records, by)  # type: ignore[arg-type]  # checked above
+    if by == HISTORY:
+        show_history(summaries, fmt=fmt, sort=sort)
+        return
     rows = table_rows(summaries, sort)
     if fmt == "rich":
         _show_rich(summaries, rows, by)
     else:
-        write_out(export(rows, fmt, by).rstrip("\n") + "\n")
+        _write_rows(rows, fmt, ROW_KEYS, by=by)
+
+
+def check_format(fmt: str) -> None:
+    """Refuses a format that there is not, or that cannot be written to this stdout.
+
+    Raises:
+        ResultsError: In one line, with the remedy.
+    """
+    from results import FORMATS, PARQUET, check_parquet
+    from results.errors import ResultsError
+
+    choices = ("rich", *FORMATS, PARQUET)
+    if fmt not in choices:
+        raise ResultsError(f"unknown format {fmt!r}; choose from {', '.join(choices)}")
+    if fmt != PARQUET:
+        return
+    if sys.stdout.isatty():
+        raise ResultsError("parquet is bytes; write it to a file: ... > table.parquet")
+    check_parquet()
 
 
 def show_ladders(rungs: "Sequence[RunRecord]", *, fmt: str = "rich", num_others: int = 0) -> None:
     """Writes ladders to stdout, and to stderr how many other records are left out."""
-    from results import LADDER_KEYS, export, ladder_columns, ladder_rows
+    from results import LADDER_KEYS, ladder_columns, ladder_rows
 
     if num_others:
         sys.stderr.write(f"{num_others} records of ordinary runs left out: a ladder stands alone\n")
@@ -96,8 +121,22 @@ def show_ladders(rungs: "Sequence[RunRecord]", *, fmt: str = "rich", num_others:
     if fmt == "rich":
         _show_rich_ladders(rungs, rows)
         return
-    columns = ladder_columns(rows)
-    write_out(export(rows, fmt, columns=columns, keys=LADDER_KEYS).rstrip("\n") + "\n")
+    _write_rows(rows, fmt, LADDER_KEYS, ladder_columns(rows))
+
+
+def show_history(
+    summaries: "Sequence[Summary]", *, fmt: str = "rich", sort: str = DEFAULT_SORT
+) -> None:
+    """Writes the history of models over commits to stdout, by time where no other key is named."""
+    from results import HISTORY_KEYS, history_columns, history_rows, sort_rows
+
+    is_by_time = sort == DEFAULT_SORT
+    rows = history_rows(summaries, is_brief=is_by_time and fmt == "rich")
+    rows = rows if is_by_time else sort_rows(rows, sort)
+    if fmt == "rich":
+        _show_rich_history(summaries, rows)
+    else:
+        _write_rows(rows, fmt, HISTORY_KEYS, history_columns(rows))
 
 
 def show_published(records: "Sequence[RunRecord]", *, fmt: str = "rich") -> None:
@@ -106,7 +145,7 @@ def show_published(records: "Sequence[RunRecord]", *, fmt: str = "rich") -> None
     Raises:
         ResultsError: no such format, or no record of a reference system.
     """
-    from results import export_published, is_published
+    from results import PARQUET, PUBLISHED_KEYS, export_published, is_published, published_rows
     from results.errors import ResultsError
 
     runs = [record for record in records if is_published(record)]
@@ -120,23 +159,55 @@ def show_published(records: "Sequence[RunRecord]", *, fmt: str = "rich") -> None
         sys.stderr.write(f"{others} left out: no reference system by its own recipe\n")
     if fmt == "rich":
         _show_rich_published(runs)
+    elif fmt == PARQUET:
+        _write_rows(published_rows(runs), fmt, PUBLISHED_KEYS)
     else:
         write_out(export_published(runs, fmt))
 
 
-def write_out(text: str) -> None:
+def _write_rows(
+    rows: "Sequence[dict[str, Any]]",
+    fmt: str,
+    keys: "Sequence[str]",
+    columns: "Sequence[Column] | None" = None,
+    by: str = "model",
+) -> None:
+    from results import PARQUET, export, export_parquet
+
+    if fmt == PARQUET:
+        write_out(export_parquet(rows, keys))
+    else:
+        write_out(export(rows, fmt, by, columns=columns, keys=keys))
+
+
+def write_out(content: str | bytes) -> None:
     """Writes to stdout; a reader that has gone, as in `table | head -1`, is no failure."""
     try:
-        sys.stdout.write(text)
+        if isinstance(content, bytes):
+            sys.stdout.buffer.write(content)
+        else:
+            sys.stdout.write(content)
         sys.stdout.flush()
     except BrokenPipeError:  # Python would stumble over it again when it exits
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def end_at_once(num_records: int, code: int = 0) -> None:
+    """Ends the process where there are so many records that to free them would take a while.
+
+    Of 100,000 records that is half a second, for memory that the kernel takes back anyway.
+    """
+    if num_records < MANY_RECORDS:
+        return
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
+
+
 def _check_ladder_options(by: str, sort: str) -> None:
     from results.errors import ResultsError
 
-    if (by, sort) != ("model", "test_accuracy"):
+    if (by, sort) != ("model", DEFAULT_SORT):
         raise ResultsError("a ladder is in the order of its rungs; leave --by and --sort out")
 
 
@@ -151,7 +222,7 @@ def _check_grouping(by: str) -> None:
 def _check_published_options(sort: str) -> None:
     from results.errors import ResultsError
 
-    if sort != "test_accuracy":
+    if sort != DEFAULT_SORT:
         raise ResultsError("by published, rows are in the order of the projects; leave --sort out")
 
 
@@ -159,7 +230,14 @@ def _show_rich(summaries: "Sequence[Summary]", rows: "Sequence[dict[str, Any]]",
     from results import footer_lines, render_table
 
     table = render_table(rows, width=terminal_width(), by=by, title="Fashion-MNIST")
-    print_rich(table, footer_lines(summaries))
+    print_rich(table, footer_lines(summaries, rows=rows))
+
+
+def _show_rich_history(summaries: "Sequence[Summary]", rows: "Sequence[dict[str, Any]]") -> None:
+    from results import history_footer_lines, render_history
+
+    table = render_history(rows, width=terminal_width(), title="Fashion-MNIST, over commits")
+    print_rich(table, history_footer_lines(summaries))
 
 
 def _show_rich_ladders(rungs: "Sequence[RunRecord]", rows: "Sequence[dict[str, Any]]") -> None:

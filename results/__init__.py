@@ -11,16 +11,20 @@ if TYPE_CHECKING:
     from results.choice import OBJECTIVES, Choice, Objective, choose
     from results.choice_table import render_choice
     from results.choice_text import choice_headline, choice_json, choice_notes
+    from results.compact import collector_paused
     from results.comparison import check_comparable, pareto_cost, pareto_front, pareto_sentence
     from results.constraints import Constraints
     from results.difference import Difference
     from results.errors import NotComparable, RecordError, ResultsError
     from results.footer import footer_lines
     from results.formats import FORMATS, export
+    from results.history import HISTORY_KEYS, history_rows
+    from results.history_table import history_columns, history_footer_lines, render_history
     from results.ladder import LADDER_KEYS, is_ladder, ladder_rows
     from results.ladder_footer import ladder_footer_lines, ladder_sentences
     from results.ladder_table import ladder_columns, render_ladder
     from results.measurement import Measurement
+    from results.parquet import PARQUET, check_parquet, export_parquet
     from results.published import REPORTED, Reported, find_reported
     from results.published_footer import published_footer_lines
     from results.published_table import (
@@ -51,11 +55,13 @@ _MODULE_OF = {
     "Constraints": "constraints",
     "Difference": "difference",
     "FORMATS": "formats",
+    "HISTORY_KEYS": "history",
     "LADDER_KEYS": "ladder",
     "Measurement": "measurement",
     "NotComparable": "errors",
     "OBJECTIVES": "choice",
     "Objective": "choice",
+    "PARQUET": "parquet",
     "PUBLISHED_KEYS": "replication_rows",
     "REPORTED": "published",
     "ROW_KEYS": "rows",
@@ -67,15 +73,21 @@ _MODULE_OF = {
     "STATUSES": "records",
     "Summary": "summary",
     "check_comparable": "comparison",
+    "check_parquet": "parquet",
     "choice_headline": "choice_text",
     "choice_json": "choice_text",
     "choice_notes": "choice_text",
     "choose": "choice",
+    "collector_paused": "compact",
     "export": "formats",
+    "export_parquet": "parquet",
     "export_published": "published_table",
     "find_reported": "published",
     "footer_lines": "footer",
     "hidden_columns_line": "published_table",
+    "history_columns": "history_table",
+    "history_footer_lines": "history_table",
+    "history_rows": "history",
     "is_ladder": "ladder",
     "is_published": "replication",
     "ladder_columns": "ladder_table",
@@ -94,6 +106,7 @@ _MODULE_OF = {
     "published_rows": "replication_rows",
     "read_records": "store",
     "render_choice": "choice_table",
+    "render_history": "history_table",
     "render_ladder": "ladder_table",
     "render_published": "published_table",
     "render_table": "table",
@@ -108,8 +121,10 @@ _MODULE_OF = {
 
 __all__ = [
     "FORMATS",
+    "HISTORY_KEYS",
     "LADDER_KEYS",
     "OBJECTIVES",
+    "PARQUET",
     "PUBLISHED_KEYS",
     "REPORTED",
     "ROW_KEYS",
@@ -127,15 +142,21 @@ __all__ = [
     "RunStore",
     "Summary",
     "check_comparable",
+    "check_parquet",
     "choice_headline",
     "choice_json",
     "choice_notes",
     "choose",
+    "collector_paused",
     "export",
+    "export_parquet",
     "export_published",
     "find_reported",
     "footer_lines",
     "hidden_columns_line",
+    "history_columns",
+    "history_footer_lines",
+    "history_rows",
     "is_ladder",
     "is_published",
     "ladder_columns",
@@ -154,6 +175,7 @@ __all__ = [
     "published_rows",
     "read_records",
     "render_choice",
+    "render_history",
     "render_ladder",
     "render_published",
     "render_table",

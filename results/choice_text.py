@@ -23,7 +23,14 @@ from results.comparison import Row, check_comparable, holds_time_equal
 from results.constraints import charged, percent
 from results.difference import DIFFERENT, NOT_TOLD_APART, Difference, difference
 from results.errors import NotComparable
-from results.footer import FLAG_NOTES, comparability_warning, held_line, place_line
+from results.footer import (
+    FLAG_NOTES,
+    commits_of,
+    comparability_warning,
+    held_line,
+    kinds_of,
+    place_line,
+)
 
 NEGLIGIBLE = 1e-3  # a share of a cost that nobody would choose by
 
@@ -68,12 +75,14 @@ def runner_up_sentence(choice: Choice) -> str | None:
 
 def choice_notes(choice: Choice) -> list[str]:
     """What a reader must know beside the table, a fact a line."""
+    kinds = kinds_of(choice.records)
+    summaries = [candidate.summary for candidate in (*choice.qualifying, *choice.excluded)]
     lines = [
         *table_notes(choice),
         *(_remark(candidate) for candidate in choice.qualifying[:2]),
         _on_accuracy_per_second(choice),
-        held_line(choice.records),
-        place_line(choice.records),
+        held_line(kinds),
+        place_line(kinds, commits_of(summaries)),
     ]
     return [one_line(line) for line in lines if line]
 

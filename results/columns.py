@@ -49,9 +49,9 @@ def value_columns(rows: Sequence[Row], by: str = "model") -> list[Column]:
     own = _target_columns(rows)
     columns = [_number_column(quantity, rows) for quantity in _QUANTITIES]
     columns = [column for column in columns if column.header not in {c.header for c in own}]
-    columns = [*identity_columns(rows, by), _accuracy_column(rows), *columns]
+    columns = [*identity_columns(rows, by), accuracy_column(rows), *columns]
     columns.append(_floor_column(rows))
-    columns.append(text_column("remarks", [_remarks(row) for row in rows]))
+    columns.append(remarks_column(rows))
     informative = [column for column in columns if set(column.cells) - {"", UNKNOWN, MISSED}]
     place = 1 + next((k for k, c in enumerate(informative) if c.header == ACCURACY), -1)
     return [*informative[:place], *own, *informative[place:]]
@@ -151,8 +151,13 @@ def text_column(header: str, cells: Sequence[str]) -> Column:
     return Column(header, tuple(cells), (False,) * len(cells), "left")
 
 
+def remarks_column(rows: Sequence[Row]) -> Column:
+    """Flags, runs that failed, and why."""
+    return text_column("remarks", [_remarks(row) for row in rows])
+
+
 def identity_columns(rows: Sequence[Row], by: str) -> list[Column]:
-    """Columns of what rows are told apart by: those in which they differ, and `by` itself."""
+    """What tells rows apart, where they differ in it, and what they are grouped by."""
     keys = [key for key in _IDENTITIES if key == by or _tells_apart(rows, key)]
     return [text_column(key, [str(row.get(key) or UNKNOWN) for row in rows]) for key in keys]
 
@@ -185,7 +190,8 @@ def _target_cell(row: Row) -> str:
     return MISSED if row["n_target_missed"] else UNKNOWN
 
 
-def _accuracy_column(rows: Sequence[Row]) -> Column:
+def accuracy_column(rows: Sequence[Row]) -> Column:
+    """Percent with the half-width of the interval over seeds, decimal points in line."""
     values = [_known(row, "test_accuracy") for row in rows]
     spreads = [_spread(row) for row in rows]
     pad = max(map(len, spreads), default=0)  # single seeds keep their decimals under the others'

@@ -25,15 +25,29 @@ def check_comparable(records: Sequence[RunRecord]) -> None:
     Raises:
         NotComparable: In one line, the first field that differs, both values and the remedy.
     """
-    for record in records[1:]:
-        ours, theirs = _held_equal(records[0]), _held_equal(record)
-        for field in {**ours, **theirs}:
-            if ours.get(field) != theirs.get(field):
-                raise NotComparable(
-                    f"not comparable: {field} is {ours.get(field)} for {records[0].spec['model']} "
-                    f"but {theirs.get(field)} for {record.spec['model']}; name runs of one "
-                    f"{field}, or pass --mixed to see them side by side, labelled"
-                )
+    fine: set[tuple[int, int]] = set()  # records of one store share what is equal
+    for record in records:
+        parts = (id(record.spec), id(record.environment))
+        if parts not in fine:
+            _check_pair(records[0], record)
+            fine.add(parts)
+
+
+def differing_field(first: RunRecord, second: RunRecord) -> str | None:
+    """The first of the fields held equal in which two records differ; None where they are equal."""
+    ours, theirs = _held_equal(first), _held_equal(second)
+    return next((key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)), None)
+
+
+def _check_pair(first: RunRecord, second: RunRecord) -> None:
+    field = differing_field(first, second)
+    if field is not None:
+        ours, theirs = _held_equal(first).get(field), _held_equal(second).get(field)
+        raise NotComparable(
+            f"not comparable: {field} is {ours} for {first.spec['model']} "
+            f"but {theirs} for {second.spec['model']}; name runs of one "
+            f"{field}, or pass --mixed to see them side by side, labelled"
+        )
 
 
 def is_time_budget(budget: str) -> bool:

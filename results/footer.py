@@ -1,6 +1,7 @@
 """The lines below a table: what was held equal, where it ran, how sure the numbers are."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from results.certainty import certainty_lines
@@ -16,11 +17,12 @@ from results.columns import (
 from results.comparison import check_comparable, pareto_sentence
 from results.errors import NotComparable
 from results.records import RunRecord
-from results.rows import table_rows
+from results.rows import sort_rows, table_rows
 from results.statistics import wilson_interval
 from results.summary import NUM_TEST_IMAGES, Summary, commit_of
 
 NEVER = f"{MISSED}: that accuracy was never reached on validation within this budget."
+MOST_NAMED = 3  # commits, devices and so on that a line calls by name
 FLAG_NOTES = {
     "at_chance": "no better than guessing, so it has learnt nothing",
     "throttled": "its GPU was slowed down for power or heat; the records say why",
@@ -42,31 +44,35 @@ FLAG_NOTES = {
 
 
 def footer_lines(
-    summaries: Sequence[Summary], flag_notes: Mapping[str, str] | None = None
+    summaries: Sequence[Summary],
+    flag_notes: Mapping[str, str] | None = None,
+    rows: Sequence[dict[str, Any]] | None = None,
 ) -> list[str]:
     """What a reader must know beside the table, a fact a line.
 
     Args:
         summaries: What the table shows.
         flag_notes: Flag to its meaning, beside those that are known here.
+        rows: The rows of the table in any order, where they are at hand already.
     """
     if not summaries:
         return []
     records = [record for summary in summaries for record in summary.records]
-    rows = table_rows(summaries)
-    warning = comparability_warning(records)
+    rows = table_rows(summaries) if rows is None else sort_rows(rows)
+    kinds = kinds_of(records)
+    warning = comparability_warning(kinds)
     lines = [
         warning,
-        held_line(records),
-        _target(records),
-        place_line(records),
-        _learning_rates(records),
+        held_line(kinds),
+        _target(kinds),
+        place_line(kinds, commits_of(summaries)),
+        _learning_rates(kinds),
         _ceilings(records),
-        _certainty(summaries, records),
+        _certainty(summaries),
         *([] if warning else certainty_lines(summaries, rows)),
         NEVER if has_missed(rows) else None,
         pareto_sentence(rows),
-        *_flags(summaries, FLAG_NOTES | dict(flag_notes or {})),
+        *flag_lines(summaries, flag_notes),
         *_unknowns(summaries),
         *_failures(summaries),
     ]
@@ -103,8 +109,13 @@ def _target(records: Sequence[RunRecord]) -> str | None:
     return f"{who} ended at {percents} on validation or with the budget."
 
 
-def place_line(records: Sequence[RunRecord]) -> str:
-    """Where the records were measured: device, versions, data, commit."""
+def place_line(records: Sequence[RunRecord], commits: Sequence[str] | None = None) -> str:
+    """Where the records were measured: device, versions, data, commit.
+
+    Args:
+        records: What the table shows.
+        commits: Their commits, where they are known already.
+    """
     parts = {
         "device": lambda record: record.environment.get("device"),
         "cores": _cores,
@@ -113,49 +124,72 @@ def place_line(records: Sequence[RunRecord]) -> str:
         "CUDA": lambda record: record.environment.get("cuda"),
         "Python": lambda record: record.environment.get("python"),
         "data": lambda record: (record.environment.get("data_hash") or "")[:12],
-        "commit": commit_of,
     }
-    return _sentence(records, parts)
+    return _sentence(records, parts, commit=commits or _distinct(map(commit_of, records)))
 
 
-def _sentence(records: Sequence[RunRecord], parts: Mapping[str, Callable[[RunRecord], Any]]) -> str:
+def commits_of(summaries: Sequence[Summary]) -> list[str]:
+    """The commits of all runs, in the order of the summaries."""
+    return _distinct(commit for summary in summaries for commit in summary.commits)
+
+
+def kinds_of(records: Sequence[RunRecord]) -> list[RunRecord]:
+    """A record of each specification and environment, which those of one store share."""
+    return list({(id(record.spec), id(record.environment)): record for record in records}.values())
+
+
+def _sentence(
+    records: Sequence[RunRecord],
+    parts: Mapping[str, Callable[[RunRecord], Any]],
+    **others: Sequence[str],
+) -> str:
     texts = {name: _distinct(part(record) for record in records) for name, part in parts.items()}
-    stated = [f"{name} {' / '.join(values)}" for name, values in texts.items() if values]
+    stated = [f"{name} {_some(values)}" for name, values in (texts | others).items() if values]
     return f"{', '.join(stated)}."
+
+
+def _some(values: Sequence[str], between: str = " / ") -> str:
+    if len(values) <= MOST_NAMED + 1:
+        return between.join(values)
+    return f"{between.join(values[:MOST_NAMED])} and {len(values) - MOST_NAMED:,} more"
 
 
 def _learning_rates(records: Sequence[RunRecord]) -> str | None:
     sources = _distinct(record.spec["recipe"].get("learning_rate_source") for record in records)
-    return f"learning rate: {' / '.join(sources)}." if sources else None
+    return f"learning rate: {_some(sources)}." if sources else None
 
 
 def _ceilings(records: Sequence[RunRecord]) -> str | None:
     """The measured rates that the floors were made of; a copy's depends on its size."""
-    limits = [(r.spec["precision"], r.conditions["limit"]) for r in records if _has_limit(r)]
-    if not limits:
+    ceilings = dict.fromkeys(
+        (record.spec["precision"], *_RATES(limit))
+        for record in records
+        if (limit := record.conditions.get("limit"))
+    )
+    if not ceilings:
         return None
     matmul = _distinct(
-        f"matmul {precision} {format_count(limit['flops_per_s'])}FLOP/s"
-        for precision, limit in limits
-        if limit["flops_per_s"]
+        f"matmul {precision} {format_count(rate)}FLOP/s"
+        for precision, rate, _, _ in ceilings
+        if rate
     )
-    rates = [limit["bytes_per_s"] for _, limit in limits if limit["bytes_per_s"]]
+    rates = [rate for _, _, rate, _ in ceilings if rate]
     ends = _distinct(format_count(rate) for rate in (min(rates), max(rates))) if rates else []
     copy = [f"copy {' to '.join(ends)}B/s by size"] if ends else []
-    waits = _distinct(format_latency(limit["latency_s"]) for _, limit in limits)
-    parts = [*matmul, *copy, f"latency {' / '.join(waits)}"]
+    matmul = [_some(matmul, ", ")] if matmul else []
+    waits = _distinct(format_latency(latency) for _, _, _, latency in ceilings)
+    parts = [*matmul, *copy, f"latency {_some(waits)}"]
     return f"measured ceilings: {', '.join(parts)}."
 
 
-def _has_limit(record: RunRecord) -> bool:
-    return bool(record.conditions.get("limit"))
+_RATES = itemgetter("flops_per_s", "bytes_per_s", "latency_s")
 
 
-def _certainty(summaries: Sequence[Summary], records: Sequence[RunRecord]) -> str | None:
+def _certainty(summaries: Sequence[Summary]) -> str | None:
     seeds = sorted({summary.n_seeds for summary in summaries if summary.n_seeds})
     if not seeds:
         return None
-    num_images = _num_test_images(records)
+    num_images = _num_test_images(summaries)
     low, high = wilson_interval(0.9, num_images)
     spread = "one seed, so no interval over seeds"
     if seeds[-1] > 1:
@@ -166,16 +200,19 @@ def _certainty(summaries: Sequence[Summary], records: Sequence[RunRecord]) -> st
     )
 
 
-def _num_test_images(records: Sequence[RunRecord]) -> int:
-    totals = [sum(map(sum, record.confusion)) for record in records if record.confusion]
-    return max(totals, default=0) or NUM_TEST_IMAGES
+def _num_test_images(summaries: Sequence[Summary]) -> int:
+    return max((summary.num_images or 0 for summary in summaries), default=0) or NUM_TEST_IMAGES
 
 
 def _range(counts: Sequence[int]) -> str:
     return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
-def _flags(summaries: Sequence[Summary], notes: Mapping[str, str]) -> list[str]:
+def flag_lines(
+    summaries: Sequence[Summary], flag_notes: Mapping[str, str] | None = None
+) -> list[str]:
+    """What each flag means and which models have it, a line a flag."""
+    notes = FLAG_NOTES | dict(flag_notes or {})
     found = _distinct(flag for summary in summaries for flag in summary.flags)
     flags = [flag for flag in found if flag not in QUIET_FLAGS]
     return [_flag_line(flag, summaries, notes.get(flag)) for flag in flags]
@@ -189,9 +226,10 @@ def _flag_line(flag: str, summaries: Sequence[Summary], note: str | None) -> str
 
 def _bearer(flag: str, summary: Summary) -> str:
     """The model and, where the flag is not on all of its runs, the seeds that have it."""
-    seeds = [str(r.spec["seed"]) for r in summary.records if flag in r.flags]
-    if len(seeds) in {0, len(summary.records)}:  # 0: a flag of the group, such as mixed_plans
+    bearers = [record for record in summary.records if flag in record.flags]
+    if len(bearers) in {0, len(summary.records)}:  # 0: a flag of the group, such as mixed_plans
         return summary.model
+    seeds = dict.fromkeys(str(record.spec["seed"]) for record in bearers)
     return f"{summary.model} seed {' and '.join(seeds)}"
 
 
@@ -199,7 +237,8 @@ def _unknowns(summaries: Sequence[Summary]) -> list[str]:
     """What no seed of a row knows; a cost that the first seed bore for all is known."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for summary in summaries:
-        missing = {item for record in summary.finished for item in record.missing.items()}
+        shared = {id(record.missing): record.missing for record in summary.finished}
+        missing = {item for reasons in shared.values() for item in reasons.items()}
         for quantity, reason in sorted(missing):
             is_known = summary.values(quantity) or _has_curve(quantity, summary)
             if not is_known and quantity != "time_to_target":  # a miss, which the table shows

@@ -37,8 +37,9 @@ def export(
     """
     if fmt not in FORMATS:
         raise ResultsError(f"unknown format {fmt!r}; choose from rich, {', '.join(FORMATS)}")
-    shown = [model_column(rows), *value_columns(rows, by)] if columns is None else columns
-    return FORMATS[fmt](rows, shown, keys).rstrip("\n") + "\n"
+    if columns is None and fmt not in _OF_KEYS:
+        columns = [model_column(rows), *value_columns(rows, by)]
+    return FORMATS[fmt](rows, columns or (), keys).rstrip("\n") + "\n"
 
 
 def _json(rows: Sequence[Row], columns: Sequence[Column], keys: Sequence[str]) -> str:
@@ -97,6 +98,7 @@ def escape_markdown(text: str) -> str:
     return re.sub(r"(?<![^\W_])_+|_+(?![^\W_])", lambda match: r"\_" * len(match[0]), text)
 
 
+_OF_KEYS = ("csv", "json")  # hold what programs read, not columns
 FORMATS: Mapping[str, Callable[[Sequence[Row], Sequence[Column], Sequence[str]], str]] = {
     "markdown": _markdown,
     "csv": _csv,

@@ -2,11 +2,13 @@
 
 import dataclasses
 import re
-from dataclasses import dataclass, field
-from typing import Any, Self
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self, TypeVar
 
 import orjson
 
+from results.compact import CompactMeasurements, Pool
 from results.errors import RecordError
 from results.measurement import Measurement
 
@@ -15,6 +17,7 @@ MAX_LINE_BYTES = 4096  # with the newline: one write of this size is not torn by
 MAX_REASON_CHARS = 300
 LARGEST_WHOLE = 2**53  # below it every whole number is a float
 STATUSES = ("ok", "diverged", "out_of_memory", "crashed", "timeout", "interrupted", "unsupported")
+_RECORD_ID = re.compile("[0-9a-f]{16}")  # it names a file
 SPEC_KEYS = ("model", "recipe", "budget", "plan", "seed", "precision", "evaluation_split")
 
 
@@ -53,7 +56,7 @@ class RunRecord:
     flags: tuple[str, ...] = ()
     conditions: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
-    measurements: dict[str, Measurement] = field(default_factory=dict)
+    measurements: Mapping[str, Measurement] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     confusion: list[list[int]] | None = None
     curve: list[list[float]] | None = None
@@ -65,12 +68,14 @@ class RunRecord:
         """Refuses a record that no table could show."""
         if self.status not in STATUSES:
             raise RecordError(f"unknown status {self.status!r}; choose from {', '.join(STATUSES)}")
-        if not re.fullmatch("[0-9a-f]{16}", self.record_id):  # it names a file
+        if not _RECORD_ID.fullmatch(self.record_id):
             raise RecordError(f"record_id {self.record_id!r} is not 16 lower-case hex digits")
         _check_spec(self.spec)
 
     def value(self, quantity: str) -> float | None:
         """The mean of a measured quantity in its base unit, or None where it is unknown."""
+        if isinstance(self.measurements, CompactMeasurements):
+            return self.measurements.number(quantity)
         measurement = self.measurements.get(quantity)
         return None if measurement is None else measurement.mean()
 
@@ -91,40 +96,63 @@ class RunRecord:
         return line
 
     @classmethod
-    def from_json_line(cls, line: bytes) -> Self:
+    def from_json_line(cls, line: bytes, pool: Pool | None = None) -> Self:
         """The record written in one JSON line.
+
+        Args:
+            line: The line, with or without its newline.
+            pool: Where records of one reading keep what they have in common.
 
         Raises:
             RecordError: It is no record, or one of a newer schema.
         """
-        loaded = _load(line)
-        known = {name: loaded.pop(name) for name in _FIELD_TYPES if name in loaded}
-        _check_types(known)
+        pool = pool or Pool()
+        known, extra = _sorted_out(_load(line))
         known["flags"] = tuple(known.get("flags", ()))
-        known["measurements"] = _measurements_from_json(known.get("measurements", {}))
-        return cls(**known, extra=loaded)
+        known["measurements"] = pool.measurements(known.get("measurements", {}))
+        for name in _OFTEN_EQUAL:
+            if name in known:
+                known[name] = pool.value(known[name])
+        known["config_id"] = pool.text(known["config_id"])
+        known["status"] = pool.text(known["status"])
+        known["extra"] = extra
+        return _filled(cls, known) if len(known) == len(_SETTERS) else cls(**known)
 
 
 _OPTIONAL_LIST = (list, type(None))
-_FIELD_TYPES: dict[str, type | tuple[type, ...]] = {  # in the order in which they are written
-    "schema_version": int,
-    "record_id": str,
-    "config_id": str,
-    "status": str,
+_FIELD_TYPES: dict[str, tuple[type, ...]] = {  # in the order in which they are written
+    "schema_version": (int,),
+    "record_id": (str,),
+    "config_id": (str,),
+    "status": (str,),
     "reason": (str, type(None)),
-    "flags": list,
-    "spec": dict,
-    "environment": dict,
-    "conditions": dict,
-    "provenance": dict,
-    "measurements": dict,
-    "missing": dict,
+    "flags": (list,),
+    "spec": (dict,),
+    "environment": (dict,),
+    "conditions": (dict,),
+    "provenance": (dict,),
+    "measurements": (dict,),
+    "missing": (dict,),
     "confusion": _OPTIONAL_LIST,
     "curve": _OPTIONAL_LIST,
     "samples": (dict, type(None)),
-    "tried": list,
+    "tried": (list,),
 }
-_REQUIRED = ("schema_version", "record_id", "config_id", "status", "spec", "environment")
+Record = TypeVar("Record", bound=RunRecord)
+_SETTERS = {field.name: vars(RunRecord)[field.name].__set__ for field in fields(RunRecord)}
+_OFTEN_EQUAL = ("spec", "environment", "missing")  # in the records of one store
+_REQUIRED = dict.fromkeys(
+    ("schema_version", "record_id", "config_id", "status", "spec", "environment")
+)
+
+
+def _filled(cls: type[Record], values: dict[str, Any]) -> Record:
+    """A record of all fields, as by its constructor, which is slow for a frozen class."""
+    record = cls.__new__(cls)
+    for name, value in values.items():
+        _SETTERS[name](record, value)
+    record.__post_init__()
+    return record
 
 
 def _check_spec(spec: dict[str, Any]) -> None:
@@ -160,9 +188,11 @@ def _load(line: bytes) -> dict[str, Any]:
         loaded = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise RecordError(f"no JSON: {error}") from error
-    lacking = [name for name in _REQUIRED if name not in loaded] if isinstance(loaded, dict) else []
-    if not isinstance(loaded, dict) or lacking:
-        raise RecordError(f"no run record: lacks {', '.join(lacking) or 'every key'}")
+    if not isinstance(loaded, dict):
+        raise RecordError("no run record: lacks every key")
+    if not _REQUIRED.keys() <= loaded.keys():
+        lacking = [name for name in _REQUIRED if name not in loaded]
+        raise RecordError(f"no run record: lacks {', '.join(lacking)}")
     version = loaded["schema_version"]
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise RecordError(
@@ -172,18 +202,15 @@ def _load(line: bytes) -> dict[str, Any]:
     return loaded
 
 
-def _check_types(known: dict[str, Any]) -> None:
-    for name, value in known.items():
-        if not isinstance(value, _FIELD_TYPES[name]) or isinstance(value, bool):
+def _sorted_out(loaded: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields that this version knows, of the right types, and all others."""
+    known, extra = {}, {}
+    for name, value in loaded.items():
+        types = _FIELD_TYPES.get(name)
+        if types is None:
+            extra[name] = value
+        elif type(value) in types:  # JSON knows no subclasses, and true is no int
+            known[name] = value
+        else:
             raise RecordError(f"no run record: {name} is {type(value).__name__}")
-
-
-def _measurements_from_json(loaded: dict[str, Any]) -> dict[str, Measurement]:
-    measurements = {}
-    for name, stored in loaded.items():
-        try:
-            values = tuple(float(value) for value in stored["values"])
-            measurements[name] = Measurement(name, stored["unit"], values)
-        except (KeyError, TypeError, ValueError) as error:
-            raise RecordError(f"no run record: measurement {name!r} is malformed") from error
-    return measurements
+    return known, extra

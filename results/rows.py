@@ -59,6 +59,7 @@ ROW_KEYS = (
     "n_target_missed",
 )
 TARGETS = ("0.80", "0.85", "0.90", "0.92", "0.94")
+_LEVELS = (*map(float, TARGETS), math.inf)
 DEFAULT_SORT = "test_accuracy"
 MORE_IS_BETTER = (
     "test_accuracy",
@@ -84,11 +85,21 @@ def table_rows(summaries: Sequence[Summary], sort: str = DEFAULT_SORT) -> list[d
     Raises:
         ResultsError: `sort` is no key.
     """
+    return sort_rows(rows_of(summaries), sort)
+
+
+def rows_of(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
+    """The rows in the order of their summaries."""
     rows = [_row(summary) for summary in summaries]
     if _are_comparable(summaries):
         for row, mark in zip(rows, pareto_front(rows, cost=pareto_cost(rows)), strict=True):
             row["on_pareto_front"] = mark
-    return sort_rows(rows, sort)
+    return rows
+
+
+def brief_rows(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
+    """What tells the summaries apart and their main figures: rows that only text is made of."""
+    return [_identity(one) | _figures(one) | _target(one) for one in summaries]
 
 
 def sort_rows(rows: Sequence[dict[str, Any]], key: str = DEFAULT_SORT) -> list[dict[str, Any]]:
@@ -106,8 +117,8 @@ def sort_rows(rows: Sequence[dict[str, Any]], key: str = DEFAULT_SORT) -> list[d
 
 
 def _row(summary: Summary) -> dict[str, Any]:
-    columns = _identity(summary) | _counts(summary) | _quality(summary) | _performance(summary)
-    columns |= _limit(summary) | _certainty(summary) | _target(summary)
+    columns = _identity(summary) | _figures(summary) | _counts(summary) | _quality(summary)
+    columns |= _performance(summary) | _limit(summary) | _certainty(summary) | _target(summary)
     row = {key: columns.get(key) for key in ROW_KEYS}
     return row | ({"commit": summary.commits[0]} if summary.by == "commit" else {})
 
@@ -131,16 +142,22 @@ def _identity(summary: Summary) -> dict[str, Any]:
 
 def _counts(summary: Summary) -> dict[str, Any]:
     whole = ("num_params", "num_trainable_params", "flops_per_image", "steps", "images_seen")
-    counts = {key: _whole(summary.mean(key)) for key in whole}
-    return counts | {"peak_memory_bytes": _whole(summary.maximum("peak_memory"))}
+    return {key: _whole(summary.mean(key)) for key in whole}
+
+
+def _figures(summary: Summary) -> dict[str, Any]:
+    interval = summary.interval("test_accuracy")
+    return {
+        "test_accuracy": summary.mean("test_accuracy"),
+        "test_accuracy_ci95": None if interval is None else list(interval),
+        "images_per_s": _images_per_s(summary),
+        "peak_memory_bytes": _whole(summary.maximum("peak_memory")),
+    }
 
 
 def _quality(summary: Summary) -> dict[str, Any]:
     accuracy, seconds = summary.mean("test_accuracy"), summary.mean("train_time")
-    interval = summary.interval("test_accuracy")
     return {
-        "test_accuracy": accuracy,
-        "test_accuracy_ci95": None if interval is None else list(interval),
         "test_loss": summary.mean("test_loss"),
         "accuracy_per_s": accuracy / seconds if accuracy is not None and seconds else None,
         "time_to_target_s": _time_to_targets(summary.finished),
@@ -152,7 +169,6 @@ def _performance(summary: Summary) -> dict[str, Any]:
         "train_time_s": summary.mean("train_time"),
         "epoch_time_s": summary.mean("epoch_time"),
         "epochs": summary.mean("epochs"),
-        "images_per_s": _images_per_s(summary),
         "energy_j": summary.mean("energy"),
         "compile_time_s": summary.mean("compile_time"),
         "cold_total_s": summary.mean("cold_total"),
@@ -190,7 +206,7 @@ def _target(summary: Summary) -> dict[str, Any]:
     """Of runs that end at a target: the median seconds to it, a miss being infinitely late."""
     target = summary.spec.get("target")
     if target is None:
-        return {}
+        return dict.fromkeys(("target", "target_time_s", "n_target_missed"))
     reached = summary.values("time_to_target")
     n_missed = summary.n_seeds - len(reached)
     times = [*reached, *[math.inf] * n_missed]
@@ -213,16 +229,21 @@ def _time_to_targets(records: Sequence[RunRecord]) -> dict[str, float | None] | 
     curves = [record.curve for record in records if record.curve]
     if not curves:
         return None
-    medians = {
-        target: median([_seconds_to(float(target), curve) for curve in curves])
-        for target in TARGETS
-    }
+    columns = zip(*(_seconds_to_targets(curve) for curve in curves), strict=True)
+    medians = dict(zip(TARGETS, map(median, columns), strict=True))
     return {target: time if math.isfinite(time) else None for target, time in medians.items()}
 
 
-def _seconds_to(target: float, curve: Sequence[Sequence[float]]) -> float:
+def _seconds_to_targets(curve: Sequence[Sequence[float]]) -> list[float]:
+    """When a curve first came to each of the TARGETS, which rise: one pass over its points."""
+    seconds: list[float] = []
+    level = _LEVELS[0]
+    for point in curve:
+        while point[3] >= level:
+            seconds.append(point[0])
+            level = _LEVELS[len(seconds)]
     # A miss is infinitely late, so that a median over the seeds counts it.
-    return next((point[0] for point in curve if point[3] >= target), math.inf)
+    return seconds + [math.inf] * (len(TARGETS) - len(seconds))
 
 
 def _whole(value: float | None) -> int | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from results.compact import Pool, collector_paused
 from results.errors import RecordError
 from results.records import RunRecord
 
@@ -56,7 +57,10 @@ class RunStore:
 
     def read(self, say: Callable[[str], None] | None = None) -> list[RunRecord]:
         """The records so far; none where nothing was written yet (for resuming)."""
-        return _read_file(self.path, say or _say_nothing) if self.path.exists() else []
+        if not self.path.exists():
+            return []
+        with collector_paused():
+            return list(_read_file(self.path, say or _say_nothing, Pool()))
 
     def load_samples(self, record: RunRecord) -> dict[str, "np.ndarray[Any, Any]"]:
         """The arrays of a record's samples file; none where the record has no samples.
@@ -104,9 +108,11 @@ def read_records(*paths: Path | str, say: Callable[[str], None] | None = None) -
         RecordError: A path has no records file, or a line is no record.
     """
     records: dict[str, RunRecord] = {}
-    for path in paths:
-        for record in _read_file(_records_file(Path(path)), say or _say_nothing):
-            records.setdefault(record.record_id, record)
+    pool = Pool()
+    with collector_paused():
+        for path in paths:
+            for record in _read_file(_records_file(Path(path)), say or _say_nothing, pool):
+                records.setdefault(record.record_id, record)
     return list(records.values())
 
 
@@ -151,30 +157,29 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _read_file(path: Path, say: Callable[[str], None]) -> list[RunRecord]:
+def _read_file(path: Path, say: Callable[[str], None], pool: Pool) -> Iterator[RunRecord]:
     try:
-        text = path.read_bytes()
+        with path.open("rb") as file:  # line by line: a store may be larger than its records are
+            for number, line in enumerate(file, start=1):
+                record = _parse_line(path, number, line, say, pool)
+                if record is not None:
+                    yield record
     except OSError as error:
         raise RecordError(f"cannot read {path}: {error.strerror}") from error
-    return [record for record in _parse_lines(path, text, say) if record is not None]
 
 
-def _parse_lines(path: Path, text: bytes, say: Callable[[str], None]) -> Iterator[RunRecord | None]:
-    *lines, tail = text.split(b"\n")  # a whole file ends in a newline: its tail is empty
-    for number, line in enumerate([*lines, tail], start=1):
-        is_sealed = line.endswith(TORN_MARK)
-        is_cut = is_sealed or number > len(lines)
-        content = line.removesuffix(TORN_MARK).strip()
-        if content:
-            yield _parse_line(content, f"{path}, line {number}", say if is_cut else None)
-
-
-def _parse_line(content: bytes, place: str, say: Callable[[str], None] | None) -> RunRecord | None:
+def _parse_line(
+    path: Path, number: int, line: bytes, say: Callable[[str], None], pool: Pool
+) -> RunRecord | None:
+    body = line.removesuffix(b"\n")
+    content = body.removesuffix(TORN_MARK).strip()
     try:
-        return RunRecord.from_json_line(content)
+        return RunRecord.from_json_line(content, pool) if content else None
     except RecordError as error:
-        is_cut = isinstance(error.__cause__, orjson.JSONDecodeError)  # no start of an object is one
-        if say is None or not is_cut:
+        place = f"{path}, line {number}"
+        is_cut = not line.endswith(b"\n") or body.endswith(TORN_MARK)
+        # No start of an object is one, so that what was cut is no JSON.
+        if not is_cut or not isinstance(error.__cause__, orjson.JSONDecodeError):
             raise RecordError(f"{place}: {error}") from error
         say(f"{place}: skipped a record that was cut short while it was written")
         return None

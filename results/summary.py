@@ -1,13 +1,15 @@
 """One configuration over its seeds: what its runs say together."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 import orjson
 
 from results.errors import ResultsError
+from results.quantities import seed_values
 from results.records import RunRecord
 from results.statistics import mean, t_interval
 
@@ -17,7 +19,7 @@ STATIC_QUANTITIES = ("num_params", "num_trainable_params", "flops_per_image")
 NUM_TEST_IMAGES = 10_000  # where no confusion matrix says otherwise
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: what takes a pass over the records is worked out once
 class Summary:
     """The runs of one configuration in one environment; every statistic is derived from them.
 
@@ -46,24 +48,28 @@ class Summary:
         """The model's name."""
         return str(self.spec["model"])
 
-    @property
+    @cached_property
     def plans(self) -> tuple[str, ...]:
         """The resolved plans: one, but where `auto` chose several."""
         return _distinct(str(record.spec["plan"]) for record in self.records)
 
-    @property
+    @cached_property
     def commits(self) -> tuple[str, ...]:
         """The commits that made the runs, a dirty one marked with +."""
+        if self.by == "commit":
+            return (commit_of(self.records[0]),)
         return _distinct(commit_of(record) for record in self.records)
 
-    @property
+    @cached_property
     def finished(self) -> tuple[RunRecord, ...]:
         """The runs that ended well."""
         return tuple(record for record in self.records if record.status == "ok")
 
-    @property
+    @cached_property
     def failed(self) -> tuple[RunRecord, ...]:
         """The last run of each seed that never ended well; a seed run again counts once."""
+        if len(self.finished) == len(self.records):
+            return ()
         done = {record.spec["seed"] for record in self.finished}
         last = {record.spec["seed"]: record for record in self.records}
         return tuple(record for seed, record in last.items() if seed not in done)
@@ -94,20 +100,22 @@ class Summary:
         share = f"{self.n_failed} of {len(self.finished) + self.n_failed} runs failed"
         return f"{share}: {worst.status}" + (f": {worst.reason}" if worst.reason else "")
 
-    @property
+    @cached_property
     def flags(self) -> tuple[str, ...]:
         """The flags of all runs, and what only the group shows: mixed_commits, mixed_plans."""
         mixed = ["mixed_commits"] if len(self.commits) > 1 else []
         mixed += ["mixed_plans"] if len(self.plans) > 1 else []
         return _distinct([*(flag for record in self.records for flag in record.flags), *mixed])
 
-    @property
+    @cached_property
     def num_images(self) -> int | None:
         """Images of the final pass, or None where neither record nor split tells their number."""
-        totals = [sum(map(sum, record.confusion)) for record in self.finished if record.confusion]
-        if not any(totals) and self.spec["evaluation_split"] == "test":
+        # Of one configuration on one data set, whoever tells speaks for all.
+        confusion = next((run.confusion for run in self.finished if run.confusion), [])
+        total = sum(map(sum, confusion))
+        if not total and self.spec["evaluation_split"] == "test":
             return NUM_TEST_IMAGES
-        return max(totals, default=0) or None
+        return total or None
 
     @property
     def record_ids(self) -> tuple[str, ...]:
@@ -116,13 +124,8 @@ class Summary:
 
     def values(self, quantity: str) -> tuple[float, ...]:
         """A quantity's value for each seed that has it, in its base unit."""
-        records = self.records if quantity in STATIC_QUANTITIES else self.finished
-        by_seed: dict[int, list[float]] = {}
-        for record in records:
-            value = record.value(quantity)
-            if value is not None:
-                by_seed.setdefault(record.spec["seed"], []).append(value)
-        return tuple(mean(values) for values in by_seed.values())
+        values_of = self._of_all if quantity in STATIC_QUANTITIES else self._of_finished
+        return values_of(quantity)
 
     def mean(self, quantity: str) -> float | None:
         """The mean over the seeds in the base unit, or None where it is unknown."""
@@ -136,6 +139,15 @@ class Summary:
     def interval(self, quantity: str) -> tuple[float, float] | None:
         """The 95 % interval of the mean over the seeds, or None for fewer than two."""
         return t_interval(self.values(quantity))
+
+    @cached_property
+    def _of_finished(self) -> Callable[[str], tuple[float, ...]]:
+        return seed_values(self.finished)
+
+    @cached_property
+    def _of_all(self) -> Callable[[str], tuple[float, ...]]:
+        is_same = len(self.finished) == len(self.records)
+        return self._of_finished if is_same else seed_values(self.records)
 
     def _worst(self) -> RunRecord:
         (status, _), *_ = Counter(record.status for record in self.failed).most_common()
@@ -157,9 +169,10 @@ def summarize(records: Iterable[RunRecord], by: GroupBy = "model") -> list[Summa
     """
     if by not in get_args(GroupBy):
         raise ResultsError(f"cannot group by {by!r}; choose from {', '.join(get_args(GroupBy))}")
-    groups: dict[bytes, list[RunRecord]] = {}
+    groups: dict[tuple[bytes, str], list[RunRecord]] = {}
+    key = _group_key(by)
     for record in records:
-        groups.setdefault(_group_key(record, by), []).append(record)
+        groups.setdefault(key(record), []).append(record)
     return [Summary(tuple(group), by) for group in groups.values()]
 
 
@@ -169,9 +182,24 @@ def commit_of(record: RunRecord) -> str:
     return f"{commit}+" if record.provenance.get("dirty") else commit
 
 
-def _group_key(record: RunRecord, by: GroupBy) -> bytes:
+def _group_key(by: GroupBy) -> Callable[[RunRecord], tuple[bytes, str]]:
+    """What tells a record's group: configuration and environment are written down once each."""
+    written: dict[tuple[int, int, str], bytes] = {}
+    held: list[RunRecord] = []  # so that no other object comes to have the id of one of theirs
+
+    def key(record: RunRecord) -> tuple[bytes, str]:
+        parts = (id(record.spec), id(record.environment), record.config_id)
+        text = written.get(parts)
+        if text is None:
+            held.append(record)
+            text = written[parts] = _configuration(record, by)
+        return text, commit_of(record) if by == "commit" else ""
+
+    return key
+
+
+def _configuration(record: RunRecord, by: GroupBy) -> bytes:
     parts = [record.config_id, record.environment, record.spec["model"]]
-    parts += [commit_of(record)] if by == "commit" else []
     parts += [record.spec["plan"]] if by == "plan" else []
     return orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
 

@@ -36,7 +36,7 @@ def render_table(
     if not rows:
         return Group(*heading, Text("no records"))
     succeeded = [row for row in rows if row["status"] == "ok"]
-    names = _shortened(model_column(rows), width)
+    names = shortened(model_column(rows), width)
     tables = [_numbers(names, succeeded, width, by)] if succeeded else []
     failed = [row for row in rows if row["status"] != "ok"]
     return Group(*heading, *tables, *([_failures(names, failed, width)] if failed else []))
@@ -120,10 +120,12 @@ def column_width(column: Column) -> int:
     from rich.cells import cell_len
 
     room = 1 if any(column.is_best) else 0
-    return max(cell_len(text) for text in (column.header, *column.cells)) + room
+    texts = {column.header, *column.cells}
+    return max(len(text) if text.isascii() else cell_len(text) for text in texts) + room
 
 
-def _shortened(names: Column, width: int) -> Column:
+def shortened(names: Column, width: int) -> Column:
+    """Names of at most a third of the width."""
     # A path to a user's model must not push the numbers out.
     longest = max(12, width // 3)
     cells = tuple(name[:longest] for name in names.cells)

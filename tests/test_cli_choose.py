@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,9 +118,9 @@ def test_runs_that_ended_at_a_target_are_chosen_by_the_time_to_it(
     for model, seconds in (("quick", 3.0), ("slow", 7.0), ("never", None)):
         spec, values = {"target": 0.885}, make_values(0.9, 9.0, 100, 100)
         record = make_record(model, values=values, spec=spec, curve=[[9.0, 1.0, 1, 0.8]])
-        if seconds:
-            record.measurements["time_to_target"] = Measurement("time_to_target", "s", (seconds,))
-        store.append(record)
+        reached = {"time_to_target": Measurement("time_to_target", "s", (seconds or 0.0,))}
+        measured = {**record.measurements, **(reached if seconds else {})}
+        store.append(replace(record, measurements=measured))
     done = choose(store.folder, "--by", "time-to-target", *words, "--format", "json")
     answer = json.loads(done.stdout)
     assert (answer["recommended"], answer["runner_up"]) == ("quick", "slow")

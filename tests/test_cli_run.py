@@ -36,6 +36,15 @@ PROMISED = (  # DESIGN section 5: keys are only ever added
     "test_accuracy_stdev, test_accuracy_sampling_ci95, train_accuracy, "
     "target, target_time_s, n_target_missed"
 )
+CHANGES = (  # what `--by commit` adds
+    "commit",
+    "commit_time_utc",
+    "test_accuracy_change",
+    "images_per_s_ratio",
+    "peak_memory_ratio",
+    "within_noise",
+    "not_comparable",
+)
 KEYS = PROMISED.split(", ")
 
 
@@ -153,7 +162,7 @@ def test_formats_for_documents(sweep: Done, fmt: str, start: str) -> None:
 
 def test_by_commit_and_by_plan_keep_every_run(sweep: Done) -> None:
     by_commit = json.loads(sweep.table("--format", "json", "--by", "commit").stdout)
-    assert [list(row) for row in by_commit] == [[*KEYS, "commit"]] * 2
+    assert [list(row) for row in by_commit] == [[*KEYS, *CHANGES]] * 2
     by_plan = json.loads(sweep.table("--format", "json", "--by", "plan").stdout)
     assert {row["plan"] for row in by_plan} == {"resident,contiguous,eager,threads:1"}
     assert sum(row["n_seeds"] for row in by_plan) == 4

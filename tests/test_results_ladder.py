@@ -222,7 +222,7 @@ def test_a_compiled_rung_may_pay_though_another_is_fastest() -> None:
 def scaled(rung: RunRecord, factor: float) -> dict[str, Any]:
     turns = rung.measurements["throughput"]
     values = tuple(value * factor for value in turns.values)
-    return rung.measurements | {"throughput": replace(turns, values=values)}
+    return {**rung.measurements, "throughput": replace(turns, values=values)}
 
 
 def test_a_ladder_without_numbers_has_no_sentence() -> None:

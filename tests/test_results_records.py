@@ -60,8 +60,7 @@ def test_keys_of_a_later_version_are_kept_and_written_back() -> None:
 
 def test_whole_numbers_are_written_without_a_point_and_read_back_as_floats() -> None:
     values = (20.0, 0.5, 2.0**60)
-    record = make_record()
-    record.measurements["steps"] = Measurement("steps", "steps", values)
+    record = make_record(measurements={"steps": Measurement("steps", "steps", values)})
     line = record.to_json_line()
     assert b'"values":[20,0.5,' in line
     read = RunRecord.from_json_line(line).measurements["steps"].values
