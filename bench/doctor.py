@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_pipeline import DataError, ensure_data
-from results.columns import format_bytes, format_count, format_latency
+from results.text import format_bytes, format_count, format_latency
 
 if TYPE_CHECKING:
     from bench.ceilings import Ceilings

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from results.certainty import points
-from results.columns import failure_text, format_percent
+from results.columns import failure_text
 from results.comparison import Row, is_at_chance, labels
 from results.constraints import Constraints, Miss, charged, misses, percent
 from results.errors import ResultsError
 from results.records import RunRecord
 from results.rows import TARGETS, table_rows
 from results.summary import Summary, summarize
+from results.text import format_percent
 
 ACCURACY, PER_SECOND, PER_JOULE, TO_TARGET = OBJECTIVES = (
     "accuracy",

@@ -4,9 +4,9 @@ import shlex
 from dataclasses import dataclass
 
 from results.choice import Candidate, Choice
-from results.columns import format_seconds
 from results.constraints import percent
 from results.statistics import mean
+from results.text import format_seconds
 
 
 @dataclass(frozen=True, slots=True)

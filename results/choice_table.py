@@ -5,23 +5,19 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from results.choice import TO_TARGET, Candidate, Choice
-from results.columns import (
-    MISSED,
-    UNKNOWN,
-    Column,
+from results.columns import MISSED, UNKNOWN, Column, identity_columns, text_column
+from results.comparison import Row
+from results.footer import NEVER, comparability_warning
+from results.lines import header_line, row_line, rule_line
+from results.table import GAP, MIN_WIDTH, column_width, fitting
+from results.text import (
     format_bytes,
     format_count,
     format_joules,
     format_percent,
     format_seconds,
-    identity_columns,
     one_line,
-    text_column,
 )
-from results.comparison import Row
-from results.footer import NEVER, comparability_warning
-from results.lines import header_line, row_line, rule_line
-from results.table import GAP, MIN_WIDTH, column_width, fitting
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -9,16 +9,7 @@ from results.certainty import half_width_text, points
 from results.choice import ACCURACY, PER_JOULE, PER_SECOND, TO_TARGET, Candidate, Choice
 from results.choice_hint import find_hint, hint_sentence
 from results.choice_table import table_notes
-from results.columns import (
-    QUIET_FLAGS,
-    format_bytes,
-    format_count,
-    format_joules,
-    format_percent,
-    format_seconds,
-    one_line,
-    three_digits,
-)
+from results.columns import QUIET_FLAGS
 from results.comparison import Row, check_comparable, holds_time_equal
 from results.constraints import charged, percent
 from results.difference import DIFFERENT, NOT_TOLD_APART, Difference, difference
@@ -30,6 +21,15 @@ from results.footer import (
     held_line,
     kinds_of,
     place_line,
+)
+from results.text import (
+    format_bytes,
+    format_count,
+    format_joules,
+    format_percent,
+    format_seconds,
+    one_line,
+    three_digits,
 )
 
 NEGLIGIBLE = 1e-3  # a share of a cost that nobody would choose by

@@ -1,14 +1,19 @@
-"""The columns a person reads: which there are, in order of importance, and their cells as text.
-
-Together with table.py and formats.py, which only lay them out, this is the one place that scales
-units.
-"""
+"""The columns a person reads: which there are, in order of importance, and their cells as text."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from results.comparison import holds_time_equal
+from results.text import (
+    format_bytes,
+    format_count,
+    format_joules,
+    format_percent,
+    format_seconds,
+    one_line,
+    three_digits,
+)
 
 Row = Mapping[str, Any]
 UNKNOWN, MISSED = "-", "∞"
@@ -65,50 +70,6 @@ def has_missed(rows: Sequence[Row]) -> bool:
 def failure_text(row: Row) -> str:
     """What stands in a failed row in place of numbers."""
     return one_line(f"{row['status']}: {row['reason']}" if row["reason"] else row["status"])
-
-
-def one_line(text: str) -> str:
-    """The text on one line, without line breaks, tabs or what would steer a terminal."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
-
-
-def format_count(value: float) -> str:
-    """A count to three digits: 640, 7.85 k, 24.6 M, 1.13 G."""
-    return _scaled(value, 1000, ("", " k", " M", " G", " T", " P"))
-
-
-def format_bytes(value: float) -> str:
-    """Bytes to three digits: 512 B, 48.0 MiB, 1.20 GiB."""
-    return _scaled(value, 1024, (" B", " KiB", " MiB", " GiB", " TiB"))
-
-
-def format_seconds(value: float) -> str:
-    """Seconds to three digits, milliseconds below a tenth of a second: 12.3 s, 45.0 ms."""
-    return f"{three_digits(value)} s" if value >= 0.1 else f"{three_digits(value * 1e3)} ms"
-
-
-def format_joules(value: float) -> str:
-    """Joules to three digits: 0.52 J, 512 J, 1.25 kJ."""
-    return _scaled(value, 1000, (" J", " kJ", " MJ"))
-
-
-def format_latency(value: float) -> str:
-    """Microseconds to three digits: 1.86 us."""
-    return f"{three_digits(value * 1e6)} us"
-
-
-def format_percent(fraction: float) -> str:
-    """A target as percent: 90 %, 92.5 %."""
-    return f"{fraction * 100:.6g} %"
-
-
-def three_digits(value: float) -> str:
-    """A number to three significant digits, never in powers of ten above one: 0.12, 9.41, 1234."""
-    if abs(value) >= 99.95:
-        return f"{value:.0f}"
-    if abs(value) >= 9.995:
-        return f"{value:.1f}"
-    return f"{value:.2f}" if abs(value) >= 0.995 or value == 0 else f"{value:.3g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,12 +256,3 @@ def _some_missed(row: Row) -> list[str]:
     """How many seeds missed the target, where not all or none did."""
     count, total = row["n_target_missed"], row["n_seeds"]
     return [f"{count} of {total} missed the target"] if count and count < total else []
-
-
-def _scaled(value: float, base: int, units: Sequence[str]) -> str:
-    for unit in units[:-1]:
-        if abs(value) < base - 0.5:
-            is_whole = unit == units[0] and value == round(value)  # 7 parameters, not 7.00
-            return (f"{value:.0f}" if is_whole else three_digits(value)) + unit
-        value /= base
-    return three_digits(value) + units[-1]

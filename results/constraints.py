@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from results.certainty import points
-from results.columns import format_bytes, format_count, format_joules, format_seconds
 from results.comparison import Row
+from results.text import format_bytes, format_count, format_joules, format_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,21 +5,14 @@ from operator import itemgetter
 from typing import Any
 
 from results.certainty import certainty_lines
-from results.columns import (
-    MISSED,
-    QUIET_FLAGS,
-    format_count,
-    format_latency,
-    format_percent,
-    has_missed,
-    one_line,
-)
+from results.columns import MISSED, QUIET_FLAGS, has_missed
 from results.comparison import check_comparable, pareto_sentence
 from results.errors import NotComparable
 from results.records import RunRecord
 from results.rows import sort_rows, table_rows
 from results.statistics import wilson_interval
 from results.summary import NUM_TEST_IMAGES, Summary, commit_of
+from results.text import format_count, format_latency, format_percent, one_line
 
 NEVER = f"{MISSED}: that accuracy was never reached on validation within this budget."
 MOST_NAMED = 3  # commits, devices and so on that a line calls by name

@@ -6,10 +6,11 @@ from typing import Any
 
 import orjson
 
-from results.columns import MISSED, Column, Row, model_column, one_line, value_columns
+from results.columns import MISSED, Column, Row, model_column, value_columns
 from results.errors import ResultsError
 from results.rows import ROW_KEYS
 from results.table import BEST_MARK
+from results.text import one_line
 
 
 def export(

@@ -10,14 +10,10 @@ from results.columns import (
     Row,
     accuracy_column,
     failure_text,
-    format_bytes,
-    format_count,
     identity_columns,
     model_column,
-    one_line,
     remarks_column,
     text_column,
-    three_digits,
 )
 from results.footer import (
     commits_of,
@@ -30,6 +26,7 @@ from results.footer import (
 from results.lines import Lines, Piece
 from results.summary import Summary
 from results.table import GAP, MIN_WIDTH, column_width, shortened
+from results.text import format_bytes, format_count, one_line, three_digits
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

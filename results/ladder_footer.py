@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from results.columns import failure_text, format_seconds, one_line
+from results.columns import failure_text
 from results.footer import place_line
 from results.ladder import (
     AUTO_RUNG,
@@ -16,6 +16,7 @@ from results.ladder import (
     rivals,
 )
 from results.records import RunRecord
+from results.text import format_seconds, one_line
 
 Row = Mapping[str, Any]
 

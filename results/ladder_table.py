@@ -3,20 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from results.columns import (
-    UNKNOWN,
-    Column,
-    failure_text,
-    format_count,
-    format_seconds,
-    one_line,
-    text_column,
-    three_digits,
-)
+from results.columns import UNKNOWN, Column, failure_text, text_column
 from results.comparison import is_time_budget
 from results.ladder import rivals
 from results.lines import header_line, row_line, rule_line
 from results.table import MIN_WIDTH, column_width, fitting
+from results.text import format_count, format_seconds, one_line, three_digits
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from results.columns import one_line
 from results.footer import FLAG_NOTES, place_line
 from results.records import RunRecord
 from results.replication import Replication, group_replications, label, never_predicted_by
 from results.replication_rows import published_rows
+from results.text import one_line
 from results.verdict import (
     AT_CHANCE,
     CHANGED,

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from results.columns import UNKNOWN, Column, format_seconds, text_column
+from results.columns import UNKNOWN, Column, text_column
 from results.formats import escape_markdown, export
 from results.lines import header_line, row_line, rule_line
 from results.published_footer import note_marks, published_footer_lines
 from results.records import RunRecord
 from results.replication_rows import PUBLISHED_KEYS, published_rows
 from results.table import MIN_WIDTH, column_width, fitting
+from results.text import format_seconds
 from results.verdict import lettered
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from results import RunRecord, footer_lines, render_table, summarize, table_rows
-from results.columns import (
+from results.text import (
     format_bytes,
     format_count,
     format_joules,

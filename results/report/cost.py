@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from results.columns import format_bytes, format_count, format_joules, format_seconds
 from results.comparison import holds_time_equal, pareto_front
 from results.report.figure import (
     IS_SHOWN,
@@ -19,6 +18,7 @@ from results.report.material import Material, Series
 from results.report.placement import along, place_labels
 from results.report.scales import Scale, linear_scale, log_scale
 from results.report.theme import Layout
+from results.text import format_bytes, format_count, format_joules, format_seconds
 
 if TYPE_CHECKING:
     import altair as alt

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from results.classes import CLASS_NAMES
-from results.columns import one_line
 from results.report.material import Series
 from results.report.theme import (
     LAYOUTS,
@@ -16,6 +15,7 @@ from results.report.theme import (
     series_shapes,
     variable,
 )
+from results.text import one_line
 
 if TYPE_CHECKING:
     import altair as alt

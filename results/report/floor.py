@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from results.columns import format_latency, format_seconds, share_of_floor
+from results.columns import share_of_floor
 from results.report.bars import Bar, draw_bars
 from results.report.figure import (
     IS_SHOWN,
@@ -14,6 +14,7 @@ from results.report.figure import (
 )
 from results.report.material import Material, Series
 from results.report.theme import Layout, series_colours
+from results.text import format_latency, format_seconds
 
 if TYPE_CHECKING:
     import altair as alt

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from results.columns import format_count, format_seconds, one_line
 from results.ladder import AUTO_RUNG, group_ladders, ladder_rows
 from results.ladder_table import best_marks, ratio_text
 from results.records import RunRecord
@@ -11,6 +10,7 @@ from results.report.bars import Bar, draw_bars, needs_log
 from results.report.figure import Figure, draw, shortened
 from results.report.material import Material
 from results.report.theme import Layout, variable
+from results.text import format_count, format_seconds, one_line
 
 if TYPE_CHECKING:
     import altair as alt

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from results.columns import format_count, share_of_floor
+from results.columns import share_of_floor
 from results.report.figure import (
     DECIMALS,
     IS_SHOWN,
@@ -22,6 +22,7 @@ from results.report.material import Material, Series
 from results.report.placement import along, place_labels
 from results.report.scales import Scale, log_scale, with_room
 from results.report.theme import CHARACTER_WIDTH, Layout, variable
+from results.text import format_count
 
 if TYPE_CHECKING:
     import altair as alt

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from results.columns import one_line
 from results.comparison import check_comparable, labels
 from results.errors import RecordError
 from results.ladder import is_ladder
@@ -14,6 +13,7 @@ from results.records import RunRecord
 from results.rows import table_rows
 from results.store import RunStore, read_records
 from results.summary import Summary, summarize
+from results.text import one_line
 
 if TYPE_CHECKING:
     import numpy as np

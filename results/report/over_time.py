@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from results.columns import format_count, format_seconds
 from results.records import RunRecord
 from results.report.figure import (
     DECIMALS,
@@ -25,6 +24,7 @@ from results.report.placement import Place, along, place_labels, spread
 from results.report.scales import Scale, log_scale, num_ticks, with_room
 from results.report.targets import target_figures
 from results.report.theme import CHARACTER_WIDTH, Layout
+from results.text import format_count, format_seconds
 
 if TYPE_CHECKING:
     import altair as alt

@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from results.columns import one_line
 from results.report.figure import Figure
 from results.report.theme import DARK, LIGHT, WIDE, style_variables
+from results.text import one_line
 
 HERE = Path(__file__).parent
 

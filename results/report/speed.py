@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from results.columns import format_bytes, format_count, format_joules, format_seconds
 from results.report.bars import Bar, draw_bars, needs_log
 from results.report.figure import (
     IS_SHOWN,
@@ -15,6 +14,7 @@ from results.report.figure import (
 )
 from results.report.material import Material, Series
 from results.report.theme import Layout, series_colours
+from results.text import format_bytes, format_count, format_joules, format_seconds
 
 if TYPE_CHECKING:
     import altair as alt

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from results.columns import Column, failure_text, format_seconds, model_column, value_columns
+from results.columns import Column, failure_text, model_column, value_columns
 from results.records import RunRecord
 from results.report.material import Material, Series
 from results.report.page import Cell, Table
 from results.store import RECORDS_FILE
 from results.summary import commit_of
+from results.text import format_seconds
 
 MAX_RECORDS = 500  # of the list; a page is read by a person
 EXPLANATIONS = {  # of headings, for whoever points at them

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from results.columns import MISSED, format_seconds
+from results.columns import MISSED
 from results.report.figure import (
     DECIMALS,
     IS_SHOWN,
@@ -27,6 +27,7 @@ from results.report.material import Material, Series
 from results.report.scales import Scale, log_scale, num_ticks, with_room
 from results.report.theme import CHARACTER_WIDTH, Layout, series_colours, variable
 from results.rows import TARGETS
+from results.text import format_seconds
 
 if TYPE_CHECKING:
     import altair as alt
