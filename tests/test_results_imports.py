@@ -53,6 +53,25 @@ from results.report.material import gather
 material = gather([store.folder])
 assert write_report(material, store.folder / "report.html") > 900_000
 assert write_figures(material, Path(store.folder) / "figures", "svg")
+
+import importlib, pkgutil
+for module in pkgutil.walk_packages(results.__path__, "results."):
+    importlib.import_module(module.name)
+choice = results.choose(results.read_records(store.folder))
+Console(file=io.StringIO()).print(results.render_choice(choice, width=80))
+results.choice_headline(choice), results.choice_notes(choice), results.choice_json(choice)
+from results.history import history_rows
+from results.history_table import render_history
+over_commits = results.summarize(results.read_records(store.folder), by="commit")
+Console(file=io.StringIO()).print(render_history(history_rows(over_commits), width=80))
+"""
+COMMANDS = """
+from bench.__main__ import run_app
+from bench.cli import app
+
+records = "results/tables/cpu-default-3epochs.jsonl"
+for arguments in (["table"], ["table", "--by", "commit"], ["choose"]):
+    assert run_app(app, [*arguments, records], "fmnist-bench") == 0
 """
 
 
@@ -65,6 +84,12 @@ def test_the_whole_way_needs_no_torch_and_no_other_package_of_ours() -> None:
     blocked = "torch,torchvision,bench,data_pipeline,fmnist_models"
     finished = run_without(blocked, WHOLE_WAY)
     assert (finished.returncode, finished.stderr) == (0, "")
+
+
+def test_commands_that_read_results_need_no_torch_either() -> None:
+    finished = run_without("torch,torchvision", COMMANDS)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert "recommended: fashion_cnn" in finished.stdout
 
 
 def test_the_blocker_blocks() -> None:
