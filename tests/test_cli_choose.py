@@ -127,6 +127,17 @@ def test_runs_that_ended_at_a_target_are_chosen_by_the_time_to_it(
     assert answer["excluded"] == [{"model": "never", "why": "validation never 88.5 % (80.00 %)"}]
 
 
+@pytest.mark.parametrize("words", [(), ("--target", "0.7333333")])
+def test_a_target_of_many_digits_is_the_runs_own_too(
+    choose: Choose, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    record = make_record("v0", values=make_values(0.9, 9.0, 1, 1), spec={"target": 0.7333333})
+    record.measurements["time_to_target"] = Measurement("time_to_target", "s", (3.0,))
+    RunStore(tmp_path / "run").append(record)
+    done = choose(tmp_path / "run", "--by", "time-to-target", *words)
+    assert (done.returncode, done.stdout.split("\n")[0]) == (0, "recommended: v0")
+
+
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [

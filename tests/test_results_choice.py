@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from results import Choice, Constraints, Objective, ResultsError, RunRecord, choose
+from results import Choice, Constraints, Measurement, Objective, ResultsError, RunRecord, choose
 from results.choice_hint import find_hint
 from tests.choice_by_hand import run
 from tests.results_records_by_hand import make_curve, make_record, make_sweep
@@ -140,6 +140,32 @@ def test_a_target_missed_by_half_of_the_seeds_is_missed() -> None:
     assert excluded.relative_excess == pytest.approx(0.02 / 0.9)
 
 
+def ended(target: float, seconds: float | None, curve: list[float] | None) -> RunRecord:
+    """A run with a target of its own; a record that was too long has lost its curve."""
+    record = run("v", spec={"target": target}, curve=curve and make_curve(9, curve))
+    if seconds is not None:
+        record.measurements["time_to_target"] = Measurement("time_to_target", "s", (seconds,))
+    return record
+
+
+@pytest.mark.parametrize(
+    ("record", "target", "why"),
+    [
+        (ended(0.85, 9, [0.8, 0.86]), "0.90", "ended at 85 %, so time to 90 % unknown"),
+        (ended(0.9, None, [0.8, 0.86]), "0.90", "validation never 90 % (86.00 %)"),
+        (ended(0.9, None, None), "0.90", "validation never 90 %"),
+        (ended(0.92, None, None), "0.90", "no curve, so time to 90 % unknown"),
+        (ended(0.9, 9, None), "0.90", None),
+        (ended(0.92, 9, [0.8, 0.93]), "0.90", None),
+    ],
+)
+def test_who_ended_at_a_target_has_not_missed_a_higher_one(
+    record: RunRecord, target: str, why: str | None
+) -> None:
+    choice = choose([record], None, Objective("time-to-target", target))
+    assert [one.why for one in (*choice.qualifying, *choice.excluded)] == [why]
+
+
 def test_the_nearest_counts_what_a_row_misses_most() -> None:
     records = [
         run("a", 0.9, train_time=20, peak_memory=11),
@@ -167,6 +193,13 @@ def test_a_curve_hints_at_what_a_shorter_run_may_come_to() -> None:
     few = Constraints(max_seconds=11, min_accuracy=0.895, max_memory_bytes=500)
     assert find_hint(choose(records, few)) is None
     assert find_hint(choose(records)) is None
+
+
+def test_a_seed_at_chance_is_not_all_of_them() -> None:
+    seeds = [run("v", 0.9), run("v", 0.1, seed=1, flags=("at_chance",)), run("v", 0.9, seed=2)]
+    (excluded,) = choose(seeds).excluded
+    assert excluded.why == "at chance with 1 of 3 seeds"
+    assert choose(seeds[1:2]).excluded[0].why == "at chance: it has learnt nothing"
 
 
 def test_one_row_wins_and_no_row_does_not() -> None:
