@@ -68,7 +68,8 @@ class Objective:
     def time_to_target(self, row: Row) -> float | None:
         """Training seconds of the row to the target; None where unknown or never reached."""
         if row["target"] == float(self.target):  # measured, even where a record has no curve
-            return row["target_time_s"]
+            seconds: float | None = row["target_time_s"]
+            return seconds
         return (row["time_to_target_s"] or {}).get(self.target)
 
     def is_beyond_end(self, row: Row) -> bool:
