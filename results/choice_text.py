@@ -23,7 +23,13 @@ from results.comparison import Row, check_comparable, holds_time_equal
 from results.constraints import charged, percent
 from results.difference import DIFFERENT, NOT_TOLD_APART, Difference, difference
 from results.errors import NotComparable
-from results.footer import FLAG_NOTES, comparability_warning, held_line, place_line
+from results.footer import (
+    FLAG_NOTES,
+    comparability_warning,
+    held_line,
+    place_line,
+    target_line,
+)
 
 NEGLIGIBLE = 1e-3  # a share of a cost that nobody would choose by
 
@@ -73,6 +79,7 @@ def choice_notes(choice: Choice) -> list[str]:
         *(_remark(candidate) for candidate in choice.qualifying[:2]),
         _on_accuracy_per_second(choice),
         held_line(choice.records),
+        target_line(choice.records),
         place_line(choice.records),
     ]
     return [one_line(line) for line in lines if line]

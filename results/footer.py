@@ -58,7 +58,7 @@ def footer_lines(
     lines = [
         warning,
         held_line(records),
-        _target(records),
+        target_line(records),
         place_line(records),
         _learning_rates(records),
         _ceilings(records),
@@ -93,7 +93,7 @@ def held_line(records: Sequence[RunRecord]) -> str:
     return _sentence(records, parts)
 
 
-def _target(records: Sequence[RunRecord]) -> str | None:
+def target_line(records: Sequence[RunRecord]) -> str | None:
     """Where runs ended that had a target; others may stand beside them only in a mixed table."""
     targets = [record.spec.get("target") for record in records]
     if not any(targets):

@@ -136,6 +136,7 @@ def test_a_target_of_many_digits_is_the_runs_own_too(
     RunStore(tmp_path / "run").append(record)
     done = choose(tmp_path / "run", "--by", "time-to-target", *words)
     assert (done.returncode, done.stdout.split("\n")[0]) == (0, "recommended: v0")
+    assert "each run ended at 73.3333 % on validation or with the budget." in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,8 @@ def test_a_target_missed_by_half_of_the_seeds_is_missed() -> None:
     (excluded,) = choose(records, None, Objective("time-to-target")).excluded
     assert excluded.why == "validation never 90 % (88.00 %)"
     assert excluded.relative_excess == pytest.approx(0.02 / 0.9)
+    (miss,) = excluded.misses
+    assert (miss.key, miss.value) == ("best_validation_accuracy", 0.88)  # no seconds
 
 
 def ended(target: float, seconds: float | None, curve: list[float] | None) -> RunRecord:

@@ -295,9 +295,3 @@ def test_json_tells_the_nearest_miss_and_its_hint() -> None:
     assert miss["hint"].startswith("after 10.0 s of its 30.0 s v2 had 70.00 % on validation")
     timed = choose([run("v2", curve=curve)], None, Objective("time-to-target", "0.85"))
     assert json.loads(choice_json(timed))["objective"] == {"by": "time-to-target", "target": 0.85}
-
-
-def test_json_calls_the_best_validation_by_its_name() -> None:
-    choice = choose([run("v2", curve=make_curve(9, [0.8]))], None, Objective("time-to-target"))
-    (miss,) = json.loads(choice_json(choice))["nearest_miss"]["misses"]
-    assert (miss["key"], miss["value"], miss["bound"]) == ("best_validation_accuracy", 0.8, 0.9)
