@@ -76,6 +76,13 @@ class Objective:
         """Whether its runs ended at a lower target of their own, and so never tried."""
         return row["target"] is not None and row["target"] < float(self.target)
 
+    def is_missed(self, row: Row) -> bool:
+        """Whether a row without a time to the target is known to have missed it."""
+        if row["target"] == float(self.target):
+            return bool(row["n_target_missed"])
+        has_tried = row["time_to_target_s"] is not None and not self.is_beyond_end(row)
+        return has_tried and self.target in TARGETS
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -252,16 +259,20 @@ def _objective_misses(row: Row, summary: Summary, objective: Objective) -> list[
 def _target_miss(row: Row, summary: Summary, objective: Objective) -> Miss:
     option, bound = f"--target {objective.target}", float(objective.target)
     place, best, excess = format_percent(bound), _best_validation(summary), ""
-    if objective.is_beyond_end(row):
-        best, why = None, f"ended at {format_percent(row['target'])}, so time to {place} unknown"
-    elif best is not None:
-        why = f"validation never {place} ({percent(best)})"
-        excess = f"{points(bound - best)} points under"
-    elif row["target"] == bound and row["n_target_missed"]:
+    if not objective.is_missed(row):
+        best, why = None, f"{_why_no_time(row, objective)}, so time to {place} unknown"
+    elif best is None:  # a record that was too long has lost its curve
         why = f"validation never {place}"
     else:
-        why = f"no curve, so time to {place} unknown"
+        why = f"validation never {place} ({percent(best)})"
+        excess = f"{points(bound - best)} points under"
     return Miss(option, BEST_VALIDATION, best, bound, why, excess)
+
+
+def _why_no_time(row: Row, objective: Objective) -> str:
+    if objective.is_beyond_end(row):
+        return f"ended at {format_percent(row['target'])}"
+    return "no curve" if row["time_to_target_s"] is None else "not a target of its own"
 
 
 def _best_validation(summary: Summary) -> float | None:

@@ -161,9 +161,7 @@ def _to_target(row: Row, choice: Choice) -> str:
     seconds = choice.objective.time_to_target(row)
     if seconds is not None:
         return format_seconds(seconds)
-    if row["time_to_target_s"] is None or choice.objective.is_beyond_end(row):
-        return UNKNOWN
-    return MISSED
+    return MISSED if choice.objective.is_missed(row) else UNKNOWN
 
 
 def _interval(row: Row) -> Sequence[float] | None:

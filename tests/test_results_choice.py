@@ -159,12 +159,20 @@ def ended(target: float, seconds: float | None, curve: list[float] | None) -> Ru
         (ended(0.92, None, None), "0.90", "no curve, so time to 90 % unknown"),
         (ended(0.9, 9, None), "0.90", None),
         (ended(0.92, 9, [0.8, 0.93]), "0.90", None),
+        (ended(0.92, 9, [0.8, 0.93]), "0.87", "not a target of its own, so time to 87 % unknown"),
+        (
+            run("v", curve=make_curve(9, [0.93])),
+            "0.87",
+            "not a target of its own, so time to 87 % unknown",
+        ),
+        (ended(0.87, None, [0.8, 0.86]), "0.87", "validation never 87 % (86.00 %)"),
     ],
 )
 def test_who_ended_at_a_target_has_not_missed_a_higher_one(
     record: RunRecord, target: str, why: str | None
 ) -> None:
-    choice = choose([record], None, Objective("time-to-target", target))
+    objective = Objective("time-to-target", target, is_own=target == "0.87")
+    choice = choose([record], None, objective)
     assert [one.why for one in (*choice.qualifying, *choice.excluded)] == [why]
 
 
