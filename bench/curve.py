@@ -1,4 +1,7 @@
-"""Which points of the validation curve a training can afford, and which a record has room for."""
+"""Which points of the validation curve a training can afford.
+
+And which of them a record has room for.
+"""
 
 from collections.abc import Sequence
 
