@@ -5,7 +5,7 @@ import time
 import pytest
 
 from results import Choice, Constraints, Measurement, Objective, ResultsError, RunRecord, choose
-from results.choice_hint import find_hint
+from results.choice_hint import find_hint, hint_sentence
 from tests.choice_by_hand import run
 from tests.results_records_by_hand import make_curve, make_record, make_sweep
 
@@ -203,6 +203,15 @@ def test_a_curve_hints_at_what_a_shorter_run_may_come_to() -> None:
     few = Constraints(max_seconds=11, min_accuracy=0.895, max_memory_bytes=500)
     assert find_hint(choose(records, few)) is None
     assert find_hint(choose(records)) is None
+
+
+def test_a_hint_names_the_protocol_of_its_recipe() -> None:
+    spec = {"recipe": {"name": "r3_resnet18@as_published"}}
+    record = run("resnet18", train_time=30, curve=make_curve(30, [0.8, 0.9, 0.9]), spec=spec)
+    hint = find_hint(choose([record], Constraints(max_seconds=15)))
+    assert hint is not None
+    words = "--models resnet18 --budget 15s --recipe r3_resnet18 --protocol as_published`"
+    assert hint_sentence(hint, 15).endswith(f"`fmnist-bench run {words}")
 
 
 def test_a_seed_at_chance_is_not_all_of_them() -> None:
