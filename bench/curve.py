@@ -1,6 +1,11 @@
-"""Which points of the validation curve a training can afford."""
+"""Which points of the validation curve a training can afford.
+
+And which of them a record has room for.
+"""
 
 from collections.abc import Sequence
+
+from results.rows import TARGETS
 
 MAX_SHARE = 0.2  # evaluation for the curve costs at most this share of the training time
 # Nested, so that models with dear evaluations share their points with the others.
@@ -11,6 +16,7 @@ POINTS: tuple[tuple[float, ...], ...] = (
     (1.0,),
     (),
 )
+MAX_CURVE_POINTS = 11  # in a record, of at most 4 KB; all of them lie in the samples
 # Where a training ends at a target: how finely its end is seen, ten looks whatever they cost.
 TARGET_POINTS = tuple(tuple(k / n for k in range(1, n + 1)) for n in (100, 50, 20, 10))
 
@@ -43,3 +49,21 @@ def _densest(
     allowed = MAX_SHARE * training_s
     fitting = (points for points in choices if len(points) * evaluation_s <= allowed)
     return next(fitting, choices[-1])
+
+
+def chosen_points(
+    accuracies: Sequence[float], target: float | None = None, most: int = MAX_CURVE_POINTS
+) -> list[int]:
+    """Which points a record has room for: evenly spread ones, and those that tables ask for.
+
+    The latter are the last, the best, and the first at each target accuracy, the run's own too;
+    they stay whatever the most is.
+    """
+    if len(accuracies) <= most:
+        return list(range(len(accuracies)))
+    last = len(accuracies) - 1
+    asked = {last, max(range(last + 1), key=lambda k: accuracies[k])}
+    for wanted in {*map(float, TARGETS), *([] if target is None else [target])}:
+        asked |= set([k for k, accuracy in enumerate(accuracies) if accuracy >= wanted][:1])
+    room = max(most - len(asked), 0)
+    return sorted(asked | {round(k * last / room) for k in range(room)})

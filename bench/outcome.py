@@ -9,6 +9,7 @@ from torch import nn
 
 from bench.budget import Budget
 from bench.compile_counters import CompileCounts, compile_counts
+from bench.curve import chosen_points
 from bench.energy import report_gpu
 from bench.errors import RunError
 from bench.findings import Findings
@@ -20,12 +21,10 @@ from bench.spec import RunSpec
 from bench.target import target_text
 from bench.training import CurvePoint, Trace, Training
 from data_pipeline import BatchStream, ResidentSplit
-from results.rows import TARGETS
 
 CHANCE = 0.1
 CHANCE_STANDARD_ERRORS = 3  # a model within this of guessing has learnt nothing that shows
 MAX_FIT_IMAGES = 5_000  # of the training split, spread evenly over it
-MAX_CURVE_POINTS = 11  # in a record, of at most 4 KB; all of them lie in the samples
 
 
 def batch_stream(session: Session, spec: RunSpec) -> BatchStream:
@@ -81,21 +80,6 @@ def recorded_curve(curve: Sequence[CurvePoint], target: float | None = None) -> 
         ]
         for k in chosen_points([point.validation_accuracy for point in curve], target)
     ]
-
-
-def chosen_points(accuracies: Sequence[float], target: float | None = None) -> list[int]:
-    """Which points a record has room for: evenly spread ones, and those that tables ask for.
-
-    The latter are the last, the best, and the first at each target accuracy, the run's own too.
-    """
-    if len(accuracies) <= MAX_CURVE_POINTS:
-        return list(range(len(accuracies)))
-    last = len(accuracies) - 1
-    asked = {last, max(range(last + 1), key=lambda k: accuracies[k])}
-    for wanted in {*map(float, TARGETS), *([] if target is None else [target])}:
-        asked |= set([k for k, accuracy in enumerate(accuracies) if accuracy >= wanted][:1])
-    room = MAX_CURVE_POINTS - len(asked)
-    return sorted(asked | {round(k * last / room) for k in range(room)})
 
 
 def _report_control(training: Training, findings: Findings) -> None:

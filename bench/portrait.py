@@ -28,9 +28,10 @@ from data_pipeline import ResidentSplit
 
 MAX_MISTAKES = 24
 MAX_FEATURES = 1000  # images whose features are drawn
+MAX_WIDTH = 65_536  # numbers for an image: beyond it, all of them would be half a gigabyte
 MAX_SIDE, SMALL_SIDE = 32, 28  # pixels: what is larger is shrunk
 NO_LINEAR = "the model has no linear layer"
-OTHER_ROWS = "its last linear layer does not take a row for each image"
+OTHER_ROWS = "its last linear layer does not take a row for each image, or too long a one"
 
 
 @dataclass
@@ -50,9 +51,10 @@ class Sitting:
     features: list[Tensor] = field(default_factory=list)
     _entering: Tensor | None = field(default=None, init=False)
 
-    def enter(self, _head: nn.Module, inputs: tuple[Any, ...]) -> None:
+    def enter(self, _head: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
         """Hook before the last linear layer: notes what it takes."""
-        self._entering = inputs[0] if inputs and isinstance(inputs[0], Tensor) else None
+        entering = inputs[0] if inputs else named.get("input")
+        self._entering = entering if isinstance(entering, Tensor) else None
 
     def see(self, logits: Tensor) -> None:
         """Takes the logits (B, K) float32 of a batch, after its forward pass."""
@@ -61,9 +63,14 @@ class Sitting:
         self.confidence.append(logits.softmax(dim=1).gather(1, predicted[:, None])[:, 0])
         missing = MAX_FEATURES - sum(map(len, self.features))
         entering, self._entering = self._entering, None
-        if entering is not None and len(entering) == len(logits) and missing > 0:
+        if entering is not None and missing > 0 and _is_row_each(entering, len(logits)):
             # a copy, in float32: layers may write over their inputs
             self.features.append(entering[:missing].flatten(1).float().clone())
+
+
+def _is_row_each(entering: Tensor, num_images: int) -> bool:
+    is_by_image = entering.dim() > 1 and len(entering) == num_images
+    return is_by_image and entering[0].numel() <= MAX_WIDTH
 
 
 @contextmanager
@@ -71,7 +78,7 @@ def sitting(model: nn.Module) -> Iterator[Sitting]:
     """Watches the last linear layer of a model while the block runs."""
     layers = [module for module in model.modules() if isinstance(module, nn.Linear)]
     seen = Sitting(has_head=bool(layers))
-    hooks = [layer.register_forward_pre_hook(seen.enter) for layer in layers[-1:]]
+    hooks = [layer.register_forward_pre_hook(seen.enter, with_kwargs=True) for layer in layers[-1:]]
     try:
         yield seen
     finally:

@@ -188,19 +188,20 @@ def shortened(record: "RunRecord") -> "RunRecord":
 
 def _without(record: "RunRecord", field_name: str) -> "RunRecord":
     if field_name == FEW:
-        return replace(record, curve=_few(record.curve))
+        return replace(record, curve=_few(record))
     if field_name == "missing":  # what is left then is of bounded length
         return replace(record, missing={})
     missing = record.missing | {field_name: "left out: the record is at most 4 KB"}
     return replace(record, **{field_name: EMPTY[field_name]}, missing=missing)
 
 
-def _few(curve: list[list[float]] | None) -> list[list[float]] | None:
-    """Some points of a curve, the first and the last among them; all of them are in the samples."""
-    if curve is None or len(curve) <= FEW_POINTS:
-        return curve
-    last = len(curve) - 1
-    return [curve[round(k * last / (FEW_POINTS - 1))] for k in range(FEW_POINTS)]
+def _few(record: "RunRecord") -> list[list[float]] | None:
+    """Some points of the curve, those that tables ask for among them; all are in the samples."""
+    from bench.curve import chosen_points
+
+    curve = record.curve or []
+    chosen = chosen_points([point[3] for point in curve], record.spec.get("target"), FEW_POINTS)
+    return [curve[k] for k in chosen] or None
 
 
 def _fits(record: "RunRecord") -> bool:

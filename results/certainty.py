@@ -57,7 +57,7 @@ def _not_told_apart(best: str, gaps: Sequence[tuple[str, Difference]]) -> str | 
 
 
 def _unknown(best: str, gaps: Sequence[tuple[str, Difference]]) -> str | None:
-    labels_ = [label for label, gap in gaps if gap.verdict == UNKNOWN]
+    labels_ = [label for label, gap in gaps if gap.verdict == UNKNOWN and not gap.knows_seeds]
     if not labels_:
         return None
     return (

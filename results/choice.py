@@ -29,6 +29,7 @@ ACCURACY, PER_SECOND, PER_JOULE, TO_TARGET = OBJECTIVES = (
     "time-to-target",
 )
 DEFAULT_TARGET = "0.90"
+BEST_VALIDATION = "best_validation_accuracy"
 COST_KEYS = ("train_time_s", "peak_memory_bytes", "num_params", "energy_j")
 
 
@@ -67,10 +68,21 @@ class Objective:
 
     def time_to_target(self, row: Row) -> float | None:
         """Training seconds of the row to the target; None where unknown or never reached."""
-        if self.is_own:
-            is_its_own = row["target"] == float(self.target)
-            return row["target_time_s"] if is_its_own else None
+        if row["target"] == float(self.target):  # measured, even where a record has no curve
+            seconds: float | None = row["target_time_s"]
+            return seconds
         return (row["time_to_target_s"] or {}).get(self.target)
+
+    def is_beyond_end(self, row: Row) -> bool:
+        """Whether its runs ended at a lower target of their own, and so never tried."""
+        return row["target"] is not None and row["target"] < float(self.target)
+
+    def is_missed(self, row: Row) -> bool:
+        """Whether a row without a time to the target is known to have missed it."""
+        if row["target"] == float(self.target):
+            return bool(row["n_target_missed"])
+        has_tried = row["time_to_target_s"] is not None and not self.is_beyond_end(row)
+        return has_tried and self.target in TARGETS
 
 
 @dataclass(frozen=True)
@@ -210,7 +222,7 @@ def _canonical(record: RunRecord) -> tuple[str, str, str]:
 def _candidate(
     label: str, row: Row, summary: Summary, constraints: Constraints, objective: Objective
 ) -> Candidate:
-    fault = _fault(row)
+    fault = _fault(row, summary)
     if fault:
         return Candidate(label, row, summary, fault=fault)
     missed = [*misses(row, constraints), *_objective_misses(row, summary, objective)]
@@ -218,12 +230,19 @@ def _candidate(
     return Candidate(label, row, summary, tuple(distinct.values()))
 
 
-def _fault(row: Row) -> str | None:
+def _fault(row: Row, summary: Summary) -> str | None:
     if row["status"] != "ok":
         return failure_text(row)
     if is_at_chance(row):
-        return "at chance: it has learnt nothing"
+        return _chance_text(summary)
     return "accuracy unknown" if row["test_accuracy"] is None else None
+
+
+def _chance_text(summary: Summary) -> str:
+    guessing = {record.spec["seed"] for record in summary.records if "at_chance" in record.flags}
+    if len(guessing) < summary.n_seeds:
+        return f"at chance with {len(guessing)} of {summary.n_seeds} seeds"
+    return "at chance: it has learnt nothing"
 
 
 def _objective_misses(row: Row, summary: Summary, objective: Objective) -> list[Miss]:
@@ -235,21 +254,33 @@ def _objective_misses(row: Row, summary: Summary, objective: Objective) -> list[
             PER_JOULE: ("energy_j", "energy"),
         }[objective.by]
         return [Miss(f"--by {objective.by}", key, None, 0.0, f"{noun} unknown")]
+    return [_target_miss(row, summary, objective)]
+
+
+def _target_miss(row: Row, summary: Summary, objective: Objective) -> Miss:
     option, bound = f"--target {objective.target}", float(objective.target)
-    if row["time_to_target_s"] is None:
-        why = f"no curve, so time to {format_percent(bound)} unknown"
-        return [Miss(option, "time_to_target_s", None, bound, why)]
-    best = _best_validation(summary)
-    why = f"validation never {format_percent(bound)} ({percent(best)})"
-    return [
-        Miss(option, "time_to_target_s", best, bound, why, f"{points(bound - best)} points under")
-    ]
+    place, best, excess = format_percent(bound), _best_validation(summary), ""
+    if not objective.is_missed(row):
+        best, why = None, f"{_why_no_time(row, objective)}, so time to {place} unknown"
+    elif best is None:  # a record that was too long has lost its curve
+        why = f"validation never {place}"
+    else:
+        why = f"validation never {place} ({percent(best)})"
+        excess = f"{points(bound - best)} points under"
+    return Miss(option, BEST_VALIDATION, best, bound, why, excess)
 
 
-def _best_validation(summary: Summary) -> float:
+def _why_no_time(row: Row, objective: Objective) -> str:
+    if objective.is_beyond_end(row):
+        return f"ended at {format_percent(row['target'])}"
+    return "no curve" if row["time_to_target_s"] is None else "not a target of its own"
+
+
+def _best_validation(summary: Summary) -> float | None:
     """The best that validation was in a seed like most of those that missed a target."""
     bests = [max(point[3] for point in record.curve) for record in summary.finished if record.curve]
-    return stdlib.median_low(bests)  # at least half of the seeds missed it: the lower middle did
+    # at least half of the seeds missed it: the lower middle did
+    return stdlib.median_low(bests) if bests else None
 
 
 def _negative(value: float | None) -> float | None:

@@ -42,7 +42,9 @@ def hint_sentence(hint: Hint, max_seconds: float) -> str:
     budget = f"{max_seconds:.15g}s"
     base, *changes = str(row["recipe"]).split("+")
     command = f"fmnist-bench run --models {shlex.quote(row['model'])} --budget {budget}"
-    command += f" --recipe {shlex.quote(base)}" if base != "default" else ""
+    name, _, protocol = base.partition("@")  # a recipe is clean where its name says nothing
+    command += f" --recipe {shlex.quote(name)}" if name != "default" else ""
+    command += f" --protocol {shlex.quote(protocol)}" if protocol else ""
     # Names of many changes are cut short: then the budget is all that can be said.
     remedy = f"a budget of {budget}" if changes else f"`{command}`"
     return (

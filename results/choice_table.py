@@ -155,14 +155,9 @@ def _target(choice: Choice) -> str:
 
 def _to_target(row: Row, choice: Choice) -> str:
     seconds = choice.objective.time_to_target(row)
-    if row["time_to_target_s"] is None or _stopped_before(row, choice):
-        return UNKNOWN
-    return MISSED if seconds is None else format_seconds(seconds)
-
-
-def _stopped_before(row: Row, choice: Choice) -> bool:
-    """Whether its runs ended at a lower target of their own, and so never tried."""
-    return row["target"] is not None and row["target"] < float(choice.objective.target)
+    if seconds is not None:
+        return format_seconds(seconds)
+    return MISSED if choice.objective.is_missed(row) else UNKNOWN
 
 
 def _interval(row: Row) -> Sequence[float] | None:

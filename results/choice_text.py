@@ -21,6 +21,7 @@ from results.footer import (
     held_line,
     kinds_of,
     place_line,
+    target_line,
 )
 from results.text import (
     format_bytes,
@@ -82,6 +83,7 @@ def choice_notes(choice: Choice) -> list[str]:
         *(_remark(candidate) for candidate in choice.qualifying[:2]),
         _on_accuracy_per_second(choice),
         held_line(kinds),
+        target_line(kinds),
         place_line(kinds, commits_of(summaries)),
     ]
     return [one_line(line) for line in lines if line]
@@ -150,15 +152,16 @@ def _merit(choice: Choice, best: Candidate, runner_up: Candidate) -> str:
     ours, theirs = (choice.objective.value(one.row) or 0.0 for one in (best, runner_up))
     if choice.objective.by == ACCURACY:
         return f"is the most accurate {of}" if ours > theirs else f"ties for most accurate {of}"
+    verb = "ties for" if ours == theirs else "was" if _is_timed(choice) else "has"
     if _is_timed(choice):
         place = f"{format_percent(float(choice.objective.target))} on validation"
         return (
-            f"was the first {of} to reach {place}, after {format_seconds(ours)} against "
+            f"{verb} the first {of} to reach {place}, after {format_seconds(ours)} against "
             f"{format_seconds(theirs)} of {runner_up.label}"
         )
     unit = {PER_SECOND: "second", PER_JOULE: "joule"}[choice.objective.by]
     return (
-        f"has the most accuracy per {unit} {of}, {three_digits(ours * 100)} points against "
+        f"{verb} the most accuracy per {unit} {of}, {three_digits(ours * 100)} points against "
         f"{three_digits(theirs * 100)} of {runner_up.label}"
     )
 

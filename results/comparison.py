@@ -133,7 +133,16 @@ def _telling_keys(namesakes: Sequence[Row]) -> list[str]:
 
 
 def _label(row: Row, keys: Sequence[str]) -> str:
-    return f"{row['model']} ({', '.join(str(row[key]) for key in keys)})" if keys else row["model"]
+    return (
+        f"{row['model']} ({', '.join(_told(row, key) for key in keys)})" if keys else row["model"]
+    )
+
+
+def _told(row: Row, key: str) -> str:
+    """What tells a row apart; a target is a bare number, and most rows have none."""
+    if key == "target":
+        return "no target" if row[key] is None else f"to {row[key] * 100:.6g} %"
+    return "unknown" if row[key] is None else str(row[key])
 
 
 def _held_equal(record: RunRecord) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Miss:
 
     Attributes:
         option: the demand as on the command line, such as `--max-seconds 5`.
-        key: row key of the quantity.
+        key: row key of the quantity, or `best_validation_accuracy` of a target.
         value: the row's as charged, in the base unit; None where it is unknown.
         bound: what was demanded.
         why: the same in words: train time 30.0 s > 5.00 s.

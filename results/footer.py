@@ -57,7 +57,7 @@ def footer_lines(
     lines = [
         warning,
         held_line(kinds),
-        _target(kinds),
+        target_line(kinds),
         place_line(kinds, commits_of(summaries)),
         _learning_rates(kinds),
         _ceilings(records),
@@ -92,7 +92,7 @@ def held_line(records: Sequence[RunRecord]) -> str:
     return _sentence(records, parts)
 
 
-def _target(records: Sequence[RunRecord]) -> str | None:
+def target_line(records: Sequence[RunRecord]) -> str | None:
     """Where runs ended that had a target; others may stand beside them only in a mixed table."""
     targets = [record.spec.get("target") for record in records]
     if not any(targets):

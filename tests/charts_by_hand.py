@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from results import Measurement, RunRecord
+from results import RunRecord
 from results.report.figure import Figure
 from results.report.material import Material, gather
 from results.report.theme import in_light
@@ -19,12 +18,6 @@ def make_material(records: Sequence[RunRecord], folder: Path) -> Material:
     file = folder / "records.jsonl"
     file.write_bytes(b"".join(record.to_json_line() for record in records))
     return gather([file], mixed=True)
-
-
-def with_measured(record: RunRecord, quantity: str, unit: str, value: float) -> RunRecord:
-    """The record with one quantity more."""
-    measured = {**record.measurements, quantity: Measurement(quantity, unit, (value,))}
-    return replace(record, measurements=measured)
 
 
 def values_of(figure: Figure, field: str, layout: str = "wide") -> dict[str, Any]:

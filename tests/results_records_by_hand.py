@@ -1,6 +1,7 @@
 """Hand-made records that the tests of `results` share."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 from results import Measurement, RunRecord
@@ -86,6 +87,12 @@ def make_record(
 
 def make_measurements(values: dict[str, float]) -> dict[str, Measurement]:
     return {name: Measurement(name, UNITS[name], (value,)) for name, value in values.items()}
+
+
+def with_measured(record: RunRecord, quantity: str, unit: str, value: float) -> RunRecord:
+    """The record with one quantity more."""
+    measured = {**record.measurements, quantity: Measurement(quantity, unit, (value,))}
+    return replace(record, measurements=measured)
 
 
 def make_values(

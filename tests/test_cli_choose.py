@@ -3,15 +3,14 @@
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from results import Measurement, RunRecord, RunStore
+from results import RunRecord, RunStore
 from tests.command_line import Finished, assert_refused, call
 from tests.ladder_by_hand import make_ladder
-from tests.results_records_by_hand import make_record, make_sweep, make_values
+from tests.results_records_by_hand import make_record, make_sweep, make_values, with_measured
 
 TABLES = Path(__file__).parents[1] / "results" / "tables"
 Choose = Callable[..., Finished]
@@ -118,14 +117,23 @@ def test_runs_that_ended_at_a_target_are_chosen_by_the_time_to_it(
     for model, seconds in (("quick", 3.0), ("slow", 7.0), ("never", None)):
         spec, values = {"target": 0.885}, make_values(0.9, 9.0, 100, 100)
         record = make_record(model, values=values, spec=spec, curve=[[9.0, 1.0, 1, 0.8]])
-        reached = {"time_to_target": Measurement("time_to_target", "s", (seconds or 0.0,))}
-        measured = {**record.measurements, **(reached if seconds else {})}
-        store.append(replace(record, measurements=measured))
+        store.append(with_measured(record, "time_to_target", "s", seconds) if seconds else record)
     done = choose(store.folder, "--by", "time-to-target", *words, "--format", "json")
     answer = json.loads(done.stdout)
     assert (answer["recommended"], answer["runner_up"]) == ("quick", "slow")
     assert answer["objective"] == {"by": "time-to-target", "target": 0.885}
     assert answer["excluded"] == [{"model": "never", "why": "validation never 88.5 % (80.00 %)"}]
+
+
+@pytest.mark.parametrize("words", [(), ("--target", "0.7333333")])
+def test_a_target_of_many_digits_is_the_runs_own_too(
+    choose: Choose, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    record = make_record("v0", values=make_values(0.9, 9.0, 1, 1), spec={"target": 0.7333333})
+    RunStore(tmp_path / "run").append(with_measured(record, "time_to_target", "s", 3.0))
+    done = choose(tmp_path / "run", "--by", "time-to-target", *words)
+    assert (done.returncode, done.stdout.split("\n")[0]) == (0, "recommended: v0")
+    assert "each run ended at 73.3333 % on validation or with the budget." in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import Budget, Plan, RunSpec
+from bench.curve import MAX_CURVE_POINTS, chosen_points
 from bench.findings import Findings
-from bench.outcome import MAX_CURVE_POINTS, chosen_points
 from bench.recipes import find_recipe
 from bench.runner import make_record
 from results.records import MAX_LINE_BYTES
@@ -48,7 +48,7 @@ def test_a_record_loses_points_of_its_curve_before_the_confusion_matrix() -> Non
         if len(record.curve) < 11:
             break
     assert record.curve is not None
-    assert len(record.curve) == 5
+    assert 1 < len(record.curve) <= 5
     assert record.curve[-1][2] == 600_000
     assert record.confusion is not None
 

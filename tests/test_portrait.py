@@ -174,6 +174,25 @@ def test_rows_that_are_no_images_are_not_taken_for_them() -> None:
     assert features_of(looked_at(TokenWise(), split), split.labels)[1] == portrait.OTHER_ROWS
 
 
+class ByName(NeverCalled):
+    """Its linear layer is called by the name of what it takes."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, 10)."""
+        out: Tensor = self.head(input=images.flatten(1))
+        return out
+
+
+def test_a_layer_called_by_name_is_seen_and_what_is_no_row_ends_no_pass() -> None:
+    split = random_split()
+    assert features_of(looked_at(ByName(), split), split.labels)[0]["features_2d"].shape == (64, 2)
+    seen = Sitting(has_head=True)
+    for entering in (torch.zeros(3), torch.zeros(()).expand(3, portrait.MAX_WIDTH + 1)):
+        seen.enter(nn.Identity(), (entering,), {})
+        seen.see(torch.zeros(3, 10))
+    assert features_of(seen, torch.zeros(6))[1] == portrait.OTHER_ROWS
+
+
 def test_features_that_are_not_finite_have_a_reason() -> None:
     model, split = small_net(), random_split()
     with torch.no_grad():

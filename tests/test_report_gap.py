@@ -6,14 +6,8 @@ import pytest
 
 from results import RunRecord
 from results.report.gap import gap_figures
-from tests.charts_by_hand import (
-    axis_titles,
-    check_figures,
-    make_material,
-    values_of,
-    with_measured,
-)
-from tests.results_records_by_hand import make_record, make_sweep, make_values
+from tests.charts_by_hand import axis_titles, check_figures, make_material, values_of
+from tests.results_records_by_hand import make_record, make_sweep, make_values, with_measured
 
 
 def trained(model: str, train: float, test: float, seed: int = 0) -> RunRecord:

@@ -5,9 +5,9 @@ import time
 import pytest
 
 from results import Choice, Constraints, Objective, ResultsError, RunRecord, choose
-from results.choice_hint import find_hint
+from results.choice_hint import find_hint, hint_sentence
 from tests.choice_by_hand import run
-from tests.results_records_by_hand import make_curve, make_record, make_sweep
+from tests.results_records_by_hand import make_curve, make_record, make_sweep, with_measured
 
 CURVE = [0.79, 0.86, 0.91]
 
@@ -138,6 +138,42 @@ def test_a_target_missed_by_half_of_the_seeds_is_missed() -> None:
     (excluded,) = choose(records, None, Objective("time-to-target")).excluded
     assert excluded.why == "validation never 90 % (88.00 %)"
     assert excluded.relative_excess == pytest.approx(0.02 / 0.9)
+    (miss,) = excluded.misses
+    assert (miss.key, miss.value) == ("best_validation_accuracy", 0.88)  # no seconds
+
+
+def ended(target: float, seconds: float | None, curve: list[float] | None) -> RunRecord:
+    """A run with a target of its own; a record that was too long has lost its curve."""
+    record = run("v", spec={"target": target}, curve=curve and make_curve(9, curve))
+    if seconds is not None:
+        return with_measured(record, "time_to_target", "s", seconds)
+    return record
+
+
+@pytest.mark.parametrize(
+    ("record", "target", "why"),
+    [
+        (ended(0.85, 9, [0.8, 0.86]), "0.90", "ended at 85 %, so time to 90 % unknown"),
+        (ended(0.9, None, [0.8, 0.86]), "0.90", "validation never 90 % (86.00 %)"),
+        (ended(0.9, None, None), "0.90", "validation never 90 %"),
+        (ended(0.92, None, None), "0.90", "no curve, so time to 90 % unknown"),
+        (ended(0.9, 9, None), "0.90", None),
+        (ended(0.92, 9, [0.8, 0.93]), "0.90", None),
+        (ended(0.92, 9, [0.8, 0.93]), "0.87", "not a target of its own, so time to 87 % unknown"),
+        (
+            run("v", curve=make_curve(9, [0.93])),
+            "0.87",
+            "not a target of its own, so time to 87 % unknown",
+        ),
+        (ended(0.87, None, [0.8, 0.86]), "0.87", "validation never 87 % (86.00 %)"),
+    ],
+)
+def test_who_ended_at_a_target_has_not_missed_a_higher_one(
+    record: RunRecord, target: str, why: str | None
+) -> None:
+    objective = Objective("time-to-target", target, is_own=target == "0.87")
+    choice = choose([record], None, objective)
+    assert [one.why for one in (*choice.qualifying, *choice.excluded)] == [why]
 
 
 def test_the_nearest_counts_what_a_row_misses_most() -> None:
@@ -167,6 +203,22 @@ def test_a_curve_hints_at_what_a_shorter_run_may_come_to() -> None:
     few = Constraints(max_seconds=11, min_accuracy=0.895, max_memory_bytes=500)
     assert find_hint(choose(records, few)) is None
     assert find_hint(choose(records)) is None
+
+
+def test_a_hint_names_the_protocol_of_its_recipe() -> None:
+    spec = {"recipe": {"name": "r3_resnet18@as_published"}}
+    record = run("resnet18", train_time=30, curve=make_curve(30, [0.8, 0.9, 0.9]), spec=spec)
+    hint = find_hint(choose([record], Constraints(max_seconds=15)))
+    assert hint is not None
+    words = "--models resnet18 --budget 15s --recipe r3_resnet18 --protocol as_published`"
+    assert hint_sentence(hint, 15).endswith(f"`fmnist-bench run {words}")
+
+
+def test_a_seed_at_chance_is_not_all_of_them() -> None:
+    seeds = [run("v", 0.9), run("v", 0.1, seed=1, flags=("at_chance",)), run("v", 0.9, seed=2)]
+    (excluded,) = choose(seeds).excluded
+    assert excluded.why == "at chance with 1 of 3 seeds"
+    assert choose(seeds[1:2]).excluded[0].why == "at chance: it has learnt nothing"
 
 
 def test_one_row_wins_and_no_row_does_not() -> None:

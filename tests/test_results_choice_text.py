@@ -145,7 +145,9 @@ def test_the_reason_of_a_single_row_and_of_a_tie() -> None:
     assert why([run("v2")]).startswith("why: v2 is the only row there is: 90.00 % on test (one ")
     only = why([run("v2"), run("v0", train_time=20)], max_seconds=10)
     assert only.startswith("why: v2 is the only one of 2 rows that qualifies: ")
-    assert "v0 ties for most accurate of the 2 rows" in why([run("v2"), run("v0")])
+    equals = [run("v2"), run("v0")]
+    assert "v0 ties for most accurate of the 2 rows" in why(equals)
+    assert "v0 ties for the most accuracy per second of" in why(equals, "accuracy-per-second")
 
 
 def test_what_the_runner_up_would_cost_and_save() -> None:

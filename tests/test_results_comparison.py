@@ -91,6 +91,11 @@ def test_the_sweep_agrees_with_the_definition(points: list[tuple[float, float, s
         assert mark is wanted[kind]
 
 
+def test_namesakes_without_a_target_say_so() -> None:
+    rows = [row(0.9, 1.0, target=target) for target in (0.9, 0.885, None)]
+    assert labels(rows) == ["v0 (to 90 %)", "v0 (to 88.5 %)", "v0 (no target)"]
+
+
 def test_30000_rows_have_a_front_and_labels_in_no_time() -> None:
     # All on the front and half of them namesakes: a quadratic way takes minutes.
     rows = [

@@ -159,6 +159,8 @@ def test_nothing_is_said_where_nothing_is_to_be_said() -> None:
     assert lines_of(summary_of("v2", 0.9)) == []
     assert lines_of(Summary((make_record(status="crashed"),))) == []
     assert lines_of(summary_of("v2", 0.9, 0.9), summary_of("v0", 0.8, 0.8)) == []
+    unknown = {"spec": {"evaluation_split": "half"}}  # of how many images, without confusion
+    assert lines_of(*[summary_of(m, 0.9, 0.8, **unknown) for m in ("v2", "v0")]) == []
     chance = summary_of("v1", 0.1, flags=("at_chance",))
     assert lines_of(summary_of("v2", 0.9, 0.9), chance) == []
 

@@ -1,6 +1,5 @@
 """Runs that ended at a target: their rows, their column, what stands below the table."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,8 +14,7 @@ from results import (
     summarize,
     table_rows,
 )
-from results.measurement import Measurement
-from tests.results_records_by_hand import make_curve, make_record, make_values
+from tests.results_records_by_hand import make_curve, make_record, make_values, with_measured
 from tests.test_results_table import drawn, footer
 
 INFINITE = "∞: that accuracy was never reached on validation within this budget."
@@ -41,9 +39,7 @@ def ended(
         **fields,
     )
     if seconds is not None:
-        reached = Measurement("time_to_target", "s", (seconds,))
-        measured = {**whole.measurements, "time_to_target": reached}
-        return replace(whole, measurements=measured)
+        return with_measured(whole, "time_to_target", "s", seconds)
     return whole
 
 
