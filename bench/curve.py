@@ -41,6 +41,18 @@ def target_points(evaluation_s: float, training_s: float | None) -> Sequence[flo
     return _densest(TARGET_POINTS, evaluation_s, training_s)
 
 
+def in_whole_groups(points: Sequence[float], steps: int, group_steps: int) -> Sequence[float]:
+    """The points moved to ends of groups, so that no look cuts steps that run in one call.
+
+    Args:
+        points: fractions of a counted budget, the last one 1.
+        steps: of that budget.
+        group_steps: steps that the engine runs in one call.
+    """
+    ends = {max(1, round(point * steps / group_steps)) * group_steps for point in points[:-1]}
+    return tuple(sorted({min(1.0, end / steps) for end in ends} | {1.0}))
+
+
 def _densest(
     choices: Sequence[Sequence[float]], evaluation_s: float, training_s: float | None
 ) -> Sequence[float]:

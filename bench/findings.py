@@ -1,5 +1,8 @@
 """What a run has found out so far; a run that fails half-way keeps what it has."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +58,8 @@ class Findings:
     The arrays among the samples: `loss` and `learning_rate` of every step, `chunk_steps` and
     `chunk_seconds`, `curve` (points, 5) as CurvePoint names them, the readings of a GPU
     (telemetry.py), and what the final pass has shown (portrait.py).
+
+    `aside_s` are seconds spent on what only a report asks for: no part of the cold total.
     """
 
     measurements: dict[str, Measurement] = field(default_factory=dict)
@@ -64,6 +69,7 @@ class Findings:
     confusion: list[list[int]] | None = None
     curve: list[list[float]] | None = None
     samples: dict[str, Any] = field(default_factory=dict)
+    aside_s: float = 0.0
 
     def add(self, quantity: str, value: float | None, reason: str = "") -> None:
         """Keeps one value in its base unit, or the reason why there is none."""
@@ -71,3 +77,12 @@ class Findings:
             self.missing[quantity] = reason
         else:
             self.measurements[quantity] = Measurement(quantity, UNITS[quantity], (float(value),))
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Keeps the time of its body out of the cold total."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.aside_s += time.perf_counter() - started

@@ -11,6 +11,7 @@ from bench.budget import Budget
 from bench.checkpoints import plan_gone_on_with
 from bench.compile_counters import compile_counts
 from bench.control import Control
+from bench.curve import in_whole_groups
 from bench.energy import measure_idle_power
 from bench.engine import Engine
 from bench.findings import SHARED, Findings
@@ -191,6 +192,10 @@ def add_curve(training: Training, session: Session, model: nn.Module, findings: 
     training_s = pacer.limit / pacer.per_step * training.step_s
     known_s = None if session.spec.is_deterministic else training_s
     training.curve_fractions = session.curve_points(model, validation, known_s)
+    if target is not None and session.spec.budget.is_counted:
+        training.curve_fractions = in_whole_groups(
+            training.curve_fractions, int(pacer.limit), training.engine.group_steps
+        )
     if not training.curve_fractions:
         findings.missing["curve"] = "one validation pass would cost over a fifth of the training"
 

@@ -170,7 +170,8 @@ def report_quality(session: Session, spec: RunSpec, model: nn.Module, findings: 
     margin = CHANCE_STANDARD_ERRORS * math.sqrt(CHANCE * (1 - CHANCE) / len(split))
     if quality.accuracy <= CHANCE + margin:
         findings.flags.append("at_chance")
-    report_portrait(seen, split, session.splits.train, findings)
+    with findings.aside():
+        report_portrait(seen, split, session.splits.train, findings)
 
 
 def report_fit(session: Session, model: nn.Module, findings: Findings) -> None:
@@ -179,7 +180,8 @@ def report_fit(session: Session, model: nn.Module, findings: Findings) -> None:
     count = min(len(train), MAX_FIT_IMAGES)
     spread = torch.arange(count, device=session.device) * len(train) // count
     some = ResidentSplit(train.images[spread], train.labels[spread])
-    findings.add("train_accuracy", session.evaluate(model, some).accuracy)
+    with findings.aside():
+        findings.add("train_accuracy", session.evaluate(model, some).accuracy)
 
 
 def _finite(value: float) -> tuple[float | None, str]:

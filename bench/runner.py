@@ -118,7 +118,7 @@ def _run_and_record(
         measure_seed(opener(), spec, findings, watch, opener.keep)
     except Exception as error:
         status, reason = classify(error)
-    cold_total = None if started is None else time.perf_counter() - started
+    cold_total = None if started is None else time.perf_counter() - started - findings.aside_s
     findings.add("cold_total", cold_total, SHARED)
     record = make_record(
         _as_run(spec, opener.session),

@@ -2,10 +2,17 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.curve import POINTS, TARGET_POINTS, affordable_points, target_points
+from bench.curve import (
+    POINTS,
+    TARGET_POINTS,
+    affordable_points,
+    in_whole_groups,
+    target_points,
+)
 
 seconds = st.floats(1e-6, 1e6)
 
@@ -47,3 +54,13 @@ def test_points_rise_to_the_end() -> None:
     for points in POINTS[:-1]:
         assert list(points) == sorted(set(points))
         assert 0 < points[0] <= points[-1] == 1.0
+
+
+@pytest.mark.parametrize(("steps", "group"), [(1266, 8), (1266, 1), (100, 16), (5, 16), (7, 2)])
+def test_looks_of_a_counted_budget_fall_between_groups_of_steps(steps: int, group: int) -> None:
+    points = in_whole_groups(TARGET_POINTS[0], steps, group)
+    ends = [round(point * steps) for point in points]
+    assert [end / steps for end in ends] == list(points)  # whole steps, so that none is cut
+    assert ends[-1] == steps
+    assert all(end % group == 0 for end in ends[:-1])
+    assert len(points) == min(100, -(-steps // group))
