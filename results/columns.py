@@ -144,7 +144,7 @@ def _target_columns(rows: Sequence[Row]) -> list[Column]:
     if set(cells) == {UNKNOWN}:  # none of the runs ended well
         return []
     header = f"to {format_percent(targets.pop())}" if len(targets) == 1 else "to target"
-    return [Column(header, tuple(cells), _best_marks(rows, values, min))]
+    return [Column(header, tuple(cells), _best_marks(rows, values, min), values=tuple(values))]
 
 
 def _target_cell(row: Row) -> str:

@@ -10,6 +10,8 @@ whole but for its newline is a record like any other, so nothing once written is
 import dataclasses
 import hashlib
 import os
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +68,8 @@ class RunStore:
         """The arrays of a record's samples file; none where the record has no samples.
 
         Raises:
-            RecordError: The file is gone or is not the one the record was written with.
+            RecordError: The file is gone, is not the one the record was written with, or holds
+                no plain arrays.
         """
         import numpy as np  # reading records needs none
 
@@ -75,8 +78,11 @@ class RunStore:
         path = self.folder / SAMPLES_FOLDER / f"{record.record_id}.npz"
         if not path.exists() or _sha256(path) != record.samples["sha256"]:
             raise RecordError(f"{path} is missing or was changed; run that configuration again")
-        with np.load(path) as arrays:
-            return dict(arrays)
+        try:
+            with np.load(path) as arrays:
+                return dict(arrays)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise RecordError(f"{path} is no file of plain arrays: {error}") from error
 
     def _write_samples(self, record: RunRecord, samples: Mapping[str, Any]) -> dict[str, str]:
         import numpy as np  # reading records needs none

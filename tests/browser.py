@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, ViewportSize
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-DESKTOP, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 844}
+DESKTOP: "ViewportSize" = {"width": 1200, "height": 900}
+PHONE: "ViewportSize" = {"width": 390, "height": 844}
 
 
 def find_chromium() -> str:
@@ -36,7 +37,7 @@ def opened(
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         context = browser.new_context(
-            viewport=PHONE if is_phone else DESKTOP,  # type: ignore[arg-type]
+            viewport=PHONE if is_phone else DESKTOP,
             color_scheme="dark" if is_dark else "light",
             offline=True,
         )

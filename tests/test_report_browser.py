@@ -4,13 +4,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import altair
 import pytest
 from playwright.sync_api import Page, expect
 
 from results import read_records, summarize, table_rows
-from results.report.compose import write_report
+from results.report.compose import compose
 from results.report.material import gather
-from tests.browser import opened
+from results.report.page import Page as Content
+from results.report.page import render_page
+from tests.browser import DESKTOP, opened
 
 ROOT = Path(__file__).parents[1]
 RECORDS = ROOT / "results" / "tables" / "cpu-default-30s.jsonl"
@@ -18,10 +21,15 @@ MAX_BYTES = 5_000_000
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def content() -> Content:
+    return compose(gather([RECORDS]), Path("report.html"))
+
+
+@pytest.fixture(scope="module")
+def report(content: Content, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("report") / "report.html"
-    size = write_report(gather([RECORDS]), file)
-    assert size == file.stat().st_size < MAX_BYTES
+    file.write_text(render_page(content), encoding="utf-8")
+    assert file.stat().st_size < MAX_BYTES
     return file
 
 
@@ -30,6 +38,15 @@ def page(report: Path) -> Iterator[Page]:
     with opened(report) as (page, complaints):
         yield page
         assert complaints == []
+
+
+def test_every_chart_is_valid_vega_lite(content: Content) -> None:
+    figures = [figure for section in content.sections for figure in section.figures]
+    assert len(figures) > 10
+    layers, schema = {"$ref": "#/definitions/TopLevelLayerSpec"}, altair.load_schema()
+    for figure in figures:  # the layouts differ in numbers, and rows may be anything
+        specification = {**figure.specifications["narrow"], "datasets": {}}
+        altair.utils.schemapi.validate_jsonschema(specification, layers, rootschema=schema)
 
 
 def column(page: Page, heading: str) -> list[str]:
@@ -90,3 +107,34 @@ def test_a_model_can_be_taken_out_of_a_chart_and_put_back(page: Page) -> None:
     box.check()
     expect(its_point).to_have_count(1)
     expect(points).to_have_count(others + 1)
+
+
+def test_ids_that_look_like_numbers_are_sorted_as_words(page: Page) -> None:
+    ids = ["00000012345e1000", "9999999999999999", "0123456789abcdef"]
+    page.locator("#raw tbody tr").evaluate_all(
+        "(rows, ids) => ids.forEach((id, k) => { rows[k].cells[0].dataset.key = id; })", ids
+    )
+    page.locator("#raw thead button", has_text="record").click()
+    keys = page.locator("#raw tbody th").evaluate_all("cells => cells.map((c) => c.dataset.key)")
+    assert [key for key in keys if key in ids] == [ids[0], ids[2], ids[1]]
+
+
+def test_no_chart_is_wider_than_a_small_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    charts = page.locator("figure:not([hidden]) .chart")
+    drawn = page.locator("figure:not([hidden]) .chart[data-layout=narrow][data-ready=yes]")
+    expect(drawn).to_have_count(charts.count())
+    wide = "all => all.filter((c) => c.scrollWidth > c.clientWidth).map((c) => c.dataset.chart)"
+    assert charts.evaluate_all(wide) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.set_viewport_size(DESKTOP)
+
+
+def test_print_is_light_and_fits_a_page(page: Page) -> None:
+    page.emulate_media(media="print", color_scheme="dark")
+    page.set_viewport_size({"width": 720, "height": 1000})  # A4 without its margins
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720
+    background = "getComputedStyle(document.documentElement).backgroundColor"
+    assert page.evaluate(background) == "rgb(255, 255, 255)"
+    page.emulate_media(media="screen", color_scheme="light")
+    page.set_viewport_size(DESKTOP)

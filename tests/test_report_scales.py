@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from results.report.figure import short_names
 from results.report.placement import HEIGHT, spread
 from results.report.scales import Scale, log_scale, num_ticks, with_room
 
@@ -51,3 +52,15 @@ def test_the_part_of_an_axis_without_values_gets_no_ticks() -> None:
     ruled = Scale(0.0, 10.0)
     assert num_ticks(Scale(0.0, 10.0), ruled, 700) == 8
     assert num_ticks(Scale(0.0, 40.0), ruled, 700) == 4
+
+
+def test_names_alike_when_cut_keep_what_tells_them_apart() -> None:
+    names = ["v2", "fashion_cnn (3epochs)", "fashion_cnn (30s)", "resnet50 (r1)", "resnet50 (r1_b)"]
+    assert list(short_names(names, 13).values()) == [
+        "v2",
+        "fashio…3epoc…",
+        "fashio…30s)",
+        "resnet50 (r1)",
+        "resnet50 (r1…",
+    ]
+    assert all(len(name) <= 9 for name in short_names(["n" * 30, "n" * 31], 9).values())

@@ -7,12 +7,12 @@ from results.choice import TO_TARGET, Objective, choose
 from results.choice_text import choice_headline, reason
 from results.errors import ResultsError
 from results.footer import footer_lines
-from results.report.figure import Figure
+from results.report.figure import CHOSEN, SHOWN, Figure, Specification
 from results.report.material import Material
-from results.report.page import Page, render_page
+from results.report.page import Page, Section, render_page
 from results.report.sections import sections
 from results.report.tables import comparison_table, count_records, facts, records_table
-from results.report.theme import WIDE, in_light
+from results.report.theme import WIDE, in_light, variable
 
 TITLE = "Fashion-MNIST: which model, at what price, how sure"
 PICTURE_FORMATS = ("svg", "png")
@@ -63,11 +63,11 @@ def write_figures(material: Material, folder: Path, fmt: str = "svg") -> list[Pa
         ResultsError: There is no such format, or the folder cannot be written.
     """
     check_format(fmt)
-    figures = [figure for section in sections(material) for figure in section.figures]
     paths = []
-    for figure in figures:
-        paths.append(folder / f"{figure.key}.{fmt}")
-        _write(paths[-1], picture(figure, fmt))
+    for section in sections(material):
+        for figure in section.figures:
+            paths.append(folder / f"{figure.key}.{fmt}")
+            _write(paths[-1], picture(figure, section, fmt))
     return paths
 
 
@@ -82,14 +82,34 @@ def check_format(fmt: str) -> None:
         raise ResultsError(f"unknown figure format {fmt!r}; choose from {choices}")
 
 
-def picture(figure: Figure, fmt: str) -> bytes:
-    """A chart for a document: the wide layout in light colours."""
+def picture(figure: Figure, section: Section, fmt: str) -> bytes:
+    """A chart for a document: the wide layout in light colours, its title over it.
+
+    It shows what the page shows at first; where that is one model, the title names it.
+    """
     import vl_convert
 
-    specification = in_light(json.dumps(figure.specifications[WIDE.name]))
+    specification = in_light(json.dumps(_titled(figure, section)))
     if fmt == "svg":
         return vl_convert.vegalite_to_svg(specification).encode("utf-8")
     return vl_convert.vegalite_to_png(specification, scale=PIXEL_RATIO)
+
+
+def _titled(figure: Figure, section: Section) -> Specification:
+    specification = dict(figure.specifications[WIDE.name])
+    is_of_one = section.picks == CHOSEN and section.picked
+    title = f"{figure.title}: {section.picked[0]}" if is_of_one else figure.title
+    first = {CHOSEN: section.picked[0] if section.picked else None, SHOWN: list(section.picked)}
+    specification["params"] = [
+        parameter | {"value": first[parameter["name"]]}
+        if parameter["name"] == section.picks
+        else parameter
+        for parameter in specification.get("params", [])
+    ]
+    heading = {"text": title, "anchor": "start"}
+    if "title" in specification:  # what the chart itself says over it
+        heading["subtitle"] = specification["title"]["text"]
+    return specification | {"title": heading, "background": variable("--page")}
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -81,7 +81,7 @@ def _is_whole(confusion: Sequence[Sequence[int]]) -> bool:
 def _chart(found: Sequence[tuple[Series, Counts]], layout: Layout) -> "Chart":
     import altair as alt
 
-    size = (250, 250) if layout.is_narrow else (600, 380)
+    size = (230, 250) if layout.is_narrow else (600, 380)
     layout = replace(layout, width=size[0], height=size[1])
     base = alt.Chart(alt.NamedData("series"), width=layout.width, height=layout.height)
     base = base.transform_filter(IS_CHOSEN)

@@ -11,7 +11,7 @@ from results.report.figure import (
     draw,
     names_of,
     shape,
-    shortened,
+    short_names,
     shown_parameter,
 )
 from results.report.material import Material, Series
@@ -74,8 +74,10 @@ def _figure(material: Material, cost: Cost, series: Sequence[Series]) -> Figure:
     left_out = [s.label for s in material.finished if s not in series]
     caption = (
         "Up and to the left is better. The line is the Pareto front: no other model is both more "
-        f"accurate and better in {cost.name}. Bars: 95 % interval of the mean over the seeds."
+        f"accurate and better in {cost.name}."
     )
+    if any(row["test_accuracy_ci95"] for row in rows):
+        caption += " Bars: 95 % interval of the mean over the seeds."
     if left_out:
         caption += f" Not drawn (at chance, or {cost.name} unknown): {', '.join(left_out)}."
     title = f"Test accuracy against {cost.name}"
@@ -155,7 +157,7 @@ def _values(
     obstacles = along(line) + [
         spot for pair in zip(bars[::2], bars[1::2], strict=True) for spot in along(pair)
     ]
-    texts = [shortened(one.label, layout.label_characters) for one in series]
+    texts = list(short_names(names_of(series), layout.label_characters).values())
     places = place_labels(spots, texts, layout, obstacles)
     return [
         _value(cost, one, mark) | {"text": text, "dx": place.dx, "dy": place.dy}

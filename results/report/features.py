@@ -63,14 +63,10 @@ def feature_figures(material: Material) -> list[Figure]:
 
 def has_features(series: Series) -> bool:
     """Whether its run recorded features that can be drawn."""
-    arrays = [series.samples.get(f"features_{name}") for name in ("2d", "share", "labels")]
-    if any(array is None for array in arrays):
+    points, labels = series.array("features_2d"), series.array("features_labels")
+    if points is None or labels is None or series.array("features_share") is None:
         return False
-    points, share, labels = (array for array in arrays if array is not None)
-    is_drawable = points.ndim == 2 and points.shape[1] == 2 and len(points) == len(labels) > 0
-    if not is_drawable or len(share) != 2 or labels.max() >= len(CLASS_NAMES):
-        return False
-    return bool(abs(points).max() < 1e30 and abs(share).max() <= 1.001)  # NaN is neither
+    return len(points) == len(labels) > 0
 
 
 def _data(parts: "Sequence[_Part]") -> dict[str, Rows]:

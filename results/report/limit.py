@@ -13,7 +13,7 @@ from results.report.figure import (
     names_of,
     readable,
     shape,
-    shortened,
+    short_names,
     shown_parameter,
     unknown_for,
 )
@@ -128,8 +128,9 @@ def _roofline(
 def _chart(values: Sequence[Mapping[str, Any]], layout: Layout) -> "alt.Chart":
     import altair as alt
 
-    data = alt.Data(values=[dict(value) for value in values])
-    return alt.Chart(data, width=layout.width, height=layout.height)
+    return alt.Chart(
+        alt.Data(values=[dict(value) for value in values]), width=layout.width, height=layout.height
+    )
 
 
 def _scales(series: Sequence[Series], roofs: Roofs, layout: Layout) -> tuple[Scale, Scale]:
@@ -168,7 +169,8 @@ def _points(
     series: Sequence[Series], roofs: Roofs, scales: tuple[Scale, Scale], layout: Layout
 ) -> list[dict[str, Any]]:
     """The values of the points, their labels clear of each other and of the roofs."""
-    values = [_point(one, layout) for one in series]
+    labels = short_names(names_of(series), layout.label_characters)
+    values = [_point(one, labels[one.label]) for one in series]
     spots = [_spot(value["intensity"], value["rate"], scales, layout) for value in values]
     obstacles = [
         spot
@@ -198,12 +200,12 @@ def _spot(
     return x.pixel(across, layout.width), layout.height - y.pixel(rate, layout.height)
 
 
-def _point(series: Series, layout: Layout) -> dict[str, Any]:
+def _point(series: Series, label: str) -> dict[str, Any]:
     row = series.row
     across, rate = intensity(series) or 0.0, achieved(series) or 0.0
     return {
         "series": series.label,
-        "label": shortened(series.label, layout.label_characters),
+        "label": label,
         "intensity": across,
         "rate": rate,
         "rate_text": f"{format_count(rate)}FLOP/s",

@@ -10,6 +10,7 @@ from results.comparison import check_comparable, labels
 from results.errors import RecordError
 from results.ladder import is_ladder
 from results.records import RunRecord
+from results.report.arrays import is_sound, unsound
 from results.rows import table_rows
 from results.store import RunStore, read_records
 from results.summary import Summary, summarize
@@ -18,7 +19,10 @@ from results.text import one_line
 if TYPE_CHECKING:
     import numpy as np
 
-    Samples = Mapping[str, np.ndarray[Any, Any]]
+    Array = np.ndarray[Any, Any]
+    Samples = Mapping[str, Array]
+
+MAX_NAMES = 12  # of a remark, which must stay one that is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,11 @@ class Series:
     def has_learnt(self) -> bool:
         """Whether it is better than guessing, so that a chart may make room for it."""
         return self.is_ok and "at_chance" not in self.row["flags"]
+
+    def array(self, name: str) -> "Array | None":
+        """An array of its samples; None where it is not there, or not what it should be."""
+        found = self.samples.get(name)
+        return found if found is not None and is_sound(name, found) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +140,18 @@ def _series(
         found.append(Series(label, row, by_ids[ids], order[ids], shown, samples))
     if without:
         remarks.append(
-            f"no pictures of the runs of {', '.join(without)}: the samples files of their records "
-            "are missing or were changed."
+            f"no pictures of the runs of {_few(without)}: the samples files of their records are "
+            "missing, changed or unreadable."
         )
+    bad = {one.label: ", ".join(map(one_line, unsound(one.samples))) for one in found}
+    remarks += [f"cannot draw of {label}: {names}." for label, names in bad.items() if names]
     return tuple(found)
+
+
+def _few(names: Sequence[str]) -> str:
+    """The names, but of many only the first."""
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _unique(names: Sequence[str]) -> list[str]:

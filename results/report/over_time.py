@@ -15,7 +15,7 @@ from results.report.figure import (
     names_of,
     readable,
     shape,
-    shortened,
+    short_names,
     shown_parameter,
     unknown_for,
 )
@@ -70,7 +70,7 @@ def _lines(material: Material) -> list[Line]:
 
 def _points(run: RunRecord) -> list[list[float]]:
     """Those that a logarithmic axis can show."""
-    return [point for point in run.curve or [] if point[0] > 0]
+    return [point for point in run.curve or [] if point[0] and point[0] > 0]
 
 
 def _figure(material: Material, lines: Sequence[Line]) -> Figure:
@@ -117,9 +117,8 @@ def _scales(lines: Sequence[Line], layout: Layout) -> tuple[Scale, Scale]:
     """Seconds, with room for the labels; and errors in percent, which fall from the top down."""
     errors = [_error(point) for line in lines for point in line.points]
     texts = [
-        (line.points[-1][0], len(_label(line, layout)) * CHARACTER_WIDTH + ROOM)
-        for line in lines
-        if line.is_main
+        (line.points[-1][0], len(label) * CHARACTER_WIDTH + ROOM)
+        for line, label in _labelled(lines, layout)
     ]
     return with_room(_seconds(lines), texts, layout.width), log_scale(errors)
 
@@ -132,8 +131,11 @@ def _error(point: Sequence[float]) -> float:
     return max(LEAST_ERROR, 100 - point[3] * 100)
 
 
-def _label(line: Line, layout: Layout) -> str:
-    return shortened(line.series.label, layout.label_characters)
+def _labelled(lines: Sequence[Line], layout: Layout) -> list[tuple[Line, str]]:
+    """The lines that are drawn in full, and what stands at their ends."""
+    main = [line for line in lines if line.is_main]
+    labels = short_names([line.series.label for line in main], layout.label_characters)
+    return [(line, labels[line.series.label]) for line in main]
 
 
 def _axes(
@@ -231,9 +233,8 @@ def label_values(
     lines: Sequence[Line], scales: tuple[Scale, Scale], layout: Layout
 ) -> list[dict[str, Any]]:
     """Where each line ends, and where its label stands, in pixels from there."""
-    main = [line for line in lines if line.is_main]
+    main, texts = zip(*_labelled(lines, layout), strict=True)
     paths = [[_spot(point, scales, layout) for point in line.points] for line in main]
-    texts = [_label(line, layout) for line in main]
     places = _column(paths, layout) if _end_together(paths) else _places(paths, texts, layout)
     return [
         {

@@ -8,16 +8,17 @@
 
   // --- tables -------------------------------------------------------------------------------
 
-  const keyOf = (cell) => {
+  // the column decides: among words, such as ids, some look like numbers
+  const keyOf = (cell, isNumber) => {
     const key = cell.dataset.key;
-    if (key === undefined) return null;
-    return key.trim() !== "" && Number.isFinite(Number(key)) ? Number(key) : key;
+    if (key === undefined || (isNumber && Number.isNaN(Number(key)))) return null;
+    return isNumber ? Number(key) : key;
   };
 
   const compare = (a, b, sign) => {
     if (a === null || b === null) return (a === null) - (b === null); // unknown comes last
-    if (typeof a === "number" && typeof b === "number") return sign * (a - b);
-    return sign * String(a).localeCompare(String(b), undefined, { numeric: true });
+    if (typeof a === "number") return sign * (a - b);
+    return sign * a.localeCompare(b, undefined, { numeric: true });
   };
 
   const sort = (table, column) => {
@@ -31,8 +32,9 @@
     heading.setAttribute("aria-sort", direction);
     const sign = direction === "ascending" ? 1 : -1;
     const body = table.tBodies[0];
+    const key = (row) => keyOf(row.cells[column], isNumber);
     [...body.rows]
-      .sort((a, b) => compare(keyOf(a.cells[column]), keyOf(b.cells[column]), sign))
+      .sort((a, b) => compare(key(a), key(b), sign))
       .forEach((row) => body.append(row));
   };
 
@@ -60,7 +62,6 @@
   // --- charts -------------------------------------------------------------------------------
 
   const layout = () => {
-    // what is printed has the width of paper, whatever the window had
     return document.documentElement.clientWidth < narrowBelow ? "narrow" : "wide";
   };
 
@@ -84,6 +85,7 @@
     const key = element.dataset.chart;
     const options = { renderer: "svg", actions: false, tooltip: { theme: "custom" } };
     element.dataset.layout = layout();
+    delete element.dataset.ready;
     const result = await vegaEmbed(element, charts[key][layout()], options);
     views.get(key)?.finalize();
     views.set(key, result.view);

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from results.classes import CLASS_NAMES
@@ -53,12 +54,12 @@ def _mistakes(series: Series) -> str:
         return ""
     mistakes, images, labels, predictions = answers
     items = []
-    for index, image, label in zip(mistakes.tolist(), images, labels.tolist(), strict=True):
+    shown = zip(mistakes.tolist(), images, labels.tolist(), strict=True)
+    for index, image, label in islice(shown, MAX_MISTAKES):
         taken = CLASS_NAMES[predictions[index]]
         sure = _confidence(series, index)
         text = f"{CLASS_NAMES[label]}, taken for {taken}{sure}"
         items.append(_item(image, f"evaluated image {index}: {CLASS_NAMES[label]}", text))
-    items = items[:MAX_MISTAKES]
     if not items:
         return f"<h3>Surest mistakes of {escaped(series.label)}</h3><p>It made none.</p>"
     return (
@@ -69,27 +70,23 @@ def _mistakes(series: Series) -> str:
 
 
 def _is_consistent(mistakes: "Array", images: "Array", labels: "Array", answers: "Array") -> bool:
-    if not len(mistakes) == len(images) == len(labels) or not _are_images(images):
+    if not len(mistakes) == len(images) == len(labels):
         return False
-    if not len(mistakes):
-        return True
-    is_inside = mistakes.min() >= 0 and mistakes.max() < len(answers)
-    return bool(is_inside and max(labels.max(), answers.max()) < NUM_CLASSES)
+    return not len(mistakes) or bool(mistakes.max() < len(answers))
 
 
 def _confidence(series: Series, index: int) -> str:
-    confidence = series.samples.get("confidence")
+    confidence = series.array("confidence")
     if confidence is None or index >= len(confidence):
         return ""
     return f" ({float(confidence[index]):.2f})"
 
 
 def _strip(series: Series) -> str:
-    images = series.samples.get("example_images")
-    if images is None or len(images) != NUM_CLASSES or not _are_images(images):
+    images, counts = series.array("example_images"), series.array("class_counts")
+    if images is None:
         return ""
-    counts = series.samples.get("class_counts")
-    totals = [None] * NUM_CLASSES if counts is None or len(counts) != NUM_CLASSES else counts
+    totals = [None] * NUM_CLASSES if counts is None else counts
     items = [
         _item(image, f"example of class {k}: {CLASS_NAMES[k]}", *_class_lines(k, total))
         for k, (image, total) in enumerate(zip(images, totals, strict=True))
@@ -107,12 +104,8 @@ def _class_lines(label: int, total: int | None) -> list[str]:
 
 
 def _arrays(series: Series, *names: str) -> "Sequence[Array] | None":
-    arrays = [series.samples[name] for name in names if name in series.samples]
+    arrays = [array for name in names if (array := series.array(name)) is not None]
     return arrays if len(arrays) == len(names) else None
-
-
-def _are_images(images: "Array") -> bool:
-    return images.ndim == 3 and images.dtype == "uint8"
 
 
 def _grid(items: Sequence[str]) -> str:

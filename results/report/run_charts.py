@@ -30,7 +30,6 @@ AXES = "axes"  # the parameter that holds what the axes of each series need
 SMOOTH_BINS = 150
 STEP_BINS = 200
 MAX_STEPS = 400  # up to here each step is drawn
-TOO_LARGE = 1e30  # for an axis
 LABEL_WIDTH = 150  # pixels that the label of the best point takes to either side, at most
 
 
@@ -142,19 +141,18 @@ def _losses(series: Series) -> Values | None:
 
 def losses_of(series: Series) -> "np.ndarray[Any, Any] | None":
     """The loss of each step of the run that is drawn, without gaps; None where it is unknown."""
-    losses = series.samples.get("loss")
-    if losses is None or losses.ndim != 1 or not len(losses):
-        return None
-    losses = losses.astype("float64")
-    return losses if bool(abs(losses).max() < TOO_LARGE) else None  # NaN is not smaller either
+    losses = series.array("loss")
+    return None if losses is None or not len(losses) else losses.astype("float64")
 
 
 def _curve(series: Series) -> list[list[float]]:
     """The points of the validation curve: seconds, fraction, images, accuracy."""
-    stored = series.samples.get("curve")
+    stored = series.array("curve")
     record = series.shown
     points = stored.tolist() if stored is not None else (record.curve if record else None) or []
-    return [point for point in points if len(point) >= 4 and finite_or_none(point[3]) is not None]
+    return [
+        point for point in points if len(point) >= 4 and None not in map(finite_or_none, point[2:4])
+    ]
 
 
 def _value(series: Series, quantity: str) -> float | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from results.columns import Column, failure_text, model_column, value_columns
+from results.columns import UNKNOWN, Column, failure_text, model_column, value_columns
 from results.records import RunRecord
 from results.report.material import Material, Series
 from results.report.page import Cell, Table
@@ -59,13 +59,13 @@ def _cells(columns: Sequence[Column], index: int, series: Series) -> tuple[Cell,
     first = Cell(names.cells[index], names.cells[index])
     if series.is_ok:
         return first, *(_cell(column, index) for column in rest)
-    why = failure_text(series.row)
-    return first, *(Cell("", None) for _ in rest[:-1]), Cell(why, why)
+    return first, *(Cell("", None) for _ in rest[:-1]), Cell(failure_text(series.row), None)
 
 
 def _cell(column: Column, index: int) -> Cell:
     text = column.cells[index].strip()
-    key: float | str | None = column.values[index] if column.values else text
+    word = None if text in {"", UNKNOWN} else text
+    key: float | str | None = column.values[index] if column.values else word
     return Cell(text, key, column.is_best[index])
 
 
@@ -119,7 +119,7 @@ def facts(material: Material) -> tuple[tuple[str, str], ...]:
         "recipe": _distinct(record.spec["recipe"]["name"] for record in records),
         "precision": _distinct(record.spec["precision"] for record in records),
         "evaluated on": _distinct(record.spec["evaluation_split"] for record in records),
-        "seeds": _distinct(sorted({record.spec["seed"] for record in records})),
+        "seeds": _distinct(sorted((record.spec["seed"] for record in records), key=_natural)),
         "plans": _distinct(record.spec["plan"] for record in records),
         "folders": _distinct(str(folder) for folder in material.folders),
         **_environments(records),
@@ -137,8 +137,15 @@ def _environments(records: Sequence[RunRecord]) -> dict[str, str]:
     }
 
 
+def _natural(seed: object) -> tuple[bool, Any]:
+    """Numbers by their size, then what a foreign record may hold in their place."""
+    return (False, seed) if isinstance(seed, int) else (True, str(seed))
+
+
 def _distinct(values: Iterable[Any]) -> str:
-    return " / ".join(dict.fromkeys(str(value) for value in values if value not in {None, ""}))
+    return " / ".join(
+        dict.fromkeys(str(value) for value in values if value is not None and value != "")
+    )
 
 
 def count_records(material: Material) -> str:
