@@ -8,7 +8,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup data bench report test check format benchmark peers docs clean
+.PHONY: help setup data bench report test check format benchmark counts peers docs clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -77,6 +77,9 @@ format: $(READY) ## format and mend what ruff can
 
 benchmark: $(READY) $(DATA_READY) ## time the parts of the harness with pytest-benchmark
 	@$(RUN) -m pytest tests/benchmarks --benchmark-enable --benchmark-only $(ARGS)
+
+counts: $(READY) ## take the counts of all models, compiled plans and an epoch into tests/counts.toml
+	@$(RUN) -m bench.counts --renew $(if $(GPU),--device '$(DEVICE)') $(ARGS)
 
 peers: $(READY) $(DATA_READY) ## V0 against JAX in interleaved turns (installs the extra `peers`)
 	@$(if $(VENV),$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[peers]' &&) \
