@@ -66,9 +66,13 @@ class Baseline:
             portable = _as_rows(content.pop("any"))
             return cls(portable, {stack: _as_rows(rows) for stack, rows in content.items()})
         except OSError as error:
-            raise UsageError(f"cannot read {path}: {error.strerror}; {remedy(path)}") from None
+            raise UsageError(
+                f"cannot read {path}: {error.strerror}; run it in the repository, or `make counts`"
+            ) from None
         except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise UsageError(f"{path} is no file of counts ({error!r}); {remedy(path)}") from None
+            raise UsageError(
+                f"{path} is no file of counts: {error!r}; restore or remove it, then `make counts`"
+            ) from None
 
     def rows_for(self, stack: str) -> Rows:
         """All counts that hold on a stack; the portable ones where it is unknown."""
