@@ -8,7 +8,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup data bench report test check format benchmark peers docs clean
+.PHONY: help setup data bench report test check format benchmark counts peers docs clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -75,8 +75,17 @@ format: $(READY) ## format and mend what ruff can
 	@$(RUN) -m ruff format .
 	@$(RUN) -m ruff check --fix .
 
+# some 50 rounds each at most, as the JSON file keeps every one of them
+BENCHMARK_JSON ?= .benchmarks/benchmark.json
 benchmark: $(READY) $(DATA_READY) ## time the parts of the harness with pytest-benchmark
-	@$(RUN) -m pytest tests/benchmarks --benchmark-enable --benchmark-only $(ARGS)
+	@mkdir -p '$(dir $(BENCHMARK_JSON))'
+	@$(if $(filter cpu,$(GPU)),CUDA_VISIBLE_DEVICES=) $(RUN) -m pytest tests/benchmarks --benchmark-enable \
+	  --benchmark-only --benchmark-timer=tests.benchmarks.timer.synchronized_s --benchmark-min-time=0.02 \
+	  --benchmark-max-time=1 --benchmark-min-rounds=5 --benchmark-json='$(BENCHMARK_JSON)' $(ARGS)
+	@echo "figures in $(BENCHMARK_JSON); compiled plans are apart: make benchmark ARGS='-m slow'" >&2
+
+counts: $(READY) ## take the counts of all models, compiled plans and an epoch into tests/counts.toml
+	@$(RUN) -m bench.counts --renew $(if $(GPU),--device '$(DEVICE)') $(ARGS)
 
 peers: $(READY) $(DATA_READY) ## V0 against JAX in interleaved turns (installs the extra `peers`)
 	@$(if $(VENV),$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[peers]' &&) \

@@ -49,9 +49,7 @@ def usable_cores() -> int:
 def prepare_process(spec: RunSpec, device: torch.device) -> None:
     """Sets allocator, precision of float32 matmuls and determinism of this process."""
     keep_freed_memory()
-    use_compile_cache()
-    # it warns, with a time stamp, of a CUDA toolkit without a GPU: no news on a CPU
-    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    prepare_compilers()
     if device.type == "cuda":
         torch.cuda.set_device(device)  # graphs and streams are made on the current device
     is_tf32 = spec.recipe.precision == "tf32"
@@ -59,6 +57,13 @@ def prepare_process(spec: RunSpec, device: torch.device) -> None:
     torch.backends.cudnn.allow_tf32 = is_tf32
     torch.use_deterministic_algorithms(spec.is_deterministic)
     torch.backends.cudnn.benchmark = device.type == "cuda" and not spec.is_deterministic
+
+
+def prepare_compilers() -> None:
+    """Points torch's compilers at our cache, and quietens what they say of no consequence."""
+    use_compile_cache()
+    # it warns, with a time stamp, of a CUDA toolkit without a GPU: no news on a CPU
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
 
 
 def check_supported(spec: RunSpec, device: torch.device) -> None:

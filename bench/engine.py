@@ -210,8 +210,12 @@ def one_a_step(momentum: Momentum, num_steps: int) -> Sequence[float | None]:
     return momentum if isinstance(momentum, Sequence) else [momentum] * num_steps
 
 
-def make_loss(model: nn.Module, recipe: Recipe, plan: Plan, device_type: str) -> LossFunction:
+def make_loss(
+    model: nn.Module, recipe: Recipe, plan: Plan, device_type: str, backend: str = "inductor"
+) -> LossFunction:
     """The loss of a plan: DataParallel around the model, or torch.compile around the whole."""
     wrapped = nn.DataParallel(model) if plan.parallel == "dp" else model
     loss_of = loss_function(wrapped, recipe, device_type)
-    return torch.compile(loss_of, dynamic=False) if plan.mode == "compile" else loss_of
+    if plan.mode != "compile":
+        return loss_of
+    return torch.compile(loss_of, dynamic=False, backend=backend)

@@ -22,10 +22,12 @@ class EngineMaker:
     Attributes:
         model: on the device.
         recipe: loss, precision and optimizer.
+        backend: of torch.compile, under the plan `compile`.
     """
 
     model: nn.Module
     recipe: Recipe
+    backend: str = "inductor"
     _losses: dict[Plan, LossFunction] = field(default_factory=dict, init=False)
     _whole: dict[Plan, WholeStep] = field(default_factory=dict, init=False)
 
@@ -60,5 +62,5 @@ class EngineMaker:
     def _loss(self, plan: Plan, feed: Feed) -> LossFunction:
         if plan not in self._losses:
             device_type = feed.split.images.device.type
-            self._losses[plan] = make_loss(self.model, self.recipe, plan, device_type)
+            self._losses[plan] = make_loss(self.model, self.recipe, plan, device_type, self.backend)
         return self._losses[plan]

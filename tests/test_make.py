@@ -113,11 +113,23 @@ def test_every_variable_passes_through(tell: str) -> None:
 def test_help_names_every_target() -> None:
     text = make("help").stdout
     wanted = {"help", "setup", "bench", "test", "check", "format", "benchmark", "docs", "clean"}
+    wanted |= {"counts"}
     named = {line.split()[1] for line in text.splitlines() if line.startswith("  make ")}
     assert wanted <= named
     for option in ("GPU=0,1", "MODELS=", "BUDGET=", "SEEDS=", "PLAN=", "ARGS=", "VENV="):
         assert option in text
     assert make().stdout == text
+
+
+def test_benchmark_and_counts_know_the_device() -> None:
+    said = make("-n", "benchmark", "VENV=", "GPU=cpu").stdout
+    assert "CUDA_VISIBLE_DEVICES= " in said
+    assert "--benchmark-timer=tests.benchmarks.timer.synchronized_s" in said
+    assert "CUDA_VISIBLE_DEVICES= " not in make("-n", "benchmark", "VENV=").stdout
+    assert "--device 'cuda:0'" in make("-n", "counts", "VENV=", "GPU=0").stdout
+    assert (
+        "--device" not in make("-n", "counts", "VENV=").stdout
+    )  # the CPU, where all can repeat it
 
 
 def test_every_target_that_help_names_is_there() -> None:

@@ -1,0 +1,186 @@
+"""The file of counts that commits are held to: read, compared line by line, written anew.
+
+A row is a model, a compiled plan or an epoch; its counts are whole numbers. Those that depend on
+nothing but our code stand under `[any]`, the others under the stack that they were taken on.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+from bench.errors import UsageError
+
+Rows: TypeAlias = dict[str, dict[str, int]]
+"""Counts by row and quantity."""
+WORDS = {  # as messages name a quantity
+    "parameters": "parameters",
+    "trainable_parameters": "trainable parameters",
+    "flops": "FLOPs a step",
+    "kept_bytes": "bytes kept from step to step",
+    "operators": "operators a step",
+    "kernels": "kernels a step",
+    "peak_bytes": "peak bytes of a step",
+    "graphs": "graphs compiled in the first epoch",
+    "later_graphs": "graphs compiled in the second epoch",
+    "graph_breaks": "graph breaks",
+    "images": "images in an epoch",
+    "steps": "steps in an epoch",
+    "most_record_bytes": "bytes of a record",
+}
+PORTABLE = (
+    *("parameters", "trainable_parameters", "flops", "kept_bytes"),
+    *("images", "steps", "most_record_bytes"),
+)
+BOUND = "most_record_bytes"  # times and names of devices are longer or shorter
+BOUND_STEP = 128
+HEAD = """\
+# What no commit changes by accident: `python -m bench.counts` compares, `make counts` renews.
+# A step trains 8 images under the default recipe and plan eager; bytes are those of its tensors,
+# kept_bytes what stays alive from step to step. Two epochs are compiled for, one is trained.
+"""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What the file holds.
+
+    Attributes:
+        portable: counts that are the same everywhere.
+        stacks: the others, by the versions and the device that they hold for.
+    """
+
+    portable: Rows = field(default_factory=dict)
+    stacks: dict[str, Rows] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The file's content.
+
+        Raises:
+            UsageError: there is none, or it is no such file.
+        """
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+            portable = _as_rows(content.pop("any"))
+            return cls(portable, {stack: _as_rows(rows) for stack, rows in content.items()})
+        except OSError as error:
+            raise UsageError(
+                f"cannot read {path}: {error.strerror}; run it in the repository, or `make counts`"
+            ) from None
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            raise UsageError(
+                f"{path} is no file of counts: {error!r}; restore or remove it, then `make counts`"
+            ) from None
+
+    def rows_for(self, stack: str) -> Rows:
+        """All counts that hold on a stack; the portable ones where it is unknown."""
+        own = self.stacks.get(stack, {})
+        names = [*self.portable, *(name for name in own if name not in self.portable)]
+        return {name: self.portable.get(name, {}) | own.get(name, {}) for name in names}
+
+    def renewed(self, found: Rows, stack: str) -> "Baseline":
+        """With the counts found on a stack in the place of its own; other stacks stay."""
+        portable = {
+            name: {
+                quantity: _bound(value, self.portable.get(name, {})) if quantity == BOUND else value
+                for quantity, value in counts.items()
+            }
+            for name, counts in _part(found, is_portable=True).items()
+        }
+        return Baseline(portable, self.stacks | {stack: _part(found, is_portable=False)})
+
+    def as_toml(self) -> str:
+        """The file's text, a line a row."""
+        stacks = sorted(self.stacks.items())
+        sections = [("any", self.portable), *((f'"{name}"', rows) for name, rows in stacks)]
+        parts = [f"[{name}]\n{''.join(_lines(rows))}" for name, rows in sections]
+        return "\n".join([HEAD, *parts])
+
+
+def without_stack(found: Rows) -> Rows:
+    """What can be compared where the stack has no counts in the file."""
+    return _part(found, is_portable=True)
+
+
+def differences(expected: Rows, found: Rows) -> Iterator[str]:
+    """A line for each count that differs and each row that is new, gone or renamed."""
+    gone = [name for name in expected if name not in found]
+    for name, counts in found.items():
+        if name in expected:
+            yield from _differences_of(name, expected[name], counts)
+            continue
+        own = _portable(counts)
+        former = next((old for old in gone if own and _portable(expected[old]) == own), None)
+        if former is None:
+            yield f"{name}: new"
+            continue
+        gone.remove(former)
+        yield f"{name}: new, and counts as {former} did, which is gone: renamed"
+        yield from _differences_of(name, expected[former], counts)
+    yield from (f"{name}: gone" for name in gone)
+
+
+def remedy(path: Path) -> str:
+    """How to make the file say what is so."""
+    return f"if that is meant, `make counts` renews {path}"
+
+
+def _differences_of(name: str, expected: Mapping[str, int], found: Mapping[str, int]) -> list[str]:
+    return [
+        f"{name}: {WORDS[quantity]} {_number(found.get(quantity))}, "
+        f"{'at most' if quantity == BOUND else 'was'} {_number(expected.get(quantity))}"
+        for quantity in WORDS
+        if not _is_as_expected(quantity, expected.get(quantity), found.get(quantity))
+    ]
+
+
+def _is_as_expected(quantity: str, expected: int | None, found: int | None) -> bool:
+    if quantity == BOUND and expected is not None and found is not None:
+        return found <= expected
+    return found == expected
+
+
+def _number(value: int | None) -> str:
+    return "not counted" if value is None else f"{value:,}"
+
+
+def _portable(counts: Mapping[str, int]) -> dict[str, int]:
+    return {quantity: value for quantity, value in counts.items() if quantity in PORTABLE}
+
+
+def _part(rows: Rows, *, is_portable: bool) -> Rows:
+    parts = {
+        name: {q: value for q, value in counts.items() if (q in PORTABLE) == is_portable}
+        for name, counts in rows.items()
+    }
+    return {name: counts for name, counts in parts.items() if counts}
+
+
+def _bound(value: int, former: Mapping[str, int]) -> int:
+    """A bound somewhat above the value; the former one where it still fits, so that it stays."""
+    fresh = (value // BOUND_STEP + 2) * BOUND_STEP
+    known = former.get(BOUND, 0)
+    return known if abs(known - fresh) <= BOUND_STEP and value <= known else fresh
+
+
+def _lines(rows: Rows) -> Iterator[str]:
+    width = max((len(_key(name)) for name in rows), default=0)
+    for name, counts in rows.items():
+        pairs = ", ".join(f"{quantity} = {value:_}" for quantity, value in counts.items())
+        yield f"{_key(name):{width}} = {{ {pairs} }}\n"
+
+
+def _key(name: str) -> str:
+    return name if name.replace("_", "").isalnum() and name.isascii() else f'"{name}"'
+
+
+def _as_rows(section: Any) -> Rows:  # noqa: ANN401 - whatever the file says
+    rows = {name: dict(counts) for name, counts in section.items()}
+    for name, counts in rows.items():
+        if unknown := counts.keys() - WORDS.keys():
+            raise ValueError(f"{name} has {', '.join(sorted(unknown))}")
+        if not all(type(value) is int for value in counts.values()):
+            raise ValueError(f"{name} has a count that is no whole number")
+    return rows
