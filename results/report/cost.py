@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from results.comparison import holds_time_equal, pareto_front
 from results.report.figure import (
+    DECIMALS,
     IS_SHOWN,
     Figure,
     colour,
@@ -34,14 +35,16 @@ class Cost(NamedTuple):
     axis: str
     unit: float  # of the axis, in base units
     text: Callable[[float], str]
+    tick: str = DECIMALS  # an expression that writes it at the axis
 
 
+THOUSANDS = "format(datum.value, '~s')"  # 10k, 1M: of counts, as a second would become 1000m
 COSTS = (
     Cost("train_time_s", "training time", "training time (s)", 1.0, format_seconds),
     Cost("energy_j", "energy", "energy (J)", 1.0, format_joules),
-    Cost("num_params", "parameters", "parameters", 1.0, format_count),
+    Cost("num_params", "parameters", "parameters", 1.0, format_count, THOUSANDS),
     Cost("peak_memory_bytes", "memory", "peak memory (MiB)", 2.0**20, format_bytes),
-    Cost("flops_per_image", "FLOPs", "FLOPs an image, training step", 1.0, format_count),
+    Cost("flops_per_image", "FLOPs", "FLOPs an image, training step", 1.0, format_count, THOUSANDS),
 )
 
 
@@ -99,7 +102,7 @@ def _chart(
         "cost:Q",
         title=cost.axis,
         scale=alt.Scale(type="log", domain=[x_scale.low, x_scale.high], nice=False),
-        axis=alt.Axis(values=x_scale.ticks(4 if layout.is_narrow else 7), format="~s"),
+        axis=alt.Axis(values=x_scale.ticks(4 if layout.is_narrow else 7), labelExpr=cost.tick),
     )
     y = alt.Y(
         "accuracy:Q",
