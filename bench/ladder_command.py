@@ -14,7 +14,7 @@ from bench.progress import LadderProgress
 from bench.request import Checked
 from bench.run_command import Options, check_configurations, check_environment, make_folder, say
 from bench.rungs import Ground, RungSpec, list_rungs
-from bench.show import show_ladders
+from bench.show import show_ladders, where_next
 
 if TYPE_CHECKING:
     from results import RunRecord, RunStore
@@ -45,7 +45,7 @@ def run_ladders(
     wanted = {config_id for ladder in ladders for config_id in _config_ids(ladder)}
     records = [record for record in store.read() if record.config_id in wanted]
     show_ladders(records)
-    say(f"records: {store.folder}; again with: fmnist-bench table {store.folder}")
+    say(where_next(store.folder))
     if interruption.exit_code is not None:
         return interruption.exit_code
     return 0 if all(_is_well(ladder, records) for ladder in ladders) else 1

@@ -13,7 +13,7 @@ from bench.errors import UsageError
 from bench.keep import EVERY_EPOCH, Keep, parse_every
 from bench.progress import SweepProgress
 from bench.request import Checked, Request, ask_child, check_options
-from bench.show import show, show_published
+from bench.show import show, show_published, where_next
 from bench.spec import RunSpec
 from bench.sweep import Sweep, recorded_runs, run_sweep
 from bench.target import target_text
@@ -120,7 +120,7 @@ def _sweep(
         show_published(records)
     else:
         show(records, mixed=True)  # whatever was measured is shown
-    say(f"records: {store.folder}; again with: fmnist-bench table {store.folder}")
+    say(where_next(store.folder))
     if interruption.exit_code is not None:
         return interruption.exit_code
     return 0 if _latest_are_ok(records) else 1

@@ -180,6 +180,11 @@ def _write_rows(
         write_out(export(rows, fmt, by, columns=columns, keys=keys))
 
 
+def where_next(folder: Path) -> str:
+    """Where records lie, and what shows them again: the last line of a sweep."""
+    return f"records: {folder}; again: fmnist-bench table {folder}, or report {folder} for a page"
+
+
 def write_out(content: str | bytes) -> None:
     """Writes to stdout; a reader that has gone, as in `table | head -1`, is no failure."""
     try:

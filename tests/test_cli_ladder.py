@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.show import where_next
 from tests.command_line import (
     CPU,
     LIMIT_S,
@@ -114,9 +115,7 @@ def test_a_ladder_ends_well_and_prints_ratios_and_a_sentence(climbed: Climbed) -
 def test_stderr_says_what_is_run_and_where_it_lies(climbed: Climbed) -> None:
     lines = [line for line in climbed.finished.stderr.splitlines() if "CUDA_HOME" not in line]
     assert lines[0].startswith("1 model x 3 rungs, 6 rounds of turns of 0.02 s, on cpu (")
-    assert lines[1:] == [
-        f"records: {climbed.folder}; again with: fmnist-bench table {climbed.folder}"
-    ]
+    assert lines[1:] == [where_next(climbed.folder)]
 
 
 def test_every_rung_is_a_record_with_its_raw_turns(climbed: Climbed) -> None:

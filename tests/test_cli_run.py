@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bench.show import where_next
 from tests.command_line import (
     CPU,
     PLAN,
@@ -97,7 +98,8 @@ def test_a_sweep_ends_well_and_prints_its_table_on_stdout(sweep: Done) -> None:
 def test_stderr_says_what_is_run_and_where_it_lies_and_nothing_else(sweep: Done) -> None:
     first, last = sweep.finished.stderr.splitlines()
     assert first.startswith("2 models x 2 seeds, 20steps each, on cpu (")
-    assert last == f"records: {sweep.folder}; again with: fmnist-bench table {sweep.folder}"
+    assert last == where_next(sweep.folder)
+    assert f"records: {sweep.folder}; again: fmnist-bench table {sweep.folder}" in last
 
 
 def test_no_escape_codes_in_a_pipe(sweep: Done) -> None:
