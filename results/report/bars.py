@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from results.report.figure import DECIMALS, readable, shortened
+from results.report.figure import readable, ruled_axis, shortened, tooltip
 from results.report.lanes import (
     NAME_CHARACTERS,
     lane_axis,
@@ -13,7 +13,7 @@ from results.report.lanes import (
     lane_width,
     marks_down,
 )
-from results.report.scales import PAD, Scale, log_scale, num_ticks, with_room
+from results.report.scales import PAD, Scale, log_scale, with_room
 from results.report.theme import CHARACTER_WIDTH, Layout, variable
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def draw_bars(
         scale=alt.Scale(
             type="log" if is_log else "linear", domain=[scale.low, scale.high], nice=False
         ),
-        axis=alt.Axis(values=ruled.ticks(num_ticks(scale, ruled, width)), labelExpr=DECIMALS),
+        axis=ruled_axis(ruled, scale, width),
     )
     rows = alt.layer(*_marks(base, x, bars, layout, is_log=is_log), *lane_names(base, layout))
     layers = [rows]  # a layer of their own writes their values once, not once a mark
@@ -182,7 +182,6 @@ def _marks(
 
 
 def _tooltip(bars: Sequence[Bar]) -> "list[alt.Tooltip]":
-    import altair as alt
 
     titles = bars[0].facts
-    return [alt.Tooltip(f"fact_{k}:N", title=title) for k, title in enumerate(titles)]
+    return tooltip({f"fact_{k}": title for k, title in enumerate(titles)})

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from results.classes import CLASS_NAMES, ClassQuality, precision_recall_f1
 from results.report.confusion import Counts, counts_of
-from results.report.figure import IS_SHOWN, Figure, colour, draw, names_of, shape, shown_parameter
+from results.report.figure import (
+    IS_SHOWN,
+    Figure,
+    colour,
+    draw,
+    names_of,
+    shape,
+    shown_parameter,
+    tooltip,
+    unknown_for,
+)
 from results.report.key import key_layers
 from results.report.material import Material, Series
 from results.report.theme import Layout
@@ -44,13 +54,11 @@ def class_figures(material: Material) -> list[Figure]:
 def _figure(material: Material, metric: Metric, found: Sequence[tuple[Series, Counts]]) -> Figure:
     rows = [_value(metric, series, counts) for series, counts in found]
     names = names_of([series for series, _ in found])
-    left_out = [name for name in names_of(material.finished) if name not in names]
     caption = (
         f"{metric.name[0].upper()}{metric.name[1:]}: {metric.meaning}; over the images of all "
         "seeds of a model together. Longer is better."
     )
-    if left_out:
-        caption += f" Not drawn (no confusion matrix): {', '.join(left_out)}."
+    caption += unknown_for("no confusion matrix", names_of(material.finished), names)
     return draw(
         f"classes-{metric.key}",
         f"{metric.name[0].upper()}{metric.name[1:]} of each class",
@@ -124,11 +132,9 @@ def _text(quality: ClassQuality, metric: Metric) -> str:
 
 
 def _tooltip(metric: Metric) -> "list[alt.Tooltip]":
-    import altair as alt
-
     shown = {"series": "model", "class": "class", "text": f"{metric.name} (%)"}
     shown |= {
         f"{other.key}_text": f"{other.name} (%)" for other in METRICS if other.key != metric.key
     }
     shown["support"] = "images of the class, all seeds"
-    return [alt.Tooltip(f"{field}:N", title=title) for field, title in shown.items()]
+    return tooltip(shown)

@@ -14,6 +14,7 @@ from results.report.figure import (
     classes_parameter,
     draw,
     names_of,
+    tooltip,
 )
 from results.report.material import Material, Series
 from results.report.theme import Layout
@@ -154,7 +155,5 @@ def _note(counts: Counts) -> str:
 
 
 def _tooltip() -> "list[alt.Tooltip]":
-    import altair as alt
-
     shown = {"true": "true class", "predicted": "taken for", "tip": "images, all runs"}
-    return [alt.Tooltip(f"{field}:N", title=title) for field, title in shown.items()]
+    return tooltip(shown)

@@ -14,6 +14,8 @@ from results.report.figure import (
     shape,
     short_names,
     shown_parameter,
+    tooltip,
+    unknown_for,
 )
 from results.report.material import Material, Series
 from results.report.placement import along, place_labels
@@ -74,15 +76,14 @@ def _is_held_equal(cost: Cost, series: Sequence[Series]) -> bool:
 def _figure(material: Material, cost: Cost, series: Sequence[Series]) -> Figure:
     rows = [one.row for one in series]
     front = [bool(mark) for mark in pareto_front(rows, cost=cost.key)]
-    left_out = [s.label for s in material.finished if s not in series]
     caption = (
         "Up and to the left is better. The line is the Pareto front: no other model is both more "
         f"accurate and better in {cost.name}."
     )
     if any(row["test_accuracy_ci95"] for row in rows):
         caption += " Bars: 95 % interval of the mean over the seeds."
-    if left_out:
-        caption += f" Not drawn (at chance, or {cost.name} unknown): {', '.join(left_out)}."
+    reason = f"at chance, or {cost.name} unknown"
+    caption += unknown_for(reason, names_of(material.finished), names_of(series))
     title = f"Test accuracy against {cost.name}"
     return draw(
         f"cost-{cost.key.partition('_')[0]}-{cost.key.rpartition('_')[2]}",
@@ -199,8 +200,6 @@ def _value(cost: Cost, series: Series, is_on_front: bool) -> dict[str, Any]:
 
 
 def _tooltip(cost: Cost) -> "list[alt.Tooltip]":
-    import altair as alt
-
     shown = {
         "series": "model",
         "accuracy_text": "test accuracy",
@@ -211,4 +210,4 @@ def _tooltip(cost: Cost) -> "list[alt.Tooltip]":
     }
     if cost.key != "train_time_s":
         shown["time_text"] = "training time"
-    return [alt.Tooltip(f"{field}:N", title=title) for field, title in shown.items()]
+    return tooltip(shown)

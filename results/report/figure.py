@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.classes import CLASS_NAMES
 from results.report.material import Series
+from results.report.scales import Scale, num_ticks
 from results.report.theme import (
     LAYOUTS,
     Layout,
@@ -170,6 +171,31 @@ def _first_difference(names: Sequence[str]) -> int:
     while names[0][:first][-1:].isdigit():
         first -= 1
     return first
+
+
+def tooltip(titles: Mapping[str, str], kind: str = "N") -> "list[alt.Tooltip]":
+    """What is told of a mark when it is pointed at.
+
+    Args:
+        titles: Fields of the data, and what each is called.
+        kind: Of the fields: N as it stands, Q as a number.
+    """
+    import altair as alt
+
+    return [alt.Tooltip(f"{field}:{kind}", title=title) for field, title in titles.items()]
+
+
+def ruled_axis(ruled: Scale, scale: Scale, pixels: int) -> "alt.Axis":
+    """Ticks in whole decimals along a part of an axis; beyond it only texts have their room.
+
+    Args:
+        ruled: The part that has values.
+        scale: The axis.
+        pixels: Its length.
+    """
+    import altair as alt
+
+    return alt.Axis(values=ruled.ticks(num_ticks(scale, ruled, pixels)), labelExpr=DECIMALS)
 
 
 def unknown_for(what: str, material_names: Sequence[str], drawn: Sequence[str]) -> str:

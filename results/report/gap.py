@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from results.report.figure import (
-    DECIMALS,
     IS_SHOWN,
     Figure,
     draw,
     names_of,
     readable,
+    ruled_axis,
     shortened,
     shown_parameter,
+    tooltip,
     unknown_for,
 )
 from results.report.lanes import (
@@ -23,7 +24,7 @@ from results.report.lanes import (
     marks_down,
 )
 from results.report.material import Material, Series
-from results.report.scales import linear_scale, num_ticks, with_room
+from results.report.scales import linear_scale, with_room
 from results.report.theme import CHARACTER_WIDTH, Layout, series_colours, variable
 
 if TYPE_CHECKING:
@@ -75,16 +76,10 @@ def gap_figures(material: Material) -> list[Figure]:
 def _gaps(material: Material) -> list[Gap]:
     found = []
     for series in material.finished:
-        train, test = train_accuracy(series), series.row["test_accuracy"]
+        train, test = series.row["train_accuracy"], series.row["test_accuracy"]
         if series.has_learnt and train is not None and test is not None:
             found.append(Gap(series, train * 100, test * 100))
     return found
-
-
-def train_accuracy(series: Series) -> float | None:
-    """The mean over the seeds, as a fraction."""
-    known: float | None = series.row.get("train_accuracy")
-    return series.summary.mean("train_accuracy") if known is None else known
 
 
 def _chart(gaps: Sequence[Gap], num_colours: int, layout: Layout) -> "alt.TopLevelMixin":
@@ -99,7 +94,7 @@ def _chart(gaps: Sequence[Gap], num_colours: int, layout: Layout) -> "alt.TopLev
         "test:Q",
         title="accuracy (%): ● test images, ○ training images",
         scale=alt.Scale(domain=[scale.low, scale.high], nice=False, zero=False),
-        axis=alt.Axis(values=ruled.ticks(num_ticks(scale, ruled, width)), labelExpr=DECIMALS),
+        axis=ruled_axis(ruled, scale, width),
     )
     colours = series_colours(num_colours)
     values = [_value(gap, colours[gap.series.index]) for gap in gaps]
@@ -136,7 +131,7 @@ def _marks(base: "alt.Chart", x: "alt.X", width: int, layout: Layout) -> "list[a
         "text": "gap",
         "seeds": "seeds",
     }
-    facts = [alt.Tooltip(f"{field}:N", title=title) for field, title in titles.items()]
+    facts = tooltip(titles)
     line = base.mark_rule(strokeWidth=3, opacity=0.5, yOffset=down)
     ring = base.mark_point(
         size=100, filled=True, fill=variable("--page"), strokeWidth=2, opacity=1, yOffset=down

@@ -15,6 +15,7 @@ from results.report.figure import (
     shape,
     short_names,
     shown_parameter,
+    tooltip,
     unknown_for,
 )
 from results.report.floor import floor_figures
@@ -217,8 +218,6 @@ def _point(series: Series, label: str) -> dict[str, Any]:
 
 
 def _tooltip() -> "list[alt.Tooltip]":
-    import altair as alt
-
     shown = {
         "series": "model",
         "rate_text": "computing rate",
@@ -227,7 +226,7 @@ def _tooltip() -> "list[alt.Tooltip]":
         "bytes_text": "bytes a step",
         "floor_text": "of its floor, and what binds",
     }
-    return [alt.Tooltip(f"{field}:N", title=title) for field, title in shown.items()]
+    return tooltip(shown)
 
 
 def _roof(roofs: Roofs, scales: tuple[Scale, Scale], end: int) -> list[dict[str, float]]:

@@ -17,6 +17,7 @@ from results.report.figure import (
     shape,
     short_names,
     shown_parameter,
+    tooltip,
     unknown_for,
 )
 from results.report.material import Material, Series
@@ -193,8 +194,6 @@ def _values(line: Line) -> list[dict[str, Any]]:
 
 
 def _tooltip() -> "list[alt.Tooltip]":
-    import altair as alt
-
     shown = {
         "series": "model",
         "accuracy_text": "validation accuracy",
@@ -203,7 +202,7 @@ def _tooltip() -> "list[alt.Tooltip]":
         "images_text": "images seen",
         "seed_text": "seed",
     }
-    return [alt.Tooltip(f"{field}:N", title=title) for field, title in shown.items()]
+    return tooltip(shown)
 
 
 def _labels(

@@ -12,6 +12,7 @@ from results.report.figure import (
     chosen_parameter,
     draw,
     names_of,
+    tooltip,
 )
 from results.report.material import Material, Series
 from results.report.scales import linear_scale, log_scale
@@ -172,11 +173,11 @@ def _training_chart(names: Sequence[str], layout: Layout) -> "Layers":
     loss = loss.encode(
         x=_epochs("epoch"),
         y=_coloured("loss", "training loss (nats)", "left"),
-        tooltip=_tooltip({"epoch": "epoch", "loss": "training loss"}),
+        tooltip=tooltip({"epoch": "epoch", "loss": "training loss"}, "Q"),
     )
     line = curve.mark_line(strokeWidth=2, color=ACCURACY)
     points = curve.mark_point(size=50, color=ACCURACY, opacity=1).encode(
-        tooltip=_tooltip({"at": "epoch", "accuracy": "validation accuracy (%)"})
+        tooltip=tooltip({"at": "epoch", "accuracy": "validation accuracy (%)"}, "Q")
     )
     accuracy = alt.layer(line, points)
     missing = absence(names, layout)
@@ -253,7 +254,7 @@ def _loss_chart(names: Sequence[str], layout: Layout) -> "Layers":
     band = base.mark_area(opacity=0.3, color=LOSS).encode(y=_log_loss("low"), y2="high:Q")
     shown = {"step": "iteration", "low": "lowest", "mean": "mean", "high": "highest"}
     line = base.mark_line(strokeWidth=1.5, color=LOSS)
-    line = line.encode(y=_log_loss("mean"), tooltip=_tooltip(shown))
+    line = line.encode(y=_log_loss("mean"), tooltip=tooltip(shown, "Q"))
     missing = absence(names, layout)
     return alt.layer(band, line, missing)
 
@@ -274,9 +275,3 @@ def _log_loss(field: str) -> "alt.Y":
         ),
         axis=alt.Axis(format="~r", values=alt.expr(f"slice({axis}, 2)")),
     )
-
-
-def _tooltip(shown: dict[str, str]) -> "list[alt.Tooltip]":
-    import altair as alt
-
-    return [alt.Tooltip(f"{field}:Q", title=title) for field, title in shown.items()]

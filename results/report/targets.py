@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from results.columns import MISSED
 from results.report.figure import (
-    DECIMALS,
     IS_SHOWN,
     Figure,
     draw,
     names_of,
     readable,
+    ruled_axis,
     shortened,
     shown_parameter,
+    tooltip,
     unknown_for,
 )
 from results.report.lanes import (
@@ -24,7 +25,7 @@ from results.report.lanes import (
     marks_down,
 )
 from results.report.material import Material, Series
-from results.report.scales import Scale, log_scale, num_ticks, with_room
+from results.report.scales import Scale, log_scale, with_room
 from results.report.theme import CHARACTER_WIDTH, Layout, series_colours, variable
 from results.rows import TARGETS
 from results.text import format_seconds
@@ -142,7 +143,7 @@ def _chart(series: Sequence[Series], num_colours: int, layout: Layout) -> "alt.T
         "seconds:Q",
         title="training time (s), log scale",
         scale=alt.Scale(type="log", domain=[scale.low, scale.high], nice=False),
-        axis=alt.Axis(values=ruled.ticks(num_ticks(scale, ruled, width)), labelExpr=DECIMALS),
+        axis=ruled_axis(ruled, scale, width),
     )
     colours = series_colours(num_colours)
     values = [value for one in series for value in _values(one, colours[one.index], scale, width)]
@@ -201,7 +202,7 @@ def _marks(base: "alt.Chart", x: "alt.X", width: int, layout: Layout) -> "list[a
         points.encode(
             x=x,
             color=fill,
-            tooltip=[alt.Tooltip(f"{field}:N", title=title) for field, title in facts.items()],
+            tooltip=tooltip(facts),
         ),
         *readable(text, label, dy=down - ABOVE, xOffset=alt.expr("datum.pixel")),
         lost.encode(x=alt.value(width), text="missed:N"),
