@@ -132,14 +132,10 @@ def _objective(by: str, target: str | None, records: "Sequence[RunRecord]") -> "
     if by != TO_TARGET:
         raise UsageError(f"--target belongs to --by {TO_TARGET}; leave it out, or add that")
     own = {f"{end}" for record in records if (end := record.spec.get("target")) is not None}
-    asked = target or (own.pop() if len(own) == 1 else DEFAULT_TARGET)
+    asked = target or (next(iter(own)) if len(own) == 1 else DEFAULT_TARGET)
     fixed = next((known for known in TARGETS if _is_equal(known, asked)), None)
-    return Objective(by, fixed or asked, is_own=fixed is None and _is_one_of(asked, records))
-
-
-def _is_one_of(target: str, records: "Sequence[RunRecord]") -> bool:
-    ended = (record.spec.get("target") for record in records)
-    return any(own is not None and _is_equal(f"{own}", target) for own in ended)
+    is_own = fixed is None and any(_is_equal(known, asked) for known in own)
+    return Objective(by, fixed or asked, is_own)
 
 
 def _is_equal(known: str, typed: str) -> bool:

@@ -49,16 +49,17 @@ def write(
     is_mixed: bool = False,
 ) -> None:
     """Writes the page, and the charts where a folder for them is named; tells of it on stdout."""
-    from results.report.compose import write_figures, write_report
+    from results.report.compose import compose, write_figures, write_report
     from results.report.material import gather
 
     material = gather(folders, mixed=is_mixed)
     for remark in material.remarks:
         sys.stderr.write(f"{remark}\n")
-    size = write_report(material, path)
+    page = compose(material, path)
+    size = write_report(page, path)
     write_out(f"{path}  ({size / 1e6:.1f} MB; opens in any browser, without a network)\n")
     if figures is not None:
-        pictures = write_figures(material, figures, figure_format)
+        pictures = write_figures(page, figures, figure_format)
         write_out(f"{figures}  ({len(pictures)} {figure_format} files)\n")
 
 

@@ -145,8 +145,10 @@ def test_features_all_at_one_spot_can_be_drawn(material: Material) -> None:
         features_share=np.zeros(2, dtype=np.float32),
     )
     (figure,) = feature_figures(flat)
+    assert rows_of(figure)["v0"]["x"] == [0, 0, 0]
     for specification in figure.specifications.values():
         json.dumps(specification, allow_nan=False)
+        assert vl_convert.vegalite_to_vega(specification)["marks"]
 
 
 def test_every_figure_compiles_in_both_layouts_and_holds_plain_numbers(material: Material) -> None:

@@ -48,11 +48,12 @@ for fmt in results.FORMATS:
     results.export_published(published, fmt)
 
 from pathlib import Path
-from results.report.compose import write_figures, write_report
+from results.report.compose import compose, write_figures, write_report
 from results.report.material import gather
 material = gather([store.folder])
-assert write_report(material, store.folder / "report.html") > 900_000
-assert write_figures(material, Path(store.folder) / "figures", "svg")
+page = compose(material, store.folder / "report.html")
+assert write_report(page, store.folder / "report.html") > 900_000
+assert write_figures(page, Path(store.folder) / "figures", "svg")
 
 import importlib, pkgutil
 for module in pkgutil.walk_packages(results.__path__, "results."):

@@ -22,11 +22,12 @@ PIXEL_RATIO = 2.0  # of a PNG
 def compose(material: Material, out: Path) -> Page:
     """The content of the page; links are relative to where it is written."""
     summaries = [series.summary for series in material.series]
+    rows = [dict(series.row) for series in material.series]
     return Page(
         title=TITLE,
         answer=answer(material),
         table=comparison_table(material.series),
-        notes=(*footer_lines(summaries), *material.remarks),
+        notes=(*footer_lines(summaries, rows=rows), *material.remarks),
         sections=tuple(sections(material)),
         facts=facts(material),
         records=records_table(material, out),
@@ -45,26 +46,26 @@ def answer(material: Material) -> tuple[str, ...]:
     return (*headline, *([quick] if quick else []))
 
 
-def write_report(material: Material, out: Path) -> int:
-    """Writes the page to one HTML file and gives its size in bytes.
+def write_report(page: Page, out: Path) -> int:
+    """Writes a page to one HTML file and gives its size in bytes.
 
     Raises:
         ResultsError: The file cannot be written.
     """
-    text = render_page(compose(material, out)).encode("utf-8")
+    text = render_page(page).encode("utf-8")
     _write(out, text)
     return len(text)
 
 
-def write_figures(material: Material, folder: Path, fmt: str = "svg") -> list[Path]:
-    """Writes every chart as a picture for documents, drawn from the page's own specifications.
+def write_figures(page: Page, folder: Path, fmt: str = "svg") -> list[Path]:
+    """Writes every chart of a page as a picture for documents, from the same specifications.
 
     Raises:
         ResultsError: There is no such format, or the folder cannot be written.
     """
     check_format(fmt)
     paths = []
-    for section in sections(material):
+    for section in page.sections:
         for figure in section.figures:
             paths.append(folder / f"{figure.key}.{fmt}")
             _write(paths[-1], picture(figure, section, fmt))
