@@ -132,16 +132,17 @@ def fix_turns(training: "Training", job: RungJob, plan: str) -> int:
     """
     at_once = steps_per_call(plan)
     steps = _whole_calls(job.turn_s / training.step_s, at_once)
-    _set_budget(training, steps)
+    set_budget(training, steps)
     training.run_turn(1.0)
     chunks = zip(training.trace.chunk_seconds, training.trace.chunk_steps, strict=True)
     fastest_s = min(seconds / count for seconds, count in chunks)  # whatever disturbed the others
     steps = _whole_calls(MARGIN * job.turn_s / fastest_s, at_once)
-    _set_budget(training, steps * job.num_turns)
+    set_budget(training, steps * job.num_turns)
     return steps
 
 
-def _set_budget(training: "Training", steps: int) -> None:
+def set_budget(training: "Training", steps: int) -> None:
+    """The next turns of the training together are so many steps."""
     from bench.budget import Budget
     from bench.pacing import Pacer
 

@@ -1,0 +1,1 @@
+"""The gate: two commits measured in interleaved turns, and held against each other."""

@@ -1,0 +1,227 @@
+"""One commit's side of a gate: `python -m bench.gate.worker FD` in a worktree of that commit.
+
+Each commit brings its own worker, so that whatever the commit changed inside stays its own affair.
+The gate, which may be another commit's, asks in JSON frames (`bench.messages`) over the pipe FD; a
+question is answered or ends in a failure with status and reason. What is asked and answered is the
+protocol: whoever changes it raises PROTOCOL, and commits on either side are not comparable.
+"""
+
+import contextlib
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import messages
+from bench.child import settle_in
+
+if TYPE_CHECKING:
+    from bench.recipe import Recipe
+    from bench.spec import RunSpec
+    from bench.training import Training
+
+PROTOCOL = 1
+FAILURE = "failure"
+MAX_NOISE_IMAGES, MAX_NOISE_BYTES = 54_000, 64 << 20
+
+
+@dataclass
+class Worker:
+    """Answers the questions of a gate; models that were made ready take turns in it.
+
+    Attributes:
+        ready: trainings by the name of their model.
+    """
+
+    ready: dict[str, "Training"] = field(default_factory=dict)
+
+    def introduce(self) -> dict[str, Any]:
+        """Protocol, and where the code that answers lies; what is slow to import is then there."""
+        import bench.measure  # noqa: F401
+
+        return {"protocol": PROTOCOL, "root": str(Path(__file__).resolve().parents[2])}
+
+    def resolve(
+        self, models: str, device: str, settings: Sequence[str], plan: str | None
+    ) -> dict[str, Any]:
+        """Models asked for, the plan of each, the device, and all models that this commit ships."""
+        from bench.device import pick_device
+        from bench.environment import describe_environment
+        from fmnist_models import list_models, resolve_names
+
+        chosen = pick_device(device)
+        names = resolve_names(models)
+        _recipe(settings)
+        return {
+            "plans": {name: plan or _eager_plan(name, chosen.type) for name in names},
+            "device": str(chosen),
+            "environment": describe_environment(chosen, ""),
+            "all_models": list_models(),
+        }
+
+    def count(self, model: str, device: str) -> dict[str, dict[str, int]]:
+        """Counts of a model and of its compiled training; see `bench.counting`."""
+        from bench.counting import count_graphs, count_net
+        from bench.plan import Plan
+        from fmnist_models import build_model, model_info
+
+        size = model_info(model).input_size
+        rows = {model: count_net(build_model(model), size, device)}
+        compiled = count_graphs(build_model(model), size, Plan.parse("compile"), device)
+        return rows | {f"{model}, plan compile": compiled}
+
+    def count_epochs(self, device: str) -> dict[str, dict[str, int]]:
+        """Images and steps of an epoch, bytes of a record."""
+        from bench.counting import count_epoch
+        from bench.counts import EPOCHS
+
+        return {row: count_epoch(drop_last=drop, device=device) for row, drop in EPOCHS.items()}
+
+    def prepare(
+        self,
+        model: str,
+        plan: str,
+        device: str,
+        settings: Sequence[str],
+        turn_s: float,
+    ) -> dict[str, Any]:
+        """Makes a model ready to train on noise, and says how many steps fill a turn."""
+        training = prepare_training(model, plan, device, settings)
+        self.ready[model] = training
+        steps = _steps_of_turn(training.step_s, turn_s, plan)
+        fastest_s = min(seconds for _, seconds in self.turn(model, steps))
+        return {"steps": _steps_of_turn(fastest_s, turn_s, plan), "step_s": fastest_s}
+
+    def turn(self, model: str, steps: int) -> list[tuple[int, float]]:
+        """Trains so many steps; steps and seconds a step of each chunk."""
+        from bench.ladder_child import set_budget
+        from bench.training import Trace
+
+        training = self.ready[model]
+        training.trace = Trace()
+        set_budget(training, steps)
+        training.run_turn(1.0)
+        chunks = zip(training.trace.chunk_steps, training.trace.chunk_seconds, strict=True)
+        return [(count, seconds / count) for count, seconds in chunks]
+
+    def drop(self, model: str) -> None:
+        """Forgets a model that was ready."""
+        self.ready.pop(model, None)
+
+    def train(
+        self,
+        model: str,
+        plan: str,
+        device: str,
+        settings: Sequence[str],
+        steps: int,
+        seed: int,
+        data: str,
+    ) -> str:
+        """Trains on the real images and evaluates on validation ones; the record as JSON."""
+        from bench.budget import Budget
+        from bench.runner import execute
+
+        spec = replace(_spec(model, plan, settings), budget=Budget(steps, "steps"), seed=seed)
+        spec = replace(spec, evaluation_split="validation")
+        return execute(spec, device=device, data=Path(data)).to_json_line().decode()
+
+
+def prepare_training(model: str, plan: str, device: str, settings: Sequence[str]) -> "Training":
+    """A training on images of noise, warm, its next step the first on a clock."""
+    from bench.counting import NO_DATA_HASH, noise_split
+    from bench.device import pick_device, prepare_process
+    from bench.findings import Findings
+    from bench.measure import count_workload, prepare
+    from bench.session import Session
+    from bench.splits import Splits
+    from fmnist_models import model_info
+
+    chosen = pick_device(device)
+    spec = _spec(model, plan, settings).resolved_for(chosen.type)
+    prepare_process(spec, chosen)
+    size = spec.recipe.input_size or model_info(model).input_size
+    noise = noise_split(min(MAX_NOISE_IMAGES, MAX_NOISE_BYTES // size**2), size, chosen)
+    splits = Splits(noise, None, noise, NO_DATA_HASH)
+    session, findings = Session(spec, chosen, splits, spec.plan), Findings()
+    net = session.model_for(spec.seed)
+    count_workload(session, net, findings)
+    training = prepare(session, spec, net, findings, lambda _phase, _progress: None).training
+    training.report = lambda _progress: None  # nothing but training happens in a turn
+    return training
+
+
+def serve(pipe: Connection, worker: Worker) -> None:
+    """Answers questions until the gate closes the pipe."""
+    with contextlib.suppress(EOFError, OSError):  # the gate has heard enough, or is gone
+        while True:
+            question, content = messages.receive(pipe)
+            kind, answer = _answer(getattr(worker, question), content)
+            messages.send(pipe, kind, answer)
+
+
+def _answer(method: Callable[..., Any], content: Mapping[str, Any]) -> tuple[str, Any]:
+    from bench.errors import UsageError
+    from bench.failures import classify
+    from data_pipeline import DataError
+    from fmnist_models import ModelError
+
+    try:
+        return messages.ANSWER, method(**content)
+    except (UsageError, DataError, ModelError) as error:
+        return messages.REFUSAL, str(error)
+    except Exception as error:
+        status, reason = classify(error)
+        return FAILURE, {"status": status, "reason": reason}
+
+
+def _recipe(settings: Sequence[str]) -> "Recipe":
+    from bench.recipe import override, read_settings
+    from bench.recipes import DEFAULT
+
+    return override(DEFAULT, read_settings(settings))
+
+
+def _spec(model: str, plan: str, settings: Sequence[str]) -> "RunSpec":
+    from bench.budget import Budget
+    from bench.plan import Plan
+    from bench.spec import RunSpec
+
+    return RunSpec(
+        model=model, recipe=_recipe(settings), budget=Budget(1, "steps"), plan=Plan.parse(plan)
+    )
+
+
+def _eager_plan(model: str, device_kind: str) -> str:
+    """Eager: what a compiler makes of a commit may differ from one compilation to the next.
+
+    One thread on a CPU: beside other work two of them wait for each other, and a step of 0.2 ms
+    takes 100.
+    """
+    from bench.candidates import has_convolutions
+    from bench.plan import Plan
+    from fmnist_models import build_model
+
+    is_spatial = has_convolutions(build_model(model))
+    plan = Plan(memory_format="channels_last") if is_spatial else Plan()
+    return str(replace(plan, threads=1) if device_kind == "cpu" else plan)
+
+
+def _steps_of_turn(step_s: float, turn_s: float, plan: str) -> int:
+    from bench.rungs import steps_per_call
+
+    at_once = steps_per_call(plan)
+    return max(1, math.ceil(turn_s / step_s / at_once)) * at_once
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Serves the gate at the other end of the pipe whose number is the one argument."""
+    settle_in()
+    serve(Connection(int(arguments[0])), Worker())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,93 @@
+"""The verdict of a gate: findings, the exit code that they come to, and the file they lie in."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Check = Literal["speed", "accuracy", "memory", "counts", "run"]
+Outcome = Literal["worse", "unusable", "unclear", "changed", "skipped", "better", "same"]
+SCHEMA_VERSION = 1
+EXIT_CODES: dict[Outcome, int] = {"worse": 1, "unusable": 4, "unclear": 3}  # the first found counts
+NAMES = {0: "ok", 1: "regression", 3: "inconclusive", 4: "nothing comparable"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one check says of one model.
+
+    Attributes:
+        check: which.
+        model: or the row of counts, such as `v2, plan compile`.
+        quantity: what was looked at, in words: `seconds a step`, `FLOPs a step`.
+        outcome: `worse` fails the gate; `unclear` and `unusable` (the base could not be measured)
+            leave it without an answer; `changed` on purpose, `skipped`, `better` and `same` pass.
+        base: value on the base in base units; a fraction for accuracy; None where there is none.
+        head: value on the head.
+        change: head / base - 1, or head - base for accuracy; None where it has no sense.
+        evidence: how sure, or why there is no answer; a few words.
+    """
+
+    check: Check
+    model: str
+    quantity: str
+    outcome: Outcome
+    base: float | None = None
+    head: float | None = None
+    change: float | None = None
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit as it was named, its full hash, and the first line of its message."""
+
+    revision: str
+    commit: str
+    subject: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Two commits held against each other.
+
+    Attributes:
+        base: what the head is held to.
+        head: what is judged.
+        findings: of all checks.
+        command: repeats the gate.
+        environment: of the device; see `RunRecord`.
+        rule: thresholds and what else decides, by name.
+        measured: raw values behind the findings, as JSON values.
+        notes: lines on what was not compared.
+        seconds: that the gate took.
+    """
+
+    base: Commit
+    head: Commit
+    findings: Sequence[Finding]
+    command: str
+    environment: dict[str, Any] = field(default_factory=dict)
+    rule: dict[str, Any] = field(default_factory=dict)
+    measured: dict[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    seconds: float | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 ok, 1 a regression, 3 inconclusive, 4 nothing comparable."""
+        found = {finding.outcome for finding in self.findings}
+        return next((code for outcome, code in EXIT_CODES.items() if outcome in found), 0)
+
+    @property
+    def name(self) -> str:
+        """The verdict in a word or two."""
+        return NAMES[self.exit_code]
+
+    def of(self, *outcomes: Outcome) -> list[Finding]:
+        """Findings with one of these outcomes, in their order."""
+        return [finding for finding in self.findings if finding.outcome in outcomes]
+
+    def as_plain(self) -> dict[str, Any]:
+        """JSON values: verdict.json."""
+        head = {"schema_version": SCHEMA_VERSION, "verdict": self.name, "exit_code": self.exit_code}
+        return head | asdict(self)
