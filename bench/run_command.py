@@ -65,7 +65,7 @@ def run(request: Request, options: Options) -> int:
     data = ensure_data(options.data, say=say)
     job = checked.check_job(data.data_hash)
     answer = check(job) if options.in_process else ask_child(job)
-    store = store or RunStore(_new_folder())
+    store = store or RunStore(new_folder(RUNS))
     if checked.is_ladder:
         from bench.ladder_command import run_ladders
 
@@ -141,11 +141,11 @@ def _named_store(options: Options) -> "RunStore | None":
     return RunStore(folder)
 
 
-def _new_folder() -> Path:
-    """A folder of this sweep's own, made here, so that two begun at once do not share it."""
+def new_folder(parent: Path) -> Path:
+    """A folder in `parent` named by the time, made here, so that two begun at once share none."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # local time: a person looks for it
     names = (f"{stamp}-{count}" if count else stamp for count in range(1000))
-    return next(folder for name in names if make_folder(folder := RUNS / name, is_new=True))
+    return next(folder for name in names if make_folder(folder := parent / name, is_new=True))
 
 
 def _check_out(store: "RunStore", options: Options) -> None:

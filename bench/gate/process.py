@@ -25,6 +25,10 @@ class WorkerError(Exception):
         self.reason = reason
 
 
+class RefusedError(WorkerError):
+    """A question that made no sense to it: what a user has asked for is wrong."""
+
+
 @dataclass
 class Process:
     """A running worker.
@@ -60,6 +64,11 @@ class Process:
         theirs.close()
         return cls(side, popen, Connection(ours.detach()), log)
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be asked again."""
+        return self.popen.poll() is None and not self.pipe.closed
+
     def ask(self, question: str, *, timeout_s: float = 300.0, **content: Any) -> Any:  # noqa: ANN401 - JSON
         """The answer to a question.
 
@@ -77,7 +86,8 @@ class Process:
             raise WorkerError(self.side, str(error)) from None
         if kind == messages.ANSWER:
             return answer
-        raise WorkerError(self.side, _reason(answer))
+        error = RefusedError if kind == messages.REFUSAL else WorkerError
+        raise error(self.side, _reason(answer))
 
     def stop(self) -> None:
         """Ends the worker now."""

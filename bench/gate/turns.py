@@ -1,17 +1,22 @@
-"""Timing: fresh workers of base, head and base again take turns, forward and backward."""
+"""Timing: fresh workers of base, head and base again take turns in every order."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import permutations
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from bench.gate.process import MODULE, Process
+from bench.gate.process import MODULE, Process, WorkerError
 from results.gate.pairs import AGAIN, BASE, HEAD, Pair
 from results.statistics import median
 
-TURN_S, ROUNDS = 0.15, 5
-ORDERS = tuple(permutations((BASE, HEAD, AGAIN)))
+Answer = TypeVar("Answer")
+TURN_S, ROUNDS = 0.15, 9
+SIDES = (BASE, HEAD, AGAIN)
+# Each side is as often first, second and third in three rounds, so that a drift of the machine
+# cancels, and none has two turns in a row: it would find its own data in the caches.
+ORDERS = ((0, 1, 2), (1, 2, 0), (2, 0, 1), (0, 2, 1), (2, 1, 0), (1, 0, 2))
 
 
 @dataclass(frozen=True)
@@ -23,19 +28,23 @@ class Workload:
         device: as torch names it.
         settings: of the recipe.
         turn_s: least seconds of a turn on the base.
-        rounds: in each of which every worker takes two turns.
+        rounds: in each of which every worker takes a turn.
     """
 
     plans: Mapping[str, str]
     device: str
-    settings: Sequence[str]
+    settings: Sequence[str] = ()
     turn_s: float = TURN_S
     rounds: int = ROUNDS
 
 
 @contextmanager
 def started(trees: Mapping[str, Path], logs: Path, module: str = MODULE) -> Iterator[list[Process]]:
-    """A fresh worker a side, started together and in this order; all are ended with the block."""
+    """A fresh worker a side, started together and in this order; all are ended with the block.
+
+    Raises:
+        WorkerError: one of them cannot start.
+    """
     running: list[Process] = []
     try:
         for side, tree in trees.items():
@@ -48,59 +57,97 @@ def started(trees: Mapping[str, Path], logs: Path, module: str = MODULE) -> Iter
             process.stop()
 
 
-def take_pair(
+def in_workers(
+    trees: Mapping[str, Path],
+    models: Sequence[str],
+    logs: Path,
+    action: Callable[[Sequence[Process], str], Answer],
+    module: str = MODULE,
+) -> tuple[dict[str, Answer], dict[str, WorkerError]]:
+    """What an action gives for each model in fresh workers, and the models over which one failed.
+
+    A worker that dies over a model leaves those behind it to the next ones.
+
+    Args:
+        trees: folder by side.
+        models: one after the other.
+        logs: folder for what the workers write.
+        action: is given the workers, in the order of the sides, and a model.
+        module: of the workers.
+
+    Raises:
+        WorkerError: one of them cannot start.
+    """
+    answers: dict[str, Answer] = {}
+    failures: dict[str, WorkerError] = {}
+    left = list(models)
+    while left:
+        with started(trees, logs, module) as running:
+            while left and all(process.is_alive for process in running):
+                model = left.pop(0)
+                try:
+                    answers[model] = action(running, model)
+                except WorkerError as error:
+                    failures[model] = error
+    return answers, failures
+
+
+def take_pairs(
     trees: Mapping[str, Path],
     workload: Workload,
+    models: Sequence[str],
     number: int,
     logs: Path,
-    done: Callable[[str, Pair], None] = lambda _model, _pair: None,
-) -> dict[str, Pair]:
-    """Turns of each model in three workers that are new, and end with the pair.
+    module: str = MODULE,
+) -> tuple[dict[str, Pair], dict[str, WorkerError]]:
+    """A pair of each model from three fresh workers, and the models that failed.
 
     Args:
         trees: folder by side.
         workload: what they train.
+        models: some of the workload's.
         number: of the pair, from 0; says in which order they start and take their turns.
         logs: folder for what the workers write.
-        done: told of each model's pair.
+        module: of the workers.
+
+    Raises:
+        WorkerError: one of them cannot start.
+    """
+    ordered = {SIDES[place]: trees[SIDES[place]] for place in ORDERS[number % len(ORDERS)]}
+    return in_workers(ordered, models, logs, partial(take_turns, workload=workload), module)
+
+
+def take_turns(running: Sequence[Process], model: str, workload: Workload) -> Pair:
+    """Rounds of one model, every worker taking a turn in each, in one order after the other.
+
+    The number of steps is what the base needs to fill a turn; both commits then do the same work.
 
     Raises:
         WorkerError: one of them failed.
     """
-    order = ORDERS[number % len(ORDERS)]
-    pairs = {}
-    with started({side: trees[side] for side in order}, logs) as running:
-        for model in workload.plans:
-            pairs[model] = take_turns(running, workload, model)
-            done(model, pairs[model])
-    return pairs
-
-
-def take_turns(running: Sequence[Process], workload: Workload, model: str) -> Pair:
-    """Rounds of one model: every worker in its order, then all backward, so that a drift cancels.
-
-    The number of steps is what the base needs to fill a turn; both commits then do the same work.
-    """
-    ready = {
-        process.side: process.ask(
-            "prepare",
-            model=model,
-            plan=workload.plans[model],
-            device=workload.device,
-            settings=list(workload.settings),
-            turn_s=workload.turn_s,
-        )
-        for process in running
-    }
+    ready = {process.side: prepare(process, model, workload) for process in running}
     steps = ready[BASE]["steps"]
     seconds: dict[str, list[float]] = {process.side: [] for process in running}
-    for _ in range(workload.rounds):
-        for process in (*running, *reversed(running)):
+    for number in range(workload.rounds):
+        for process in (running[place] for place in ORDERS[number % len(ORDERS)]):
             chunks = process.ask("turn", model=model, steps=steps)
             seconds[process.side].append(step_seconds(chunks))
     for process in running:
         process.ask("drop", model=model)
     return Pair(tuple(seconds[BASE]), tuple(seconds[HEAD]), tuple(seconds[AGAIN]))
+
+
+def prepare(process: Process, model: str, workload: Workload) -> dict[str, float]:
+    """Makes a model ready in a worker: `steps` that fill a turn, `step_s` at its fastest."""
+    ready: dict[str, float] = process.ask(
+        "prepare",
+        model=model,
+        plan=workload.plans[model],
+        device=workload.device,
+        settings=list(workload.settings),
+        turn_s=workload.turn_s,
+    )
+    return ready
 
 
 def step_seconds(chunks: Sequence[Sequence[float]]) -> float:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PROTOCOL = 1
 FAILURE = "failure"
+DEFAULT_SETTINGS = {"cpu": ["batch_size=32"], "cuda": []}  # a step of ResNet-50 should fit a turn
 MAX_NOISE_IMAGES, MAX_NOISE_BYTES = 54_000, 64 << 20
 
 
@@ -45,22 +46,31 @@ class Worker:
         return {"protocol": PROTOCOL, "root": str(Path(__file__).resolve().parents[2])}
 
     def resolve(
-        self, models: str, device: str, settings: Sequence[str], plan: str | None
+        self, models: str, device: str, settings: Sequence[str] | None, plan: str | None
     ) -> dict[str, Any]:
-        """Models asked for, the plan of each, the device, and all models that this commit ships."""
+        """Models asked for and the plan of each, device, settings, all models of this commit."""
         from bench.device import pick_device
         from bench.environment import describe_environment
         from fmnist_models import list_models, resolve_names
 
         chosen = pick_device(device)
         names = resolve_names(models)
-        _recipe(settings)
+        if settings is None:
+            settings = DEFAULT_SETTINGS[chosen.type]
+        _recipe(settings)  # refuses what is none
         return {
+            "settings": settings,
             "plans": {name: plan or _eager_plan(name, chosen.type) for name in names},
             "device": str(chosen),
             "environment": describe_environment(chosen, ""),
             "all_models": list_models(),
         }
+
+    def list_models(self) -> list[str]:
+        """All models that this commit ships."""
+        from fmnist_models import list_models
+
+        return list_models()
 
     def count(self, model: str, device: str) -> dict[str, dict[str, int]]:
         """Counts of a model and of its compiled training; see `bench.counting`."""

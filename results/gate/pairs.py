@@ -4,14 +4,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from results.statistics import mean, median
+from results.statistics import median
 
 BASE, HEAD, AGAIN = "base", "head", "again"
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Seconds a step of each turn, in time order; two turns a round and side.
+    """Seconds a step of each turn, a turn a round and side, in time order.
 
     The pair is the statistical unit: turns of one process resemble each other (lag-1 correlations
     of 0.7 to 0.9 were seen), and processes of the same code differ by more than their turns do.
@@ -29,18 +29,18 @@ class Pair:
     @property
     def change(self) -> float:
         """Logarithm of head over base, both processes of the base counting: median of rounds."""
-        return median([head - (base + again) / 2 for base, head, again in self._rounds()])
+        return median([head - (base + again) / 2 for base, head, again in self._logarithms()])
 
     @property
     def control(self) -> float:
-        """Logarithm of base over base: what this pair would have found had nothing changed."""
-        return median([again - base for base, _, again in self._rounds()])
+        """Logarithm of base over base: what chance alone has made of this pair."""
+        return median([again - base for base, _, again in self._logarithms()])
 
-    def _rounds(self) -> Iterator[tuple[float, float, float]]:
-        """Logarithms of the seconds of each round, forward and backward turn together."""
-        for first in range(0, len(self.base), 2):
-            base, head, again = (
-                math.log(mean(turns[first : first + 2]))
-                for turns in (self.base, self.head, self.again)
-            )
-            yield base, head, again
+    @property
+    def percent(self) -> float:
+        """The change in percent."""
+        return 100 * math.expm1(self.change)
+
+    def _logarithms(self) -> Iterator[tuple[float, ...]]:
+        for turns in zip(self.base, self.head, self.again, strict=True):
+            yield tuple(map(math.log, turns))

@@ -45,6 +45,10 @@ class Commit:
     commit: str
     subject: str
 
+    def __str__(self) -> str:
+        short = self.commit[:9]
+        return short if self.commit.startswith(self.revision) else f"{self.revision} ({short})"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:

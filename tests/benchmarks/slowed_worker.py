@@ -1,39 +1,51 @@
-"""A worker whose steps can be slowed down by real work, to see whether a gate notices."""
+"""A worker whose steps are slowed down by real work, to see whether a gate notices.
+
+By how much says the file `slow_down` in its tree, a share of the step; without one, by nothing.
+"""
 
 import sys
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from bench.child import settle_in
 from bench.gate.worker import Worker, serve
 
-CALIBRATION_LOOPS = 20_000
+SLOW_DOWN = Path("slow_down")
+LOOPS = 20_000
+REPEATS = 20
 
 
 class SlowedWorker(Worker):
-    """Does so many loops of pure Python after each step: work, not sleep, as load slows it too."""
+    """Does loops of pure Python after each step: work, not sleep, so that load slows it as well."""
 
-    def calibrate(self, model: str, steps: int) -> dict[str, float]:
-        """Seconds of an undisturbed step and of an undisturbed loop, each the best of some."""
-        step_s = min(seconds for _ in range(3) for _, seconds in self.turn(model, steps))
-        loop_s = min(_seconds_of(CALIBRATION_LOOPS) for _ in range(20)) / CALIBRATION_LOOPS
-        return {"step_s": step_s, "loop_s": loop_s}
+    loops = 0
 
-    def turn(self, model: str, steps: int, loops: int = 0) -> list[tuple[int, float]]:
-        """Trains so many steps, each followed by loops."""
+    def prepare(self, model: str, **content: Any) -> dict[str, Any]:  # noqa: ANN401 - as asked
+        """Makes a model ready; what a step will do in addition is measured against its fastest."""
+        self.loops = 0
+        ready = super().prepare(model, **content)
+        share = float(SLOW_DOWN.read_text(encoding="ascii")) if SLOW_DOWN.exists() else 0.0
+        if share:
+            turns = [self.turn(model, ready["steps"]) for _ in range(3)]
+            step_s = min(seconds for turn in turns for _, seconds in turn)
+            loop_s = min(seconds_of_loops(LOOPS) for _ in range(REPEATS)) / LOOPS
+            self.loops = round(share * step_s / loop_s)
+        return ready
+
+    def turn(self, model: str, steps: int) -> list[tuple[int, float]]:
+        """Trains so many steps, each followed by its loops."""
         engine = self.ready[model].engine
         whole: Any = engine.run
 
         def slowed(batches: Any, *rest: Any) -> Any:  # noqa: ANN401 - as the engine has it
             losses = whole(batches, *rest)
             for _ in batches:
-                _loop(loops)
+                do_loops(self.loops)
             return losses
 
-        if not loops:
-            return super().turn(model, steps)
         engine.run = slowed  # type: ignore[assignment, method-assign]
         try:
             return super().turn(model, steps)
@@ -41,14 +53,16 @@ class SlowedWorker(Worker):
             engine.run = whole  # type: ignore[method-assign]
 
 
-def _loop(count: int) -> None:
+def do_loops(count: int) -> None:
+    """So many loops that do nothing."""
     for _ in range(count):
         pass
 
 
-def _seconds_of(count: int) -> float:
+def seconds_of_loops(count: int) -> float:
+    """What they take."""
     started = time.perf_counter()
-    _loop(count)
+    do_loops(count)
     return time.perf_counter() - started
 
 

@@ -1,0 +1,135 @@
+"""Two commits of this repository as folders: detached worktrees, gone when the gate ends."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.errors import UsageError
+from results.errors import NotComparable
+from results.gate.verdict import Commit
+
+PACKAGES = ("bench", "data_pipeline", "fmnist_models", "results")
+WORKER = "bench/gate/worker.py"
+SECONDS = 120.0  # that a call of git may take
+
+
+def find_commits(base: str, head: str) -> tuple[Path, tuple[Commit, Commit]]:
+    """The repository that the user stands in, and the two commits, fit to be measured.
+
+    Raises:
+        UsageError: this is no git checkout, a revision names nothing, or the head is what is
+            checked out and the work tree differs from it.
+        NotComparable: a commit is older than the gate.
+    """
+    repository = _repository()
+    commits = _find_commit(repository, base), _find_commit(repository, head)
+    if commits[1].commit == _find_commit(repository, "HEAD").commit:
+        _check_clean(repository)
+    for side, commit in zip(("base", "head"), commits, strict=True):
+        _check_harness(repository, commit, side)
+    return repository, commits
+
+
+@contextmanager
+def checked_out(repository: Path, base: Commit, head: Commit) -> Iterator[dict[str, Path]]:
+    """Folders `base` and `head`: paths of one length, as that shifts addresses on the stack.
+
+    Raises:
+        UsageError: git cannot make them.
+    """
+    with TemporaryDirectory(prefix="fmnist-gate-", ignore_cleanup_errors=True) as folder:
+        trees = {"base": Path(folder) / "base", "head": Path(folder) / "head"}
+        try:
+            for tree, commit in zip(trees.values(), (base, head), strict=True):
+                git(repository, "worktree", "add", "--detach", "--quiet", str(tree), commit.commit)
+            yield trees
+        finally:
+            for tree in trees.values():
+                if tree.exists():
+                    git(repository, "worktree", "remove", "--force", str(tree))
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What git says, without the last line break.
+
+    Raises:
+        UsageError: it failed; its last line says why.
+    """
+    command = ["git", "-C", str(folder), *arguments]
+    # a hook that runs the gate has variables set that would point git elsewhere
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=SECONDS, check=True, env=env
+        )
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.strip().splitlines()
+        raise UsageError(lines[-1] if lines else f"git {arguments[0]} failed") from None
+    except (OSError, subprocess.SubprocessError) as error:
+        raise UsageError(f"git does not work here: {error}") from None
+    return done.stdout.rstrip("\n")
+
+
+def _repository() -> Path:
+    """The top folder of the git checkout that the user stands in.
+
+    Raises:
+        UsageError: there is none, or no git.
+    """
+    try:
+        return Path(git(Path.cwd(), "rev-parse", "--show-toplevel"))
+    except UsageError as error:
+        raise UsageError(f"the gate compares commits: run it in a git checkout ({error})") from None
+
+
+def _find_commit(repository: Path, revision: str) -> Commit:
+    """The commit that a revision names.
+
+    Raises:
+        UsageError: it names none.
+    """
+    try:
+        found = git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", "--")
+    except UsageError:
+        raise UsageError(
+            f"unknown revision {revision!r}: name a commit, branch or tag that is here; in CI, "
+            "check out with the whole history (fetch-depth: 0)"
+        ) from None
+    commit = found.splitlines()[0]
+    subject = git(repository, "log", "-1", "--format=%s", commit)
+    return Commit(revision, commit, subject)
+
+
+def _check_clean(repository: Path) -> None:
+    """Refuses a work tree whose code is not what its commit says.
+
+    Raises:
+        UsageError: some tracked file is changed, or a new one lies in a package.
+    """
+    changed = git(repository, "status", "--porcelain", "--untracked-files=no")
+    new = git(repository, "status", "--porcelain", "--untracked-files=all", "--", *PACKAGES)
+    files = [line[3:] for line in dict.fromkeys([*changed.splitlines(), *new.splitlines()])]
+    if files:
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        raise UsageError(
+            f"the work tree differs from its commit ({files[0]}{more}), and the gate measures "
+            "commits: commit or stash, or name the commit with --head"
+        )
+
+
+def _check_harness(repository: Path, commit: Commit, side: str) -> None:
+    """Refuses a commit that has no worker to answer the gate.
+
+    Raises:
+        NotComparable: it is older than the gate.
+    """
+    try:
+        git(repository, "cat-file", "-e", f"{commit.commit}:{WORKER}")
+    except UsageError:
+        raise NotComparable(
+            f"{side} {commit.revision} ({commit.commit[:9]}) has no {WORKER}, so nothing can be "
+            "compared; name a later commit"
+        ) from None

@@ -1,0 +1,158 @@
+"""The rule by which pairs of processes are judged: slower, faster, the same, or no answer.
+
+The pair is the unit: turns within one resemble each other. A step is slower where the estimate
+exceeds a threshold *and* an exact test over pairs clears a least effect, after a second round has
+confirmed the first; and there is no answer where the base differs from itself by half as much.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from results.gate.pairs import Pair
+from results.gate.verdict import Finding, Outcome
+from results.statistics import median
+
+LEAST_PAIRS = 5
+QUANTITY = "seconds a step"
+Pairs = Mapping[str, Sequence[Pair]]
+"""Pairs by model."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedRule:
+    """When a step counts as slower.
+
+    Attributes:
+        threshold: the estimate must exceed it; a share of the base's seconds.
+        least_effect: what the test must clear; no reviewer would act on less.
+        error_rate: of one gate, all its models together.
+    """
+
+    threshold: float = 0.10
+    least_effect: float = 0.02
+    error_rate: float = 0.05
+
+    def num_pairs(self, num_models: int) -> int:
+        """Fresh pairs of a round: with fewer, no exact test could reject anything.
+
+        Of k pairs that all agree, a sign-flip test has p = 2^-k; over m models the smallest of
+        them must come below error_rate / m.
+        """
+        return max(LEAST_PAIRS, math.ceil(math.log2(num_models / self.error_rate)))
+
+
+def unsettled(first: Pairs, rule: SpeedRule) -> list[str]:
+    """Models that need a second round: slower by more than the threshold, or with a bad control."""
+    return [
+        model
+        for model, pairs in first.items()
+        if estimate(pairs) > math.log1p(rule.threshold) or is_control_off(pairs, rule)
+    ]
+
+
+def judge(first: Pairs, second: Pairs, rule: SpeedRule) -> list[Finding]:
+    """What the pairs say of each model.
+
+    Args:
+        first: a round of every model.
+        second: of those that were unsettled.
+        rule: decides.
+    """
+    every = {model: [*pairs, *second.get(model, ())] for model, pairs in first.items()}
+    is_significant = holm(
+        {
+            model: sign_flip_p(_changes(pairs), math.log1p(rule.least_effect))
+            for model, pairs in every.items()
+        },
+        rule.error_rate,
+    )
+    return [_finding(model, pairs, is_significant[model], rule) for model, pairs in every.items()]
+
+
+def estimate(pairs: Sequence[Pair]) -> float:
+    """Logarithm of head over base: the median of the pairs."""
+    return median(_changes(pairs))
+
+
+def is_control_off(pairs: Sequence[Pair], rule: SpeedRule) -> bool:
+    """Whether the base differs from itself by half the threshold or more, in either direction."""
+    control = median([pair.control for pair in pairs])
+    return abs(control) >= math.log1p(rule.threshold / 2)
+
+
+def holm(p_values: Mapping[str, float], error_rate: float) -> dict[str, bool]:
+    """Which hypotheses are rejected, so that any false one is with at most this probability.
+
+    The smallest of m values is held to error_rate / m, the next to error_rate / (m - 1), and so
+    on up to the first that is too large (Holm 1979, A simple sequentially rejective procedure).
+    """
+    rejected = dict.fromkeys(p_values, False)
+    for rank, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
+        if p_values[name] > error_rate / (len(p_values) - rank):
+            break
+        rejected[name] = True
+    return rejected
+
+
+def sign_flip_p(values: Sequence[float], shift: float = 0.0) -> float:
+    """Exact one-sided p of a sign-flip test: is the mean of some values larger than `shift`?
+
+    Under the null hypothesis each value less the shift is as likely as its negative; p is the share
+    of the 2^k ways to flip signs whose sum is no smaller than what was seen (Fisher 1935, The
+    Design of Experiments).
+
+    Args:
+        values: k of them; the time is of the order 2^k.
+        shift: no smaller mean is looked for.
+    """
+    centred = [value - shift for value in values]
+    sums = [0.0]
+    for value in centred:
+        sums = [total + flipped for total in sums for flipped in (value, -value)]
+    # sums in another order differ in their last bits
+    seen = math.fsum(centred) - 1e-12 * math.fsum(map(abs, centred))
+    return sum(total >= seen for total in sums) / len(sums)
+
+
+def percent(logarithm: float) -> str:
+    """A logarithm of a ratio as the change that it stands for: +14.8 %."""
+    return f"{100 * math.expm1(logarithm):+.1f} %"
+
+
+def _finding(model: str, pairs: Sequence[Pair], is_significant: bool, rule: SpeedRule) -> Finding:
+    change = estimate(pairs)
+    outcome, why = _outcome(pairs, is_significant, rule)
+    return Finding(
+        check="speed",
+        model=model,
+        quantity=QUANTITY,
+        outcome=outcome,
+        base=median([seconds for pair in pairs for seconds in (*pair.base, *pair.again)]),
+        head=median([seconds for pair in pairs for seconds in pair.head]),
+        change=math.expm1(change),
+        evidence=f"{why}{_evidence(pairs)}",
+    )
+
+
+def _outcome(pairs: Sequence[Pair], is_significant: bool, rule: SpeedRule) -> tuple[Outcome, str]:
+    change, threshold = estimate(pairs), math.log1p(rule.threshold)
+    doubt = abs(median([pair.control for pair in pairs])) if is_control_off(pairs, rule) else 0.0
+    if change - doubt > threshold and is_significant:
+        return "worse", ""
+    if doubt:
+        return "unclear", "the base differs from itself; "
+    if change > threshold:
+        return "unclear", "the pairs disagree; "
+    return ("better" if change < -threshold and max(_changes(pairs)) < 0 else "same"), ""
+
+
+def _evidence(pairs: Sequence[Pair]) -> str:
+    changes = _changes(pairs)
+    low, high = percent(min(changes)), percent(max(changes))
+    control = percent(median([pair.control for pair in pairs]))
+    return f"{len(pairs)} pairs, {low} to {high}; base against itself {control}"
+
+
+def _changes(pairs: Sequence[Pair]) -> list[float]:
+    return [pair.change for pair in pairs]

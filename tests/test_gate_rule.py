@@ -1,0 +1,158 @@
+"""The rule of the gate on hand-made pairs."""
+
+import math
+from collections.abc import Sequence
+from itertools import product
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from results.gate.pairs import Pair
+from results.gate.rule import SpeedRule, estimate, holm, judge, sign_flip_p, unsettled
+
+RULE = SpeedRule()
+FEW = st.lists(st.floats(-0.3, 0.3), min_size=1, max_size=9)
+
+
+def pair(change: float, control: float = 0.0, step_s: float = 0.004) -> Pair:
+    """A pair whose head is slower by a share, and whose second base by another."""
+    again = step_s * (1 + control)
+    head = math.sqrt(step_s * again) * (1 + change)
+    return Pair((step_s,) * 3, (head,) * 3, (again,) * 3)
+
+
+def pairs(changes: Sequence[float], control: float = 0.0) -> list[Pair]:
+    """Pairs of one model."""
+    return [pair(change, control) for change in changes]
+
+
+def test_a_pair_is_the_median_of_its_rounds() -> None:
+    found = Pair((1.0, 1.0, 1.0), (1.2, 9.0, 1.1), (1.0, 1.0, 1.0))
+    assert math.isclose(found.change, math.log(1.2))
+    assert math.isclose(found.percent, 20.0)
+    assert found.control == 0.0
+
+
+def test_both_processes_of_the_base_count_in_a_pair() -> None:
+    found = Pair((1.0,), (2.0,), (4.0,))
+    assert math.isclose(found.change, 0.0, abs_tol=1e-12)
+    assert math.isclose(found.control, math.log(4))
+
+
+@given(FEW, st.floats(-0.1, 0.1))
+def test_the_sign_flip_test_is_that_of_every_flip(values: list[float], shift: float) -> None:
+    centred = [value - shift for value in values]
+    flips = [
+        math.fsum(sign * value for sign, value in zip(signs, centred, strict=True))
+        for signs in product((1, -1), repeat=len(values))
+    ]
+    seen = math.fsum(centred)
+    expected = sum(total >= seen - 1e-9 for total in flips) / len(flips)
+    strict = sum(total > seen + 1e-9 for total in flips) / len(flips)
+    assert strict <= sign_flip_p(values, shift) <= expected
+
+
+def test_the_sign_flip_test_agrees_with_scipy() -> None:
+    values = [0.11, 0.14, -0.02, 0.08, 0.21, 0.05, 0.13]
+    known = stats.permutation_test(
+        (values,), lambda v, axis: v.mean(axis=axis), permutation_type="samples",
+        alternative="greater", n_resamples=math.inf,
+    )  # fmt: skip
+    assert math.isclose(sign_flip_p(values), known.pvalue)
+
+
+def test_five_pairs_that_agree_are_the_fewest_that_reject_and_more_models_need_more() -> None:
+    assert sign_flip_p([0.1] * 5) == 1 / 32 <= RULE.error_rate
+    assert [RULE.num_pairs(models) for models in (1, 2, 5, 9)] == [5, 6, 7, 8]
+    for models in range(1, 40):
+        assert 2.0 ** -RULE.num_pairs(models) <= RULE.error_rate / models
+
+
+@given(st.dictionaries(st.text(max_size=3), st.floats(0, 1), min_size=1, max_size=9))
+def test_holm_rejects_what_stands_in_the_textbook(p_values: dict[str, float]) -> None:
+    rejected = holm(p_values, 0.05)
+    ordered = sorted(p_values.values())
+    levels = [0.05 / (len(ordered) - rank) for rank in range(len(ordered))]
+    failing = [rank for rank, p in enumerate(ordered) if p > levels[rank]]
+    count = failing[0] if failing else len(ordered)
+    assert sum(rejected.values()) == count
+    assert all(p_values[name] <= 0.05 for name, is_rejected in rejected.items() if is_rejected)
+    assert all(rejected[name] for name, p in p_values.items() if p <= 0.05 / len(p_values))
+
+
+def test_what_is_slower_in_both_rounds_is_worse() -> None:
+    first = {"v2": pairs([0.14, 0.16, 0.15, 0.17, 0.13])}
+    assert unsettled(first, RULE) == ["v2"]
+    (finding,) = judge(first, {"v2": pairs([0.15, 0.14, 0.16, 0.15, 0.13])}, RULE)
+    assert finding.outcome == "worse"
+    assert finding.change == pytest.approx(0.15, abs=0.002)
+    assert (finding.base, finding.head) == pytest.approx((0.004, 0.0046), rel=0.002)
+    assert finding.evidence == "10 pairs, +13.0 % to +17.0 %; base against itself +0.0 %"
+
+
+def test_a_second_round_that_shows_nothing_is_no_failure() -> None:
+    first = {"v2": pairs([0.12, 0.13, 0.11, 0.12, 0.14])}
+    (finding,) = judge(first, {"v2": pairs([0.0, 0.01, -0.01, 0.02, 0.0])}, RULE)
+    assert finding.outcome == "same"
+
+
+def test_a_slow_down_below_the_threshold_passes_at_once() -> None:
+    first = {"v2": pairs([0.08] * 5)}
+    assert unsettled(first, RULE) == []
+    assert judge(first, {}, RULE)[0].outcome == "same"
+    strict = SpeedRule(threshold=0.05)
+    assert unsettled(first, strict) == ["v2"]
+    assert judge(first, first, strict)[0].outcome == "worse"
+
+
+def test_a_large_estimate_over_pairs_that_disagree_is_unclear() -> None:
+    noisy = {"v2": pairs([0.4, -0.3, 0.2, -0.4, 0.3, 0.12])}
+    assert estimate(noisy["v2"]) > math.log1p(0.1)
+    finding = judge(noisy, noisy, RULE)[0]
+    assert finding.outcome == "unclear"
+    assert finding.evidence.startswith("the pairs disagree")
+
+
+@pytest.mark.parametrize("control", [0.07, -0.07])
+def test_a_base_that_differs_from_itself_gives_no_answer(control: float) -> None:
+    first = {"v2": pairs([0.01] * 5, control)}
+    assert unsettled(first, RULE) == ["v2"]
+    finding = judge(first, first, RULE)[0]
+    assert finding.outcome == "unclear"
+    assert finding.evidence.startswith("the base differs from itself")
+
+
+def test_what_is_slower_by_more_than_the_base_differs_is_worse_all_the_same() -> None:
+    twice = {"v2": pairs([1.0] * 5, 0.07)}
+    assert judge(twice, twice, RULE)[0].outcome == "worse"
+
+
+def test_all_pairs_faster_by_more_than_the_threshold_is_better() -> None:
+    faster = {"v2": pairs([-0.2, -0.21, -0.22, -0.2, -0.2])}
+    assert unsettled(faster, RULE) == []
+    assert judge(faster, {}, RULE)[0].outcome == "better"
+
+
+def test_models_are_judged_together_so_more_of_them_need_more_evidence() -> None:
+    changes = [0.2, 0.2, 0.2, 0.2, 0.2, -0.05, 0.2]  # p = 2 of 128
+    alone = judge({"v2": pairs(changes)}, {}, RULE)[0]
+    same = {f"same{number}": pairs([0.0] * 7) for number in range(8)}
+    beside = judge({"v2": pairs(changes)} | same, {}, RULE)[0]
+    assert (alone.outcome, beside.outcome) == ("worse", "unclear")
+
+
+@given(st.lists(st.floats(-0.5, 0.5), min_size=5, max_size=8), st.randoms())
+def test_the_order_of_pairs_does_not_matter(changes: list[float], random: Random) -> None:
+    shuffled = list(changes)
+    random.shuffle(shuffled)
+    first, second = ({"v2": pairs(values)} for values in (changes, shuffled))
+    assert judge(first, {}, RULE)[0].outcome == judge(second, {}, RULE)[0].outcome
+
+
+@given(st.lists(st.floats(-0.5, 0.095), min_size=5, max_size=8))
+def test_nothing_below_the_threshold_in_every_pair_is_ever_worse(changes: list[float]) -> None:
+    first = {"v2": pairs(changes)}
+    assert judge(first, first, RULE)[0].outcome != "worse"
