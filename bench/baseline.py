@@ -35,6 +35,7 @@ PORTABLE = (
 )
 BOUND = "most_record_bytes"  # times and names of devices are longer or shorter
 BOUND_STEP = 128
+_PLAN = ", plan "
 HEAD = """\
 # What no commit changes by accident: `python -m bench.counts` compares, `make counts` renews.
 # A step trains 8 images under the default recipe and plan eager; bytes are those of its tensors,
@@ -97,6 +98,16 @@ class Baseline:
         sections = [("any", self.portable), *((f'"{name}"', rows) for name, rows in stacks)]
         parts = [f"[{name}]\n{''.join(_lines(rows))}" for name, rows in sections]
         return "\n".join([HEAD, *parts])
+
+
+def compiled_row(model: str, plan: object) -> str:
+    """The row of a model under a compiled plan: `v2, plan compile`."""
+    return f"{model}{_PLAN}{plan}"
+
+
+def model_of(row: str) -> str:
+    """The model that a row is of; the row itself where it is an epoch's."""
+    return row.partition(_PLAN)[0]
 
 
 def without_stack(found: Rows) -> Rows:

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from bench.__main__ import run_app
-from bench.baseline import Baseline, Rows, differences, remedy, without_stack
+from bench.baseline import Baseline, Rows, compiled_row, differences, remedy, without_stack
 from bench.doctor import find_compiler
 from bench.errors import UsageError
 from bench.plan import Plan
@@ -124,7 +124,7 @@ def _shipped() -> list[str]:
 
 def _compiled() -> Iterator[tuple[str, str, Plan]]:
     for plan, models in COMPILED.items():
-        yield from ((f"{name}, plan {plan}", name, Plan.parse(plan)) for name in models)
+        yield from ((compiled_row(name, plan), name, Plan.parse(plan)) for name in models)
 
 
 def run(arguments: list[str]) -> int:

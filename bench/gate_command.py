@@ -82,10 +82,9 @@ def gate(
     ] = None,
 ) -> None:
     """Fail when a commit made something slower, larger or less accurate, measured in turns."""
-    from results.gate.quality import QualityRule
-
     from bench.gate.run import Options
     from bench.gate.sides import Request
+    from results.gate.quality import QualityRule
     from results.gate.rule import SpeedRule
 
     options = Options(

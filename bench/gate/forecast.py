@@ -1,46 +1,57 @@
 """How long a gate will take, told before it measures."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from bench.gate.turns import SIDES, Workload
 
-OVERHEAD = 1.15  # seconds that are not in turns: asking, answering, dropping
-EVALUATION_S = 2.0  # of a training for quality: data, warm-up, evaluation
+OVERHEAD = 1.15  # a turn takes longer than its steps: asking, the last one, answering
+TRAINING_S = 2.0  # of a training for quality, beside its steps: data, warm-up, evaluation
+OTHERS = 1.5  # three workers start on two cores, where two were timed
 
 
-def seconds_of_pairs(
-    num_pairs: int, start_s: float, looks: Iterable[tuple[float, float]], workload: Workload
-) -> float:
-    """Seconds of a round of pairs.
+class Cost(NamedTuple):
+    """Seconds of a step of a model and of making it ready; steps of a training, None for none."""
+
+    step_s: float
+    ready_s: float
+    steps: int | None
+
+
+def forecast(
+    costs: Sequence[Cost],
+    workload: Workload,
+    start_s: float,
+    num_pairs: int,
+    num_trainings: int,
+) -> str:
+    """About how long what follows will take, and how long where all must be done twice.
 
     Args:
-        num_pairs: fresh sets of workers.
-        start_s: that a set takes to start.
-        looks: seconds of a step, and of making ready in one worker, of each model.
-        workload: length and number of turns.
+        costs: of each model.
+        workload: number and length of turns.
+        start_s: that the workers of two sides took to start.
+        num_pairs: of a round; 0 where speed is not measured.
+        num_trainings: of each model, both sides together; 0 where there are none.
     """
-    turns = workload.rounds * len(SIDES)
-    models_s = sum(
-        len(SIDES) * ready_s + turns * max(workload.turn_s, step_s) * OVERHEAD
-        for step_s, ready_s in looks
+    pairs_s = num_pairs * (OTHERS * start_s + sum(_turns_s(cost, workload) for cost in costs))
+    trainings_s = sum(
+        start_s + num_trainings * (cost.step_s * cost.steps + TRAINING_S)
+        for cost in costs
+        if num_trainings and cost.steps
     )
-    return num_pairs * (start_s + models_s)
-
-
-def seconds_of_trainings(
-    num_trainings: int, start_s: float, looks: Iterable[tuple[float, int]]
-) -> float:
-    """Seconds of the trainings for quality.
-
-    Args:
-        num_trainings: of each model, both sides together.
-        start_s: that a pair of workers takes to start.
-        looks: seconds and number of steps of a training of each model.
-    """
-    return sum(start_s + num_trainings * (step_s * steps + EVALUATION_S) for step_s, steps in looks)
+    number = f"{len(costs)} model{'' if len(costs) == 1 else 's'}"
+    once, twice = (duration(times * (pairs_s + trainings_s)) for times in (1, 2))
+    return f"{number}: about {once}, {twice} if all must be measured again"
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them, to five seconds: 45 s, 2 min 5 s."""
+    """Seconds as a person says them, to five: 45 s, 2 min 5 s."""
     minutes, rest = divmod(5 * round(seconds / 5), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _turns_s(cost: Cost, workload: Workload) -> float:
+    """Seconds of one model in one set of workers."""
+    turn_s = max(workload.turn_s, cost.step_s) * OVERHEAD
+    return len(SIDES) * (cost.ready_s + workload.rounds * turn_s)

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from bench import messages
 from bench.isolation import describe_exit
@@ -29,6 +29,15 @@ class RefusedError(WorkerError):
     """A question that made no sense to it: what a user has asked for is wrong."""
 
 
+class Asked(Protocol):
+    """Whatever answers questions for one side."""
+
+    side: str
+
+    def ask(self, question: str, *, timeout_s: float = ..., **content: Any) -> Any:  # noqa: ANN401
+        """The answer to a question; see `Process.ask`."""
+
+
 @dataclass
 class Process:
     """A running worker.
@@ -37,13 +46,15 @@ class Process:
         side: `base`, `head` or `again`.
         popen: the process.
         pipe: our end; closing it ends the worker.
-        log: what it writes to stdout and stderr.
+        log: what it writes to stdout and stderr, after what others wrote before.
+        log_start: bytes of the log that are others'.
     """
 
     side: str
     popen: subprocess.Popen[bytes]
     pipe: Connection
     log: Path
+    log_start: int
 
     @classmethod
     def start(cls, side: str, tree: Path, log: Path, module: str = MODULE) -> "Process":
@@ -51,6 +62,7 @@ class Process:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", module, str(theirs.fileno())]
         with log.open("ab") as out:
+            log_start = out.tell()
             popen = subprocess.Popen(
                 command,
                 cwd=tree,
@@ -62,7 +74,7 @@ class Process:
                 process_group=0,  # Ctrl-C is the gate's to handle
             )
         theirs.close()
-        return cls(side, popen, Connection(ours.detach()), log)
+        return cls(side, popen, Connection(ours.detach()), log, log_start)
 
     @property
     def is_alive(self) -> bool:
@@ -96,14 +108,15 @@ class Process:
         self.popen.wait()
 
     def _last_words(self) -> str:
-        """How it died: the last line that it wrote, or its exit code."""
+        """How it died: by a signal, else the last line that it wrote, or its exit code."""
         try:
             code = self.popen.wait(5)
         except subprocess.TimeoutExpired:
             return "it closed its pipe"
-        lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        said = lines[-1][-LAST_WORDS_CHARS:] if lines else ""
-        return said or describe_exit(code) or "it ended without a word"
+        died = describe_exit(code) or "it ended without a word"
+        written = self.log.read_bytes()[self.log_start :].decode(errors="replace")
+        lines = written.strip().splitlines()
+        return lines[-1][-LAST_WORDS_CHARS:] if lines and code >= 0 else died
 
 
 def _reason(answer: object) -> str:

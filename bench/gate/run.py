@@ -8,16 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from results.gate.options.quality import QualityRule
-
 from bench.baseline import Rows
 from bench.gate.counts import consented_counts, judge_counts
-from bench.gate.options.quality import check_quality, quality_steps
-from bench.gate.options.speed import measure_speed
+from bench.gate.forecast import Cost, forecast
 from bench.gate.process import Process, WorkerError
+from bench.gate.quality import SIDE, check_quality, quality_steps, why_too_few
 from bench.gate.sides import Ground, Request, find_ground
+from bench.gate.speed import measure_speed
 from bench.gate.turns import Workload, in_workers, prepare, started, take_pairs
 from results.gate.pairs import AGAIN, BASE, HEAD, Pair
+from results.gate.quality import ACCURACY, QualityRule
 from results.gate.rule import SpeedRule, judge
 from results.gate.verdict import Commit, Finding, Verdict
 from results.records import RunRecord
@@ -199,9 +199,7 @@ def _judge_counts(gate: Gate, ground: Ground, looks: Mapping[str, Look], found: 
 def _judge_speed(gate: Gate, workload: Workload, found: Found) -> None:
     trees = dict(gate.trees) | {AGAIN: gate.trees[BASE]}
 
-    def take(
-        models: Sequence[str], number: int
-    ) -> tuple[dict[str, Pair], dict[str, WorkerError]]:
+    def take(models: Sequence[str], number: int) -> tuple[dict[str, Pair], dict[str, WorkerError]]:
         return take_pairs(trees, workload, models, number, gate.folder)
 
     speed = measure_speed(take, found.models, gate.options.speed, gate.say)
@@ -239,18 +237,12 @@ def _trained(record: RunRecord) -> str:
 
 
 def _forecast(gate: Gate, looks: Mapping[str, Look], workload: Workload, start_s: float) -> str:
-    """How long the rest will take, and how long at most."""
-    pairs_s = trainings_s = 0.0
-    if SPEED in gate.options.checks:
-        num_pairs = gate.options.speed.num_pairs(len(looks))
-        times = [(look.step_s, look.ready_s) for look in looks.values()]
-        pairs_s = seconds_of_pairs(num_pairs, 1.5 * start_s, times, workload)
-    if QUALITY in gate.options.checks:
-        steps = [(k.step_s, quality_steps(k.step_s, gate.options.train_s)) for k in looks.values()]
-        trained = [(step_s, count) for step_s, count in steps if count]
-        trainings_s = seconds_of_trainings(2 * gate.options.seeds, start_s, trained)
-    total = pairs_s + trainings_s
-    return (
-        f"{len(looks)} model{'' if len(looks) == 1 else 's'}: about {duration(total)}, up to "
-        f"{duration(2 * total)} where something must be measured again"
-    )
+    """How long the rest will take, in words."""
+    options = gate.options
+    costs = [
+        Cost(look.step_s, look.ready_s, quality_steps(look.step_s, options.train_s))
+        for look in looks.values()
+    ]
+    num_pairs = options.speed.num_pairs(len(costs)) if SPEED in options.checks else 0
+    num_trainings = 2 * options.seeds if QUALITY in options.checks else 0
+    return forecast(costs, workload, start_s, num_pairs, num_trainings)

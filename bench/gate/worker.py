@@ -49,6 +49,7 @@ class Worker:
         self, models: str, device: str, settings: Sequence[str] | None, plan: str | None
     ) -> dict[str, Any]:
         """Models asked for and the plan of each, device, settings, all models of this commit."""
+        from bench.counts import stack_of
         from bench.device import pick_device
         from bench.environment import describe_environment
         from fmnist_models import list_models, resolve_names
@@ -62,6 +63,7 @@ class Worker:
             "settings": settings,
             "plans": {name: plan or _eager_plan(name, chosen.type) for name in names},
             "device": str(chosen),
+            "stack": stack_of(str(chosen)),
             "environment": describe_environment(chosen, ""),
             "all_models": list_models(),
         }
@@ -74,6 +76,7 @@ class Worker:
 
     def count(self, model: str, device: str) -> dict[str, dict[str, int]]:
         """Counts of a model and of its compiled training; see `bench.counting`."""
+        from bench.baseline import compiled_row
         from bench.counting import count_graphs, count_net
         from bench.plan import Plan
         from fmnist_models import build_model, model_info
@@ -81,7 +84,7 @@ class Worker:
         size = model_info(model).input_size
         rows = {model: count_net(build_model(model), size, device)}
         compiled = count_graphs(build_model(model), size, Plan.parse("compile"), device)
-        return rows | {f"{model}, plan compile": compiled}
+        return rows | {compiled_row(model, "compile"): compiled}
 
     def count_epochs(self, device: str) -> dict[str, dict[str, int]]:
         """Images and steps of an epoch, bytes of a record."""
@@ -169,23 +172,35 @@ def serve(pipe: Connection, worker: Worker) -> None:
     with contextlib.suppress(EOFError, OSError):  # the gate has heard enough, or is gone
         while True:
             question, content = messages.receive(pipe)
-            kind, answer = _answer(getattr(worker, question), content)
+            kind, answer = _answer(worker, question, content)
             messages.send(pipe, kind, answer)
 
 
-def _answer(method: Callable[..., Any], content: Mapping[str, Any]) -> tuple[str, Any]:
+def _answer(worker: Worker, question: str, content: Mapping[str, Any]) -> tuple[str, Any]:
     from bench.errors import UsageError
     from bench.failures import classify
     from data_pipeline import DataError
     from fmnist_models import ModelError
 
     try:
-        return messages.ANSWER, method(**content)
+        return messages.ANSWER, _method(worker, question)(**content)
     except (UsageError, DataError, ModelError) as error:
         return messages.REFUSAL, str(error)
     except Exception as error:
         status, reason = classify(error)
         return FAILURE, {"status": status, "reason": reason}
+
+
+def _method(worker: Worker, question: str) -> Callable[..., Any]:
+    """What answers a question: a public method of the worker's class, nothing else it may have."""
+    from bench.errors import UsageError
+
+    kind = type(worker)
+    known = [name for name in dir(kind) if name[0] != "_" and callable(getattr(kind, name))]
+    if question not in known:
+        raise UsageError(f"unknown question {question!r}; choose from {', '.join(known)}")
+    method: Callable[..., Any] = getattr(worker, question)
+    return method
 
 
 def _recipe(settings: Sequence[str]) -> "Recipe":

@@ -1,0 +1,304 @@
+"""Counts of two commits: what is worse, what was consented to, what is gone."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.baseline import BOUND, WORDS, Baseline, Rows
+from bench.counts import FILE
+from bench.gate.counts import RECORD_SLACK_BYTES, consented_counts, judge_counts, take_counts
+from results.gate.verdict import Finding
+
+STACK = "torch 2.14 on cpu"
+EPOCH = "epoch, ragged batch kept"
+BASE: Rows = {
+    "v0": {"parameters": 7960, "trainable_parameters": 7960, "flops": 255_680, "kept_bytes": 0}
+    | {"operators": 50, "peak_bytes": 158_744},
+    "v0, plan compile": {"graphs": 2, "later_graphs": 0, "graph_breaks": 0},
+    "v2": {"parameters": 7740, "trainable_parameters": 7740, "flops": 53_296_320, "kept_bytes": 0}
+    | {"operators": 77, "peak_bytes": 1_148_520},
+    "v2, plan compile": {"graphs": 2, "later_graphs": 0, "graph_breaks": 0},
+    EPOCH: {"images": 1000, "steps": 8, "most_record_bytes": 3425},
+}
+
+
+def changed(row: str, **counts: int) -> Rows:
+    return BASE | {row: BASE[row] | counts}
+
+
+def telling(head: Rows, base: Rows = BASE, consented: Rows | None = None) -> list[Finding]:
+    """Findings but those of equal counts."""
+    found = judge_counts(base, head, consented or {})
+    return [finding for finding in found if finding.outcome != "same"]
+
+
+def only(head: Rows, **more: Rows) -> Finding:
+    (finding,) = telling(head, **more)
+    return finding
+
+
+def test_equal_counts_are_one_finding_a_model_and_epoch() -> None:
+    found = judge_counts(BASE, BASE, {})
+    assert [(finding.model, finding.outcome, finding.evidence) for finding in found] == [
+        ("v0", "same", "9 counts equal"),
+        ("v2", "same", "9 counts equal"),
+        (EPOCH, "same", "3 counts equal"),
+    ]
+    assert {(finding.check, finding.quantity) for finding in found} == {("counts", "counts")}
+
+
+@pytest.mark.parametrize(
+    ("row", "quantity"),
+    [
+        *(("v2", name) for name in ("flops", "kept_bytes", "operators", "peak_bytes")),
+        *(("v2, plan compile", name) for name in ("graphs", "later_graphs", "graph_breaks")),
+    ],
+)
+def test_growth_is_worse_and_names_both_values(row: str, quantity: str) -> None:
+    before = BASE[row][quantity]
+    finding = only(changed(row, **{quantity: before + 3}))
+    assert (finding.model, finding.quantity, finding.outcome) == (row, WORDS[quantity], "worse")
+    assert (finding.base, finding.head) == (before, before + 3)
+    assert finding.change == (pytest.approx(3 / before) if before else None)
+
+
+def test_kernels_are_counted_too() -> None:
+    base = {"v2": BASE["v2"] | {"kernels": 40}}
+    finding = only({"v2": base["v2"] | {"kernels": 41}}, base=base)
+    assert (finding.quantity, finding.outcome) == ("kernels a step", "worse")
+
+
+def test_fewer_is_better() -> None:
+    finding = only(changed("v2", operators=70))
+    assert finding.outcome == "better"
+    assert finding.change == pytest.approx(-1 / 11)
+
+
+@pytest.mark.parametrize("step", [-1, 1])
+@pytest.mark.parametrize(
+    ("row", "quantity"),
+    [("v0", "parameters"), ("v0", "trainable_parameters"), (EPOCH, "images"), (EPOCH, "steps")],
+)
+def test_another_thing_measured_is_worse_either_way(row: str, quantity: str, step: int) -> None:
+    finding = only(changed(row, **{quantity: BASE[row][quantity] + step}))
+    assert (finding.outcome, finding.evidence) == ("worse", "what is measured is another")
+
+
+@pytest.mark.parametrize(
+    ("growth", "outcomes"),
+    [
+        (RECORD_SLACK_BYTES, []),
+        (-RECORD_SLACK_BYTES, []),
+        (RECORD_SLACK_BYTES + 1, ["worse"]),
+        (-RECORD_SLACK_BYTES - 1, ["better"]),
+    ],
+)
+def test_the_digits_of_a_record_are_no_growth(growth: int, outcomes: list[str]) -> None:
+    head = changed(EPOCH, most_record_bytes=3425 + growth)
+    assert [finding.outcome for finding in telling(head)] == outcomes
+
+
+def test_a_model_that_is_gone_is_worse_row_by_row() -> None:
+    head = {row: counts for row, counts in BASE.items() if not row.startswith("v2")}
+    found = telling(head)
+    assert [(f.model, f.quantity, f.outcome, f.evidence) for f in found] == [
+        ("v2", "counts", "worse", "gone"),
+        ("v2, plan compile", "counts", "worse", "gone"),
+    ]
+
+
+def test_a_lost_row_of_a_model_that_is_there_is_worse() -> None:
+    head = {row: counts for row, counts in BASE.items() if row != "v2, plan compile"}
+    head |= {"v9, plan compile": BASE["v2, plan compile"]}
+    gone, new = telling(head)
+    assert (gone.model, gone.outcome, gone.evidence) == ("v2, plan compile", "worse", "gone")
+    assert (new.model, new.outcome) == ("v9, plan compile", "changed")
+
+
+def test_a_new_name_is_worse_and_said_to_be_one() -> None:
+    head = {row.replace("v2", "v9"): counts for row, counts in BASE.items()}
+    found = telling(head)
+    assert [(f.model, f.outcome, f.evidence) for f in found] == [
+        ("v2", "worse", "gone; renamed to v9?"),
+        ("v2, plan compile", "worse", "gone; renamed to v9?"),
+        ("v9", "changed", "new"),
+        ("v9, plan compile", "changed", "new"),
+    ]
+
+
+def test_a_renamed_epoch_is_known_whatever_the_digits_of_its_record() -> None:
+    head = {row: counts for row, counts in BASE.items() if row != EPOCH}
+    head |= {"epoch, whole": BASE[EPOCH] | {"most_record_bytes": 3420}}
+    assert telling(head)[0].evidence == "gone; renamed to epoch, whole?"
+
+
+def test_a_model_that_was_there_before_is_no_new_name() -> None:
+    twins = {"v0": BASE["v0"], "v1": BASE["v0"]}
+    assert only({"v0": BASE["v0"]}, base=twins).evidence == "gone"
+
+
+def test_a_model_that_counts_otherwise_is_no_new_name() -> None:
+    head = {"v0": BASE["v0"], "v9": BASE["v2"] | {"operators": 78}}
+    gone, new = telling(head, base={"v0": BASE["v0"], "v2": BASE["v2"]})
+    assert (gone.evidence, new.evidence) == ("gone", "new")
+
+
+def test_a_quantity_no_longer_counted_is_worse_and_one_that_came_is_not() -> None:
+    lost = {q: value for q, value in BASE["v2"].items() if q != "flops"} | {"kernels": 7}
+    worse, new = telling(BASE | {"v2": lost})
+    assert (worse.quantity, worse.outcome, worse.head) == ("FLOPs a step", "worse", None)
+    assert (new.quantity, new.outcome, new.base) == ("kernels a step", "changed", None)
+
+
+def test_a_quantity_that_this_commit_does_not_know_is_judged_under_its_own_name() -> None:
+    base, head = {"v0": {"wonders": 7}}, {"v0": {"wonders": 8}}
+    assert (only(head, base=base).quantity, only(head, base=base).outcome) == ("wonders", "worse")
+
+
+def test_a_base_without_counts_is_no_base() -> None:
+    assert only(BASE, base={}).outcome == "unusable"
+
+
+def test_consent_is_to_a_value_of_one_row_and_quantity() -> None:
+    head = changed("v2", operators=98, flops=106_592_640)
+    consented = {"v2": {"operators": 98}}
+    outcomes = {f.quantity: (f.outcome, f.evidence) for f in telling(head, consented=consented)}
+    assert outcomes == {
+        "operators a step": ("changed", "tests/counts.toml renewed"),
+        "FLOPs a step": ("worse", "exact count"),
+    }
+    assert only(changed("v2", operators=99), consented=consented).outcome == "worse"
+    assert only(changed("v0", operators=98), consented=consented).outcome == "worse"
+
+
+def test_consent_to_another_model() -> None:
+    head = changed("v2", parameters=7000, trainable_parameters=7000)
+    consented = {"v2": {"parameters": 7000, "trainable_parameters": 7000}}
+    assert {f.outcome for f in telling(head, consented=consented)} == {"changed"}
+
+
+@pytest.mark.parametrize(("bound", "outcome"), [(3712, "changed"), (3500, "worse")])
+def test_consent_to_larger_records(bound: int, outcome: str) -> None:
+    head = changed(EPOCH, most_record_bytes=3600)
+    assert only(head, consented={EPOCH: {BOUND: bound}}).outcome == outcome
+
+
+def test_what_is_better_needs_no_consent() -> None:
+    head = changed("v2", operators=70)
+    assert only(head, consented={"v2": {"operators": 70}}).outcome == "better"
+
+
+def tree(folder: Path, rows: Rows, stack: str = STACK) -> Path:
+    """A tree with a file of counts."""
+    (folder / FILE).parent.mkdir(parents=True)
+    (folder / FILE).write_text(Baseline().renewed(rows, stack).as_toml(), encoding="utf-8")
+    return folder
+
+
+def test_the_heads_file_says_what_was_consented_to(tmp_path: Path) -> None:
+    head = changed("v2", operators=98, flops=60_000_000) | {"v9": BASE["v0"]}
+    head |= {EPOCH: {"images": 1000, "steps": 7, BOUND: 3800}}
+    trees = tree(tmp_path / "base", BASE), tree(tmp_path / "head", head)
+    consented = consented_counts(*trees, STACK)
+    assert consented == {
+        "v2": {"flops": 60_000_000, "operators": 98},
+        EPOCH: {"steps": 7, BOUND: 3968},
+    }
+    found = telling(head, consented=consented)
+    assert {finding.outcome for finding in found} == {"changed"}
+
+
+def test_consent_on_another_stack_is_none_for_this_one(tmp_path: Path) -> None:
+    head = changed("v2", operators=98, flops=60_000_000)
+    trees = tree(tmp_path / "base", BASE), tree(tmp_path / "head", head)
+    assert consented_counts(*trees, "torch 2.14 on cuda") == {"v2": {"flops": 60_000_000}}
+
+
+def test_a_stack_that_the_base_did_not_know_is_no_consent(tmp_path: Path) -> None:
+    base = tree(tmp_path / "base", BASE, "torch 2.13 on cpu")
+    head = tree(tmp_path / "head", changed("v2", operators=98))
+    assert consented_counts(base, head, STACK) == {}
+
+
+def test_a_lower_bound_is_no_consent_to_a_larger_record(tmp_path: Path) -> None:
+    base = tree(tmp_path / "base", changed(EPOCH, most_record_bytes=3800))
+    assert consented_counts(base, tree(tmp_path / "head", BASE), STACK) == {}
+
+
+@pytest.mark.parametrize("missing", ["base", "head"])
+@pytest.mark.parametrize("text", [None, "no TOML", "[any]\nv0 = { wonders = 1 }\n"])
+def test_without_both_files_there_is_no_consent(
+    tmp_path: Path, missing: str, text: str | None
+) -> None:
+    base = tree(tmp_path / "base", BASE)
+    head = tree(tmp_path / "head", changed("v2", operators=98))
+    assert consented_counts(base, head, STACK)
+    (tmp_path / missing / FILE).unlink()
+    if text:
+        (tmp_path / missing / FILE).write_text(text, encoding="utf-8")
+    assert consented_counts(base, head, STACK) == {}
+
+
+class Counting:
+    """A worker that counts what it is told to."""
+
+    side = "base"
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    def ask(self, question: str, *, timeout_s: float = 0.0, **content: Any) -> Rows:  # noqa: ANN401
+        """The rows of a model, or of the epochs."""
+        del timeout_s
+        self.asked.append((question, content))
+        start = content["model"] if question == "count" else "epoch"
+        return {row: counts for row, counts in self.rows.items() if row.startswith(start)}
+
+
+def test_counts_are_taken_model_by_model_and_epochs_once() -> None:
+    process = Counting(BASE)
+    assert take_counts(process, ["v0", "v2"], "cpu") == BASE
+    assert process.asked == [
+        ("count", {"model": "v0", "device": "cpu"}),
+        ("count", {"model": "v2", "device": "cpu"}),
+        ("count_epochs", {"device": "cpu"}),
+    ]
+
+
+quantities = st.dictionaries(st.sampled_from(sorted(WORDS)), st.integers(0, 50), min_size=1)
+rows = st.dictionaries(
+    st.sampled_from(["v0", "v0, plan compile", "v2", EPOCH]), quantities, min_size=1
+)
+
+
+@given(rows=rows, consented=rows)
+def test_identical_counts_are_never_worse(rows: Rows, consented: Rows) -> None:
+    assert {finding.outcome for finding in judge_counts(rows, rows, consented)} == {"same"}
+
+
+@given(base=rows, head=rows, consented=rows)
+def test_consent_only_ever_makes_worse_into_changed(
+    base: Rows, head: Rows, consented: Rows
+) -> None:
+    plain, eased = judge_counts(base, head, {}), judge_counts(base, head, consented)
+    for before, after in zip(plain, eased, strict=True):
+        assert before.outcome == after.outcome or (
+            (before.outcome, after.outcome) == ("worse", "changed")
+        )
+
+
+@given(base=rows, head=rows)
+def test_whatever_differs_is_found(base: Rows, head: Rows) -> None:
+    found = telling(head, base=base)
+    named = {finding.model for finding in found}
+    exact = {
+        row
+        for row in base.keys() | head.keys()
+        if {q: n for q, n in base.get(row, {}).items() if q != BOUND}
+        != {q: n for q, n in head.get(row, {}).items() if q != BOUND}
+    }
+    assert exact <= named

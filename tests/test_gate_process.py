@@ -1,0 +1,118 @@
+"""A worker seen from the gate: whatever becomes of it is one line with its side."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.gate.process import Process, WorkerError
+
+READS = """
+import os, signal, sys, time
+from multiprocessing.connection import Connection
+
+pipe = Connection(int(sys.argv[1]))
+asked = pipe.recv_bytes()
+"""
+Starter = Callable[[str], Process]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Starter]:
+    """Starts a worker of this source; all are ended with the test."""
+    running: list[Process] = []
+
+    def start(source: str) -> Process:
+        (tmp_path / "fake_worker.py").write_text(source, encoding="utf-8")
+        running.append(Process.start("head", tmp_path, tmp_path / "head.log", "fake_worker"))
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.stop()
+
+
+def refused(process: Process, timeout_s: float = 60.0) -> str:
+    """The reason of the error that a question ends in."""
+    with pytest.raises(WorkerError) as caught:
+        process.ask("count", timeout_s=timeout_s, model="v2")
+    assert caught.value.side == "head"
+    assert "\n" not in caught.value.reason
+    assert str(caught.value) == caught.value.reason
+    return caught.value.reason
+
+
+def test_it_runs_the_trees_own_code_in_the_tree(start: Starter, tmp_path: Path) -> None:
+    (tmp_path / "of_this_tree.py").write_text("WORD = 'mine'\n", encoding="utf-8")
+    process = start(
+        f"{READS}import json, of_this_tree\n"
+        "content = [os.getcwd(), of_this_tree.WORD, json.loads(asked)]\n"
+        "pipe.send_bytes(json.dumps({'kind': 'answer', 'content': content}).encode())\n"
+    )
+    asked = {"kind": "count", "content": {"model": "v2"}}
+    assert process.ask("count", model="v2") == [str(tmp_path), "mine", asked]
+
+
+def test_it_dies_at_import(start: Starter) -> None:
+    process = start("import module_that_is_not_there\n")
+    assert refused(process) == "ModuleNotFoundError: No module named 'module_that_is_not_there'"
+
+
+def test_it_dies_before_it_is_asked(start: Starter) -> None:
+    process = start("raise SystemExit('had enough')\n")
+    process.popen.wait(60)
+    assert refused(process) == "had enough"
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        ("sys.exit(7)\n", "the process exited with code 7"),
+        ("sys.exit(0)\n", "it ended without a word"),
+        ("print('x' * 999 + 'y', flush=True)\nos._exit(1)\n", "x" * 299 + "y"),
+    ],
+)
+def test_it_ends_instead_of_an_answer(start: Starter, end: str, reason: str) -> None:
+    assert refused(start(READS + end)) == reason
+
+
+def test_a_signal_is_named_whatever_was_written_before(start: Starter) -> None:
+    process = start(
+        f"{READS}print('UserWarning: nothing', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert refused(process) == "the process was killed by SIGKILL (out of memory?)"
+
+
+def test_what_workers_before_it_wrote_is_not_its_own(start: Starter) -> None:
+    assert refused(start(f"{READS}raise RuntimeError('first')\n")) == "RuntimeError: first"
+    assert refused(start(f"{READS}os._exit(3)\n")) == "the process exited with code 3"
+
+
+@pytest.mark.parametrize("frame", [b"no JSON", b"[1, 2]", b'{"content": 5}', b""])
+def test_it_answers_rubbish(start: Starter, frame: bytes) -> None:
+    process = start(f"{READS}pipe.send_bytes({frame!r})\ntime.sleep(60)\n")
+    assert refused(process)
+
+
+def test_it_takes_too_long(start: Starter) -> None:
+    process = start(f"{READS}time.sleep(60)\n")
+    assert refused(process, timeout_s=0.1) == "no answer to 'count' within 0.1 s"
+
+
+def test_it_refuses_or_fails(start: Starter) -> None:
+    refusal = '{"kind": "refusal", "content": "no such model"}'
+    assert refused(start(f"{READS}pipe.send_bytes({refusal!r}.encode())\n")) == "no such model"
+    failure = '{"kind": "failure", "content": {"status": "diverged", "reason": "nan at step 3"}}'
+    assert refused(start(f"{READS}pipe.send_bytes({failure!r}.encode())\n")) == "nan at step 3"
+
+
+def test_it_is_gone_once_stopped(start: Starter) -> None:
+    process = start(f"{READS}time.sleep(60)\n")
+    began = time.monotonic()
+    process.stop()
+    assert time.monotonic() - began < 30
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.popen.pid, 0)
+    process.stop()  # twice does no harm

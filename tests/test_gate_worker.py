@@ -1,0 +1,187 @@
+"""A commit's side of a gate: the questions that it answers, and real ones of this very tree."""
+
+import threading
+from collections.abc import Callable, Iterator
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import counting, messages
+from bench.baseline import Baseline
+from bench.counts import EPOCHS, FILE, stack_of
+from bench.errors import RunError, UsageError
+from bench.gate.counts import judge_counts, take_counts
+from bench.gate.process import Process, WorkerError
+from bench.gate.quality import check_quality
+from bench.gate.turns import Workload
+from bench.gate.worker import FAILURE, PROTOCOL, Worker, serve
+from fmnist_models import ModelError
+from results.gate.quality import QualityRule
+from tests.command_line import REPOSITORY
+
+Asker = Callable[..., tuple[str, Any]]
+
+
+class Tiny(Worker):
+    """Answers questions that cost nothing."""
+
+    def double(self, number: int) -> int:
+        """Twice the number."""
+        return 2 * number
+
+    def refuse(self) -> None:
+        """Refuses."""
+        raise UsageError("unknown model 'v9'")
+
+    def fail(self) -> None:
+        """Fails as a training does."""
+        raise RunError("diverged", "the loss became nan at step 3")
+
+    def crash(self) -> None:
+        """Fails as code does."""
+        raise ZeroDivisionError("no way\nand more")
+
+    def _secret(self) -> str:
+        return "secret"
+
+
+@pytest.fixture
+def served() -> Iterator[tuple[Connection, threading.Thread]]:
+    """The gate's end of a pipe whose other end is served."""
+    ours, theirs = Pipe()
+    thread = threading.Thread(target=serve, args=(theirs, Tiny()), daemon=True)
+    thread.start()
+    yield ours, thread
+    ours.close()
+    thread.join(30)
+    theirs.close()
+
+
+@pytest.fixture
+def ask(served: tuple[Connection, threading.Thread]) -> Asker:
+    def ask(question: str, content: Any = None) -> tuple[str, Any]:  # noqa: ANN401
+        messages.send(served[0], question, {} if content is None else content)
+        assert served[0].poll(60)
+        return messages.receive(served[0])
+
+    return ask
+
+
+def test_questions_are_answered_one_after_the_other(ask: Asker) -> None:
+    assert ask("double", {"number": 4}) == (messages.ANSWER, 8)
+    assert ask("drop", {"model": "v2"}) == (messages.ANSWER, None)
+    assert ask("double", {"number": 5}) == (messages.ANSWER, 10)
+
+
+def test_a_refusal_is_a_line(ask: Asker) -> None:
+    assert ask("refuse") == (messages.REFUSAL, "unknown model 'v9'")
+
+
+def test_a_failure_has_a_status_and_a_reason_and_ends_nothing(ask: Asker) -> None:
+    diverged = {"status": "diverged", "reason": "the loss became nan at step 3"}
+    assert ask("fail") == (FAILURE, diverged)
+    kind, crashed = ask("crash")
+    assert (kind, crashed["status"]) == (FAILURE, "crashed")
+    assert crashed["reason"].startswith("ZeroDivisionError: no way (test_gate_worker.py:")
+    assert ask("double", {"number": 1}) == (messages.ANSWER, 2)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [*("nothing", "", "_secret", "__init__", "__class__", "__getattribute__", "ready", "__dict__")],
+)
+def test_only_public_methods_are_questions(ask: Asker, question: str) -> None:
+    kind, line = ask(question)
+    assert kind == messages.REFUSAL
+    assert line.startswith(f"unknown question {question!r}; choose from count, count_epochs, ")
+    assert "_secret" not in line.partition(";")[2]
+
+
+@pytest.mark.parametrize("content", [{"wrong": 1}, {}, [1], 5])
+def test_arguments_that_do_not_fit_are_a_failure(ask: Asker, content: Any) -> None:  # noqa: ANN401
+    kind, failure = ask("double", content)
+    assert (kind, failure["status"]) == (FAILURE, "crashed")
+    assert failure["reason"].startswith("TypeError: ")
+
+
+def test_serving_ends_with_the_pipe(served: tuple[Connection, threading.Thread]) -> None:
+    ours, thread = served
+    ours.close()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_it_introduces_itself() -> None:
+    assert Worker().introduce() == {"protocol": PROTOCOL, "root": str(REPOSITORY)}
+
+
+def test_it_resolves_models_plans_and_what_counts_hold_for() -> None:
+    answer = Worker().resolve("v0,v2", "cpu", ["batch_size=64"], None)
+    assert [*answer["plans"]] == ["v0", "v2"]
+    assert all("eager" in plan and "threads:1" in plan for plan in answer["plans"].values())
+    assert "channels_last" in answer["plans"]["v2"]
+    assert (answer["device"], answer["stack"]) == ("cpu", stack_of("cpu"))
+    assert Worker().resolve("v2", "cpu", [], "compile")["plans"] == {"v2": "compile"}
+
+
+@pytest.mark.parametrize(
+    ("models", "settings", "named"),
+    [("v9", [], "v9"), ("v2", ["wonders=1"], "wonders"), ("v2", ["batch_size=x"], "batch_size")],
+)
+def test_it_refuses_what_it_does_not_know(models: str, settings: list[str], named: str) -> None:
+    with pytest.raises((UsageError, ModelError), match=named) as caught:
+        Worker().resolve(models, "cpu", settings, None)
+    assert "\n" not in str(caught.value)
+
+
+def test_its_rows_are_named_as_those_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "count_net", lambda *_: {"flops": 1})
+    monkeypatch.setattr(counting, "count_graphs", lambda *_: {"graphs": 2})
+    monkeypatch.setattr(counting, "count_epoch", lambda **_: {"steps": 3})
+    assert Worker().count("v2", "cpu") == {"v2": {"flops": 1}, "v2, plan compile": {"graphs": 2}}
+    assert Worker().count_epochs("cpu") == {row: {"steps": 3} for row in EPOCHS}
+    baseline = Baseline.read(REPOSITORY / FILE)
+    named = {row for rows in (baseline.portable, *baseline.stacks.values()) for row in rows}
+    assert {"v2", "v2, plan compile", *EPOCHS} <= named
+
+
+@pytest.mark.slow
+def test_the_counts_of_this_tree_are_those_of_its_file(tmp_path: Path) -> None:
+    process = Process.start("base", REPOSITORY, tmp_path / "base.log")
+    try:
+        stack = process.ask("resolve", models="v0", device="cpu", settings=[], plan=None)["stack"]
+        found = take_counts(process, ["v0", "v2"], "cpu")
+        with pytest.raises(WorkerError, match="v9"):
+            process.ask("count", model="v9", device="cpu")
+    finally:
+        process.stop()
+    noted = Baseline.read(REPOSITORY / FILE).rows_for(stack)
+    bytes_ = {row: found[row]["most_record_bytes"] for row in EPOCHS}
+    expected = {row: noted[row] for row in found} | {
+        row: noted[row] | {"most_record_bytes": bytes_[row]} for row in EPOCHS
+    }
+    if stack in Baseline.read(REPOSITORY / FILE).stacks:
+        assert found == expected
+    assert {finding.outcome for finding in judge_counts(found, found, {})} == {"same"}
+
+
+@pytest.mark.slow
+def test_two_workers_of_this_tree_train_alike(tmp_path: Path) -> None:
+    plan = Worker().resolve("v0", "cpu", [], None)["plans"]["v0"]
+    findings, records = check_quality(
+        {"base": REPOSITORY, "head": REPOSITORY},
+        Workload({"v0": plan}, "cpu", []),
+        lambda _model: 150,
+        REPOSITORY / "data",
+        tmp_path,
+        QualityRule(),
+        seeds=2,
+    )
+    assert [(f.check, f.outcome) for f in findings] == [("accuracy", "same"), ("memory", "same")]
+    assert findings[0].evidence == "the same in all 2 seeds"
+    assert (findings[0].base or 0.0) > 0.5
+    assert [record.status for record in records] == ["ok"] * 4
+    assert {record.spec["evaluation_split"] for record in records} == {"validation"}
