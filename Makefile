@@ -2,13 +2,13 @@
 #
 #   GPU=0      that GPU            GPU=0,1  DataParallel over both      GPU=cpu  the CPU
 #   MODELS= BUDGET= SEEDS= RECIPE= PLAN=    options of `fmnist-bench run`; ARGS= any others
-#   RESULTS=   run folder of `make report`; without it the newest
+#   RESULTS=   run folder of `make report`; without it the newest      BASE=  commit of `make gate`
 #   PYTHON=    interpreter for the virtual environment (3.11 or later)
 #   VENV=      (empty) uses PYTHON as it is, and installs nothing
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup data bench report test check format benchmark counts peers docs clean
+.PHONY: help setup data bench report test check format benchmark counts gate peers docs clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -19,6 +19,7 @@ SEEDS ?=
 RECIPE ?=
 PLAN ?=
 RESULTS ?=
+BASE ?= main
 ARGS ?=
 
 comma := ,
@@ -86,6 +87,9 @@ benchmark: $(READY) $(DATA_READY) ## time the parts of the harness with pytest-b
 
 counts: $(READY) ## take the counts of all models, compiled plans and an epoch into tests/counts.toml
 	@$(RUN) -m bench.counts --renew $(if $(GPU),--device '$(DEVICE)') $(ARGS)
+
+gate: $(READY) $(DATA_READY) ## hold this commit to BASE=REV (main): counts, speed, accuracy, memory
+	@$(RUN) -m bench gate --base '$(BASE)' --models '$(MODELS)' --device '$(DEVICE)' $(if $(PLAN),--plan '$(PLAN)') $(ARGS)
 
 peers: $(READY) $(DATA_READY) ## V0 against JAX in interleaved turns (installs the extra `peers`)
 	@$(if $(VENV),$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[peers]' &&) \

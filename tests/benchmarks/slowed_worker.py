@@ -21,12 +21,14 @@ REPEATS = 20
 class SlowedWorker(Worker):
     """Does loops of pure Python after each step: work, not sleep, so that load slows it as well."""
 
-    loops = 0
+    loops = 0  # of the model that is ready: there is one at a time
 
-    def prepare(self, model: str, **content: Any) -> dict[str, Any]:  # noqa: ANN401 - as asked
+    def prepare(
+        self, model: str, plan: str, device: str, settings: Sequence[str], turn_s: float
+    ) -> dict[str, Any]:
         """Makes a model ready; what a step will do in addition is measured against its fastest."""
         self.loops = 0
-        ready = super().prepare(model, **content)
+        ready = super().prepare(model, plan, device, settings, turn_s)
         share = float(SLOW_DOWN.read_text(encoding="ascii")) if SLOW_DOWN.exists() else 0.0
         if share:
             turns = [self.turn(model, ready["steps"]) for _ in range(3)]

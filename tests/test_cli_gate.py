@@ -1,0 +1,247 @@
+"""`gate` from the command line, on commits whose workers say what a test has them say."""
+
+import json
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.command_line import (
+    LIMIT_S,
+    MARK,
+    REPOSITORY,
+    Finished,
+    assert_refused,
+    call,
+    environment,
+    processes_with,
+    wait_for,
+)
+from tests.gate_by_hand import COUNTS, answers, git, make_repository
+
+Gate = Callable[..., Finished]
+SLOW = {"v0": [0.004], "v2": [0.005, 0.0052, 0.0051]}
+
+
+@pytest.fixture
+def gate(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    data_root: Path,
+) -> Gate:
+    """Holds the head of a repository to its base, with more options."""
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def hold(repository: Path, *options: str, base: str = "base") -> Finished:
+        monkeypatch.chdir(repository)
+        arguments = ("gate", "--base", base, "--out", str(tmp_path / "out"), *options)
+        return call(monkeypatch, capfd, data_root, *arguments)
+
+    return hold
+
+
+def verdict(folder: Path) -> dict[str, Any]:
+    """What verdict.json holds."""
+    found: dict[str, Any] = json.loads((folder / "out" / "verdict.json").read_bytes())
+    return found
+
+
+def outcomes(folder: Path) -> dict[str, list[str]]:
+    """Findings by outcome, as `check model`."""
+    found: dict[str, list[str]] = {}
+    for finding in verdict(folder)["findings"]:
+        found.setdefault(finding["outcome"], []).append(f"{finding['check']} {finding['model']}")
+    return found
+
+
+def test_equal_commits_end_with_0_and_leave_everything_behind(gate: Gate, tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "r", answers(), answers())
+    finished = gate(repository)
+    assert finished.returncode == 0, finished.stderr
+    assert "about" in finished.stderr.split("pair 1 of")[0]  # says beforehand how long it takes
+    assert finished.stdout.startswith("No regression")
+    assert set(outcomes(tmp_path)) == {"same"}
+    found = verdict(tmp_path)
+    assert (found["verdict"], found["exit_code"]) == ("ok", 0)
+    assert len(found["measured"]["pairs"]["v2"]) == 6  # log2(2 / 0.05)
+    lines = (tmp_path / "out" / "records.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["gate_side"] for line in lines[:6]] == [
+        *("base", "head", "head", "base", "base", "head")
+    ]
+    assert (tmp_path / "out" / "summary.md").read_text("utf-8").startswith("**No regression**")
+    assert git(repository, "worktree", "list").count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    ("head", "wanted"),
+    [
+        (answers(turns=SLOW), "speed v2"),
+        (answers(accuracy=[0.77, 0.78, 0.765]), "accuracy v2"),
+        (answers(counts={"v0": COUNTS, "v2": COUNTS | {"flops": 2000}}), "counts v2"),
+        (answers(counts={"v0": COUNTS, "v2": COUNTS | {"kept_bytes": 8}}), "counts v2"),
+        (answers(list_models=["v0", "v2_new"]), "run v2"),
+        (answers(fails=["v2"]), "run v2"),
+        (answers(dies_over=["v2"]), "run v2"),
+        (answers(broken=True), "run every model"),
+    ],
+    ids=["slower", "less accurate", "dearer", "leaking", "gone", "failing", "dying", "broken"],
+)
+def test_a_head_that_is_worse_ends_with_1_and_is_named(
+    gate: Gate, tmp_path: Path, head: dict[str, Any], wanted: str
+) -> None:
+    finished = gate(make_repository(tmp_path / "r", answers(), head))
+    assert finished.returncode == 1, finished.stderr
+    worse = outcomes(tmp_path)["worse"]
+    assert wanted in worse
+    assert not [name for name in worse if name.endswith("v0") and "accuracy" not in name]
+    assert "Regression" in finished.stdout
+    assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize(
+    "base",
+    [answers(fails=["v2"]), answers(dies_over=["v2"]), answers(broken=True)],
+    ids=["failing", "dying", "broken"],
+)
+def test_a_broken_base_ends_with_4(gate: Gate, tmp_path: Path, base: dict[str, Any]) -> None:
+    finished = gate(make_repository(tmp_path / "r", base, answers()))
+    assert finished.returncode == 4, finished.stderr
+    assert "worse" not in outcomes(tmp_path)
+    assert any(name.startswith("run") for name in outcomes(tmp_path)["unusable"])
+
+
+def test_a_base_that_differs_from_itself_ends_with_3(gate: Gate, tmp_path: Path) -> None:
+    # each worker turns through its own list, so base and base again differ by where they are in it
+    restless = answers(turns={"v0": [0.004], "v2": [0.004]}, accuracy=[0.8, 0.7, 0.75])
+    unsure = answers(turns={"v0": [0.004], "v2": [0.004]}, accuracy=[0.7, 0.8, 0.72])
+    finished = gate(make_repository(tmp_path / "r", restless, unsure))
+    assert finished.returncode == 3, finished.stderr
+    assert "accuracy v2" in outcomes(tmp_path)["unclear"]
+    assert finished.stdout.startswith("Inconclusive")
+
+
+def test_a_count_renewed_in_the_commits_own_file_is_no_regression(
+    gate: Gate, tmp_path: Path
+) -> None:
+    dearer = answers(counts={"v0": COUNTS, "v2": COUNTS | {"flops": 2000}})
+    repository = make_repository(tmp_path / "r", answers(), dearer)
+    (repository / "tests").mkdir()
+    for branch, flops in (("base", 1000), ("head", 2000)):
+        git(repository, "checkout", "-q", branch)
+        text = f"[any]\nv2 = {{ flops = {flops} }}\n"
+        (repository / "tests").mkdir(exist_ok=True)
+        (repository / "tests" / "counts.toml").write_text(text, encoding="utf-8")
+        git(repository, "add", "-A")
+        git(repository, "commit", "-q", "-m", "counts")
+    finished = gate(repository, "--checks", "counts")
+    assert finished.returncode == 0, finished.stdout
+    assert outcomes(tmp_path)["changed"] == ["counts v2"]
+
+
+def test_only_what_is_asked_for_is_checked(gate: Gate, tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "r", answers(), answers(turns=SLOW, accuracy=[0.1]))
+    assert gate(repository, "--checks", "counts").returncode == 0
+    assert {name.split()[0] for name in outcomes(tmp_path)["same"]} == {"counts"}
+
+
+def test_a_dedicated_machine_holds_to_5_percent(gate: Gate, tmp_path: Path) -> None:
+    slightly = answers(turns={"v0": [0.004], "v2": [0.0043]})
+    repository = make_repository(tmp_path / "r", answers(), slightly)
+    assert gate(repository, "--checks", "speed").returncode == 0
+    (tmp_path / "out").rename(tmp_path / "first")
+    assert gate(repository, "--checks", "speed", "--dedicated").returncode == 1
+
+
+def test_github_gets_a_summary_and_annotations(
+    gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = make_repository(tmp_path / "r", answers(), answers(turns=SLOW))
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "step.md"))
+    finished = gate(repository, "--checks", "speed")
+    assert "::error" in finished.stdout
+    assert (tmp_path / "step.md").read_text("utf-8").startswith("**Regression**")
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        (("--models", "nonsense"), "unknown model 'nonsense'"),
+        (("--checks", "beauty"), "cannot read --checks 'beauty'; choose from counts, speed"),
+        (("--threshold", "15"), "--threshold is a share between 0 and 1, not 15; 0.05 is 5 %"),
+        (("--margin", "0"), "--margin is a share"),
+        (("--head", "nowhere"), "unknown revision 'nowhere'"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(
+    gate: Gate, tmp_path: Path, options: tuple[str, str], wanted: str
+) -> None:
+    finished = gate(make_repository(tmp_path / "r", answers(), answers()), *options)
+    last = finished.stderr.splitlines()[-1]
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert last.startswith("fmnist-bench: ")
+    assert wanted in last
+    assert not (tmp_path / "out" / "verdict.json").exists()
+
+
+def test_an_unknown_base_an_unclean_tree_and_no_repository_are_one_line(
+    gate: Gate, tmp_path: Path
+) -> None:
+    repository = make_repository(tmp_path / "r", answers(), answers())
+    assert_refused(gate(repository, base="v9"), "unknown revision 'v9': name a commit")
+    (repository / "bench" / "new.py").write_text("", encoding="utf-8")
+    assert_refused(gate(repository), "bench/new.py")
+    (repository / "bench" / "new.py").unlink()
+    (repository / "README.md").write_text("changed", encoding="utf-8")
+    assert_refused(gate(repository), "the work tree differs from its commit (README.md)")
+    assert gate(repository, "--head", "base", "--checks", "counts").returncode == 0
+    (tmp_path / "empty").mkdir()
+    assert_refused(gate(tmp_path / "empty"), "run it in a git checkout")
+
+
+def test_a_base_without_the_harness_is_one_line_and_4(gate: Gate, tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "r", answers(), answers(), has_worker=False)
+    assert_refused(gate(repository), "has no bench/gate/worker.py", exit_code=4)
+
+
+def test_another_protocol_is_one_line_and_4(gate: Gate, tmp_path: Path) -> None:
+    old = answers(introduce={"protocol": 0, "root": "."})
+    finished = gate(make_repository(tmp_path / "r", old, answers()))
+    assert finished.returncode == 4
+    assert "the base speaks protocol 0 and this gate 1" in finished.stderr.splitlines()[-1]
+
+
+def test_a_folder_with_a_verdict_is_not_written_over(gate: Gate, tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "r", answers(), answers())
+    assert gate(repository, "--checks", "counts").returncode == 0
+    assert_refused(gate(repository), "already holds a verdict; name another --out")
+
+
+def test_a_gate_that_is_terminated_leaves_no_worktree_and_no_process(
+    tmp_path: Path, data_root: Path
+) -> None:
+    slow = answers(sleep_s=0.5)
+    repository = make_repository(tmp_path / "r", slow, slow)
+    mark = uuid.uuid4().hex
+    gate = subprocess.Popen(
+        # -P: the folder that it stands in has a package `bench` of its own
+        [sys.executable, "-P", "-m", "bench", "gate", "--base", "base", "--out", tmp_path / "out"],
+        cwd=repository,
+        env=environment(data_root) | {"PYTHONPATH": str(REPOSITORY), MARK: mark},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    logs = tmp_path / "out"
+    assert wait_for((logs / "again.log").exists)  # the first pair is under way
+    gate.send_signal(signal.SIGTERM)
+    assert gate.wait(LIMIT_S) == 143
+    assert wait_for(lambda: not processes_with(mark), 30.0)
+    assert git(repository, "worktree", "list").count("\n") == 0
+    assert not (logs / "verdict.json").exists()

@@ -1,0 +1,167 @@
+"""The rounds of a gate, the order of turns and the forecast, without a single training."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.gate import turns
+from bench.gate.forecast import Cost, duration, forecast
+from bench.gate.process import WorkerError
+from bench.gate.speed import measure_speed
+from bench.gate.turns import ORDERS, SIDES, Workload, in_workers, step_seconds, take_pairs
+from results.gate.pairs import AGAIN, BASE, HEAD, Pair
+from results.gate.rule import SpeedRule
+
+SAME = Pair((1.0,), (1.0,), (1.0,))
+SLOW = Pair((1.0,), (1.3,), (1.0,))
+WORKLOAD = Workload({"v0": "eager", "v2": "eager"}, "cpu", ("batch_size=32",))
+
+
+class Scripted:
+    """A worker that takes turns of one length and remembers who was asked what."""
+
+    log: list[tuple[str, str]] = []
+
+    def __init__(self, side: str, deadly: str | None = None) -> None:
+        self.side, self.deadly, self.is_alive = side, deadly, True
+
+    def ask(self, question: str, **content: Any) -> Any:  # noqa: ANN401 - JSON
+        """Answers as a worker does; a model may be the death of it."""
+        self.log.append((self.side, question))
+        if self.deadly and content.get("model") == self.deadly:
+            self.is_alive = False
+            raise WorkerError(self.side, "killed")
+        if question == "prepare":
+            return {"steps": 3 if self.side == BASE else 7, "step_s": 0.1}
+        if question == "turn":
+            assert content["steps"] == 3  # the base's, for both
+            return [[1, 9.0], [1, 0.1], [1, 0.1]]
+        return None
+
+    def stop(self) -> None:
+        """Ends it."""
+        self.log.append((self.side, "stop"))
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Scripted workers in the place of processes; what they are asked."""
+    log: list[tuple[str, str]] = []
+    monkeypatch.setattr(Scripted, "log", log)
+    monkeypatch.setattr(
+        turns.Process,
+        "start",
+        lambda side, tree, _log, _module: Scripted(side, "v0" if tree.name == "deadly" else None),
+    )
+    return log
+
+
+def test_every_side_is_first_second_and_third_as_often_and_never_twice_in_a_row() -> None:
+    places = [place for number in range(12) for place in ORDERS[number % len(ORDERS)]]
+    assert all(one != other for one, other in zip(places, places[1:], strict=False))
+    for first in range(0, len(ORDERS), 3):
+        for position in range(3):
+            assert {order[position] for order in ORDERS[first : first + 3]} == {0, 1, 2}
+    followers = Counter(zip(places, places[1:], strict=False))
+    assert max(followers.values()) - min(followers.values()) <= 2
+
+
+def test_a_pair_has_a_turn_a_round_and_side_and_ends_its_workers(
+    scripted: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    trees = dict.fromkeys(SIDES, tmp_path)
+    pairs, failures = take_pairs(trees, WORKLOAD, ["v0", "v2"], 1, tmp_path)
+    assert (set(pairs), failures) == ({"v0", "v2"}, {})
+    assert pairs["v2"] == Pair((0.1,) * 9, (0.1,) * 9, (0.1,) * 9)
+    asked = Counter(scripted)
+    assert asked[HEAD, "turn"] == asked[BASE, "turn"] == asked[AGAIN, "turn"] == 2 * 9
+    assert [side for side, question in scripted if question == "stop"] == [HEAD, AGAIN, BASE]
+
+
+def test_the_side_that_starts_alternates(scripted: list[tuple[str, str]], tmp_path: Path) -> None:
+    trees = dict.fromkeys(SIDES, tmp_path)
+    for number in range(6):
+        take_pairs(trees, WORKLOAD, ["v0"], number, tmp_path)
+    stops = [side for side, question in scripted if question == "stop"]
+    firsts = Counter(stops[::3])
+    assert firsts == {BASE: 2, HEAD: 2, AGAIN: 2}
+
+
+def test_a_worker_that_dies_over_a_model_leaves_the_others_to_fresh_ones(
+    scripted: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    (tmp_path / "deadly").mkdir()
+    trees = {BASE: tmp_path, HEAD: tmp_path / "deadly", AGAIN: tmp_path}
+    pairs, failures = take_pairs(trees, WORKLOAD, ["v0", "v2"], 0, tmp_path)
+    assert set(pairs) == {"v2"}
+    assert failures["v0"].side == HEAD
+    assert Counter(scripted)[BASE, "stop"] == 2
+
+
+def test_a_failure_that_kills_nobody_leaves_the_workers_alive(
+    scripted: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    def action(running: Sequence[Any], model: str) -> str:
+        if model == "v0":
+            raise WorkerError(running[0].side, "ill")
+        return model
+
+    answers, failures = in_workers({BASE: tmp_path}, ["v0", "v2"], tmp_path, action)
+    assert (answers, set(failures)) == ({"v2": "v2"}, {"v0"})
+    assert Counter(scripted)[BASE, "stop"] == 1
+
+
+def test_the_figure_of_a_turn_is_the_median_of_its_chunks() -> None:
+    assert step_seconds([[5, 0.1], [5, 0.9], [2, 0.2]]) == 0.2
+
+
+def test_what_looks_slower_is_measured_again_and_only_that() -> None:
+    asked: list[tuple[list[str], int]] = []
+    said: list[str] = []
+
+    def take(models: Sequence[str], number: int) -> tuple[dict[str, Pair], dict[str, WorkerError]]:
+        asked.append(([*models], number))
+        return {model: SLOW if model == "v2" else SAME for model in models}, {}
+
+    speed = measure_speed(take, ["v0", "v2"], SpeedRule(), said.append)
+    assert asked[:6] == [(["v0", "v2"], number) for number in range(6)]
+    assert asked[6:] == [(["v2"], number) for number in range(6, 12)]
+    assert [len(speed.first["v0"]), len(speed.second["v2"]), "v0" in speed.second] == [6, 6, False]
+    assert said[0] == "pair 1 of 6: v0 +0.0 %, v2 +30.0 %"
+    assert "measuring again, to be sure: v2" in said
+
+
+@pytest.mark.parametrize("fails_at", [0, 3, 8])
+def test_a_model_that_fails_is_out_of_both_rounds(fails_at: int) -> None:
+    def take(models: Sequence[str], number: int) -> tuple[dict[str, Pair], dict[str, WorkerError]]:
+        failures = {"v2": WorkerError(HEAD, "ill")} if number == fails_at else {}
+        return {model: SLOW for model in models if model not in failures}, failures
+
+    speed = measure_speed(take, ["v0", "v2"], SpeedRule(), lambda _line: None)
+    assert (set(speed.first), set(speed.second)) == ({"v0"}, {"v0"})
+    assert set(speed.failures) == {"v2"}
+
+
+def test_the_forecast_counts_pairs_and_trainings() -> None:
+    workload = Workload({}, "cpu", turn_s=0.1, rounds=10)
+    cost = Cost(step_s=0.01, ready_s=1.0, steps=300)
+    turns_s = 3 * (1 + 10 * 0.1 * 1.15)
+    once = 5 * (1.5 * 4 + turns_s) + 4 + 6 * (3 + 2)
+    assert forecast([cost], workload, 4.0, 5, 6) == (
+        f"1 model: about {duration(once)}, {duration(2 * once)} if all must be measured again"
+    )
+    assert "about 0 s" in forecast([cost._replace(steps=None)], workload, 4.0, 0, 6)
+    slow_step = forecast([cost._replace(step_s=1.0, steps=None)], workload, 4.0, 5, 6)
+    assert slow_step != forecast([cost._replace(steps=None)], workload, 4.0, 5, 6)
+
+
+def test_durations_are_in_minutes_and_seconds() -> None:
+    assert [duration(s) for s in (3, 58, 61, 129)] == [
+        "5 s",
+        "1 min 0 s",
+        "1 min 0 s",
+        "2 min 10 s",
+    ]
