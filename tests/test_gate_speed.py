@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from bench.gate import turns
+from bench.gate import process
 from bench.gate.forecast import Cost, duration, forecast
 from bench.gate.process import WorkerError
 from bench.gate.speed import measure_speed
@@ -23,7 +24,7 @@ WORKLOAD = Workload({"v0": "eager", "v2": "eager"}, "cpu", ("batch_size=32",))
 class Scripted:
     """A worker that takes turns of one length and remembers who was asked what."""
 
-    log: list[tuple[str, str]] = []
+    log: ClassVar[list[tuple[str, str]]] = []
 
     def __init__(self, side: str, deadly: str | None = None) -> None:
         self.side, self.deadly, self.is_alive = side, deadly, True
@@ -49,10 +50,10 @@ class Scripted:
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Scripted workers in the place of processes; what they are asked."""
-    log: list[tuple[str, str]] = []
+    log: ClassVar[list[tuple[str, str]]] = []
     monkeypatch.setattr(Scripted, "log", log)
     monkeypatch.setattr(
-        turns.Process,
+        process.Process,
         "start",
         lambda side, tree, _log, _module: Scripted(side, "v0" if tree.name == "deadly" else None),
     )
@@ -61,11 +62,11 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 def test_every_side_is_first_second_and_third_as_often_and_never_twice_in_a_row() -> None:
     places = [place for number in range(12) for place in ORDERS[number % len(ORDERS)]]
-    assert all(one != other for one, other in zip(places, places[1:], strict=False))
+    assert all(one != other for one, other in pairwise(places))
     for first in range(0, len(ORDERS), 3):
         for position in range(3):
             assert {order[position] for order in ORDERS[first : first + 3]} == {0, 1, 2}
-    followers = Counter(zip(places, places[1:], strict=False))
+    followers = Counter(pairwise(places))
     assert max(followers.values()) - min(followers.values()) <= 2
 
 

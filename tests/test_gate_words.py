@@ -45,7 +45,7 @@ from tests.verdicts_by_hand import accuracy, count, equal, make_verdict, memory,
         ),
         (
             [speed("v0", "skipped", 0.01)],
-            "No regression: nothing was compared, 1 check skipped",
+            "Nothing to compare: no check was made, 1 check skipped",
         ),
     ],
 )

@@ -98,8 +98,8 @@ class Process:
             raise WorkerError(self.side, str(error)) from None
         if kind == messages.ANSWER:
             return answer
-        error = RefusedError if kind == messages.REFUSAL else WorkerError
-        raise error(self.side, _reason(answer))
+        failure = RefusedError if kind == messages.REFUSAL else WorkerError
+        raise failure(self.side, _reason(answer))
 
     def stop(self) -> None:
         """Ends the worker now."""

@@ -33,8 +33,9 @@ class Headline(NamedTuple):
 
 def headline(verdict: Verdict) -> Headline:
     """What a reader must know who reads one line."""
-    if not verdict.findings:
-        return Headline("Nothing to compare", "no check was made")
+    if not verdict.of(*TROUBLE, *COMPARED):
+        skipped = f", {_number(len(verdict.findings), 'check')} skipped" if verdict.findings else ""
+        return Headline("Nothing to compare", f"no check was made{skipped}")
     name, outcome, say = _HEADLINES[verdict.exit_code]
     if outcome is None:
         return Headline(name, _all_is_well(verdict))
@@ -74,8 +75,6 @@ def place_line(verdict: Verdict) -> str:
 
 def _all_is_well(verdict: Verdict) -> str:
     compared = verdict.of(*COMPARED)
-    if not compared:
-        return f"nothing was compared, {_number(len(verdict.findings), 'check')} skipped"
     words = list(dict.fromkeys(_WORSE[f.check] for f in compared if f.check in _WORSE))
     parts = [f"nothing {_either(sorted(words, key=_RANK.index)) or 'failed'}"]
     if models := _models(compared):

@@ -78,9 +78,10 @@ class Verdict:
 
     @property
     def exit_code(self) -> int:
-        """0 ok, 1 a regression, 3 inconclusive, 4 nothing comparable."""
+        """0 ok, 1 a regression, 3 inconclusive, 4 nothing comparable, or nothing was compared."""
         found = {finding.outcome for finding in self.findings}
-        return next((code for outcome, code in EXIT_CODES.items() if outcome in found), 0)
+        nothing = 0 if found - {"skipped"} else EXIT_CODES["unusable"]
+        return next((code for outcome, code in EXIT_CODES.items() if outcome in found), nothing)
 
     @property
     def name(self) -> str:
