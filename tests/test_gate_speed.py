@@ -50,7 +50,7 @@ class Scripted:
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Scripted workers in the place of processes; what they are asked."""
-    log: ClassVar[list[tuple[str, str]]] = []
+    log: list[tuple[str, str]] = []
     monkeypatch.setattr(Scripted, "log", log)
     monkeypatch.setattr(
         process.Process,
