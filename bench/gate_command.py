@@ -17,13 +17,14 @@ from bench.run_command import make_folder, new_folder, say
 
 if TYPE_CHECKING:
     from bench.gate.run import Options
-    from results.gate.verdict import Verdict
+    from results.gate.verdict import Commit, Verdict
     from results.records import RunRecord
 
 GATES = Path("results/gates")
 SHARED, DEDICATED = 0.10, 0.05
 TRAIN_S, SEEDS = 4.0, 3
 RECORDS = "records.jsonl"
+SHORT_HASH = 12
 
 
 def gate(
@@ -126,7 +127,7 @@ def hold(
             options=options,
             data=(data or default_root()).absolute(),
             folder=folder,
-            command=shlex.join(["fmnist-bench", *sys.argv[1:]]),
+            command=_again(sys.argv[1:], *commits),
             say=say,
         )
         verdict, records = run_gate(gate_)
@@ -136,12 +137,11 @@ def hold(
 
 def show_verdict(verdict: "Verdict") -> None:
     """Writes the verdict to stdout, and where it is wanted also for GitHub."""
+    from bench.show import print_rich, terminal_width, write_out
     from results.gate.files import annotations, append_step_summary
     from results.gate.headline import headline
     from results.gate.summary import summary_markdown
     from results.gate.terminal import render_verdict, verdict_lines
-
-    from bench.show import print_rich, terminal_width, write_out
 
     table = render_verdict(verdict, width=terminal_width())
     print_rich(table, verdict_lines(verdict), above=[str(headline(verdict))])
@@ -161,6 +161,19 @@ def _write(verdict: "Verdict", records: "Sequence[RunRecord]", folder: Path) -> 
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror}") from None
     write_verdict(verdict, folder)
+
+
+def _again(arguments: Sequence[str], base: "Commit", head: "Commit") -> str:
+    """The command that repeats a gate: commits by their hash, as branches move on; no --out."""
+    kept, fixed = [], ("--base", "--head", "--out")
+    values = iter(arguments)
+    for argument in values:
+        if argument in fixed:
+            next(values, None)
+        elif argument.partition("=")[0] not in fixed:
+            kept.append(argument)
+    hashes = ["--base", base.commit[:SHORT_HASH], "--head", head.commit[:SHORT_HASH]]
+    return shlex.join(["fmnist-bench", *kept, *hashes])
 
 
 def _chosen_checks(text: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from bench.gate.sides import Ground, Request, find_ground
 from bench.gate.speed import measure_speed
 from bench.gate.turns import Workload, in_workers, prepare, started, take_pairs
 from results.gate.pairs import AGAIN, BASE, HEAD, Pair
-from results.gate.quality import ACCURACY, QualityRule
+from results.gate.quality import QualityRule
 from results.gate.rule import SpeedRule, judge
 from results.gate.verdict import Commit, Finding, Verdict
 from results.records import RunRecord
@@ -188,9 +188,11 @@ def _judge_counts(gate: Gate, ground: Ground, looks: Mapping[str, Look], found: 
     with started(gate.trees, gate.folder) as running:
         for process in running:
             epochs[process.side] = process.ask("count_epochs", device=ground.device)
-    base, head = epochs[BASE], epochs[HEAD]
+    base: Rows = {}
+    head: Rows = {}
     for look in looks.values():
         base, head = base | look.base, head | look.head
+    base, head = base | epochs[BASE], head | epochs[HEAD]
     consented = consented_counts(gate.trees[BASE], gate.trees[HEAD], ground.stack)
     found.findings.extend(judge_counts(base, head, consented))
     found.measured["counts"] = {BASE: base, HEAD: head}
@@ -231,7 +233,7 @@ def _judge_quality(gate: Gate, workload: Workload, looks: Mapping[str, Look], fo
 
 def _trained(record: RunRecord) -> str:
     side, spec = record.extra.get(SIDE), record.spec
-    accuracy = record.measurements.get(ACCURACY)
+    accuracy = record.measurements.get("test_accuracy")
     result = f"{accuracy.values[0]:.2%}" if accuracy else record.status
     return f"{spec['model']}, {side}, seed {spec['seed']}: {result}"
 
