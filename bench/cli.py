@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.choose_command import choose
+from bench.compare_command import compare
 from bench.plan import AUTO
 from bench.report_command import report
 from bench.request import Request
@@ -202,6 +203,7 @@ def table(
 
 
 app.command()(choose)
+app.command()(compare)
 app.command()(report)
 
 

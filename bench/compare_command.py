@@ -1,0 +1,153 @@
+"""`compare`: what got worse between two sets of finished runs, and how sure that is."""
+
+import math
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.errors import UsageError
+from bench.run_command import say
+
+if TYPE_CHECKING:
+    from results import RunRecord
+    from results.compare import Rule
+    from results.gate.verdict import Commit, Verdict
+
+FORMATS = ("rich", "markdown", "json")
+
+
+def compare(
+    base: Annotated[Path, typer.Argument(help="Run folder, or file of records, to compare with.")],
+    head: Annotated[Path, typer.Argument(help="Run folder, or file of records, that is judged.")],
+    threshold: Annotated[
+        float,
+        typer.Option(help="Change of seconds, joules or memory that counts: 0.1 is 10 %."),
+    ] = 0.1,
+    margin: Annotated[
+        float, typer.Option(help="Mean test accuracy that may be lost: 0.01 is a point.")
+    ] = 0.01,
+    fmt: Annotated[
+        str, typer.Option("--format", help="rich, markdown, or json: what verdict.json holds.")
+    ] = "rich",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for verdict.json and summary.md.", show_default=False),
+    ] = None,
+) -> None:
+    """Tell what got slower, larger or less accurate between two sets of runs; needs no torch.
+
+    Exits with 1 where something did, with 3 where that is unclear, with 4 where nothing is
+    comparable. Stored runs were not measured in turns: where a side is one process, a change of
+    speed below 49 % is never more than unclear.
+    """
+    from bench.show import end_at_once
+    from results import collector_paused, read_records
+    from results.compare import Rule
+
+    if fmt not in FORMATS:
+        raise UsageError(f"unknown format {fmt!r}; choose from {', '.join(FORMATS)}")
+    rule = Rule(threshold=_fraction("--threshold", threshold), margin=_fraction("--margin", margin))
+    with collector_paused():
+        before, after = (read_records(path, say=say) for path in (base, head))
+        verdict = judge((base, head), before, after, rule)
+        if out is not None:
+            _write(verdict, out)
+        _show(verdict, fmt)
+        end_at_once(len(before) + len(after), verdict.exit_code)
+    raise typer.Exit(verdict.exit_code)
+
+
+def judge(
+    paths: Sequence[Path],
+    base: "Sequence[RunRecord]",
+    head: "Sequence[RunRecord]",
+    rule: "Rule",
+) -> "Verdict":
+    """The verdict on two sets of records, read from two paths.
+
+    Raises:
+        NotComparable: They must not be held against each other.
+    """
+    from results.compare import compare_records
+    from results.gate.verdict import Verdict
+
+    found = compare_records(base, head, rule)
+    names = _names(*paths)
+    options = ("--threshold", f"{rule.threshold:g}", "--margin", f"{rule.margin:g}")
+    return Verdict(
+        base=_commit(names[0], base),
+        head=_commit(names[1], head),
+        findings=found.findings,
+        command=shlex.join(["fmnist-bench", "compare", *map(str, paths), *options]),
+        environment=head[0].environment,
+        rule=asdict(rule),
+        measured={"record_ids": found.record_ids},
+        notes=found.notes,
+    )
+
+
+def _fraction(option: str, value: float) -> float:
+    if math.isfinite(value) and 0 < value < 1:
+        return value
+    remedy = f"{value / 100:g} for {value:g} %" if 1 <= value < 100 else "for example 0.1"
+    raise UsageError(f"{option} is a fraction between 0 and 1, not {value:g}; write {remedy}")
+
+
+def _names(base: Path, head: Path) -> tuple[str, str]:
+    """What the two are called: their folders' names, or whole paths where those are equal."""
+    ours, theirs = (_name(path) for path in (base, head))
+    return (ours, theirs) if ours != theirs else (str(base), str(head))
+
+
+def _name(path: Path) -> str:
+    from results.store import RECORDS_FILE
+
+    whole = path.resolve()
+    return whole.parent.name if whole.name == RECORDS_FILE else whole.name
+
+
+def _commit(name: str, records: "Sequence[RunRecord]") -> "Commit":
+    """A set of records by its name, and by its commit where it has only one."""
+    from results.gate.verdict import Commit
+
+    commits = {str(record.provenance.get("commit") or "") for record in records}
+    return Commit(name, commits.pop() if len(commits) == 1 else "", "")
+
+
+def _show(verdict: "Verdict", fmt: str) -> None:
+    from bench.show import print_rich, terminal_width, write_out
+
+    if fmt == "json":
+        import orjson
+
+        options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+        write_out(orjson.dumps(verdict.as_plain(), option=options).decode())
+    elif fmt == "markdown":
+        from results.gate.summary import (  # type: ignore[import-not-found,unused-ignore]
+            summary_markdown,
+        )
+
+        write_out(summary_markdown(verdict))
+    else:
+        from results.gate.headline import (  # type: ignore[import-not-found,unused-ignore]
+            headline,
+        )
+        from results.gate.terminal import (  # type: ignore[import-not-found,unused-ignore]
+            render_verdict,
+            verdict_lines,
+        )
+
+        table = render_verdict(verdict, width=terminal_width())
+        print_rich(table, verdict_lines(verdict), above=[str(headline(verdict))])
+
+
+def _write(verdict: "Verdict", folder: Path) -> None:
+    from results.gate.files import (  # type: ignore[import-not-found,unused-ignore]
+        write_verdict,
+    )
+
+    write_verdict(verdict, folder)
