@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.choose_command import choose
+from bench.compare_command import compare
 from bench.gate_command import gate
 from bench.plan import AUTO
 from bench.report_command import report
@@ -203,6 +204,7 @@ def table(
 
 
 app.command()(choose)
+app.command()(compare)
 app.command()(gate)
 app.command()(report)
 

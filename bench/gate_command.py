@@ -14,6 +14,7 @@ import typer
 
 from bench.errors import UsageError
 from bench.run_command import make_folder, new_folder, say
+from bench.verdict_command import fraction, show_verdict
 
 if TYPE_CHECKING:
     from bench.gate.run import Options
@@ -92,13 +93,14 @@ def gate(
         request=Request(models=models, device=device, settings=settings, plan=plan),
         checks=_chosen_checks(checks),
         speed=SpeedRule(threshold=_threshold(threshold, is_dedicated=dedicated)),
-        quality=QualityRule(margin=_share("--margin", margin)),
+        quality=QualityRule(margin=fraction("--margin", margin)),
         train_s=train_seconds,
         seeds=seeds,
     )
     with _terminated():
         verdict = hold(base, head, options, data, out)
     show_verdict(verdict)
+    _tell_github(verdict)
     raise typer.Exit(verdict.exit_code)
 
 
@@ -135,17 +137,12 @@ def hold(
     return verdict
 
 
-def show_verdict(verdict: "Verdict") -> None:
-    """Writes the verdict to stdout, and where it is wanted also for GitHub."""
-    from bench.show import print_rich, terminal_width, write_out
+def _tell_github(verdict: "Verdict") -> None:
+    """The summary of the step, and lines that GitHub shows beside the change."""
+    from bench.show import write_out
     from results.gate.files import annotations, append_step_summary
-    from results.gate.headline import headline
     from results.gate.summary import summary_markdown
-    from results.gate.terminal import render_verdict, verdict_lines
 
-    table = render_verdict(verdict, width=terminal_width())
-    print_rich(table, verdict_lines(verdict), above=[str(headline(verdict))])
-    write_out(f"again: {verdict.command}\n")
     if warning := append_step_summary(summary_markdown(verdict), os.environ):
         say(warning)
     if os.environ.get("GITHUB_ACTIONS") == "true":
@@ -187,13 +184,7 @@ def _chosen_checks(text: str) -> tuple[str, ...]:
 
 def _threshold(asked: float | None, *, is_dedicated: bool) -> float:
     default = DEDICATED if is_dedicated else SHARED
-    return default if asked is None else _share("--threshold", asked)
-
-
-def _share(option: str, value: float) -> float:
-    if 0 < value < 1:
-        return value
-    raise UsageError(f"{option} is a share between 0 and 1, not {value:g}; 0.05 is 5 %")
+    return default if asked is None else fraction("--threshold", asked)
 
 
 def _folder(out: Path | None) -> Path:

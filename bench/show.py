@@ -83,13 +83,15 @@ def show(
         return
     summaries = summarize(records, by)  # type: ignore[arg-type]  # checked above
     if by == HISTORY:
+        from bench.show_history import show_history
+
         show_history(summaries, fmt=fmt, sort=sort)
         return
     rows = table_rows(summaries, sort)
     if fmt == "rich":
         _show_rich(summaries, rows, by)
     else:
-        _write_rows(rows, fmt, ROW_KEYS, by=by)
+        write_rows(rows, fmt, ROW_KEYS, by=by)
 
 
 def check_format(fmt: str) -> None:
@@ -121,22 +123,7 @@ def show_ladders(rungs: "Sequence[RunRecord]", *, fmt: str = "rich", num_others:
     if fmt == "rich":
         _show_rich_ladders(rungs, rows)
         return
-    _write_rows(rows, fmt, LADDER_KEYS, ladder_columns(rows))
-
-
-def show_history(
-    summaries: "Sequence[Summary]", *, fmt: str = "rich", sort: str = DEFAULT_SORT
-) -> None:
-    """Writes the history of models over commits to stdout, by time where no other key is named."""
-    from results import HISTORY_KEYS, history_columns, history_rows, sort_rows
-
-    is_by_time = sort == DEFAULT_SORT
-    rows = history_rows(summaries, is_brief=is_by_time and fmt == "rich")
-    rows = rows if is_by_time else sort_rows(rows, sort)
-    if fmt == "rich":
-        _show_rich_history(summaries, rows)
-    else:
-        _write_rows(rows, fmt, HISTORY_KEYS, history_columns(rows))
+    write_rows(rows, fmt, LADDER_KEYS, ladder_columns(rows))
 
 
 def show_published(records: "Sequence[RunRecord]", *, fmt: str = "rich") -> None:
@@ -160,18 +147,19 @@ def show_published(records: "Sequence[RunRecord]", *, fmt: str = "rich") -> None
     if fmt == "rich":
         _show_rich_published(runs)
     elif fmt == PARQUET:
-        _write_rows(published_rows(runs), fmt, PUBLISHED_KEYS)
+        write_rows(published_rows(runs), fmt, PUBLISHED_KEYS)
     else:
         write_out(export_published(runs, fmt))
 
 
-def _write_rows(
+def write_rows(
     rows: "Sequence[dict[str, Any]]",
     fmt: str,
     keys: "Sequence[str]",
     columns: "Sequence[Column] | None" = None,
     by: str = "model",
 ) -> None:
+    """Writes rows to stdout in a format that programs or documents read."""
     from results import PARQUET, export, export_parquet
 
     if fmt == PARQUET:
@@ -236,13 +224,6 @@ def _show_rich(summaries: "Sequence[Summary]", rows: "Sequence[dict[str, Any]]",
 
     table = render_table(rows, width=terminal_width(), by=by, title="Fashion-MNIST")
     print_rich(table, footer_lines(summaries, rows=rows))
-
-
-def _show_rich_history(summaries: "Sequence[Summary]", rows: "Sequence[dict[str, Any]]") -> None:
-    from results import history_footer_lines, render_history
-
-    table = render_history(rows, width=terminal_width(), title="Fashion-MNIST, over commits")
-    print_rich(table, history_footer_lines(summaries))
 
 
 def _show_rich_ladders(rungs: "Sequence[RunRecord]", rows: "Sequence[dict[str, Any]]") -> None:

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from results.choice_table import render_choice
     from results.choice_text import choice_headline, choice_json, choice_notes
     from results.compact import collector_paused
+    from results.compare import Comparison, compare_records
     from results.comparison import check_comparable, pareto_cost, pareto_front, pareto_sentence
     from results.constraints import Constraints
     from results.difference import Difference
+    from results.drift import drift_lines
     from results.errors import NotComparable, RecordError, ResultsError
     from results.footer import footer_lines
     from results.formats import FORMATS, export
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 
 _MODULE_OF = {
     "Choice": "choice",
+    "Comparison": "compare",
     "Constraints": "constraints",
     "Difference": "difference",
     "FORMATS": "formats",
@@ -79,6 +82,8 @@ _MODULE_OF = {
     "choice_notes": "choice_text",
     "choose": "choice",
     "collector_paused": "compact",
+    "compare_records": "compare",
+    "drift_lines": "drift",
     "export": "formats",
     "export_parquet": "parquet",
     "export_published": "published_table",
@@ -130,6 +135,7 @@ __all__ = [
     "ROW_KEYS",
     "STATUSES",
     "Choice",
+    "Comparison",
     "Constraints",
     "Difference",
     "Measurement",
@@ -148,6 +154,8 @@ __all__ = [
     "choice_notes",
     "choose",
     "collector_paused",
+    "compare_records",
+    "drift_lines",
     "export",
     "export_parquet",
     "export_published",

@@ -10,6 +10,7 @@ from results.records import RunRecord
 
 Row = Mapping[str, Any]
 
+HELD_EQUAL = ("budget", "evaluation_split", "target")
 _COST_WORDS = {
     "train_time_s": "faster to train",
     "peak_memory_bytes": "lighter in peak memory",
@@ -35,19 +36,40 @@ def check_comparable(records: Sequence[RunRecord]) -> None:
 
 def differing_field(first: RunRecord, second: RunRecord) -> str | None:
     """The first of the fields held equal in which two records differ; None where they are equal."""
-    ours, theirs = _held_equal(first), _held_equal(second)
+    ours, theirs = held_equal(first), held_equal(second)
     return next((key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)), None)
+
+
+def held_equal(record: RunRecord) -> dict[str, Any]:
+    """All in which two records must agree to stand side by side, what matters most first."""
+    held = {key: record.spec.get(key) for key in HELD_EQUAL}
+    return held | {"data_hash": record.environment.get("data_hash")} | record.environment
 
 
 def _check_pair(first: RunRecord, second: RunRecord) -> None:
     field = differing_field(first, second)
     if field is not None:
-        ours, theirs = _held_equal(first).get(field), _held_equal(second).get(field)
+        ours, theirs = held_equal(first).get(field), held_equal(second).get(field)
         raise NotComparable(
             f"not comparable: {field} is {ours} for {first.spec['model']} "
             f"but {theirs} for {second.spec['model']}; name runs of one "
             f"{field}, or pass --mixed to see them side by side, labelled"
         )
+
+
+def asked_for(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for, by the keys of rows, whatever a commit then made of it.
+
+    Neither the seed nor the recipe's settings: under one name a commit may change those.
+    """
+    return {
+        "model": spec["model"],
+        "recipe": spec["recipe"]["name"],
+        "precision": spec["precision"],
+        "plan": spec.get("requested_plan", spec["plan"]),
+        "deterministic": bool(spec.get("deterministic")),
+        "weights_hash": spec.get("weights_hash"),
+    } | {key: spec.get(key) for key in HELD_EQUAL}
 
 
 def is_time_budget(budget: str) -> bool:
@@ -143,12 +165,6 @@ def _told(row: Row, key: str) -> str:
     if key == "target":
         return "no target" if row[key] is None else f"to {row[key] * 100:.6g} %"
     return "unknown" if row[key] is None else str(row[key])
-
-
-def _held_equal(record: RunRecord) -> dict[str, Any]:
-    held = {key: record.spec[key] for key in ("budget", "evaluation_split")}
-    held["target"] = record.spec.get("target")
-    return held | {"data_hash": record.environment.get("data_hash")} | record.environment
 
 
 def _point(row: Row, cost: str, gain: str) -> tuple[float, float] | None:

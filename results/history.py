@@ -40,7 +40,7 @@ class _Entry:
         """What the seeds say of each figure that has a change, at 95 %."""
         return {
             "test_accuracy": self.row["test_accuracy_ci95"],
-            "images_per_s": t_interval(_rates(self.summary)),
+            "images_per_s": t_interval(self.summary.rates()),
             "peak_memory_bytes": self.summary.interval("peak_memory"),
         }
 
@@ -147,11 +147,3 @@ def _change(key: str, before: float | None, now: float | None) -> float | None:
 
 def _overlap(before: Interval, now: Interval) -> bool:
     return before is None or now is None or (before[0] <= now[1] and now[0] <= before[1])
-
-
-def _rates(summary: Summary) -> Sequence[float]:
-    """Images a second of each seed, from totals as in the row."""
-    images, seconds = summary.values("images_seen"), summary.values("train_time")
-    if images and len(images) == len(seconds) and all(seconds):
-        return [count / time for count, time in zip(images, seconds, strict=True)]
-    return summary.values("throughput")

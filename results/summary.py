@@ -136,6 +136,13 @@ class Summary:
         """The largest value of any seed in the base unit, or None where it is unknown."""
         return max(self.values(quantity), default=None)
 
+    def rates(self) -> tuple[float, ...]:
+        """Images a second of each seed, from totals as far as these are known."""
+        images, seconds = self.values("images_seen"), self.values("train_time")
+        if images and len(images) == len(seconds) and all(seconds):
+            return tuple([count / time for count, time in zip(images, seconds, strict=True)])
+        return self.values("throughput")
+
     def interval(self, quantity: str) -> tuple[float, float] | None:
         """The 95 % interval of the mean over the seeds, or None for fewer than two."""
         return t_interval(self.values(quantity))

@@ -64,6 +64,14 @@ COMMAND_LINE: dict[
         "--format": "rich",
         "--mixed": False,
     },
+    "compare": {
+        "base": None,
+        "head": None,
+        "--threshold": 0.1,
+        "--margin": 0.01,
+        "--format": "rich",
+        "--out": None,
+    },
     "list": {},
     "doctor": {"--fetch": False, "--data": None},
     "predict": {

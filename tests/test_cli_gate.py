@@ -175,8 +175,11 @@ def test_github_gets_a_summary_and_annotations(
     [
         (("--models", "nonsense"), "unknown model 'nonsense'"),
         (("--checks", "beauty"), "cannot read --checks 'beauty'; choose from counts, speed"),
-        (("--threshold", "15"), "--threshold is a share between 0 and 1, not 15; 0.05 is 5 %"),
-        (("--margin", "0"), "--margin is a share"),
+        (
+            ("--threshold", "15"),
+            "--threshold is a fraction between 0 and 1, not 15; write 0.15",
+        ),
+        (("--margin", "0"), "--margin is a fraction"),
         (("--head", "nowhere"), "unknown revision 'nowhere'"),
     ],
 )

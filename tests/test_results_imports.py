@@ -65,6 +65,9 @@ from results.history import history_rows
 from results.history_table import render_history
 over_commits = results.summarize(results.read_records(store.folder), by="commit")
 Console(file=io.StringIO()).print(render_history(history_rows(over_commits), width=80))
+results.drift_lines(over_commits)
+records = results.read_records(store.folder)
+assert results.compare_records(records, records).findings
 """
 COMMANDS = """
 from bench.__main__ import run_app
@@ -73,6 +76,8 @@ from bench.cli import app
 records = "results/tables/cpu-default-3epochs.jsonl"
 for arguments in (["table"], ["table", "--by", "commit"], ["choose"]):
     assert run_app(app, [*arguments, records], "fmnist-bench") == 0
+comparison = ["compare", records, records, "--format", "json"]
+assert run_app(app, comparison, "fmnist-bench") == 0
 """
 
 

@@ -208,13 +208,13 @@ def test_comparability_is_checked_once_for_what_is_shared(
 ) -> None:
     records = read_records(large_store(tmp_path / "run", 50).folder)
     looked_at: list[RunRecord] = []
-    held_equal = comparison_module._held_equal
+    held_equal = comparison_module.held_equal
 
     def counted(record: RunRecord) -> dict[str, Any]:
         looked_at.append(record)
         return held_equal(record)
 
-    monkeypatch.setattr(comparison_module, "_held_equal", counted)
+    monkeypatch.setattr(comparison_module, "held_equal", counted)
     check_comparable(records)
     assert len(looked_at) == 2 * 4  # both sides of each pair of specification and environment
 

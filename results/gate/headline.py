@@ -17,6 +17,7 @@ _WORSE: Mapping[Check, str] = {
     "speed": "slower",
     "accuracy": "less accurate",
     "memory": "larger",
+    "energy": "hungrier",
     "counts": "larger",
 }
 
@@ -113,6 +114,8 @@ def _skipped(verdict: Verdict) -> str:
 
 def _commit_text(commit: Commit) -> str:
     """Hash and subject, and the name where it says more than the hash."""
+    if not commit.commit:  # a set of records of several commits
+        return cut(commit.revision)
     short = one_line(commit.commit)[:SHORT_HASH]
     is_hash = commit.commit.startswith(commit.revision)
     name = short if is_hash else f"{cut(commit.revision)} = {short}"

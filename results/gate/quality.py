@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from results.gate.margin import margin_outcome, paired_interval
 from results.gate.verdict import Finding, Outcome
 from results.records import RunRecord
-from results.statistics import mean, median, t_interval
+from results.statistics import mean, median
 
 Seeds: TypeAlias = Mapping[int, float]
 """A value by seed; a seed whose value is unknown is left out."""
@@ -92,7 +93,7 @@ def judge_accuracy(model: str, base: Seeds, head: Seeds, rule: QualityRule) -> F
         check="accuracy",
         model=model,
         quantity=ACCURACY,
-        outcome=_accuracy_outcome(changes, rule.margin),
+        outcome=margin_outcome(mean(changes), paired_interval(changes), rule.margin),
         base=mean([before for before, _ in pairs]),
         head=mean([after for _, after in pairs]),
         change=mean(changes),
@@ -135,29 +136,14 @@ def judge_memory(
     )
 
 
-def _accuracy_outcome(changes: Sequence[float], margin: float) -> Outcome:
-    interval = _interval(changes)
-    if interval is None:
-        return "unclear"
-    low, high = interval
-    if low > -margin:
-        return "better" if low > margin else "same"
-    return "worse" if mean(changes) < -margin and high < 0 else "unclear"
-
-
 def _accuracy_evidence(changes: Sequence[float]) -> str:
     if not any(changes):
         return f"the same in {'all ' if len(changes) > 1 else ''}{_seeds(len(changes))}"
-    interval = _interval(changes)
+    interval = paired_interval(changes)
     if interval is None:
         return f"{_points(mean(changes))} points with one seed: more are needed"
     low, high = map(_points, interval)
     return f"{_points(mean(changes))} points [{low}, {high}] over {_seeds(len(changes))}"
-
-
-def _interval(changes: Sequence[float]) -> tuple[float, float] | None:
-    """None for one seed, unless it came out the same: then the code may well be identical."""
-    return t_interval(changes) if any(changes) else (0.0, 0.0)
 
 
 def _memory_outcome(

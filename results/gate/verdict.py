@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Check = Literal["speed", "accuracy", "memory", "counts", "run"]
+Check = Literal["speed", "accuracy", "memory", "energy", "counts", "run"]
 Outcome = Literal["worse", "unusable", "unclear", "changed", "skipped", "better", "same"]
 SCHEMA_VERSION = 1
 EXIT_CODES: dict[Outcome, int] = {"worse": 1, "unusable": 4, "unclear": 3}  # the first found counts

@@ -7,10 +7,24 @@ from results.certainty import points
 from results.columns import UNKNOWN
 from results.constraints import percent
 from results.gate.verdict import Check, Finding
-from results.text import format_bytes, format_latency, format_seconds, one_line, three_digits
+from results.text import (
+    format_bytes,
+    format_joules,
+    format_latency,
+    format_seconds,
+    one_line,
+    three_digits,
+)
 
 STEP = "seconds a step"
-CHECKS: tuple[Check, ...] = ("run", "speed", "accuracy", "memory", "counts")  # gravest first
+CHECKS: tuple[Check, ...] = (
+    "run",
+    "speed",
+    "accuracy",
+    "memory",
+    "energy",
+    "counts",
+)  # gravest first
 PLAN = ", plan "  # between a model and the plan that a row of counts is about
 MOST_CHARS = 60  # of a model or a quantity: a path must not push the numbers out
 MOST_EVIDENCE_CHARS = 160
@@ -21,7 +35,12 @@ def value_text(finding: Finding, value: float | None) -> str:
     value = known(value)
     if value is None:
         return UNKNOWN
-    texts = {"speed": _step_text, "accuracy": percent, "memory": format_bytes}
+    texts = {
+        "speed": _step_text,
+        "accuracy": percent,
+        "memory": format_bytes,
+        "energy": format_joules,
+    }
     return texts.get(finding.check, _count_text)(value)
 
 

@@ -1,0 +1,32 @@
+"""What `compare` and `gate` have in common: fractions that a user gives, and the verdict shown."""
+
+import math
+from typing import TYPE_CHECKING
+
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from results.gate.verdict import Verdict
+
+
+def fraction(option: str, value: float) -> float:
+    """A fraction between 0 and 1.
+
+    Raises:
+        UsageError: it is none; the line says how a percentage is written.
+    """
+    if math.isfinite(value) and 0 < value < 1:
+        return value
+    remedy = f"{value / 100:g} for {value:g} %" if 1 <= value < 100 else "for example 0.1"
+    raise UsageError(f"{option} is a fraction between 0 and 1, not {value:g}; write {remedy}")
+
+
+def show_verdict(verdict: "Verdict") -> None:
+    """Writes a verdict to stdout: its headline, its tables, and the command that repeats it."""
+    from bench.show import print_rich, terminal_width, write_out
+    from results.gate.headline import headline
+    from results.gate.terminal import render_verdict, verdict_lines
+
+    table = render_verdict(verdict, width=terminal_width())
+    print_rich(table, verdict_lines(verdict), above=[str(headline(verdict))])
+    write_out(f"again: {verdict.command}\n")

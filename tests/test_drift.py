@@ -1,0 +1,223 @@
+"""Steps in histories: what is found, how often there is none to find, and where it is told."""
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bench.show import show
+from results import RunRecord, drift_lines, summarize
+from results.drift import WINDOW
+from results.steps import Step, steps
+from tests.results_records_by_hand import ENVIRONMENT, make_record, make_values
+
+NOISE = 0.03
+NEW_TORCH = ENVIRONMENT | {"torch": "2.15.0"}
+
+
+def noisy(generator: random.Random, *levels: tuple[int, float]) -> list[float]:
+    """White noise of 3 % around levels, each for so many values."""
+    return [generator.gauss(level, NOISE) for count, level in levels for _ in range(count)]
+
+
+@pytest.mark.parametrize("size", [10, 14, 20, 30, 50, 100])
+def test_a_history_of_noise_hardly_ever_shows_a_step(size: int) -> None:
+    generator = random.Random(size)
+    found = [steps(noisy(generator, (size, 0.0))) for _ in range(1000)]
+    assert sum(map(bool, found)) <= 0.02 * len(found)
+
+
+@pytest.mark.parametrize(("before", "after"), [(5, 5), (5, 15), (15, 5), (10, 10), (50, 50)])
+@pytest.mark.parametrize("factor", [0.9, 1 / 0.9])  # a fall of 10 %, and all the way back
+def test_a_step_of_a_tenth_is_found_where_it_is(before: int, after: int, factor: float) -> None:
+    generator, height = random.Random(before * after), math.log(factor)
+    histories = [noisy(generator, (before, 0.0), (after, height)) for _ in range(400)]
+    hits = [
+        any(abs(s.index - before) <= 2 and (s.after > s.before) == (height > 0) for s in steps(h))
+        for h in histories
+    ]
+    assert sum(hits) >= 0.95 * len(hits)
+
+
+def test_levels_without_noise_are_found_to_the_value() -> None:
+    values = [0.0] * 7 + [0.5] * 6 + [0.2] * 9
+    found = steps(values)
+    assert [step.index for step in found] == [7, 13]
+    assert [step.before for step in found] == pytest.approx([0.0, 0.5])
+    assert [step.after for step in found] == pytest.approx([0.5, 0.2])
+
+
+@pytest.mark.parametrize("place", [0, 3, 20, 57, 59])
+@pytest.mark.parametrize("spike", [-3.0, 0.5, 40.0])
+def test_a_night_on_which_all_went_wrong_is_no_step(place: int, spike: float) -> None:
+    values = noisy(random.Random(1), (60, 0.0))
+    values[place] = spike
+    assert steps(values) == []
+    flat = [0.0] * 60
+    flat[place] = spike
+    assert steps(flat) == []
+
+
+def test_what_is_within_the_resolution_is_no_step() -> None:
+    values = [0.0] * 10 + [0.004] * 10
+    assert steps(values) == []
+    assert steps(values, resolution=0.001) == [Step(10, 0.0, 0.004)]
+
+
+def test_a_step_needs_five_values_on_either_side() -> None:
+    assert steps([0.0] * 5 + [1.0] * 4) == []
+    assert [step.index for step in steps([0.0] * 5 + [1.0] * 5)] == [5]
+    assert steps([0.0] * 20 + [1.0] * 2) == []
+    assert steps([]) == []
+
+
+def night(number: int, model: str = "v0", **fields: Any) -> list[RunRecord]:  # noqa: ANN401
+    """Two seeds of a commit that is made on day `number`; its figures may be named."""
+    seconds, accuracy = fields.pop("seconds", 2.0), fields.pop("accuracy", 0.9)
+    memory = fields.pop("memory", 100 * 2**20)
+    month, day = divmod(number, 28)
+    time = f"2026-{month + 1:02d}-{day + 1:02d}T01:00:00+00:00"
+    commit = f"{number:010d}" * 4
+    provenance = {"commit": commit, "dirty": False, "time_utc": time}
+    return [
+        make_record(
+            model,
+            seed,
+            values=make_values(accuracy + seed / 1000, seconds, 7_850, memory),
+            **{"provenance": provenance, **fields},
+        )
+        for seed in range(2)
+    ]
+
+
+def nights(*levels: tuple[int, dict[str, Any]], first: int = 0) -> list[RunRecord]:
+    """So many nights of each level."""
+    every = [level for count, level in levels for _ in range(count)]
+    return [run for number, level in enumerate(every, first) for run in night(number, **level)]
+
+
+def lines(records: Sequence[RunRecord]) -> list[str]:
+    return drift_lines(summarize(records, by="commit"))
+
+
+@pytest.mark.parametrize(
+    ("level", "text"),
+    [
+        ({"seconds": 2.5}, "images/s fell by 20 %"),
+        ({"seconds": 1.6}, "images/s rose by 25 %"),
+        ({"accuracy": 0.88}, "test accuracy fell by 2.00 points"),
+        ({"accuracy": 0.92}, "test accuracy rose by 2.00 points"),
+        ({"memory": 125 * 2**20}, "peak memory rose by 25 %"),
+        ({"memory": 90 * 2**20}, "peak memory fell by 10 %"),
+    ],
+)
+def test_a_step_is_a_line_with_its_commit(level: dict[str, Any], text: str) -> None:
+    (line,) = lines(nights((20, {}), (15, level)))
+    assert line == f"v0: {text} at 0000000020 (2026-01-21), 14 commits ago"
+
+
+def test_the_order_of_records_does_not_matter() -> None:
+    records = nights((20, {}), (15, {"seconds": 2.5}))
+    assert lines(records[::-1]) == lines(records)
+
+
+def test_steps_are_told_the_newest_first_and_model_by_model() -> None:
+    v0 = nights((6, {}), (6, {"seconds": 3.0}), (6, {"seconds": 2.0, "accuracy": 0.8}))
+    v1 = nights((12, {"model": "v1"}), (6, {"model": "v1", "memory": 2**30}))
+    told = [line.partition(" at ")[0] for line in lines(v0 + v1)]
+    assert told == [
+        "v0: images/s rose by 50 %",
+        "v0: images/s fell by 33 %",
+        "v0: test accuracy fell by 10.0 points",
+        "v1: peak memory rose by 924 %",
+    ]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"environment": NEW_TORCH},
+        {"spec": {"recipe": {"name": "adam"}}},
+        {"spec": {"budget": "10epochs"}},
+        {"spec": {"requested_plan": "eager"}},
+        {"model": "v1"},
+    ],
+)
+def test_only_what_is_comparable_is_one_history(fields: dict[str, Any]) -> None:
+    assert lines(nights((20, {}), (20, {"seconds": 4.0, **fields}))) == []
+    both = lines(nights((20, {}), (20, fields), (20, {**fields, "seconds": 4.0})))
+    assert [line.partition(":")[2].partition(" at")[0] for line in both] == [
+        " images/s fell by 50 %"
+    ]
+
+
+def test_namesakes_are_told_apart() -> None:
+    eager = {"spec": {"requested_plan": "eager"}}
+    records = nights((20, {}), (20, {"seconds": 4.0})) + nights((20, eager), first=50)
+    (line,) = lines(records)
+    assert line.startswith("v0 (auto): images/s fell by 50 % at 0000000020")
+    assert line.endswith(" 39 commits ago")  # those of the other plan count as well
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": "crashed", "reason": "signal 9"},
+        {"provenance": {"commit": "f" * 40, "dirty": False}},  # at an unknown time
+    ],
+)
+def test_runs_that_say_nothing_are_stepped_over(fields: dict[str, Any]) -> None:
+    records = nights((10, {}), (4, fields), (10, {"seconds": 2.5}))
+    (line,) = lines(records)
+    assert "fell by 20 % at 0000000014" in line
+
+
+def test_a_figure_that_some_nights_do_not_know_is_followed_through_the_others() -> None:
+    bare = [replace(run, measurements={}) for run in nights((3, {}), first=10)]
+    records = nights((10, {})) + bare + nights((10, {"seconds": 4.0}), first=13)
+    (line,) = lines(records)
+    assert line == "v0: images/s fell by 50 % at 0000000013 (2026-01-14), 9 commits ago"
+
+
+def test_only_the_newest_commits_are_looked_at() -> None:
+    old, new = {"seconds": 4.0}, {"seconds": 2.0}
+    assert len(lines(nights((20, old), (WINDOW - 5, new)))) == 1
+    assert lines(nights((20, old), (WINDOW, new))) == []
+
+
+def test_a_short_history_has_none() -> None:
+    assert lines(nights((5, {}), (4, {"seconds": 9.0}))) == []
+    assert lines([]) == []
+
+
+HISTORY = nights((20, {}), (15, {"seconds": 2.5, "memory": 80 * 2**20}))
+FALL = "v0: images/s fell by 20 % at 0000000020 (2026-01-21), 14 commits ago"
+
+
+def test_drift_stands_below_the_history(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    show(HISTORY, by="commit")
+    out, err = capsys.readouterr()
+    rose = "v0: peak memory fell by 20 % at 0000000020 (2026-01-21), 14 commits ago"
+    assert out.splitlines()[-2:] == [f"drift: {FALL}.", f"drift: {rose}."]
+    assert err == ""
+    show(HISTORY)  # rows of models have no history
+    assert "drift" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("fmt", ["rich", "json", "markdown"])
+def test_github_shows_what_got_worse_of_late(
+    fmt: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    show(HISTORY, by="commit", fmt=fmt)
+    out, err = capsys.readouterr()
+    assert err == f"::warning title=drift::{FALL.replace('%', '%25')}\n"
+    assert ("drift" in out) == (fmt == "rich")
+    show(nights((20, {}), (32, {"seconds": 2.5})), by="commit", fmt=fmt)
+    assert capsys.readouterr().err == ""  # 31 commits ago: no news
