@@ -40,7 +40,7 @@ while True:
         turns = answers["turns"][model]
         number += 1
         time.sleep(answers.get("sleep_s", 0.0))
-        say("answer", [[1, turns[number % len(turns)]]])
+        say("answer", turns[number % len(turns)])
     elif question == "train":
         record = json.loads(json.dumps(answers["record"]))
         record["spec"] |= {"model": model, "seed": content["seed"]}

@@ -12,7 +12,7 @@ from bench.gate import process
 from bench.gate.forecast import Cost, duration, forecast
 from bench.gate.process import WorkerError
 from bench.gate.speed import measure_speed
-from bench.gate.turns import ORDERS, SIDES, Workload, in_workers, step_seconds, take_pairs
+from bench.gate.turns import ORDERS, SIDES, Workload, in_workers, take_pairs
 from results.gate.pairs import AGAIN, BASE, HEAD, Pair
 from results.gate.rule import SpeedRule
 
@@ -39,7 +39,7 @@ class Scripted:
             return {"steps": 3 if self.side == BASE else 7, "step_s": 0.1}
         if question == "turn":
             assert content["steps"] == 3  # the base's, for both
-            return [[1, 9.0], [1, 0.1], [1, 0.1]]
+            return 0.1
         return None
 
     def stop(self) -> None:
@@ -113,10 +113,6 @@ def test_a_failure_that_kills_nobody_leaves_the_workers_alive(
     answers, failures = in_workers({BASE: tmp_path}, ["v0", "v2"], tmp_path, action)
     assert (answers, set(failures)) == ({"v2": "v2"}, {"v0"})
     assert Counter(scripted)[BASE, "stop"] == 1
-
-
-def test_the_figure_of_a_turn_is_the_median_of_its_chunks() -> None:
-    assert step_seconds([[5, 0.1], [5, 0.9], [2, 0.2]]) == 0.2
 
 
 def test_what_looks_slower_is_measured_again_and_only_that() -> None:

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from bench.gate.process import MODULE, Process, WorkerError
 from results.gate.pairs import AGAIN, BASE, HEAD, Pair
-from results.statistics import median
 
 Answer = TypeVar("Answer")
 TURN_S, ROUNDS = 0.15, 9
@@ -130,15 +129,14 @@ def take_turns(running: Sequence[Process], model: str, workload: Workload) -> Pa
     seconds: dict[str, list[float]] = {process.side: [] for process in running}
     for number in range(workload.rounds):
         for process in (running[place] for place in ORDERS[number % len(ORDERS)]):
-            chunks = process.ask("turn", model=model, steps=steps)
-            seconds[process.side].append(step_seconds(chunks))
+            seconds[process.side].append(process.ask("turn", model=model, steps=steps))
     for process in running:
         process.ask("drop", model=model)
     return Pair(tuple(seconds[BASE]), tuple(seconds[HEAD]), tuple(seconds[AGAIN]))
 
 
 def prepare(process: Process, model: str, workload: Workload) -> dict[str, float]:
-    """Makes a model ready in a worker: `steps` that fill a turn, `step_s` at its fastest."""
+    """Makes a model ready in a worker: `steps` that fill a turn, and `step_s`."""
     ready: dict[str, float] = process.ask(
         "prepare",
         model=model,
@@ -148,8 +146,3 @@ def prepare(process: Process, model: str, workload: Workload) -> dict[str, float
         turn_s=workload.turn_s,
     )
     return ready
-
-
-def step_seconds(chunks: Sequence[Sequence[float]]) -> float:
-    """Seconds a step of a turn: the median of its chunks, as a disturbance is shorter than one."""
-    return median([seconds for _, seconds in chunks])

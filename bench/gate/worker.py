@@ -8,6 +8,7 @@ protocol: whoever changes it raises PROTOCOL, and commits on either side are not
 
 import contextlib
 import math
+import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,9 +36,11 @@ class Worker:
 
     Attributes:
         ready: trainings by the name of their model.
+        device: where they train.
     """
 
     ready: dict[str, "Training"] = field(default_factory=dict)
+    device: str = "cpu"
 
     def introduce(self) -> dict[str, Any]:
         """Protocol, and where the code that answers lies; what is slow to import is then there."""
@@ -103,22 +106,29 @@ class Worker:
     ) -> dict[str, Any]:
         """Makes a model ready to train on noise, and says how many steps fill a turn."""
         training = prepare_training(model, plan, device, settings)
-        self.ready[model] = training
+        self.ready[model], self.device = training, device
         steps = _steps_of_turn(training.step_s, turn_s, plan)
-        fastest_s = min(seconds for _, seconds in self.turn(model, steps))
-        return {"steps": _steps_of_turn(fastest_s, turn_s, plan), "step_s": fastest_s}
+        step_s = self.turn(model, steps)
+        return {"steps": _steps_of_turn(step_s, turn_s, plan), "step_s": step_s}
 
-    def turn(self, model: str, steps: int) -> list[tuple[int, float]]:
-        """Trains so many steps; steps and seconds a step of each chunk."""
+    def turn(self, model: str, steps: int) -> float:
+        """Trains so many steps, and gives the seconds of one of them.
+
+        On a GPU by its own clock: the median of chunks, as a disturbance is shorter than one. On a
+        CPU without the time in which the training was kept waiting for a core.
+        """
+        from bench.gate.stopwatch import busy_seconds
         from bench.ladder_child import set_budget
         from bench.training import Trace
 
         training = self.ready[model]
-        training.trace = Trace()
+        training.trace = trace = Trace()
         set_budget(training, steps)
-        training.run_turn(1.0)
-        chunks = zip(training.trace.chunk_steps, training.trace.chunk_seconds, strict=True)
-        return [(count, seconds / count) for count, seconds in chunks]
+        seconds = busy_seconds(lambda: training.run_turn(1.0))
+        if self.device == "cpu":
+            return seconds / steps
+        chunks = zip(trace.chunk_seconds, trace.chunk_steps, strict=True)
+        return statistics.median(seconds / count for seconds, count in chunks)
 
     def drop(self, model: str) -> None:
         """Forgets a model that was ready."""

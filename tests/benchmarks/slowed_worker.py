@@ -4,13 +4,13 @@ By how much says the file `slow_down` in its tree, a share of the step; without 
 """
 
 import sys
-import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from bench.child import settle_in
+from bench.gate.stopwatch import busy_seconds
 from bench.gate.worker import Worker, serve
 
 SLOW_DOWN = Path("slow_down")
@@ -31,13 +31,12 @@ class SlowedWorker(Worker):
         ready = super().prepare(model, plan, device, settings, turn_s)
         share = float(SLOW_DOWN.read_text(encoding="ascii")) if SLOW_DOWN.exists() else 0.0
         if share:
-            turns = [self.turn(model, ready["steps"]) for _ in range(3)]
-            step_s = min(seconds for turn in turns for _, seconds in turn)
-            loop_s = min(seconds_of_loops(LOOPS) for _ in range(REPEATS)) / LOOPS
+            step_s = min(self.turn(model, ready["steps"]) for _ in range(3))
+            loop_s = min(busy_seconds(lambda: do_loops(LOOPS)) for _ in range(REPEATS)) / LOOPS
             self.loops = round(share * step_s / loop_s)
         return ready
 
-    def turn(self, model: str, steps: int) -> list[tuple[int, float]]:
+    def turn(self, model: str, steps: int) -> float:
         """Trains so many steps, each followed by its loops."""
         engine = self.ready[model].engine
         whole: Any = engine.run
@@ -59,13 +58,6 @@ def do_loops(count: int) -> None:
     """So many loops that do nothing."""
     for _ in range(count):
         pass
-
-
-def seconds_of_loops(count: int) -> float:
-    """What they take."""
-    started = time.perf_counter()
-    do_loops(count)
-    return time.perf_counter() - started
 
 
 def main(arguments: Sequence[str]) -> None:
