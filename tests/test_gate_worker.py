@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from bench import counting, messages
 from bench.baseline import Baseline
@@ -148,6 +149,21 @@ def test_its_rows_are_named_as_those_of_the_file(monkeypatch: pytest.MonkeyPatch
     assert {"v2", "v2, plan compile", *EPOCHS} <= named
 
 
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda:0", marks=pytest.mark.gpu)])
+def test_a_model_that_is_ready_takes_turns_of_so_many_steps(device: str) -> None:
+    worker = Worker()
+    plan = worker.resolve("v0", device, None, None)["plans"]["v0"]
+    ready = worker.prepare("v0", plan, device, ["batch_size=32"], turn_s=0.02)
+    assert ready["steps"] == pytest.approx(0.02 / ready["step_s"], rel=0.1, abs=1)
+    before = torch.get_num_threads(), [*worker.ready]
+    step_s = worker.turn("v0", 7)
+    assert worker.ready["v0"].trace.steps == 7
+    assert 1e-5 < step_s < 1.0
+    assert (torch.get_num_threads(), [*worker.ready]) == before
+    worker.drop("v0")
+    assert not worker.ready
+
+
 @pytest.mark.slow
 def test_the_counts_of_this_tree_are_those_of_its_file(tmp_path: Path) -> None:
     process = Process.start("base", REPOSITORY, tmp_path / "base.log")
@@ -169,13 +185,13 @@ def test_the_counts_of_this_tree_are_those_of_its_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_workers_of_this_tree_train_alike(tmp_path: Path) -> None:
+def test_two_workers_of_this_tree_train_alike(tmp_path: Path, data_root: Path) -> None:
     plan = Worker().resolve("v0", "cpu", [], None)["plans"]["v0"]
     findings, records = check_quality(
         {"base": REPOSITORY, "head": REPOSITORY},
         Workload({"v0": plan}, "cpu", []),
         lambda _model: 150,
-        REPOSITORY / "data",
+        data_root.resolve(),
         tmp_path,
         QualityRule(),
         seeds=2,
