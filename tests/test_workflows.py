@@ -62,8 +62,6 @@ def bench_calls(script: str) -> Iterator[list[str]]:
 def parse(call: list[str]) -> dict[str, Any]:
     """The options that the command line takes a call for; fails where it has no such option."""
     command: Any = typer.main.get_command(app)
-    if call[0] == "gate" and "gate" not in command.commands:
-        pytest.skip("no gate yet")
     context = command.commands[call[0]].make_context(call[0], call[1:])
     params: dict[str, Any] = context.params
     return params
@@ -178,15 +176,16 @@ def test_the_token_can_only_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_no_job_runs_for_hours(name: str) -> None:
-    (minutes,) = re.findall(r"timeout-minutes: (\d+)", WORKFLOWS[name])
-    assert int(minutes) <= 120
+    minutes = re.findall(r"timeout-minutes: (\d+)", WORKFLOWS[name])
+    assert len(minutes) == WORKFLOWS[name].count("runs-on:") > 0
+    assert max(map(int, minutes)) <= 120
 
 
 def test_actionlint_finds_nothing() -> None:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     actionlint = shutil.which("actionlint", path=path)
     if actionlint is None:
-        pytest.skip("no actionlint: pip install -r .ci/actionlint.txt")
+        pytest.skip("no actionlint on the PATH; ci.yml runs its own image")
     done = subprocess.run(
         [actionlint, "-no-color", *map(str, FOLDER.glob("*.yml"))],
         cwd=REPOSITORY,

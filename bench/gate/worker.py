@@ -107,8 +107,8 @@ class Worker:
         """Makes a model ready to train on noise, and says how many steps fill a turn."""
         training = prepare_training(model, plan, device, settings)
         self.ready[model], self.device = training, device
-        steps = _steps_of_turn(training.step_s, turn_s, plan)
-        step_s = self.turn(model, steps)
+        self.turn(model, _steps_of_turn(training.step_s, 0.0, plan))  # the first one takes longer
+        step_s = self.turn(model, _steps_of_turn(training.step_s, turn_s, plan))
         return {"steps": _steps_of_turn(step_s, turn_s, plan), "step_s": step_s}
 
     def turn(self, model: str, steps: int) -> float:
