@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 GATES = Path("results/gates")
 SHARED, DEDICATED = 0.10, 0.05
-TRAIN_S, SEEDS = 4.0, 3
 RECORDS = "records.jsonl"
 SHORT_HASH = 12
 
@@ -52,10 +51,10 @@ def gate(
     ] = 0.01,
     seeds: Annotated[
         int, typer.Option(help="Trainings of each model and commit.", min=2, max=20)
-    ] = SEEDS,
+    ] = 3,
     train_seconds: Annotated[
         float, typer.Option(help="About how long each of these takes.", min=0.1)
-    ] = TRAIN_S,
+    ] = 4.0,
     plan: Annotated[
         str | None,
         typer.Option(
@@ -133,7 +132,7 @@ def hold(
             say=say,
         )
         verdict, records = run_gate(gate_)
-    _write(verdict, records, folder)
+        _write(verdict, records, folder)  # before the worktrees go: git may fail to remove them
     return verdict
 
 
@@ -150,14 +149,14 @@ def _tell_github(verdict: "Verdict") -> None:
 
 
 def _write(verdict: "Verdict", records: "Sequence[RunRecord]", folder: Path) -> None:
+    from results.errors import RecordError
     from results.gate.files import write_verdict
 
-    lines = [record.to_json_line() for record in records]
-    try:
-        (folder / RECORDS).write_bytes(b"".join(lines))
-    except OSError as error:
-        raise UsageError(f"cannot write to {folder}: {error.strerror}") from None
     write_verdict(verdict, folder)
+    try:
+        (folder / RECORDS).write_bytes(b"".join(record.to_json_line() for record in records))
+    except (OSError, RecordError) as error:
+        say(f"warning: the records behind the verdict are not in {folder}: {error}")
 
 
 def _again(arguments: Sequence[str], base: "Commit", head: "Commit") -> str:
@@ -205,13 +204,14 @@ def _folder(out: Path | None) -> Path:
 
 @contextmanager
 def _terminated() -> Iterator[None]:
-    """Lets SIGTERM end the gate as an exception does, so that its worktrees are removed."""
+    """Lets SIGTERM and SIGHUP end the gate as exceptions do, so that its worktrees are removed."""
 
     def end(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, end)
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

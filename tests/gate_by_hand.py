@@ -8,7 +8,7 @@ from typing import Any
 from tests.results_records_by_hand import make_record, make_values
 
 WORKER = '''"""Answers a gate out of answers.json."""
-import json, sys, time
+import json, os, sys, time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -34,13 +34,17 @@ while True:
         say("failure", {"status": "crashed", "reason": f"RuntimeError: {model} is ill"})
     elif question == "resolve" and content["models"] == "nonsense":
         say("refusal", "unknown model 'nonsense'; choose from v0, v2")
+    elif question == "introduce":
+        say("answer", {"root": str(Path.cwd())} | answers["introduce"])
     elif question == "count":
         say("answer", {model: answers["counts"][model]})
     elif question == "turn":
         turns = answers["turns"][model]
         number += 1
         time.sleep(answers.get("sleep_s", 0.0))
-        say("answer", turns[number % len(turns)])
+        is_again = os.readlink("/proc/self/fd/1").endswith("again.log")
+        slower = answers.get("again_is_slower", 1.0) if is_again else 1.0
+        say("answer", slower * turns[number % len(turns)])
     elif question == "train":
         record = json.loads(json.dumps(answers["record"]))
         record["spec"] |= {"model": model, "seed": content["seed"]}
@@ -67,7 +71,7 @@ def record() -> dict[str, Any]:
 def answers(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     """What a worker says in which nothing is unusual, with some changes."""
     plain = {
-        "introduce": {"protocol": 1, "root": "."},
+        "introduce": {"protocol": 2},
         "list_models": MODELS,
         "resolve": {
             "plans": dict.fromkeys(MODELS, PLAN),

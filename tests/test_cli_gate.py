@@ -89,7 +89,7 @@ def test_equal_commits_end_with_0_and_leave_everything_behind(gate: Gate, tmp_pa
         (answers(list_models=["v0", "v2_new"]), "run v2"),
         (answers(fails=["v2"]), "run v2"),
         (answers(dies_over=["v2"]), "run v2"),
-        (answers(broken=True), "run every model"),
+        (answers(broken=True), "run "),
     ],
     ids=["slower", "less accurate", "dearer", "leaking", "gone", "failing", "dying", "broken"],
 )
@@ -118,13 +118,68 @@ def test_a_broken_base_ends_with_4(gate: Gate, tmp_path: Path, base: dict[str, A
 
 
 def test_a_base_that_differs_from_itself_ends_with_3(gate: Gate, tmp_path: Path) -> None:
-    # each worker turns through its own list, so base and base again differ by where they are in it
-    restless = answers(turns={"v0": [0.004], "v2": [0.004]}, accuracy=[0.8, 0.7, 0.75])
-    unsure = answers(turns={"v0": [0.004], "v2": [0.004]}, accuracy=[0.7, 0.8, 0.72])
-    finished = gate(make_repository(tmp_path / "r", restless, unsure))
+    # both run the same code: the scripted worker looks at the name of its log
+    repository = make_repository(tmp_path / "r", answers(again_is_slower=1.2), answers())
+    finished = gate(repository, "--checks", "speed")
+    assert finished.returncode == 3, finished.stderr
+    assert outcomes(tmp_path) == {"unclear": ["speed v0", "speed v2"]}
+    assert "the base differs from itself" in finished.stdout
+    assert "measuring again, to be sure: v0, v2" in finished.stderr
+
+
+def test_accuracy_that_seeds_leave_open_ends_with_3(gate: Gate, tmp_path: Path) -> None:
+    base, head = answers(accuracy=[0.8, 0.7, 0.75]), answers(accuracy=[0.7, 0.8, 0.72])
+    finished = gate(make_repository(tmp_path / "r", base, head), "--checks", "quality")
     assert finished.returncode == 3, finished.stderr
     assert "accuracy v2" in outcomes(tmp_path)["unclear"]
     assert finished.stdout.startswith("Inconclusive")
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "code"),
+    [
+        (answers(), answers(broken=True), 1),
+        (answers(), answers(fails=["v0"]), 1),
+        (answers(), answers(list_models=["v2"]), 1),
+        (answers(broken=True), answers(), 4),
+        (answers(fails=["v0"]), answers(), 4),
+    ],
+)
+def test_a_gate_of_one_model_that_fails_has_a_verdict(
+    gate: Gate, tmp_path: Path, base: dict[str, Any], head: dict[str, Any], code: int
+) -> None:
+    for said in (base, head):
+        said["resolve"] = said["resolve"] | {"plans": {"v0": "resident,contiguous,eager,threads:1"}}
+    finished = gate(make_repository(tmp_path / "r", base, head), "--models", "v0")
+    assert finished.returncode == code, finished.stderr
+    assert verdict(tmp_path)["exit_code"] == code
+    assert "Traceback" not in finished.stderr
+
+
+def test_a_commit_against_itself_is_told(gate: Gate, tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "r", answers(), answers())
+    assert gate(repository, "--checks", "counts", base="HEAD").returncode == 0
+    assert verdict(tmp_path)["notes"] == [
+        "base and head are the same commit: this measures the gate alone"
+    ]
+
+
+def test_a_model_that_only_the_head_has_is_told(gate: Gate, tmp_path: Path) -> None:
+    head = answers(list_models=["v0", "v2", "v3"])
+    assert (
+        gate(make_repository(tmp_path / "r", answers(), head), "--checks", "counts").returncode == 0
+    )
+    assert verdict(tmp_path)["notes"] == ["new, with nothing to be compared with: v3"]
+
+
+def test_the_command_that_repeats_it_names_commits_and_no_folder(
+    gate: Gate, tmp_path: Path
+) -> None:
+    repository = make_repository(tmp_path / "r", answers(), answers())
+    finished = gate(repository, "--checks", "counts", "--head=head")
+    hashes = [git(repository, "rev-parse", name)[:12] for name in ("base", "head")]
+    again = "fmnist-bench gate --checks counts --base {} --head {}".format(*hashes)
+    assert finished.stdout.splitlines()[-1] == f"again: {again}"
 
 
 def test_a_count_renewed_in_the_commits_own_file_is_no_regression(
@@ -215,10 +270,10 @@ def test_a_base_without_the_harness_is_one_line_and_4(gate: Gate, tmp_path: Path
 
 
 def test_another_protocol_is_one_line_and_4(gate: Gate, tmp_path: Path) -> None:
-    old = answers(introduce={"protocol": 0, "root": "."})
+    old = answers(introduce={"protocol": 0})
     finished = gate(make_repository(tmp_path / "r", old, answers()))
     assert finished.returncode == 4
-    assert "the base speaks protocol 0 and this gate 1" in finished.stderr.splitlines()[-1]
+    assert "the base speaks protocol 0 and this gate 2" in finished.stderr.splitlines()[-1]
 
 
 def test_a_folder_with_a_verdict_is_not_written_over(gate: Gate, tmp_path: Path) -> None:
@@ -227,8 +282,9 @@ def test_a_folder_with_a_verdict_is_not_written_over(gate: Gate, tmp_path: Path)
     assert_refused(gate(repository), "already holds a verdict; name another --out")
 
 
-def test_a_gate_that_is_terminated_leaves_no_worktree_and_no_process(
-    tmp_path: Path, data_root: Path
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_gate_that_is_stopped_leaves_no_worktree_and_no_process(
+    tmp_path: Path, data_root: Path, number: int, code: int
 ) -> None:
     slow = answers(sleep_s=0.5)
     repository = make_repository(tmp_path / "r", slow, slow)
@@ -243,8 +299,8 @@ def test_a_gate_that_is_terminated_leaves_no_worktree_and_no_process(
     )
     logs = tmp_path / "out"
     assert wait_for((logs / "again.log").exists)  # the first pair is under way
-    gate.send_signal(signal.SIGTERM)
-    assert gate.wait(LIMIT_S) == 143
+    gate.send_signal(number)
+    assert gate.wait(LIMIT_S) == code
     assert wait_for(lambda: not processes_with(mark), 30.0)
     assert git(repository, "worktree", "list").count("\n") == 0
     assert not (logs / "verdict.json").exists()

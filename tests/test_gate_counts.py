@@ -1,13 +1,11 @@
 """Counts of two commits: what is worse, what is gone, what is new."""
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.baseline import BOUND, WORDS, Rows
-from bench.gate.counts import RECORD_SLACK_BYTES, judge_counts, take_counts
+from bench.gate.counts import RECORD_SLACK_BYTES, judge_counts
 from results.gate.verdict import Finding
 
 EPOCH = "epoch, ragged batch kept"
@@ -169,33 +167,6 @@ def test_a_quantity_that_this_commit_does_not_know_is_judged_under_its_own_name(
 
 def test_a_base_without_counts_is_no_base() -> None:
     assert only(BASE, base={}).outcome == "unusable"
-
-
-class Counting:
-    """A worker that counts what it is told to."""
-
-    side = "base"
-
-    def __init__(self, rows: Rows) -> None:
-        self.rows = rows
-        self.asked: list[tuple[str, dict[str, Any]]] = []
-
-    def ask(self, question: str, *, timeout_s: float = 0.0, **content: Any) -> Rows:  # noqa: ANN401
-        """The rows of a model, or of the epochs."""
-        del timeout_s
-        self.asked.append((question, content))
-        start = content["model"] if question == "count" else "epoch"
-        return {row: counts for row, counts in self.rows.items() if row.startswith(start)}
-
-
-def test_counts_are_taken_model_by_model_and_epochs_once() -> None:
-    process = Counting(BASE)
-    assert take_counts(process, ["v0", "v2"], "cpu") == BASE
-    assert process.asked == [
-        ("count", {"model": "v0", "device": "cpu"}),
-        ("count", {"model": "v2", "device": "cpu"}),
-        ("count_epochs", {"device": "cpu"}),
-    ]
 
 
 quantities = st.dictionaries(st.sampled_from(sorted(WORDS)), st.integers(0, 50), min_size=1)

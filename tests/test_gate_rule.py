@@ -29,8 +29,8 @@ def pairs(changes: Sequence[float], control: float = 0.0) -> list[Pair]:
     return [pair(change, control) for change in changes]
 
 
-def test_a_pair_is_the_median_of_its_rounds() -> None:
-    found = Pair((1.0, 1.0, 1.0), (1.2, 9.0, 1.1), (1.0, 1.0, 1.0))
+def test_a_pair_is_of_all_its_turns_so_that_work_now_and_then_counts() -> None:
+    found = Pair((1.0,) * 9, (*(1.0,) * 3, 2.8, *(1.0,) * 5), (1.0,) * 9)
     assert math.isclose(found.change, math.log(1.2))
     assert math.isclose(found.percent, 20.0)
     assert found.control == 0.0
@@ -114,6 +114,14 @@ def test_a_large_estimate_over_pairs_that_disagree_is_unclear() -> None:
     assert finding.evidence.startswith("the pairs disagree")
 
 
+@pytest.mark.parametrize(("second", "outcome"), [(0.06, "worse"), (0.04, "unclear")])
+def test_the_second_round_must_show_half_of_the_threshold_itself(
+    second: float, outcome: str
+) -> None:
+    first = {"v2": pairs([0.30] * 5)}
+    assert judge(first, {"v2": pairs([second] * 5)}, RULE)[0].outcome == outcome
+
+
 @pytest.mark.parametrize("control", [0.07, -0.07])
 def test_a_base_that_differs_from_itself_gives_no_answer(control: float) -> None:
     first = {"v2": pairs([0.01] * 5, control)}
@@ -124,8 +132,9 @@ def test_a_base_that_differs_from_itself_gives_no_answer(control: float) -> None
 
 
 def test_what_is_slower_by_more_than_the_base_differs_is_worse_all_the_same() -> None:
-    twice = {"v2": pairs([1.0] * 5, 0.07)}
+    twice, slightly = ({"v2": pairs([change] * 5, 0.07)} for change in (1.0, 0.15))
     assert judge(twice, twice, RULE)[0].outcome == "worse"
+    assert judge(slightly, slightly, RULE)[0].outcome == "unclear"
 
 
 def test_all_pairs_faster_by_more_than_the_threshold_is_better() -> None:

@@ -1,5 +1,6 @@
 """The rounds of a gate, the order of turns and the forecast, without a single training."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,9 +11,9 @@ import pytest
 
 from bench.gate import process
 from bench.gate.forecast import Cost, duration, forecast
-from bench.gate.process import WorkerError
+from bench.gate.process import WorkerDiedError, WorkerError
 from bench.gate.speed import measure_speed
-from bench.gate.turns import ORDERS, SIDES, Workload, in_workers, take_pairs
+from bench.gate.turns import ORDERS, SIDES, Workload, checked_seconds, in_workers, take_pairs
 from results.gate.pairs import AGAIN, BASE, HEAD, Pair
 from results.gate.rule import SpeedRule
 
@@ -27,14 +28,13 @@ class Scripted:
     log: ClassVar[list[tuple[str, str]]] = []
 
     def __init__(self, side: str, deadly: str | None = None) -> None:
-        self.side, self.deadly, self.is_alive = side, deadly, True
+        self.side, self.deadly = side, deadly
 
     def ask(self, question: str, **content: Any) -> Any:  # noqa: ANN401 - JSON
         """Answers as a worker does; a model may be the death of it."""
         self.log.append((self.side, question))
         if self.deadly and content.get("model") == self.deadly:
-            self.is_alive = False
-            raise WorkerError(self.side, "killed")
+            raise WorkerDiedError(self.side, "killed")
         if question == "prepare":
             return {"steps": 3 if self.side == BASE else 7, "step_s": 0.1}
         if question == "turn":
@@ -99,7 +99,28 @@ def test_a_worker_that_dies_over_a_model_leaves_the_others_to_fresh_ones(
     pairs, failures = take_pairs(trees, WORKLOAD, ["v0", "v2"], 0, tmp_path)
     assert set(pairs) == {"v2"}
     assert failures["v0"].side == HEAD
-    assert Counter(scripted)[BASE, "stop"] == 2
+    assert Counter(scripted)[BASE, "stop"] == 2  # v2 and, once more, v0 were left to others
+
+
+def test_a_death_may_once_be_the_machines_doing(
+    scripted: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    deaths = iter([WorkerDiedError(HEAD, "killed by SIGKILL")])
+
+    def action(_running: Sequence[Any], model: str) -> str:
+        for death in deaths:
+            raise death
+        return model
+
+    answers, failures = in_workers({HEAD: tmp_path}, ["v0", "v2"], tmp_path, action)
+    assert (answers, failures) == ({"v2": "v2", "v0": "v0"}, {})
+    assert Counter(scripted)[HEAD, "stop"] == 2
+
+
+@pytest.mark.parametrize("answer", [0.0, -1.0, math.inf, math.nan, None, "fast", [[1, 0.1]]])
+def test_what_is_no_time_of_a_step_is_a_failure(answer: object) -> None:
+    with pytest.raises(WorkerError, match="where seconds a step were asked for"):
+        checked_seconds(HEAD, answer)
 
 
 def test_a_failure_that_kills_nobody_leaves_the_workers_alive(

@@ -22,12 +22,12 @@ from tests.test_gate_quality import BASE, RULE, failed, shifted, trained
     [(0.0001, 2000), (0.002, 2000), (0.01, 400), (0.04, 100), (0.0404, None), (5.0, None)],
 )
 def test_the_length_of_a_training(step_s: float, steps: int | None) -> None:
-    assert quality_steps(step_s) == steps
+    assert quality_steps(step_s, 4.0) == steps
 
 
 def test_why_a_training_would_be_too_short() -> None:
     remedy = "too few to judge; --train-seconds gives more"
-    assert why_too_few(0.2221) == f"18 steps in 4 s are {remedy}"
+    assert why_too_few(0.2221, train_s=4.0) == f"18 steps in 4 s are {remedy}"
     assert why_too_few(2.0, train_s=2.5) == f"1 step in 2.5 s is {remedy}"
 
 
@@ -85,7 +85,7 @@ class Gate:
             RULE,
             why_skipped=lambda _model: "too few",
             start=self.start,
-            **options,
+            **{"seeds": 3, **options},
         )
         return self.findings
 

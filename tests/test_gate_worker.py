@@ -1,5 +1,7 @@
 """A commit's side of a gate: the questions that it answers, and real ones of this very tree."""
 
+import hashlib
+import inspect
 import threading
 from collections.abc import Callable, Iterator
 from multiprocessing import Pipe
@@ -10,11 +12,12 @@ from typing import Any
 import pytest
 import torch
 
+import fmnist_models
 from bench import counting, messages
 from bench.baseline import Baseline
 from bench.counts import EPOCHS, FILE, stack_of
 from bench.errors import RunError, UsageError
-from bench.gate.counts import judge_counts, take_counts
+from bench.gate.counts import judge_counts
 from bench.gate.process import Process, WorkerError
 from bench.gate.quality import check_quality
 from bench.gate.turns import Workload
@@ -149,6 +152,36 @@ def test_its_rows_are_named_as_those_of_the_file(monkeypatch: pytest.MonkeyPatch
     assert {"v2", "v2, plan compile", *EPOCHS} <= named
 
 
+def test_the_protocol_is_raised_where_a_question_or_an_answer_changes() -> None:
+    methods = {n: m for n, m in vars(Worker).items() if n[0] != "_" and inspect.isfunction(m)}
+    text = "\n".join(f"{name}{inspect.signature(m)}" for name, m in sorted(methods.items()))
+    frozen = {2: "03e4ba9ec9a4"}
+    assert frozen == {PROTOCOL: hashlib.sha256(text.encode()).hexdigest()[:12]}, text
+
+
+@pytest.mark.parametrize(
+    ("plan", "named"),
+    [("nonsense", "nonsense"), ("auto", "auto"), ("graph:8", "graph"), ("threads:0", "threads")],
+)
+def test_a_plan_that_cannot_be_is_refused_at_once(plan: str, named: str) -> None:
+    with pytest.raises(UsageError, match=named):
+        Worker().resolve("v0", "cpu", [], plan)
+
+
+def test_a_model_that_cannot_be_built_takes_no_other_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = fmnist_models.build_model
+
+    def build(name: str) -> torch.nn.Module:
+        if name == "v1":
+            raise RuntimeError("v1 is ill")
+        return whole(name)
+
+    monkeypatch.setattr(fmnist_models, "build_model", build)
+    assert [*Worker().resolve("v0,v1,v2", "cpu", [], None)["plans"]] == ["v0", "v1", "v2"]
+
+
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda:0", marks=pytest.mark.gpu)])
 def test_a_model_that_is_ready_takes_turns_of_so_many_steps(device: str) -> None:
     worker = Worker()
@@ -169,7 +202,9 @@ def test_the_counts_of_this_tree_are_those_of_its_file(tmp_path: Path) -> None:
     process = Process.start("base", REPOSITORY, tmp_path / "base.log")
     try:
         stack = process.ask("resolve", models="v0", device="cpu", settings=[], plan=None)["stack"]
-        found = take_counts(process, ["v0", "v2"], "cpu")
+        found = process.ask("count_epochs", device="cpu")
+        for model in ("v0", "v2"):
+            found |= process.ask("count", model=model, device="cpu")
         with pytest.raises(WorkerError, match="v9"):
             process.ask("count", model="v9", device="cpu")
     finally:

@@ -1,12 +1,11 @@
 """Counts of two commits held against each other: they are exact, so one that grows is enough."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bench.baseline import BOUND, WORDS, Baseline, Rows, model_of
 from bench.counts import FILE
 from bench.errors import UsageError
-from bench.gate.process import Asked
 from results.gate.verdict import Finding, Outcome
 
 DEFINING = ("parameters", "trainable_parameters", "images", "steps")  # say what is measured at all
@@ -19,19 +18,6 @@ WORSE = {  # what growth means
 } | dict.fromkeys(DEFINING, "what is measured is another")
 
 Counts = Mapping[str, int]
-
-
-def take_counts(process: Asked, models: Sequence[str], device: str) -> Rows:
-    """What a commit counts of models and of epochs.
-
-    Raises:
-        WorkerError: it could not.
-    """
-    rows: Rows = {}
-    for model in models:
-        rows |= process.ask("count", model=model, device=device)
-    epochs: Rows = process.ask("count_epochs", device=device)
-    return rows | epochs
 
 
 def consented_counts(base_tree: Path, head_tree: Path, stack: str) -> Rows:

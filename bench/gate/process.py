@@ -1,6 +1,8 @@
 """A worker seen from the gate: a process of a commit's own code, asked over a pipe."""
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from bench.isolation import describe_exit
 
 MODULE = "bench.gate.worker"
 LAST_WORDS_CHARS = 300
+TIMEOUT_S = 300.0
 
 
 class WorkerError(Exception):
@@ -23,6 +26,10 @@ class WorkerError(Exception):
         super().__init__(reason)
         self.side = side
         self.reason = reason
+
+
+class WorkerDiedError(WorkerError):
+    """A worker that is gone: it may be the machine's doing, so that another one is worth a try."""
 
 
 class RefusedError(WorkerError):
@@ -44,6 +51,7 @@ class Process:
 
     Attributes:
         side: `base`, `head` or `again`.
+        tree: the folder of its commit.
         popen: the process.
         pipe: our end; closing it ends the worker.
         log: what it writes to stdout and stderr, after what others wrote before.
@@ -51,6 +59,7 @@ class Process:
     """
 
     side: str
+    tree: Path
     popen: subprocess.Popen[bytes]
     pipe: Connection
     log: Path
@@ -74,28 +83,44 @@ class Process:
                 process_group=0,  # Ctrl-C is the gate's to handle
             )
         theirs.close()
-        return cls(side, popen, Connection(ours.detach()), log, log_start)
+        return cls(side, tree, popen, Connection(ours.detach()), log, log_start)
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether it can be asked again."""
-        return self.popen.poll() is None and not self.pipe.closed
-
-    def ask(self, question: str, *, timeout_s: float = 300.0, **content: Any) -> Any:  # noqa: ANN401 - JSON
+    def ask(self, question: str, *, timeout_s: float = TIMEOUT_S, **content: Any) -> Any:  # noqa: ANN401 - JSON
         """The answer to a question.
 
         Raises:
             WorkerError: it failed, died, or took too long.
         """
+        self.put(question, **content)
+        return self.answer(question, timeout_s)
+
+    def put(self, question: str, **content: Any) -> None:  # noqa: ANN401 - JSON
+        """Asks without waiting for the answer, so that another worker can be asked too.
+
+        Raises:
+            WorkerDiedError: it is gone.
+        """
         try:
             messages.send(self.pipe, question, content)
+        except OSError:
+            raise self._death() from None
+
+    def answer(self, question: str, timeout_s: float = TIMEOUT_S) -> Any:  # noqa: ANN401 - JSON
+        """The answer to what was put last; the errors are those of `ask`.
+
+        A worker that is late is ended: its answer would be taken for that to the next question.
+        """
+        try:
             if not self.pipe.poll(timeout_s):
-                raise WorkerError(self.side, f"no answer to {question!r} within {timeout_s:g} s")
+                self.stop()
+                reason = f"no answer to {question!r} within {timeout_s:g} s"
+                raise WorkerDiedError(self.side, reason)
             kind, answer = messages.receive(self.pipe)
         except (EOFError, OSError):
-            raise WorkerError(self.side, self._last_words()) from None
+            raise self._death() from None
         except ValueError as error:
-            raise WorkerError(self.side, str(error)) from None
+            self.stop()
+            raise WorkerDiedError(self.side, str(error)) from None
         if kind == messages.ANSWER:
             return answer
         failure = RefusedError if kind == messages.REFUSAL else WorkerError
@@ -104,8 +129,14 @@ class Process:
     def stop(self) -> None:
         """Ends the worker now."""
         self.pipe.close()
-        self.popen.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.popen.pid, signal.SIGKILL)  # what it has started, too
         self.popen.wait()
+
+    def _death(self) -> WorkerDiedError:
+        reason = self._last_words()
+        self.stop()
+        return WorkerDiedError(self.side, reason)
 
     def _last_words(self) -> str:
         """How it died: by a signal, else the last line that it wrote, or its exit code."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.gate.process import Asked, WorkerError
+from bench.gate.process import Asked, WorkerDiedError, WorkerError
 from bench.gate.turns import Workload, started
 from results.errors import RecordError
 from results.gate.pairs import BASE, HEAD
@@ -14,22 +14,21 @@ from results.gate.quality import ACCURACY, QualityRule, failed_run, judge_qualit
 from results.gate.verdict import Finding
 from results.records import RunRecord
 
-SEEDS = 3
-TRAIN_S, MOST_STEPS, LEAST_STEPS = 4.0, 2000, 100
+MOST_STEPS, LEAST_STEPS = 2000, 100
 SIDE = "gate_side"  # key of a record; both commits may be the same one
 Starter = Callable[[Mapping[str, Path], Path], AbstractContextManager[Sequence[Asked]]]
 """Starts a worker a side, given their folders and one for logs; see `started`."""
 
 
 def quality_steps(
-    step_s: float, train_s: float = TRAIN_S, most: int = MOST_STEPS, least: int = LEAST_STEPS
+    step_s: float, train_s: float, most: int = MOST_STEPS, least: int = LEAST_STEPS
 ) -> int | None:
     """Steps of a training of so many seconds, or None where they are too few to judge."""
     steps = int(train_s / step_s)
     return min(steps, most) if steps >= least else None
 
 
-def why_too_few(step_s: float, train_s: float = TRAIN_S) -> str:
+def why_too_few(step_s: float, train_s: float) -> str:
     """Why a model is not trained, and the remedy."""
     steps = int(train_s / step_s)
     noun = f"step{'' if steps == 1 else 's'}"
@@ -44,7 +43,7 @@ def check_quality(
     data: Path,
     logs: Path,
     rule: QualityRule,
-    seeds: int = SEEDS,
+    seeds: int,
     *,
     why_skipped: Callable[[str], str] = lambda _model: "too few steps to judge",
     done: Callable[[RunRecord], None] = lambda _record: None,
@@ -86,11 +85,15 @@ def check_quality(
             findings.append(_skipped(model, why_skipped(model)))
             continue
         job = _job(workload, model, steps, data) | {"timeout_s": timeout_s}
-        try:
-            with start(sides, logs) as running:
-                findings += _check_model(running, job, seeds, rule, keep)
-        except WorkerError as error:
-            findings.append(_died(model, error))
+        for is_last in (False, True):
+            try:
+                with start(sides, logs) as running:
+                    findings += _check_model(running, job, seeds, rule, keep)
+                break
+            except WorkerError as error:  # a death may once be the machine's doing
+                if is_last or not isinstance(error, WorkerDiedError):
+                    findings.append(could_not_run(model, error))
+                    break
     return findings, records
 
 
@@ -147,8 +150,8 @@ def _skipped(model: str, reason: str) -> Finding:
     )
 
 
-def _died(model: str, error: WorkerError) -> Finding:
-    """A worker that did not answer: the base leaves nothing to compare, the head is worse."""
-    if error.side == BASE:
-        return failed_run(model, f"on the base: {error.reason}", outcome="unusable")
-    return failed_run(model, error.reason)
+def could_not_run(model: str, error: WorkerError) -> Finding:
+    """What could not be measured: the head is worse, and a base leaves nothing to compare."""
+    if error.side == HEAD:
+        return failed_run(model, error.reason)
+    return failed_run(model, f"on the base: {error.reason}", outcome="unusable")

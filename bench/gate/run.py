@@ -1,8 +1,8 @@
 """A gate from two commits to a verdict: counts, speed, quality, one after the other."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -11,8 +11,14 @@ from typing import Any, NamedTuple
 from bench.baseline import Rows
 from bench.gate.counts import consented_counts, judge_counts
 from bench.gate.forecast import Cost, forecast
-from bench.gate.process import Process, WorkerError
-from bench.gate.quality import SIDE, check_quality, quality_steps, why_too_few
+from bench.gate.process import TIMEOUT_S, Process, WorkerError
+from bench.gate.quality import (
+    SIDE,
+    check_quality,
+    could_not_run,
+    quality_steps,
+    why_too_few,
+)
 from bench.gate.sides import Ground, Request, find_ground
 from bench.gate.speed import measure_speed
 from bench.gate.turns import Workload, in_workers, prepare, started, take_pairs
@@ -86,7 +92,7 @@ class Found:
     def fail(self, failures: Mapping[str, WorkerError]) -> None:
         """Takes note of models that could not be measured, and leaves them out from here on."""
         for model, error in failures.items():
-            self.findings.append(failed(model, error))
+            self.findings.append(could_not_run(model, error))
             self.models.remove(model)
 
 
@@ -95,8 +101,8 @@ class Look(NamedTuple):
 
     base: Rows
     head: Rows
-    step_s: float
-    ready_s: float
+    step_s: float = math.inf
+    ready_s: float = 0.0
 
 
 def run_gate(gate: Gate) -> tuple[Verdict, list[RunRecord]]:
@@ -110,7 +116,7 @@ def run_gate(gate: Gate) -> tuple[Verdict, list[RunRecord]]:
     try:
         _measure(gate, found)
     except WorkerError as error:  # its commit cannot so much as start
-        found.findings.append(failed("every model", error))
+        found.findings.append(could_not_run("", error))
     verdict = Verdict(
         base=gate.base,
         head=gate.head,
@@ -125,26 +131,16 @@ def run_gate(gate: Gate) -> tuple[Verdict, list[RunRecord]]:
     return verdict, found.records
 
 
-def failed(model: str, error: WorkerError) -> Finding:
-    """A model that could not be measured: the head's fault, or an unusable base."""
-    return Finding(
-        check="run",
-        model=model,
-        quantity="model",
-        outcome="worse" if error.side == HEAD else "unusable",
-        evidence=error.reason,
-    )
-
-
 def _measure(gate: Gate, found: Found) -> None:
     begun = time.monotonic()
     with started(gate.trees, gate.folder) as running:
         start_s = time.monotonic() - begun
         ground = find_ground({process.side: process for process in running}, gate.options.request)
-    _take_note(ground, found)
+    _take_note(gate, ground, found)
     workload = Workload(ground.plans, ground.device, ground.settings)
     looks = _look(gate, workload, found)
-    gate.say(_forecast(gate, looks, workload, start_s))
+    if looks and {SPEED, QUALITY} & {*gate.options.checks}:
+        gate.say(_forecast(gate, looks, workload, start_s))
     if COUNTS in gate.options.checks:
         _judge_counts(gate, ground, looks, found)
     if SPEED in gate.options.checks and found.models:
@@ -153,11 +149,13 @@ def _measure(gate: Gate, found: Found) -> None:
         _judge_quality(gate, workload, looks, found)
 
 
-def _take_note(ground: Ground, found: Found) -> None:
+def _take_note(gate: Gate, ground: Ground, found: Found) -> None:
     found.environment = ground.environment
     found.findings.extend(ground.findings)
     found.models = [*ground.plans]
     found.measured |= {"plans": dict(ground.plans), "settings": list(ground.settings)}
+    if gate.base.commit == gate.head.commit:
+        found.notes.append("base and head are the same commit: this measures the gate alone")
     if ground.new:
         found.notes.append(f"new, with nothing to be compared with: {', '.join(ground.new)}")
 
@@ -171,16 +169,19 @@ def _look(gate: Gate, workload: Workload, found: Found) -> dict[str, Look]:
 
 
 def _look_at(running: Sequence[Process], model: str, gate: Gate, workload: Workload) -> Look:
-    """Counts side by side, as they need no quiet machine; then the base's seconds a step."""
-    base, head = {}, {}
+    """Counts of both sides at once, as they need no quiet machine; the base's seconds a step."""
+    counts: dict[str, Rows] = {BASE: {}, HEAD: {}}
     if COUNTS in gate.options.checks:
-        with ThreadPoolExecutor() as pool:
-            base, head = pool.map(
-                lambda process: process.ask("count", model=model, device=workload.device), running
-            )
-    begun = time.monotonic()
-    ready = prepare(running[0], model, workload)
-    return Look(base, head, ready["step_s"], time.monotonic() - begun)
+        for process in running:
+            process.put("count", model=model, device=workload.device)
+        for process in running:
+            counts[process.side] = process.answer("count")
+    if not {SPEED, QUALITY} & {*gate.options.checks}:
+        return Look(counts[BASE], counts[HEAD])
+    base, begun = next(process for process in running if process.side == BASE), time.monotonic()
+    step_s, ready_s = prepare(base, model, workload)["step_s"], time.monotonic() - begun
+    base.ask("drop", model=model)
+    return Look(counts[BASE], counts[HEAD], step_s, ready_s)
 
 
 def _judge_counts(gate: Gate, ground: Ground, looks: Mapping[str, Look], found: Found) -> None:
@@ -225,6 +226,7 @@ def _judge_quality(gate: Gate, workload: Workload, looks: Mapping[str, Look], fo
         gate.options.seeds,
         why_skipped=lambda model: why_too_few(looks[model].step_s, gate.options.train_s),
         done=lambda record: gate.say(_trained(record)),
+        timeout_s=max(TIMEOUT_S, 10 * gate.options.train_s),
     )
     found.findings.extend(findings)
     found.records.extend(records)

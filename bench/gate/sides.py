@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
@@ -61,7 +62,7 @@ def find_ground(running: Mapping[str, Process], request: Request) -> Ground:
         WorkerError: a commit fails.
     """
     for side, process in running.items():
-        _check_protocol(side, process)
+        _check_introduction(side, process)
     base = _resolve(running[BASE], request)
     head_models = running[HEAD].ask("list_models")
     new = [model for model in head_models if model not in base["all_models"]]
@@ -85,8 +86,13 @@ def _resolve(process: Process, request: Request) -> dict[str, Any]:
     return answer
 
 
-def _check_protocol(side: str, process: Process) -> None:
+def _check_introduction(side: str, process: Process) -> None:
     introduction = process.ask("introduce")
+    if Path(introduction["root"]) != process.tree.resolve():
+        raise UsageError(
+            f"the worker of the {side} runs {introduction['root']}, not its commit: something "
+            "comes before the worktree on Python's path; look at PYTHONPATH and .pth files"
+        )
     if introduction.get("protocol") != PROTOCOL:
         raise NotComparable(
             f"the {side} speaks protocol {introduction.get('protocol')} and this gate {PROTOCOL}; "

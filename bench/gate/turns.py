@@ -1,13 +1,14 @@
 """Timing: fresh workers of base, head and base again take turns in every order."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from bench.gate.process import MODULE, Process, WorkerError
+from bench.gate.process import MODULE, Process, WorkerDiedError, WorkerError
 from results.gate.pairs import AGAIN, BASE, HEAD, Pair
 
 Answer = TypeVar("Answer")
@@ -48,8 +49,12 @@ def started(trees: Mapping[str, Path], logs: Path, module: str = MODULE) -> Iter
     try:
         for side, tree in trees.items():
             running.append(Process.start(side, tree, logs / f"{side}.log", module))
-        for process in running:
-            process.ask("introduce")
+        for place, (side, tree) in enumerate(trees.items()):
+            try:
+                running[place].ask("introduce")
+            except WorkerDiedError:  # once may be the machine's doing
+                running[place] = Process.start(side, tree, logs / f"{side}.log", module)
+                running[place].ask("introduce")
         yield running
     finally:
         for process in running:
@@ -65,7 +70,8 @@ def in_workers(
 ) -> tuple[dict[str, Answer], dict[str, WorkerError]]:
     """What an action gives for each model in fresh workers, and the models over which one failed.
 
-    A worker that dies over a model leaves those behind it to the next ones.
+    A worker that dies leaves the models behind to the next ones, and the model it died over too,
+    once: it may be the machine's doing.
 
     Args:
         trees: folder by side.
@@ -79,13 +85,20 @@ def in_workers(
     """
     answers: dict[str, Answer] = {}
     failures: dict[str, WorkerError] = {}
-    left = list(models)
+    left, again = list(models), set(models)
     while left:
         with started(trees, logs, module) as running:
-            while left and all(process.is_alive for process in running):
+            while left:
                 model = left.pop(0)
                 try:
                     answers[model] = action(running, model)
+                except WorkerDiedError as error:
+                    if model in again:
+                        again.remove(model)
+                        left.append(model)
+                    else:
+                        failures[model] = error
+                    break
                 except WorkerError as error:
                     failures[model] = error
     return answers, failures
@@ -129,15 +142,16 @@ def take_turns(running: Sequence[Process], model: str, workload: Workload) -> Pa
     seconds: dict[str, list[float]] = {process.side: [] for process in running}
     for number in range(workload.rounds):
         for process in (running[place] for place in ORDERS[number % len(ORDERS)]):
-            seconds[process.side].append(process.ask("turn", model=model, steps=steps))
+            answer = process.ask("turn", model=model, steps=steps)
+            seconds[process.side].append(checked_seconds(process.side, answer))
     for process in running:
         process.ask("drop", model=model)
     return Pair(tuple(seconds[BASE]), tuple(seconds[HEAD]), tuple(seconds[AGAIN]))
 
 
-def prepare(process: Process, model: str, workload: Workload) -> dict[str, float]:
+def prepare(process: Process, model: str, workload: Workload) -> dict[str, Any]:
     """Makes a model ready in a worker: `steps` that fill a turn, and `step_s`."""
-    ready: dict[str, float] = process.ask(
+    ready: dict[str, Any] = process.ask(
         "prepare",
         model=model,
         plan=workload.plans[model],
@@ -145,4 +159,16 @@ def prepare(process: Process, model: str, workload: Workload) -> dict[str, float
         settings=list(workload.settings),
         turn_s=workload.turn_s,
     )
+    checked_seconds(process.side, ready["step_s"])
     return ready
+
+
+def checked_seconds(side: str, answer: object) -> float:
+    """Seconds a step, as a worker said them.
+
+    Raises:
+        WorkerError: they are none.
+    """
+    if isinstance(answer, float) and 0 < answer < math.inf:
+        return answer
+    raise WorkerError(side, f"it said {answer!r} where seconds a step were asked for")

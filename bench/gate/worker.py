@@ -8,7 +8,6 @@ protocol: whoever changes it raises PROTOCOL, and commits on either side are not
 
 import contextlib
 import math
-import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,11 +19,13 @@ from bench import messages
 from bench.child import settle_in
 
 if TYPE_CHECKING:
+    import torch
+
     from bench.recipe import Recipe
     from bench.spec import RunSpec
     from bench.training import Training
 
-PROTOCOL = 1
+PROTOCOL = 2
 FAILURE = "failure"
 DEFAULT_SETTINGS = {"cpu": ["batch_size=32"], "cuda": []}  # a step of ResNet-50 should fit a turn
 MAX_NOISE_IMAGES, MAX_NOISE_BYTES = 54_000, 64 << 20
@@ -59,6 +60,8 @@ class Worker:
 
         chosen = pick_device(device)
         names = resolve_names(models)
+        if plan is not None:
+            check_plan(plan, chosen)
         if settings is None:
             settings = DEFAULT_SETTINGS[chosen.type]
         _recipe(settings)  # refuses what is none
@@ -114,8 +117,8 @@ class Worker:
     def turn(self, model: str, steps: int) -> float:
         """Trains so many steps, and gives the seconds of one of them.
 
-        On a GPU by its own clock: the median of chunks, as a disturbance is shorter than one. On a
-        CPU without the time in which the training was kept waiting for a core.
+        On a GPU by its own clock, on a CPU without the time in which the training was kept waiting
+        for a core.
         """
         from bench.gate.stopwatch import busy_seconds
         from bench.ladder_child import set_budget
@@ -125,10 +128,9 @@ class Worker:
         training.trace = trace = Trace()
         set_budget(training, steps)
         seconds = busy_seconds(lambda: training.run_turn(1.0))
-        if self.device == "cpu":
-            return seconds / steps
-        chunks = zip(trace.chunk_seconds, trace.chunk_steps, strict=True)
-        return statistics.median(seconds / count for seconds, count in chunks)
+        if self.device != "cpu":
+            seconds = sum(trace.chunk_seconds)
+        return seconds / trace.steps
 
     def drop(self, model: str) -> None:
         """Forgets a model that was ready."""
@@ -240,9 +242,27 @@ def _eager_plan(model: str, device_kind: str) -> str:
     from bench.plan import Plan
     from fmnist_models import build_model
 
-    is_spatial = has_convolutions(build_model(model))
+    try:
+        is_spatial = has_convolutions(build_model(model))
+    except Exception:  # it fails again where it is looked at, and is a finding of its own there
+        is_spatial = False
     plan = Plan(memory_format="channels_last") if is_spatial else Plan()
     return str(replace(plan, threads=1) if device_kind == "cpu" else plan)
+
+
+def check_plan(plan: str, device: "torch.device") -> None:
+    """Refuses a plan that there is not, that the device cannot have, or that would have to probe.
+
+    Raises:
+        UsageError: in one line.
+    """
+    from bench.device import check_supported
+    from bench.errors import RunError, UsageError
+
+    try:
+        check_supported(_spec("v0", plan, ()).resolved_for(device.type), device)
+    except RunError as error:
+        raise UsageError(error.reason) from None
 
 
 def _steps_of_turn(step_s: float, turn_s: float, plan: str) -> int:

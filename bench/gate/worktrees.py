@@ -1,9 +1,10 @@
 """Two commits of this repository as folders: detached worktrees, gone when the gate ends."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -48,8 +49,16 @@ def checked_out(repository: Path, base: Commit, head: Commit) -> Iterator[dict[s
             yield trees
         finally:
             for tree in trees.values():
-                if tree.exists():
-                    git(repository, "worktree", "remove", "--force", str(tree))
+                _remove(repository, tree)
+
+
+def _remove(repository: Path, tree: Path) -> None:
+    """Removes a worktree, locked or half made too; what git leaves, the folder's end removes."""
+    with suppress(UsageError):
+        git(repository, "worktree", "remove", "--force", "--force", str(tree))
+    shutil.rmtree(tree, ignore_errors=True)
+    with suppress(UsageError):
+        git(repository, "worktree", "prune")
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -58,12 +67,18 @@ def git(folder: Path, *arguments: str) -> str:
     Raises:
         UsageError: it failed; its last line says why.
     """
-    command = ["git", "-C", str(folder), *arguments]
+    command = ["git", "-C", str(folder), "-c", "core.hooksPath=/dev/null", *arguments]
     # a hook that runs the gate has variables set that would point git elsewhere
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=SECONDS, check=True, env=env
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",  # a subject may be older than UTF-8
+            timeout=SECONDS,
+            check=True,
+            env=env,
         )
     except subprocess.CalledProcessError as error:
         lines = error.stderr.strip().splitlines()

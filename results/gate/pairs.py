@@ -1,10 +1,9 @@
 """A pair: what fresh processes of two commits took in turns, and the change that it shows."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from results.statistics import median
+from results.statistics import mean
 
 BASE, HEAD, AGAIN = "base", "head", "again"
 
@@ -28,19 +27,26 @@ class Pair:
 
     @property
     def change(self) -> float:
-        """Logarithm of head over base, both processes of the base counting: median of rounds."""
-        return median([head - (base + again) / 2 for base, head, again in self._logarithms()])
+        """Logarithm of head over base, all turns and both processes of the base counting.
+
+        Of totals, not the median of rounds, which would drop what comes only now and then, as work
+        at the start of each epoch does.
+        """
+        base, head, again = self._logarithms()
+        return head - (base + again) / 2
 
     @property
     def control(self) -> float:
         """Logarithm of base over base: what chance alone has made of this pair."""
-        return median([again - base for base, _, again in self._logarithms()])
+        base, _, again = self._logarithms()
+        return again - base
 
     @property
     def percent(self) -> float:
         """The change in percent."""
         return 100 * math.expm1(self.change)
 
-    def _logarithms(self) -> Iterator[tuple[float, ...]]:
-        for turns in zip(self.base, self.head, self.again, strict=True):
-            yield tuple(map(math.log, turns))
+    def _logarithms(self) -> tuple[float, float, float]:
+        """Of the mean seconds a step of each side; every turn has as many steps."""
+        base, head, again = (math.log(mean(turns)) for turns in (self.base, self.head, self.again))
+        return base, head, again

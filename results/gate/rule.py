@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from results.gate.pairs import Pair
 from results.gate.verdict import Finding, Outcome
+from results.gate.words import STEP
 from results.statistics import median
 
 LEAST_PAIRS = 5
-QUANTITY = "seconds a step"
 Pairs = Mapping[str, Sequence[Pair]]
 """Pairs by model."""
 
@@ -74,7 +74,11 @@ def judge(
         },
         rule.error_rate,
     )
-    return [_finding(model, pairs, is_significant[model], rule) for model, pairs in every.items()]
+    findings = []
+    for model, pairs in every.items():
+        is_confirmed = _is_confirmed(second.get(model, ()), rule) and is_significant[model]
+        findings.append(_finding(model, pairs, is_confirmed, rule))
+    return findings
 
 
 def estimate(pairs: Sequence[Pair]) -> float:
@@ -134,25 +138,30 @@ def percent(logarithm: float) -> str:
     return f"{100 * math.expm1(logarithm):+.1f} %"
 
 
-def _finding(model: str, pairs: Sequence[Pair], is_significant: bool, rule: SpeedRule) -> Finding:
-    change = estimate(pairs)
-    outcome, why = _outcome(pairs, is_significant, rule)
+def _is_confirmed(second: Sequence[Pair], rule: SpeedRule) -> bool:
+    """Whether a second round, where there was one, shows at least half of the threshold itself."""
+    return not second or estimate(second) > math.log1p(rule.threshold / 2)
+
+
+def _finding(model: str, pairs: Sequence[Pair], is_confirmed: bool, rule: SpeedRule) -> Finding:
+    outcome, why = _outcome(pairs, is_confirmed, rule)
     return Finding(
         check="speed",
         model=model,
-        quantity=QUANTITY,
+        quantity=STEP,
         outcome=outcome,
         base=median([seconds for pair in pairs for seconds in (*pair.base, *pair.again)]),
         head=median([seconds for pair in pairs for seconds in pair.head]),
-        change=math.expm1(change),
+        change=math.expm1(estimate(pairs)),
         evidence=f"{why}{_evidence(pairs)}",
     )
 
 
-def _outcome(pairs: Sequence[Pair], is_significant: bool, rule: SpeedRule) -> tuple[Outcome, str]:
+def _outcome(pairs: Sequence[Pair], is_confirmed: bool, rule: SpeedRule) -> tuple[Outcome, str]:
     change, threshold = estimate(pairs), math.log1p(rule.threshold)
-    doubt = abs(median([pair.control for pair in pairs])) if is_control_off(pairs, rule) else 0.0
-    if change - doubt > threshold and is_significant:
+    control = median([pair.control for pair in pairs])
+    doubt = abs(control) if is_control_off(pairs, rule) else 0.0
+    if change - doubt > threshold and is_confirmed:
         return "worse", ""
     if doubt:
         return "unclear", "the base differs from itself; "
