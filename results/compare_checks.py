@@ -4,9 +4,9 @@ Accuracy is paired by seed where both sides have mostly the same. It is `worse` 
 more than the margin and the 95 % interval excludes zero, `unclear` where the mean lost more and
 that is not shown, else `same`, with the interval beside it. The gate asks for more: there all of
 the interval must lie above minus the margin, as it can train further seeds. Stored records cannot,
-and with three seeds of 0.3 points 40 % of identical pairs would then be unclear. By this rule no such
-pair of 600 is worse or unclear (of 0.5 points: 0.5 % each), and of pairs that lose two points 95 %
-are worse (of 0.5 points: 69 %) and hardly one is the same.
+and with three seeds of 0.3 points 40 % of identical pairs would then be unclear. By this rule none
+of 600 such pairs is worse or unclear (of 0.5 points: 0.5 % each), and of pairs that lose two points
+95 % are worse (of 0.5 points: 69 %) and hardly one is the same.
 
 Both sides see the same test images, so what these do by chance is left out. Memory is judged by the
 gate's own rule.
@@ -87,8 +87,8 @@ def memory_finding(model: str, base: Summary, head: Summary, rule: "Rule") -> Fi
     if _are_paired(theirs, ours):
         return judge_memory(model, theirs, ours, quality)
     pairs = list(product(theirs.values(), ours.values()))
-    crossed = (dict(enumerate(side)) for side in zip(*pairs, strict=True))
-    finding = judge_memory(model, *crossed, quality)
+    before, after = (dict(enumerate(side)) for side in zip(*pairs, strict=True))
+    finding = judge_memory(model, before, after, quality)
     return replace(finding, evidence=f"median of {_seed_numbers(len(theirs), len(ours))}")
 
 
