@@ -3,13 +3,12 @@
 import math
 import random
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 
 from results import RunRecord, compare_records
 from results.gate.verdict import Commit, Verdict
-from tests.compare_by_hand import runs
+from tests.compare_by_hand import runs, without
 
 NUM_ROWS, NUM_COMPARISONS = 9, 150
 PROCESS_SD, SEED_SD = 0.2 / math.sqrt(2), 0.03  # two processes of the same code differ by 20 %
@@ -25,13 +24,8 @@ def side(
             level = factor * math.exp(generator.gauss(0, PROCESS_SD))
             seconds = [level * math.exp(generator.gauss(0, SEED_SD)) for _ in range(num_seeds)]
             made = runs([0.9] * num_seeds, f"m{row}", seconds=seconds, commit=f"{process}" * 16)
-            records += [without_energy(record) for record in made]
+            records += [without(record, "energy") for record in made]
     return records
-
-
-def without_energy(record: RunRecord) -> RunRecord:
-    measured = {name: m for name, m in record.measurements.items() if name != "energy"}
-    return replace(record, measurements=measured)
 
 
 def shares(num_processes: int, num_seeds: int, factor: float) -> dict[int, float]:
@@ -39,8 +33,8 @@ def shares(num_processes: int, num_seeds: int, factor: float) -> dict[int, float
     generator, commit = random.Random(5), Commit("x", "", "")
     codes: Counter[int] = Counter()
     for _ in range(NUM_COMPARISONS):
-        pair = (side(generator, num_processes, num_seeds, by) for by in (1.0, factor))
-        speeds = [f for f in compare_records(*pair).findings if f.check == "speed"]
+        base, head = (side(generator, num_processes, num_seeds, by) for by in (1.0, factor))
+        speeds = [f for f in compare_records(base, head).findings if f.check == "speed"]
         codes[Verdict(base=commit, head=commit, findings=speeds, command="").exit_code] += 1
     return {code: codes[code] / NUM_COMPARISONS for code in (0, 1, 3)}
 
