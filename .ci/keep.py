@@ -2,8 +2,9 @@
 
 HISTORY has a folder for each kind of machine, as runs of two kinds cannot be compared, and in it a
 folder with records.jsonl for each night. A commit that is measured again takes the place of its
-older night, so that no seed counts twice. The newest NIGHTS (120) of all stay, at some 100 KB each.
-Prints the folder of the machine. Needs nothing but Python.
+older night, so that no seed counts twice, unless fewer of its runs ended well. The newest NIGHTS
+(120) of all stay, at some 100 KB each. Prints the folder of the machine, and says on stderr where a
+history begins: a lost one would else begin anew unseen. Needs nothing but Python.
 """
 
 import hashlib
@@ -22,14 +23,52 @@ def keep(run: Path, history: Path, nights: int = NIGHTS) -> Path:
     """Copies the records of a run into the history, and gives the folder of its machine."""
     first = read_first(run)
     machine = history / machine_name(first["environment"])
-    commit = str(first["provenance"]["commit"])[:10]
-    for old in machine.glob(f"*-{commit}"):
-        shutil.rmtree(old)
+    commit = re.sub(r"[^0-9A-Za-z]", "", str(first["provenance"]["commit"]))[:10]
+    nights_so_far = nights_of(history)
+    if not nights_so_far:
+        sys.stderr.write(f"keep.py: a new history begins in {history}\n")
+    of_machine = [old for old in nights_so_far if old.parent == machine]
+    older = [old for old in of_machine if old.name.endswith(f"-{commit}")]
+    if any(num_ok(night) > num_ok(run) for night in older):
+        sys.stderr.write(f"keep.py: {older[-1]} stays: more of its runs ended well\n")
+        return machine
     night = machine / f"{time_name(first['provenance']['time_utc'])}-{commit}"
-    night.mkdir(parents=True)
-    shutil.copy(run / RECORDS, night)
+    add(run, night)
+    for old in older:  # only now: a copy that fails must not take the old night with it
+        if old != night:
+            shutil.rmtree(old)
     forget(history, nights)
     return machine
+
+
+def add(run: Path, night: Path) -> None:
+    """Copies the records of a run to a night: whole, or not at all."""
+    night.mkdir(parents=True, exist_ok=True)
+    part = night / f"{RECORDS}.part"
+    try:
+        shutil.copy(run / RECORDS, part)
+        part.replace(night / RECORDS)
+    finally:
+        part.unlink(missing_ok=True)
+        if not any(night.iterdir()):
+            night.rmdir()
+
+
+def nights_of(history: Path) -> list[Path]:
+    """The folders of all nights, the oldest first; what else may lie there is nobody's night."""
+    nights = (path.parent for path in history.glob(f"*/*/{RECORDS}"))
+    return sorted(nights, key=lambda night: night.name)
+
+
+def num_ok(run: Path) -> int:
+    """How many runs of a folder ended well; a line that a crash cut short is none."""
+    number = 0
+    for line in (run / RECORDS).read_bytes().splitlines():
+        try:
+            number += json.loads(line)["status"] == "ok"
+        except (ValueError, KeyError, TypeError):
+            continue
+    return number
 
 
 def read_first(run: Path) -> dict[str, Any]:
@@ -53,11 +92,11 @@ def time_name(time_utc: str) -> str:
 
 def forget(history: Path, nights: int) -> None:
     """Removes all nights but the newest, and machines that are left without any."""
-    oldest_first = sorted(history.glob("*/*"), key=lambda night: night.name)
+    oldest_first = nights_of(history)
     for night in oldest_first[: max(len(oldest_first) - nights, 0)]:
         shutil.rmtree(night)
     for machine in history.iterdir():
-        if not any(machine.iterdir()):
+        if machine.is_dir() and not any(machine.iterdir()):
             machine.rmdir()
 
 

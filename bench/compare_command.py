@@ -42,7 +42,7 @@ def compare(
 
     Exits with 1 where something did, with 3 where that is unclear, with 4 where nothing is
     comparable. Stored runs were not measured in turns: where a side is one process, a change of
-    speed below 49 % is never more than unclear.
+    speed below 49 % cannot be seen.
     """
     from bench.show import end_at_once
     from results import collector_paused, read_records
@@ -115,10 +115,9 @@ def _show(verdict: "Verdict", fmt: str) -> None:
     from bench.show import write_out
 
     if fmt == "json":
-        import orjson
+        from results.gate.files import verdict_json
 
-        options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-        write_out(orjson.dumps(verdict.as_plain(), option=options).decode())
+        write_out(verdict_json(verdict).decode())
     elif fmt == "markdown":
         from results.gate.summary import summary_markdown
 

@@ -43,14 +43,16 @@ def _show_rich(
     from results import history_footer_lines, render_history
 
     table = render_history(rows, width=terminal_width(), title="Fashion-MNIST, over commits")
-    lines = [f"drift: {drift.text}." for drift in found]
+    lines = [f"drift: {drift.text}" for drift in found]  # ends with a command, so with no dot
     print_rich(table, [*history_footer_lines(summaries), *lines])
 
 
 def _is_news(drift: "Drift") -> bool:
-    return drift.is_worse and drift.commits_ago <= NEWS
+    """Whether a figure got worse of late and has stayed so: a dip that is over is history."""
+    return drift.is_worse and drift.is_last and drift.commits_ago <= NEWS
 
 
 def _warning(drift: "Drift") -> str:
-    """The command that makes GitHub show a line beside the run."""
-    return f"::warning title=drift::{drift.text.replace('%', '%25')}\n"
+    from results.gate.files import annotation
+
+    return annotation("warning", "drift", drift.text) + "\n"

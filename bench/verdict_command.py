@@ -26,7 +26,8 @@ def show_verdict(verdict: "Verdict") -> None:
     from bench.show import print_rich, terminal_width, write_out
     from results.gate.headline import headline
     from results.gate.terminal import render_verdict, verdict_lines
+    from results.text import one_line
 
     table = render_verdict(verdict, width=terminal_width())
     print_rich(table, verdict_lines(verdict), above=[str(headline(verdict))])
-    write_out(f"again: {verdict.command}\n")
+    write_out(f"again: {one_line(verdict.command)}\n")

@@ -1,32 +1,16 @@
 """Two sets of records held against each other: what got worse from the base to the head."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
-from results.compare_checks import (
-    COUNTS,
-    accuracy_finding,
-    count_findings,
-    memory_finding,
-    run_finding,
-    unknown_finding,
-)
-from results.compare_cost import energy_finding, speed_finding
-from results.compare_sides import BASE, HEAD, check_sides, difference_lines, gather, row_names
-from results.gate.verdict import Check, Finding
+from results.compare_checks import accuracy_finding, count_findings, memory_finding, run_finding
+from results.compare_cost import energy_finding, num_costs, speed_finding
+from results.compare_notes import advice_lines, difference_lines, same_records_line
+from results.compare_sides import BASE, HEAD, check_sides, gather, row_names
+from results.errors import RecordError
+from results.gate.verdict import Finding
 from results.records import RunRecord
 from results.summary import Summary
-
-EXPECTED: Mapping[str, Check] = {  # what a run that ended well knows
-    "train_time": "speed",
-    "test_accuracy": "accuracy",
-    "peak_memory": "memory",
-    **dict.fromkeys(COUNTS, "counts"),
-}
-ADVICE = (
-    "speed: stored runs were not measured in turns, so much of it may be chance; "
-    "fmnist-bench gate --base REV measures two commits in turns"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +22,7 @@ class Rule:
         margin: of mean accuracy that may be lost.
         least_change: that an interval must clear as well, where processes were repeated.
         process_sd: standard deviation of what processes alone do, where they were not.
+        error_rate: of the intervals of costs, all rows together.
         memory_bytes: that peak memory must change by as well: of a small model much is little.
     """
 
@@ -45,6 +30,7 @@ class Rule:
     margin: float = 0.01
     least_change: float = 0.02
     process_sd: float = 0.20
+    error_rate: float = 0.05
     memory_bytes: int = 8 * 2**20
 
 
@@ -76,16 +62,33 @@ def compare_records(
     Raises:
         NotComparable: Environment, data, budget, evaluation split or target differ, or the two
             have no row in common.
+        RecordError: A record holds what is no name, setting or number.
     """
+    try:
+        return _compared(base, head, rule or Rule())
+    except OverflowError as error:
+        raise RecordError(
+            "not comparable: a measurement of the base or the head is too large for any sum of it; "
+            "run that configuration again"
+        ) from error
+
+
+def _compared(base: Sequence[RunRecord], head: Sequence[RunRecord], rule: Rule) -> Comparison:
     sides = {BASE: gather(BASE, base), HEAD: gather(HEAD, head)}
     theirs, ours = sides[BASE].rows, sides[HEAD].rows
     check_sides(theirs, ours)
     names = row_names(theirs, ours)
+    num_tests = sum(num_costs(row, ours[key]) for key, row in theirs.items() if key in ours)
     findings: list[Finding] = []
     for key, name in names.items():
-        findings += _findings(name, theirs.get(key), ours.get(key), rule or Rule())
-    notes = [*sides[BASE].notes, *sides[HEAD].notes, *difference_lines(names, theirs, ours)]
-    notes += [ADVICE] if any(_is_open(finding) for finding in findings) else []
+        findings += _findings(name, theirs.get(key), ours.get(key), rule, num_tests)
+    notes = [
+        *sides[BASE].notes,
+        *sides[HEAD].notes,
+        *same_records_line(theirs, ours),
+        *difference_lines(names, theirs, ours),
+        *advice_lines(findings, rule),
+    ]
     record_ids = {
         name: {s: list(side.rows[key].record_ids) for s, side in sides.items() if key in side.rows}
         for key, name in names.items()
@@ -94,18 +97,27 @@ def compare_records(
 
 
 def _findings(
-    name: str, base: Summary | None, head: Summary | None, rule: Rule
-) -> Iterator[Finding]:
+    name: str, base: Summary | None, head: Summary | None, rule: Rule, num_tests: int
+) -> list[Finding]:
     """All that is said of one row, in the order in which a reader asks."""
-    yield run_finding(name, base, head)
+    ending = run_finding(name, base, head)
     if base is None or head is None or not (base.finished and head.finished):
-        return
-    checks = (speed_finding, accuracy_finding, memory_finding, energy_finding)
-    yield from filter(None, (check(name, base, head, rule) for check in checks))
+        return [ending]
+    measured = list(_measured(name, base, head, rule, num_tests))
+    if ending.outcome == "same" and all(finding.outcome == "skipped" for finding in measured):
+        evidence = "ended well, but the base measured nothing that the head could be held to"
+        ending = replace(ending, outcome="skipped", evidence=evidence)
+    return [ending, *measured]
+
+
+def _measured(
+    name: str, base: Summary, head: Summary, rule: Rule, num_tests: int
+) -> Iterator[Finding]:
+    found = (
+        speed_finding(name, base, head, rule, num_tests),
+        accuracy_finding(name, base, head, rule),
+        memory_finding(name, base, head, rule),
+        energy_finding(name, base, head, rule, num_tests),
+    )
+    yield from filter(None, found)
     yield from count_findings(name, base, head)
-    unknown = (unknown_finding(check, name, what, base, head) for what, check in EXPECTED.items())
-    yield from filter(None, unknown)
-
-
-def _is_open(finding: Finding) -> bool:
-    return finding.check in {"speed", "energy"} and finding.outcome == "unclear"

@@ -1,19 +1,19 @@
-"""The rows of two sets of records, which of them stand for each other, and what else differs."""
+"""The rows of two sets of records, which of them stand for each other, and what is refused."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
+from results.compare_input import check_types
 from results.comparison import HELD_EQUAL, asked_for, held_equal, labels
 from results.errors import NotComparable
 from results.ladder import is_ladder
 from results.records import RunRecord
 from results.summary import Summary
+from results.text import one_line
 
 BASE, HEAD = "base", "head"
 MOST_NAMED = 4
-QUIET_FLAGS = ("mixed_commits", "mixed_plans")  # have lines of their own
 Key = tuple[Any, ...]  # the values of asked_for
 Rows = Mapping[Key, Summary]
 
@@ -36,16 +36,18 @@ def gather(name: str, records: Sequence[RunRecord]) -> Side:
 
     Raises:
         NotComparable: There are none.
+        RecordError: A record holds what is no name or setting.
     """
     ordinary = [record for record in records if not is_ladder(record)]
     if not ordinary:
         raise NotComparable(f"nothing to compare: the {name} has no ordinary run")
+    check_types(name, ordinary)
     groups: dict[Key, list[RunRecord]] = {}
     for record in ordinary:
         groups.setdefault(tuple(asked_for(record.spec).values()), []).append(record)
     rows = {key: Summary(_newest(group)) for key, group in groups.items()}
-    num_old = len(ordinary) - sum(len(row.records) for row in rows.values())
-    return Side(rows, tuple(_notes(name, rows.values(), len(records) - len(ordinary), num_old)))
+    num_rungs = len(records) - len(ordinary)
+    return Side(rows, tuple(_notes(name, rows.values(), groups.values(), num_rungs)))
 
 
 def check_sides(base: Rows, head: Rows) -> None:
@@ -61,11 +63,12 @@ def check_sides(base: Rows, head: Rows) -> None:
             _check_equal(BASE, first.environment, side, record.environment)
     gone = [row for key, row in base.items() if key not in head]
     new = [row for key, row in head.items() if key not in base]
-    for ours, theirs in product(gone, new):
-        if _identity(ours) == _identity(theirs):
-            _check_equal(BASE, held_equal(ours.records[0]), HEAD, held_equal(theirs.records[0]))
+    new_of = {_identity(row): row for row in new}
+    for row in gone:
+        if other := new_of.get(_identity(row)):
+            _check_equal(BASE, held_equal(row.records[0]), HEAD, held_equal(other.records[0]))
     if len(gone) == len(base):
-        raise NotComparable(_why_none(gone, new))
+        raise NotComparable(one_line(_why_none(gone, new)))
 
 
 def row_names(base: Rows, head: Rows) -> dict[Key, str]:
@@ -76,14 +79,12 @@ def row_names(base: Rows, head: Rows) -> dict[Key, str]:
     return {key: label.replace(", ", " ") for key, label in zip(rows, labels(asked), strict=True)}
 
 
-def difference_lines(names: Mapping[Key, str], base: Rows, head: Rows) -> list[str]:
-    """What else differs between rows that stand for each other, a fact a line."""
-    bearers: dict[str, list[str]] = {}
-    for key, name in names.items():
-        if key in base and key in head:
-            for fact in _differences(base[key], head[key]):
-                bearers.setdefault(fact, []).append(name)
-    return [f"{_some(rows)}: {fact}" for fact, rows in bearers.items()]
+def named(texts: Sequence[str]) -> str:
+    """The first of the texts, and how many more there are."""
+    distinct = list(dict.fromkeys(texts))
+    if len(distinct) <= MOST_NAMED + 1:
+        return ", ".join(distinct)
+    return f"{', '.join(distinct[:MOST_NAMED])} and {len(distinct) - MOST_NAMED} more"
 
 
 def _newest(group: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
@@ -91,16 +92,32 @@ def _newest(group: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
     return tuple(record for record in group if record.config_id == group[-1].config_id)
 
 
-def _notes(side: str, rows: Iterable[Summary], num_rungs: int, num_old: int) -> Iterator[str]:
+def _notes(
+    side: str, rows: Iterable[Summary], groups: Iterable[Sequence[RunRecord]], num_rungs: int
+) -> Iterator[str]:
     if num_rungs:
         yield f"{side}: {num_rungs} records of ladders left out: they compare plans, not commits"
-    if num_old:
-        yield f"{side}: {num_old} records left out: a later run has another recipe of that name"
+    numbers: dict[str, int] = {}
+    for group in groups:
+        for record in group:
+            if record.config_id != group[-1].config_id:
+                reason = _why_old(record, group[-1])
+                numbers[reason] = numbers.get(reason, 0) + 1
+    for reason, number in numbers.items():
+        yield f"{side}: {number} records left out: a later run has {reason}"
     commits = list(dict.fromkeys(commit for row in rows for commit in row.commits))
     if len(commits) > 1:
-        yield f"{side}: runs of {len(commits)} commits together ({_some(commits)})"
+        yield f"{side}: runs of {len(commits)} commits together ({named(commits)})"
     if any(commit.endswith("+") for commit in commits):
         yield f"{side}: measured with changes that are in no commit"
+
+
+def _why_old(record: RunRecord, newest: RunRecord) -> str:
+    if record.spec["recipe"] != newest.spec["recipe"]:
+        return "another recipe of that name"
+    if record.spec.get("model_hash") != newest.spec.get("model_hash"):
+        return "another file of that model"
+    return "other settings"
 
 
 def _of_each_environment(rows: Iterable[Summary]) -> Iterator[RunRecord]:
@@ -113,10 +130,11 @@ def _check_equal(
 ) -> None:
     for field in {"data_hash": None, **ours, **theirs}:
         if ours.get(field) != theirs.get(field):
-            raise NotComparable(
+            text = (
                 f"not comparable: {field} is {ours.get(field)} in the {side} but "
                 f"{theirs.get(field)} in the {other_side}; measure both alike"
             )
+            raise NotComparable(one_line(text))
 
 
 def _identity(row: Summary) -> tuple[Any, ...]:
@@ -126,33 +144,14 @@ def _identity(row: Summary) -> tuple[Any, ...]:
 
 def _why_none(base: Sequence[Summary], head: Sequence[Summary]) -> str:
     """Why two sets have no row in common: a model in which they differ, or other models."""
-    for ours, theirs in product(base, head):
-        before, after = asked_for(ours.spec), asked_for(theirs.spec)
-        if ours.model == theirs.model:
+    of_model = {row.model: row for row in reversed(head)}
+    for row in base:
+        if row.model in of_model:
+            before, after = asked_for(row.spec), asked_for(of_model[row.model].spec)
             field = next(key for key in before if before[key] != after[key])
             return (
-                f"nothing to compare: of {ours.model} the {field} is {before[field]} in the "
+                f"nothing to compare: of {row.model} the {field} is {before[field]} in the "
                 f"{BASE} but {after[field]} in the {HEAD}"
             )
-    models = (_some([row.model for row in rows]) for rows in (base, head))
+    models = (named([row.model for row in rows]) for rows in (base, head))
     return "nothing to compare: the base has {}, the head {}".format(*models)
-
-
-def _differences(base: Summary, head: Summary) -> Iterator[str]:
-    before, after = (side.spec["recipe"] for side in (base, head))
-    fields = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-    if fields:
-        yield f"the recipe has another {_some(fields)}"
-    if base.plans != head.plans:
-        plans = (" / ".join(side.plans) for side in (base, head))
-        yield "the plan was {} and is {}".format(*plans)
-    flags = [flag for flag in head.flags if flag not in (*base.flags, *QUIET_FLAGS)]
-    if flags:
-        yield f"only the head is flagged {_some(flags)}"
-
-
-def _some(texts: Sequence[str]) -> str:
-    named = list(dict.fromkeys(texts))
-    if len(named) <= MOST_NAMED + 1:
-        return ", ".join(named)
-    return f"{', '.join(named[:MOST_NAMED])} and {len(named) - MOST_NAMED} more"

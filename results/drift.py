@@ -1,6 +1,12 @@
-"""Drift: steps in the history of a figure of a model over commits. A warning, never a failure."""
+"""Drift: steps in the history of a figure of a model over commits. A warning, never a failure.
+
+A step has five commits or more on either side, so it is told four commits late at the earliest. The
+two sides were measured on different nights: a machine that was slow for a week is told as well, and
+`results.steps` says how often. The line names the commits between which it lies, for a gate.
+"""
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,6 +18,7 @@ from results.history import commit_times
 from results.statistics import mean
 from results.steps import LEAST_VALUES, steps
 from results.summary import Summary
+from results.text import one_line
 
 WINDOW = 200  # commits of a history that are looked at, the newest
 
@@ -43,11 +50,22 @@ class Drift(NamedTuple):
         text: all of it in a line.
         is_worse: whether it is for the worse.
         commits_ago: commits of the whole history that are newer than the first of the new level.
+        is_last: whether the figure has stayed at the new level.
     """
 
     text: str
     is_worse: bool
     commits_ago: int
+    is_last: bool
+
+
+class _Step(NamedTuple):
+    """Between two commits a figure has changed by so much, for good or until the next step."""
+
+    before: str
+    after: str
+    change: float
+    is_last: bool
 
 
 def drifts(summaries: Sequence[Summary]) -> list[Drift]:
@@ -129,20 +147,27 @@ def _telling(summary: Summary) -> dict[str, Any]:
     return asked_for(summary.spec) | {"device": summary.environment.get("device")}
 
 
-def _commit_steps(figure: Figure, history: Sequence[Summary]) -> Iterator[tuple[str, float]]:
-    """From which commit on a figure has changed, and by how much, the newest first."""
+def _commit_steps(figure: Figure, history: Sequence[Summary]) -> Iterator[_Step]:
+    """Between which measured commits a figure has changed, and by how much, the newest first."""
     known = [(row, value) for row in history if (value := figure.value(row)) is not None]
     found = steps([value for _, value in known], figure.resolution)
     for step in reversed(found):
         change = step.after - step.before
         if abs(change) >= figure.least:
-            yield known[step.index][0].commits[0], change
+            before, after = (known[step.index - ago][0].commits[0] for ago in (1, 0))
+            yield _Step(before, after, change, is_last=step is found[-1])
 
 
-def _drift(name: str, figure: Figure, step: tuple[str, float], times: Mapping[str, str]) -> Drift:
-    commit, change = step
-    ago = sum(time > times[commit] for time in times.values())
-    verb = "fell" if change < 0 else "rose"
-    place = f"{commit} ({times[commit][:10]}), {ago} commits ago"
-    text = f"{name}: {figure.name} {verb} by {figure.text(change)} at {place}"
-    return Drift(text, (change < 0) == figure.is_gain, ago)
+def _drift(name: str, figure: Figure, step: _Step, times: Mapping[str, str]) -> Drift:
+    ago = sum(time > times[step.after] for time in times.values())
+    verb = "fell" if step.change < 0 else "rose"
+    place = f"between {step.before} and {step.after} ({times[step.after][:10]}), {ago} commits ago"
+    text = f"{name}: {figure.name} {verb} by {figure.text(step.change)} {place}{_command(step)}"
+    return Drift(one_line(text), (step.change < 0) == figure.is_gain, ago, step.is_last)
+
+
+def _command(step: _Step) -> str:
+    """What measures the two in turns; nothing where one is no commit: + marks changed files."""
+    if not all(re.fullmatch("[0-9a-f]{7,40}", commit) for commit in (step.before, step.after)):
+        return ""
+    return f"; fmnist-bench gate --base {step.before} --head {step.after}"

@@ -1,6 +1,7 @@
 """Runs of one process, and what compare_records finds between two sets of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from results import Comparison, RunRecord
@@ -46,3 +47,9 @@ def found(comparison: Comparison, check: Check, quantity: str = "") -> Finding:
 
 def outcomes(comparison: Comparison) -> set[str]:
     return {finding.outcome for finding in comparison.findings}
+
+
+def without(record: RunRecord, quantity: str, reason: str = "no counter") -> RunRecord:
+    """The record, which does not know that quantity."""
+    measured = {name: m for name, m in record.measurements.items() if name != quantity}
+    return replace(record, measurements=measured, missing={quantity: reason})

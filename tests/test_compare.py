@@ -1,11 +1,22 @@
 """Two sets of records: which rows stand for each other, how runs end, what is refused and told."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from results import NotComparable, RunRecord, compare_records
+from results import (
+    Comparison,
+    Measurement,
+    NotComparable,
+    RunRecord,
+    compare_records,
+    compare_sides,
+)
+from results.comparison import asked_for
+from results.errors import RecordError
+from results.gate.verdict import Commit, Verdict
 from tests.compare_by_hand import SEEDS, found, outcomes, runs
 from tests.ladder_by_hand import make_ladder
 from tests.results_records_by_hand import ENVIRONMENT, make_record, make_sweep
@@ -29,10 +40,16 @@ def test_a_set_is_no_worse_than_itself() -> None:
         "energy",
         "counts",
     }
-    assert comparison.notes == ()
+    assert comparison.notes == ("the base and the head are the same records",)
+    assert exit_code(comparison) == 0  # though two rows failed alike
 
 
-def test_a_row_that_is_gone_is_worse_and_a_new_one_is_a_change() -> None:
+def exit_code(comparison: Comparison) -> int:
+    commit = Commit("x", "", "")
+    return Verdict(base=commit, head=commit, findings=comparison.findings, command="").exit_code
+
+
+def test_a_row_that_is_gone_is_worse_and_a_new_one_is_none_yet() -> None:
     base, head = runs() + runs(model="v1"), runs() + runs(model="v2")
     endings = {
         finding.model: (finding.outcome, finding.base, finding.head, finding.evidence)
@@ -42,14 +59,14 @@ def test_a_row_that_is_gone_is_worse_and_a_new_one_is_a_change() -> None:
     assert endings == {
         "v0": ("same", 3, 3, ""),
         "v1": ("worse", 3, None, "gone: the head has no such run"),
-        "v2": ("changed", None, 3, "new"),
+        "v2": ("skipped", None, 3, "new"),
     }
 
 
 def test_a_new_row_that_failed_is_loud() -> None:
     new = make_record("v9", status="out_of_memory", reason="96 GiB")
     finding = compare_records(runs(), [*runs(), new]).findings[-1]
-    assert (finding.outcome, finding.evidence) == ("worse", "new; out_of_memory: 96 GiB")
+    assert (finding.outcome, finding.evidence) == ("worse", "new; out of memory: 96 GiB")
 
 
 @pytest.mark.parametrize(
@@ -63,8 +80,12 @@ def test_a_new_row_that_failed_is_loud() -> None:
         ([failed()], runs(), "better", "on the base: crashed: signal 9"),
         ([*runs()[:2], failed(2)], runs(), "better", ""),
         ([*runs()[:2], failed(2)], [*runs()[:2], failed(2)], "same", ""),
-        ([failed()], [failed()], "unusable", "on the base: crashed: signal 9"),
-        ([failed(0, "interrupted")], runs(), "unusable", "on the base: interrupted"),
+        ([failed()], [failed()], "skipped", "on both sides: crashed: signal 9"),
+        ([failed()], [failed(0, "timeout")], "skipped", "on the base: crashed: signal 9; on the h"),
+        ([failed(0, "interrupted")], runs(), "skipped", "on the base: interrupted"),
+        ([failed(0, "interrupted")], [failed()], "unclear", "on the base: interrupted: signal 9;"),
+        (runs(), runs()[:2], "same", "2 of 3 seeds"),
+        (runs(), runs(first_seed=5), "same", ""),
         (runs(), [failed(0), *runs()], "same", ""),  # run again, and well
     ],
 )
@@ -137,6 +158,19 @@ def test_namesakes_are_told_apart_by_what_was_asked_for() -> None:
     [
         (lambda: [*runs(), *make_ladder()], ["head: 6 records of ladders left out: they compare"]),
         (lambda: runs(spec={"plan": "eager"}), ["v0: the plan was resident-graph and is eager"]),
+        (lambda: runs()[:2], ["v0: the head has 2 of 3 seeds"]),
+        (lambda: runs(spec={"model_hash": "b"}), ["v0: the file of the model has changed"]),
+        (
+            lambda: runs(spec={"model_hash": "a"}) + runs(spec={"model_hash": "b"}),
+            [
+                "head: 3 records left out: a later run has another file of that model",
+                "v0: the file of the model has changed",
+            ],
+        ),
+        (
+            lambda: runs(spec={"full_train": True}) + runs(),
+            ["head: 3 records left out: a later run has other settings"],
+        ),
         (lambda: runs(flags=("throttled",)), ["v0: only the head is flagged throttled"]),
         (
             lambda: runs(provenance={"commit": "c" * 40, "dirty": True}),
@@ -159,7 +193,94 @@ def test_namesakes_are_told_apart_by_what_was_asked_for() -> None:
 def test_what_else_differs_is_told(
     change: Callable[[], list[RunRecord]], notes: Sequence[str]
 ) -> None:
-    told = compare_records(runs(), change()).notes
+    told = compare_records(runs(commit="e" * 16), change()).notes
     assert len(told) == len(notes)
     for line, wanted in zip(told, notes, strict=True):
         assert line.startswith(wanted)
+
+
+def test_records_that_stand_on_both_sides_are_told() -> None:
+    grown = [*runs(), *runs((0.9,), first_seed=7)]
+    assert compare_records(runs(), grown).notes == ("3 records are both in the base and the head",)
+    assert compare_records(runs(commit="e" * 16), runs()).notes == ()
+
+
+def test_what_neither_side_measured_is_no_comparison() -> None:
+    bare = [replace(run, measurements={}) for run in runs()]
+    comparison = compare_records(bare, bare)
+    assert outcomes(comparison) == {"skipped"}
+    assert exit_code(comparison) == 4
+    assert exit_code(compare_records(bare, runs())) == 4
+    assert outcomes(compare_records(runs(), bare)) == {"same", "unclear"}
+
+
+def test_a_new_row_does_not_make_a_comparison_of_failures_one() -> None:
+    head = [failed(), *runs(model="v9")]
+    assert exit_code(compare_records([failed()], head)) == 4
+
+
+def test_an_environment_that_only_the_base_or_only_the_head_tells_of_is_another() -> None:
+    more = runs(environment=ENVIRONMENT | {"power_limit": "200 W"})
+    for pair in ((runs(), more), (more, runs())):
+        with pytest.raises(NotComparable, match="power_limit"):
+            compare_records(*pair)
+
+
+def test_a_refusal_is_one_line_whatever_the_names() -> None:
+    hostile = "v1\n::error::\x1b[31mpwned"
+    with pytest.raises(NotComparable) as refused:
+        compare_records(runs(), runs(model=hostile))
+    assert str(refused.value).isprintable()
+    with pytest.raises(NotComparable) as refused:
+        compare_records(runs(), runs(environment=ENVIRONMENT | {"torch": hostile}))
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"spec": {"budget": {"a": 1}}}, "budget"),
+        ({"spec": {"recipe": {"name": ["x"]}}}, "recipe"),
+        ({"spec": {"recipe": {"name": "sgd", "batch_size": [1]}}}, "batch_size"),
+        ({"spec": {"recipe": {"name": "sgd", "batch_size": {"a": 1}}}}, "batch_size"),
+        ({"spec": {"target": "x"}}, "target"),
+        ({"flags": (1,)}, "flags"),
+    ],
+)
+def test_settings_of_odd_types_are_refused_in_a_line(fields: dict[str, Any], name: str) -> None:
+    odd = runs(**fields)
+    for side, pair in (("head", (runs(), odd)), ("base", (odd, runs())), ("base", (odd, odd))):
+        with pytest.raises(RecordError, match=f"{name} of record .* in the {side} is of a type"):
+            compare_records(*pair)
+
+
+@pytest.mark.parametrize("change", [{"seed": [1]}, {"seed": "1"}, {"model": None}, {"model": 3}])
+def test_names_of_odd_types_are_refused_too(change: dict[str, Any]) -> None:
+    odd = [replace(run, spec=run.spec | change) for run in runs()]
+    with pytest.raises(RecordError, match=next(iter(change))):
+        compare_records(runs(), odd)
+
+
+def test_a_number_too_large_to_add_up_is_refused_in_a_line() -> None:
+    huge = Measurement("train_time", "s", (1.7e308, 1.7e308))
+    odd = [replace(run, measurements={**run.measurements, "train_time": huge}) for run in runs()]
+    with pytest.raises(RecordError, match="too large"):
+        compare_records(runs(), odd)
+
+
+def test_thousands_of_rows_that_differ_take_no_pass_over_all_pairs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = 0
+
+    def counted(spec: dict[str, Any]) -> dict[str, Any]:
+        nonlocal calls
+        calls += 1
+        return asked_for(spec)
+
+    monkeypatch.setattr(compare_sides, "asked_for", counted)
+    base = [run for n in range(50) for run in runs((0.9,), model=f"m{n}")]
+    head = [run for n in range(50) for run in runs((0.9,), model=f"k{n}")]
+    with pytest.raises(NotComparable):
+        compare_records(base, head)
+    assert calls <= 2 * 50 * 2

@@ -1,7 +1,5 @@
-"""Steps in histories: what is found, how often there is none to find, and where it is told."""
+"""Steps in the histories of models over commits: what is told of them, and where."""
 
-import math
-import random
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,67 +9,15 @@ import pytest
 from bench.show import show
 from results import RunRecord, drift_lines, summarize
 from results.drift import WINDOW
-from results.steps import Step, steps
 from tests.results_records_by_hand import ENVIRONMENT, make_record, make_values
 
-NOISE = 0.03
 NEW_TORCH = ENVIRONMENT | {"torch": "2.15.0"}
 
 
-def noisy(generator: random.Random, *levels: tuple[int, float]) -> list[float]:
-    """White noise of 3 % around levels, each for so many values."""
-    return [generator.gauss(level, NOISE) for count, level in levels for _ in range(count)]
-
-
-@pytest.mark.parametrize("size", [10, 14, 20, 30, 50, 100])
-def test_a_history_of_noise_hardly_ever_shows_a_step(size: int) -> None:
-    generator = random.Random(size)
-    found = [steps(noisy(generator, (size, 0.0))) for _ in range(1000)]
-    assert sum(map(bool, found)) <= 0.02 * len(found)
-
-
-@pytest.mark.parametrize(("before", "after"), [(5, 5), (5, 15), (15, 5), (10, 10), (50, 50)])
-@pytest.mark.parametrize("factor", [0.9, 1 / 0.9])  # a fall of 10 %, and all the way back
-def test_a_step_of_a_tenth_is_found_where_it_is(before: int, after: int, factor: float) -> None:
-    generator, height = random.Random(before * after), math.log(factor)
-    histories = [noisy(generator, (before, 0.0), (after, height)) for _ in range(400)]
-    hits = [
-        any(abs(s.index - before) <= 2 and (s.after > s.before) == (height > 0) for s in steps(h))
-        for h in histories
-    ]
-    assert sum(hits) >= 0.95 * len(hits)
-
-
-def test_levels_without_noise_are_found_to_the_value() -> None:
-    values = [0.0] * 7 + [0.5] * 6 + [0.2] * 9
-    found = steps(values)
-    assert [step.index for step in found] == [7, 13]
-    assert [step.before for step in found] == pytest.approx([0.0, 0.5])
-    assert [step.after for step in found] == pytest.approx([0.5, 0.2])
-
-
-@pytest.mark.parametrize("place", [0, 3, 20, 57, 59])
-@pytest.mark.parametrize("spike", [-3.0, 0.5, 40.0])
-def test_a_night_on_which_all_went_wrong_is_no_step(place: int, spike: float) -> None:
-    values = noisy(random.Random(1), (60, 0.0))
-    values[place] = spike
-    assert steps(values) == []
-    flat = [0.0] * 60
-    flat[place] = spike
-    assert steps(flat) == []
-
-
-def test_what_is_within_the_resolution_is_no_step() -> None:
-    values = [0.0] * 10 + [0.004] * 10
-    assert steps(values) == []
-    assert steps(values, resolution=0.001) == [Step(10, 0.0, 0.004)]
-
-
-def test_a_step_needs_five_values_on_either_side() -> None:
-    assert steps([0.0] * 5 + [1.0] * 4) == []
-    assert [step.index for step in steps([0.0] * 5 + [1.0] * 5)] == [5]
-    assert steps([0.0] * 20 + [1.0] * 2) == []
-    assert steps([]) == []
+PLACE = (
+    "between 0000000019 and 0000000020 (2026-01-21), 14 commits ago; "
+    "fmnist-bench gate --base 0000000019 --head 0000000020"
+)
 
 
 def night(number: int, model: str = "v0", **fields: Any) -> list[RunRecord]:  # noqa: ANN401
@@ -116,7 +62,25 @@ def lines(records: Sequence[RunRecord]) -> list[str]:
 )
 def test_a_step_is_a_line_with_its_commit(level: dict[str, Any], text: str) -> None:
     (line,) = lines(nights((20, {}), (15, level)))
-    assert line == f"v0: {text} at 0000000020 (2026-01-21), 14 commits ago"
+    assert line == f"v0: {text} {PLACE}"
+
+
+@pytest.mark.parametrize(
+    ("level", "is_told"),
+    [
+        ({"seconds": 2.0 * 1.015}, False),  # 1.5 % fewer images/s
+        ({"seconds": 2.0 * 1.03}, True),
+        ({"accuracy": 0.8985}, False),  # 0.15 points
+        ({"accuracy": 0.8975}, True),
+        ({"memory": int(101.5 * 2**20)}, False),
+        ({"memory": 103 * 2**20}, True),
+    ],
+)
+def test_a_step_that_is_not_worth_a_line_has_none(
+    level: dict[str, Any],
+    is_told: bool,
+) -> None:
+    assert bool(lines(nights((60, {}), (60, level)))) == is_told
 
 
 def test_the_order_of_records_does_not_matter() -> None:
@@ -127,7 +91,7 @@ def test_the_order_of_records_does_not_matter() -> None:
 def test_steps_are_told_the_newest_first_and_model_by_model() -> None:
     v0 = nights((6, {}), (6, {"seconds": 3.0}), (6, {"seconds": 2.0, "accuracy": 0.8}))
     v1 = nights((12, {"model": "v1"}), (6, {"model": "v1", "memory": 2**30}))
-    told = [line.partition(" at ")[0] for line in lines(v0 + v1)]
+    told = [line.partition(" between ")[0] for line in lines(v0 + v1)]
     assert told == [
         "v0: images/s rose by 50 %",
         "v0: images/s fell by 33 %",
@@ -149,7 +113,7 @@ def test_steps_are_told_the_newest_first_and_model_by_model() -> None:
 def test_only_what_is_comparable_is_one_history(fields: dict[str, Any]) -> None:
     assert lines(nights((20, {}), (20, {"seconds": 4.0, **fields}))) == []
     both = lines(nights((20, {}), (20, fields), (20, {**fields, "seconds": 4.0})))
-    assert [line.partition(":")[2].partition(" at")[0] for line in both] == [
+    assert [line.partition(":")[2].partition(" between")[0] for line in both] == [
         " images/s fell by 50 %"
     ]
 
@@ -158,8 +122,8 @@ def test_namesakes_are_told_apart() -> None:
     eager = {"spec": {"requested_plan": "eager"}}
     records = nights((20, {}), (20, {"seconds": 4.0})) + nights((20, eager), first=50)
     (line,) = lines(records)
-    assert line.startswith("v0 (auto): images/s fell by 50 % at 0000000020")
-    assert line.endswith(" 39 commits ago")  # those of the other plan count as well
+    assert line.startswith("v0 (auto): images/s fell by 50 % between 0000000019 and 0000000020")
+    assert " 39 commits ago; " in line  # those of the other plan count as well
 
 
 @pytest.mark.parametrize(
@@ -172,14 +136,27 @@ def test_namesakes_are_told_apart() -> None:
 def test_runs_that_say_nothing_are_stepped_over(fields: dict[str, Any]) -> None:
     records = nights((10, {}), (4, fields), (10, {"seconds": 2.5}))
     (line,) = lines(records)
-    assert "fell by 20 % at 0000000014" in line
+    assert "fell by 20 % between 0000000009 and 0000000014" in line
+    assert line.endswith("; fmnist-bench gate --base 0000000009 --head 0000000014")
 
 
 def test_a_figure_that_some_nights_do_not_know_is_followed_through_the_others() -> None:
     bare = [replace(run, measurements={}) for run in nights((3, {}), first=10)]
     records = nights((10, {})) + bare + nights((10, {"seconds": 4.0}), first=13)
     (line,) = lines(records)
-    assert line == "v0: images/s fell by 50 % at 0000000013 (2026-01-14), 9 commits ago"
+    assert line == (
+        "v0: images/s fell by 50 % between 0000000009 and 0000000013 (2026-01-14), 9 commits ago; "
+        "fmnist-bench gate --base 0000000009 --head 0000000013"
+    )
+
+
+def test_what_is_no_commit_has_no_gate() -> None:
+    dirty = [
+        replace(run, provenance=run.provenance | {"dirty": True})
+        for run in nights((10, {"seconds": 2.5}), first=10)
+    ]
+    (line,) = lines([*nights((10, {})), *dirty])
+    assert line.endswith("between 0000000009 and 0000000010+ (2026-01-11), 9 commits ago")
 
 
 def test_only_the_newest_commits_are_looked_at() -> None:
@@ -194,7 +171,7 @@ def test_a_short_history_has_none() -> None:
 
 
 HISTORY = nights((20, {}), (15, {"seconds": 2.5, "memory": 80 * 2**20}))
-FALL = "v0: images/s fell by 20 % at 0000000020 (2026-01-21), 14 commits ago"
+FALL = f"v0: images/s fell by 20 % {PLACE}"
 
 
 def test_drift_stands_below_the_history(
@@ -203,8 +180,8 @@ def test_drift_stands_below_the_history(
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     show(HISTORY, by="commit")
     out, err = capsys.readouterr()
-    rose = "v0: peak memory fell by 20 % at 0000000020 (2026-01-21), 14 commits ago"
-    assert out.splitlines()[-2:] == [f"drift: {FALL}.", f"drift: {rose}."]
+    less = f"v0: peak memory fell by 20 % {PLACE}"
+    assert out.splitlines()[-2:] == [f"drift: {FALL}", f"drift: {less}"]
     assert err == ""
     show(HISTORY)  # rows of models have no history
     assert "drift" not in capsys.readouterr().out
@@ -221,3 +198,29 @@ def test_github_shows_what_got_worse_of_late(
     assert ("drift" in out) == (fmt == "rich")
     show(nights((20, {}), (32, {"seconds": 2.5})), by="commit", fmt=fmt)
     assert capsys.readouterr().err == ""  # 31 commits ago: no news
+
+
+@pytest.mark.parametrize("back", [2.0, 2.2])
+def test_a_dip_that_is_over_is_told_but_is_no_warning(
+    back: float, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    show(nights((15, {}), (8, {"seconds": 3.0}), (7, {"seconds": back})), by="commit")
+    out, err = capsys.readouterr()
+    assert out.count("drift: ") == 2
+    assert err == ""
+
+
+def test_a_name_starts_no_command_of_github_and_steers_no_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    hostile = {"model": "v0\n::error title=x::pwned\x1b[31m 100%0A"}
+    show(nights((8, hostile), (8, {**hostile, "seconds": 2.5})), by="commit")
+    out, err = capsys.readouterr()
+    (warning,) = err.splitlines()
+    assert warning.startswith("::warning title=drift::v0 ::error title=x::pwned [31m 100%250A: ")
+    assert warning.isprintable()
+    (line,) = [line for line in out.splitlines() if line.startswith("drift: ")]
+    assert line.isprintable()
+    assert not [line for line in out.splitlines() if line.startswith("::")]

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from results.errors import ResultsError
-from results.gate.files import annotations, append_step_summary, read_verdict, write_verdict
+from results.gate.files import (
+    annotation,
+    annotations,
+    append_step_summary,
+    read_verdict,
+    write_verdict,
+)
 from results.gate.summary import summary_markdown
 from results.gate.verdict import Finding, Verdict
 from tests.verdicts_by_hand import (
@@ -177,3 +183,8 @@ def test_annotations_beyond_ten_are_counted() -> None:
     lines = annotations(make_verdict([*worse, *(speed(f"u{n}", "unclear", 1) for n in range(3))]))
     assert [line.split(" ")[0] for line in lines] == [*["::error"] * 10, *["::warning"] * 3]
     assert lines[9] == "::error title=gate::16 more; verdict.json has them all"
+
+
+def test_whatever_is_told_github_it_is_one_command() -> None:
+    line = annotation("warning", "a: b,\n::error::x", "50 %\r\n::error::y \x1b[31m")
+    assert line == "::warning title=a%3A b%2C %3A%3Aerror%3A%3Ax::50 %25 ::error::y [31m"

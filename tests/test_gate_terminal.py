@@ -7,7 +7,7 @@ from rich.console import Console
 
 from results.gate.headline import headline
 from results.gate.terminal import render_verdict, verdict_lines
-from results.gate.verdict import Verdict
+from results.gate.verdict import Finding, Verdict
 from tests.test_results_table import assert_golden
 from tests.verdicts_by_hand import (
     VERDICTS,
@@ -48,7 +48,9 @@ def test_tables_fit_and_break_no_word(name: str, width: int) -> None:
     verdict = VERDICTS[name]()
     lines = tables_of(verdict, width)
     assert max(map(len, lines)) <= width
-    assert not [line for line in lines if "…" in line]
+    shortened = [line for line in lines if "…" in line]
+    assert len(shortened) <= 1  # the name of a row of counts
+    assert all(line.startswith("epoch") for line in shortened)
     words = {word for line in lines for word in line.split()}
     troubles = verdict.of("worse", "unusable", "unclear")
     assert {word.strip(":,()") for f in troubles for word in f.evidence.split()} <= {
@@ -70,6 +72,34 @@ def test_a_narrow_table_tells_changes_before_values() -> None:
     assert headers[0].split() == ["model", "step", "change", "accuracy", "memory"]
     assert headers[1].endswith("memory  counts")
     assert "step before" in headers[1]
+
+
+@pytest.mark.parametrize("width", range(40, 140, 4))
+@pytest.mark.parametrize("name", ["regression", "slower", "good"])
+def test_half_of_a_change_is_never_shown(name: str, width: int) -> None:
+    (header,) = [x for x in tables_of(VERDICTS[name](), width) if x.startswith("model  ")][-1:]
+    assert ("step before" in header) == ("step after" in header)
+
+
+def test_names_alike_when_cut_are_told_apart() -> None:
+    paths = [f"my/long/path/to/some_network_file.py:Net{n}" for n in (1, 2)]
+    lines = tables_of(make_verdict([speed(path, "same", 0.01) for path in paths]), 80)
+    names = [line.split()[0] for line in lines[-2:]]
+    assert names[0] != names[1]
+    assert all("…" in name for name in names)
+
+
+def test_energy_has_a_column() -> None:
+    hungry = Finding(
+        check="energy", model="v0", quantity="joules an image", outcome="worse", change=0.5
+    )
+    assert tables_of(make_verdict([hungry, speed("v0", "same", 0.01)]), 80)[-1].endswith("+50.0 %")
+
+
+def test_a_good_verdict_without_numbers_says_no_more_than_its_first_line() -> None:
+    ended = Finding(check="run", model="v0", quantity="finished seeds", outcome="better")
+    assert "no numbers" not in drawn(make_verdict([ended]), 80)
+    assert "no numbers" in drawn(make_verdict([]), 80)
 
 
 def test_hundreds_of_findings_are_cut_and_counted() -> None:

@@ -148,6 +148,13 @@ def test_skipped_checks_are_one_line() -> None:
     assert lines == ["a note", "skipped: accuracy of v0, v1, v2, and 3 more (--quick)"]
 
 
+def test_a_new_row_is_new_and_neither_compared_nor_changed_on_purpose() -> None:
+    new = Finding(check="run", model="v9", quantity="seeds", outcome="skipped", evidence="new")
+    verdict = make_verdict([speed("v0", "same", 0.01), new])
+    assert str(headline(verdict)) == "No regression: 1 model, nothing slower; 1 new"
+    assert note_lines(verdict) == ["new, with nothing to be compared with: v9"]
+
+
 def test_the_place_is_told_as_far_as_it_is_known() -> None:
     unknown = make_verdict([], environment={}, seconds=None, head=Commit("x", "x" * 40, ""))
     assert place_line(unknown) == ('base main = 0123456789 "Faster gathers"; head xxxxxxxxxx.')

@@ -2,7 +2,11 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from runpy import run_path
+
+import pytest
 
 from tests.command_line import REPOSITORY, Finished
 from tests.results_records_by_hand import ENVIRONMENT, make_record, make_values
@@ -70,3 +74,79 @@ def test_a_night_without_records_is_one_line(tmp_path: Path) -> None:
     done = keep(tmp_path, tmp_path / "history")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "no night kept" in done.stderr
+
+
+def write_seeds(folder: Path, commit: str, day: int, *statuses: str) -> Path:
+    """A run folder with a record a status."""
+    record = make_record(
+        provenance={
+            "commit": commit * 40,
+            "dirty": False,
+            "time_utc": f"2026-07-{day:02d}T03:20:00+00:00",
+        },
+    )
+    folder.mkdir(parents=True)
+    lines = [replace(record, status=status).to_json_line() for status in statuses]
+    (folder / "records.jsonl").write_bytes(b"".join(lines) + b'{"cut short')
+    return folder
+
+
+def test_a_night_of_which_fewer_runs_ended_well_takes_nobodys_place(tmp_path: Path) -> None:
+    history = tmp_path / "history"
+    keep(write_seeds(tmp_path / "1", "a", 1, "ok", "ok"), history)
+    worse = keep(write_seeds(tmp_path / "2", "a", 2, "ok", "crashed"), history)
+    machine = Path(worse.stdout.strip())
+    assert names(machine) == ["20260701T032000-aaaaaaaaaa"]
+    assert "stays: more of its runs ended well" in worse.stderr
+    as_good = keep(write_seeds(tmp_path / "3", "a", 3, "ok", "ok"), history)
+    assert names(machine) == ["20260703T032000-aaaaaaaaaa"]
+    assert as_good.stderr == ""
+
+
+def test_the_same_night_kept_twice_is_one(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "1", "a", 1, 0.9)
+    keep(run, tmp_path / "history")
+    machine = Path(keep(run, tmp_path / "history").stdout.strip())
+    assert names(machine) == ["20260701T032000-aaaaaaaaaa"]
+    assert names(machine / "20260701T032000-aaaaaaaaaa") == ["records.jsonl"]
+
+
+def test_a_copy_that_fails_leaves_the_older_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = run_path(str(REPOSITORY / ".ci" / "keep.py"))
+    history = tmp_path / "history"
+    machine = keeper["keep"](write_run(tmp_path / "1", "a", 1, 0.9), history)
+
+    def full(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes()[:10])
+        raise OSError("no space left")
+
+    monkeypatch.setattr("shutil.copy", full)
+    with pytest.raises(OSError, match="no space"):
+        keeper["keep"](write_run(tmp_path / "2", "a", 2, 0.9), history)
+    assert names(machine) == ["20260701T032000-aaaaaaaaaa"]
+
+
+def test_stray_files_are_stepped_over(tmp_path: Path) -> None:
+    history = tmp_path / "history"
+    machine = Path(keep(write_run(tmp_path / "1", "a", 1, 0.9), history).stdout.strip())
+    (history / "README").write_text("mine")
+    (machine / "notes.txt").write_text("mine")
+    done = keep(write_run(tmp_path / "2", "b", 2, 0.9), history, "1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert names(machine) == ["20260702T032000-bbbbbbbbbb", "notes.txt"]
+    assert "README" in names(history)
+
+
+def test_where_a_history_begins_it_says_so(tmp_path: Path) -> None:
+    history = tmp_path / "history"
+    first = keep(write_run(tmp_path / "1", "a", 1, 0.9), history)
+    assert first.stderr == f"keep.py: a new history begins in {history}\n"
+    assert keep(write_run(tmp_path / "2", "b", 2, 0.9), history).stderr == ""
+
+
+def test_a_commit_cannot_lead_out_of_the_history(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "1", "../", 1, 0.9)
+    machine = Path(keep(run, tmp_path / "history").stdout.strip())
+    assert names(machine) == ["20260701T032000-"]

@@ -13,6 +13,7 @@ from results.gate.summary import summary_markdown
 from results.gate.tables import troubles
 from results.gate.verdict import SCHEMA_VERSION, Check, Commit, Finding, Outcome, Verdict
 from results.gate.words import claim, described, name_of
+from results.text import one_line
 
 VERDICT_FILE, SUMMARY_FILE = "verdict.json", "summary.md"
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -25,9 +26,8 @@ def write_verdict(verdict: Verdict, folder: Path) -> list[Path]:
     Raises:
         ResultsError: the disk refused it.
     """
-    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
     contents = {
-        VERDICT_FILE: orjson.dumps(_sound(verdict.as_plain()), option=options),
+        VERDICT_FILE: verdict_json(verdict),
         SUMMARY_FILE: summary_markdown(verdict).encode(),
     }
     try:
@@ -35,6 +35,12 @@ def write_verdict(verdict: Verdict, folder: Path) -> list[Path]:
         return [_write(folder / name, content) for name, content in contents.items()]
     except OSError as error:
         raise ResultsError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def verdict_json(verdict: Verdict) -> bytes:
+    """The verdict as verdict.json holds it; bytes of a name that are no UTF-8 become `?`."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
+    return orjson.dumps(_sound(verdict.as_plain()), option=options)
 
 
 def read_verdict(path: Path) -> Verdict:
@@ -80,15 +86,27 @@ def append_step_summary(text: str, environ: Mapping[str, str]) -> str | None:
 def annotations(verdict: Verdict) -> list[str]:
     """Commands that make GitHub show what is in trouble, errors first, at most ten of a kind."""
     if not verdict.findings:
-        return [_annotation("error", "gate", str(headline(verdict)))]
+        return [annotation("error", "gate", str(headline(verdict)))]
     lines: dict[str, list[str]] = {"error": [], "warning": []}
     for finding in troubles(verdict):
         kind = "warning" if finding.outcome == "unclear" else "error"
         said = claim(finding) if finding.outcome == "worse" else name_of(finding)
-        lines[kind].append(
-            _annotation(kind, f"gate, {finding.outcome}: {said}", described(finding))
-        )
+        lines[kind].append(annotation(kind, f"gate, {finding.outcome}: {said}", described(finding)))
     return [line for kind, found in lines.items() for line in _most(kind, found)]
+
+
+def annotation(kind: str, title: str, message: str) -> str:
+    """The command that makes GitHub show a line beside the run.
+
+    Nothing in title or message starts a command of its own, or steers a terminal.
+
+    Args:
+        kind: error or warning.
+        title: what it is about.
+        message: the line.
+    """
+    title = _of_command(title).replace(":", "%3A").replace(",", "%2C")
+    return f"::{kind} title={title}::{_of_command(message)}"
 
 
 def _most(kind: str, lines: list[str]) -> list[str]:
@@ -96,16 +114,11 @@ def _most(kind: str, lines: list[str]) -> list[str]:
         return lines
     shown = lines[: MOST_ANNOTATIONS - 1]
     rest = f"{len(lines) - len(shown):,} more; verdict.json has them all"
-    return [*shown, _annotation(kind, "gate", rest)]
-
-
-def _annotation(kind: str, title: str, message: str) -> str:
-    title = _of_command(title).replace(":", "%3A").replace(",", "%2C")
-    return f"::{kind} title={title}::{_of_command(message)}"
+    return [*shown, annotation(kind, "gate", rest)]
 
 
 def _of_command(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return one_line(text).replace("%", "%25")
 
 
 def _sound(value: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from results.gate.verdict import Check, Commit, Finding, Outcome, Verdict
-from results.gate.words import PLAN, claim, cut, described, gravest_first, listed, own_name
+from results.gate.words import NEW, PLAN, claim, cut, described, gravest_first, listed, own_name
 from results.text import format_seconds, one_line
 
 TROUBLE: tuple[Outcome, ...] = ("worse", "unusable", "unclear")  # what the first table shows
@@ -55,9 +55,11 @@ def changed_lines(verdict: Verdict) -> list[str]:
 
 
 def note_lines(verdict: Verdict) -> list[str]:
-    """What was not compared, and what was skipped."""
+    """What was not compared, what is new, and what was skipped."""
     notes = [cut(note, MOST_NOTE_CHARS) for note in verdict.notes]
-    return [line for line in [*notes, _skipped(verdict)] if line]
+    new = listed([cut(finding.model) for finding in _new(verdict)], MOST_SAID)
+    news = [f"new, with nothing to be compared with: {new}"] if new else []
+    return [line for line in [*notes, *news, _skipped(verdict)] if line]
 
 
 def place_line(verdict: Verdict) -> str:
@@ -82,8 +84,17 @@ def _all_is_well(verdict: Verdict) -> str:
         parts = [f"{_number(len(models), 'model')}, {parts[0]}"]
     better = gravest_first(verdict.of("better"), ["better"])
     parts += [listed([claim(finding) for finding in better], MOST_SAID, "; ")] if better else []
-    num_changed = len(verdict.of("changed"))
-    return "; ".join([*parts, *([f"{num_changed} changed on purpose"] if num_changed else [])])
+    numbers = {"changed on purpose": len(verdict.of("changed")), "new": len(_new(verdict))}
+    return "; ".join([*parts, *(f"{number} {what}" for what, number in numbers.items() if number)])
+
+
+def _new(verdict: Verdict) -> list[Finding]:
+    return [finding for finding in verdict.of("skipped") if _is_new(finding)]
+
+
+def _is_new(finding: Finding) -> bool:
+    """Whether it tells of a whole row that only the head has."""
+    return finding.check == "run" and finding.evidence == NEW
 
 
 def _models(findings: Iterable[Finding]) -> list[str]:
@@ -101,6 +112,8 @@ def _skipped(verdict: Verdict) -> str:
     """In one line what was skipped, and why."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for finding in verdict.of("skipped"):
+        if _is_new(finding):
+            continue
         key = (cut(finding.quantity), cut(finding.evidence, MOST_NOTE_CHARS // 2))
         reasons.setdefault(key, []).append(cut(finding.model))
     texts = [

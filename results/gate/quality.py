@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from results.gate.margin import margin_outcome, paired_interval
+from results.gate.margin import Interval, margin_outcome, paired_interval
 from results.gate.verdict import Finding, Outcome
 from results.records import RunRecord
 from results.statistics import mean, median
@@ -136,14 +136,29 @@ def judge_memory(
     )
 
 
+def equal_evidence(num_seeds: int) -> str:
+    """That accuracies are equal seed by seed."""
+    return f"the same in {'all ' if num_seeds > 1 else ''}{_seeds(num_seeds)}"
+
+
+def interval_evidence(change: float, interval: Interval, seeds: str) -> str:
+    """A change of accuracy in points, and how sure it is.
+
+    Args:
+        change: of the mean, a fraction.
+        interval: at 95 %; None where one seed tells none.
+        seeds: how many these are, in words.
+    """
+    if interval is None:
+        return f"{_points(change)} points with one seed: more are needed"
+    low, high = map(_points, interval)
+    return f"{_points(change)} points [{low}, {high}] over {seeds}"
+
+
 def _accuracy_evidence(changes: Sequence[float]) -> str:
     if not any(changes):
-        return f"the same in {'all ' if len(changes) > 1 else ''}{_seeds(len(changes))}"
-    interval = paired_interval(changes)
-    if interval is None:
-        return f"{_points(mean(changes))} points with one seed: more are needed"
-    low, high = map(_points, interval)
-    return f"{_points(mean(changes))} points [{low}, {high}] over {_seeds(len(changes))}"
+        return equal_evidence(len(changes))
+    return interval_evidence(mean(changes), paired_interval(changes), _seeds(len(changes)))
 
 
 def _memory_outcome(

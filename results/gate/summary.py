@@ -38,7 +38,7 @@ def _composed(verdict: Verdict, share: float) -> str:
         *_troubles(verdict, share),
         *_models(verdict, share),
         *_list("Changed on purpose", changed_lines(verdict), share),
-        *_list("Not compared", note_lines(verdict), share),
+        *_list("Notes", note_lines(verdict), share),
         escaped(place_line(verdict)),
         *_command(verdict),
     ]

@@ -48,6 +48,7 @@ def model_columns(verdict: Verdict) -> list[Column]:
         _numbers("step change", [_change_cell(finding) for finding in speed]),
         _numbers("accuracy", [_change_cell(_gravest(f, "accuracy")) for f in rows.values()]),
         _numbers("memory", [_change_cell(_gravest(f, "memory")) for f in rows.values()]),
+        _numbers("energy", [_change_cell(_gravest(f, "energy")) for f in rows.values()]),
         text_column("counts", [_counts_cell(found) for found in rows.values()]),
     ]
     shown = _informative(columns)

@@ -1,30 +1,36 @@
 """A verdict for a terminal: what is in trouble, then a row a model, no wider than the screen."""
 
+import dataclasses
 import re
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from results.columns import Column
 from results.gate.headline import changed_lines, note_lines, place_line
 from results.gate.tables import model_columns, trouble_columns, troubles
 from results.gate.verdict import Finding, Outcome, Verdict
 from results.gate.words import described
 from results.lines import header_line, row_line, rule_line
-from results.table import GAP, MIN_WIDTH, column_width, fitting, shortened
+from results.report.figure import short_names
+from results.table import GAP, MIN_WIDTH, column_width, fitting
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
 MOST_TROUBLES, MOST_CHANGED = 40, 12  # lines that a person may still read
+LEAST_NAME = 12  # characters of a name, however narrow the screen
 INDENT, GLUE = "  ", "\N{NO-BREAK SPACE}"
+BEFORE, AFTER = "step before", "step after"
 _RANKS = (  # a narrow table shows the first of them, in their order in the table
     "step change",
     "accuracy",
     "memory",
     "counts",
-    "step after",
-    "step before",
+    "energy",
+    BEFORE,
+    AFTER,
 )
 
 
@@ -41,7 +47,7 @@ def render_verdict(verdict: Verdict, *, width: int) -> "RenderableType":
     tables = [_troubles(verdict, width), _models(verdict, width)]
     parts = [part for part in tables if part]
     if not parts:
-        return Group(Text("no numbers"))
+        return Group(Text("no numbers")) if verdict.exit_code else Group()
     return Group(*parts[0], *[line for part in parts[1:] for line in [Text(""), *part]])
 
 
@@ -103,12 +109,20 @@ def _models(verdict: Verdict, width: int) -> list["Text"]:
     columns = model_columns(verdict)
     if not columns:
         return []
-    names = shortened(columns[0], width)
+    names = _short_names(columns[0], max(LEAST_NAME, width // 3))
     ranked = sorted(columns[1:], key=lambda column: _RANKS.index(column.header))
     fit = fitting(ranked, column_width(names), width)
+    if not any(column.header == AFTER for column in fit):  # half of a change says nothing
+        fit = [column for column in fit if column.header != BEFORE]
     shown = [column for column in columns[1:] if column in fit]
     rows = [row_line(names, shown, index) for index in range(len(names.cells))]
     return [header_line(names, shown), rule_line(names, shown, width), *rows]
+
+
+def _short_names(names: Column, most: int) -> Column:
+    """Names of at most so many characters; those alike when cut keep what tells them apart."""
+    short = short_names(names.cells, most)
+    return dataclasses.replace(names, cells=tuple(short[name] for name in names.cells))
 
 
 def _mark(line: "Text", outcome: Outcome) -> "Text":

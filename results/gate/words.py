@@ -17,6 +17,7 @@ from results.text import (
 )
 
 STEP = "seconds a step"
+NEW = "new"  # evidence of a row that only the head has
 CHECKS: tuple[Check, ...] = (
     "run",
     "speed",
