@@ -221,3 +221,13 @@ def test_a_run_that_fails_on_the_base_is_no_answer() -> None:
 def test_an_unknown_peak_of_records_says_why() -> None:
     base = [make_record("v2", values={"test_accuracy": 0.8}, missing={"peak_memory": "no /proc"})]
     assert both(base, FINE)[1] == ("memory", "skipped", "no /proc")
+
+
+@pytest.mark.parametrize("quantity", ["test_accuracy", "peak_memory"])
+def test_what_the_head_no_longer_measures_is_worse(quantity: str) -> None:
+    values = {"test_accuracy": BASE[1], "peak_memory": 50.0 * MIB}
+    del values[quantity]
+    head = [FINE[0], make_record("v2", 1, values=values), FINE[2]]
+    found = both(FINE, head)
+    assert [outcome for _, outcome, _ in found].count("worse") == 1
+    assert found[quantity == "peak_memory"][1:] == ("worse", "no longer measured with seed 1")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from results.gate.margin import Interval, margin_outcome, paired_interval
-from results.gate.verdict import Finding, Outcome
+from results.gate.verdict import Check, Finding, Outcome
 from results.records import RunRecord
 from results.statistics import mean, median
 
@@ -45,9 +45,24 @@ def judge_quality(
     accuracies = _by_seed(base, "test_accuracy"), _by_seed(head, "test_accuracy")
     memories = _by_seed(base, "peak_memory"), _by_seed(head, "peak_memory")
     return [
-        judge_accuracy(model, *accuracies, rule),
-        judge_memory(model, *memories, rule, _why_unknown((*base, *head), "peak_memory")),
+        _lost("accuracy", model, ACCURACY, *accuracies) or judge_accuracy(model, *accuracies, rule),
+        _lost("memory", model, MEMORY, *memories)
+        or judge_memory(model, *memories, rule, _why_unknown((*base, *head), "peak_memory")),
     ]
+
+
+def _lost(check: Check, model: str, quantity: str, base: Seeds, head: Seeds) -> Finding | None:
+    """That the head no longer measures what the base does, with some seed; None where it does."""
+    seeds = ", ".join(str(seed) for seed in sorted(base.keys() - head.keys()))
+    if not seeds:
+        return None
+    return Finding(
+        check=check,
+        model=model,
+        quantity=quantity,
+        outcome="worse",
+        evidence=f"no longer measured with seed {seeds}",
+    )
 
 
 def judge_runs(
