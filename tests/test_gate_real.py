@@ -107,7 +107,7 @@ def test_an_extra_convolution_is_slower_and_dearer(gate: Gate) -> None:
         SECOND_CONVOLUTION,
         SECOND_CONVOLUTION.replace(
             "        nn.MaxPool2d",
-            "        nn.Conv2d(10, 10, 3, padding=1),\n        nn.ReLU(),\n        nn.MaxPool2d",
+            "        nn.Conv2d(10, 10, 5, padding=2),\n        nn.ReLU(),\n        nn.MaxPool2d",
         ),
     )
     code, findings = gate(TINY, twice, "counts,speed")
@@ -116,7 +116,7 @@ def test_an_extra_convolution_is_slower_and_dearer(gate: Gate) -> None:
         findings
     )
     flops = next(f for f in findings if f["quantity"] == "FLOPs a step")
-    assert flops["change"] > 0.7
+    assert flops["change"] > 1.0
 
 
 def test_a_recompilation_is_named(gate: Gate) -> None:
@@ -127,7 +127,7 @@ def test_a_recompilation_is_named(gate: Gate) -> None:
 
 def test_two_points_of_accuracy_are_missed(gate: Gate) -> None:
     peak = "peak, warmup = recipe.learning_rate or 0.0, recipe.warmup_fraction"
-    slower = replace(peak, peak.replace("or 0.0", "* 0.25"))
+    slower = replace(peak, peak.replace("or 0.0", "* 0.1"))
     code, findings = gate("bench/schedule.py", slower, "quality")
     assert code == 1
     assert worse(findings) == {("v2", "validation accuracy")}
