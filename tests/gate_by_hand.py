@@ -5,6 +5,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.command_line import Finished, call
 from tests.results_records_by_hand import make_record, make_values
 
 WORKER = '''"""Answers a gate out of answers.json."""
@@ -118,3 +121,43 @@ def make_repository(
         git(folder, "commit", "-q", "-m", f"the {name}")
         git(folder, "branch", name)
     return folder
+
+
+class Gate:
+    """Calls `gate` in this process on a repository, without GitHub's variables.
+
+    Attributes:
+        folder: where `out` is written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capfd: pytest.CaptureFixture[str],
+        data_root: Path,
+    ) -> None:
+        for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+            monkeypatch.delenv(name, raising=False)
+        self.folder, self._monkeypatch = folder, monkeypatch
+        self._capfd, self._data_root = capfd, data_root.resolve()
+
+    def __call__(self, repository: Path, *options: str, base: str = "base") -> Finished:
+        """Holds what is checked out there to its base, with more options."""
+        self._monkeypatch.chdir(repository)
+        arguments = ("gate", "--base", base, "--out", str(self.folder / "out"), *options)
+        return call(self._monkeypatch, self._capfd, self._data_root, *arguments)
+
+
+def verdict(folder: Path) -> dict[str, Any]:
+    """What verdict.json holds."""
+    found: dict[str, Any] = json.loads((folder / "out" / "verdict.json").read_bytes())
+    return found
+
+
+def outcomes(folder: Path) -> dict[str, list[str]]:
+    """Findings by outcome, as `check model`."""
+    found: dict[str, list[str]] = {}
+    for finding in verdict(folder)["findings"]:
+        found.setdefault(finding["outcome"], []).append(f"{finding['check']} {finding['model']}")
+    return found
