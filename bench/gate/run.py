@@ -188,7 +188,9 @@ def _judge_counts(gate: Gate, ground: Ground, looks: Mapping[str, Look], found: 
     epochs: dict[str, Rows] = {}
     with started(gate.trees, gate.folder) as running:
         for process in running:
-            epochs[process.side] = process.ask("count_epochs", device=ground.device)
+            process.put("count_epochs", device=ground.device)
+        for process in running:
+            epochs[process.side] = process.answer("count_epochs")
     base: Rows = {}
     head: Rows = {}
     for look in looks.values():
