@@ -79,8 +79,8 @@ def judge_(
     gates: Annotated[int, typer.Option(help="Drawn by chance for each question.")] = 200,
 ) -> None:
     """Print how gates drawn from a file's pairs come out."""
-    sets = _read(file)
-    _say(_described(sets))
+    sets = read_sets(file)
+    _say(described(sets))
     columns = ["models", "slow-down of one", "rule", "red (95 % bounds)", "over it", "over others"]
     _say(f"\n| {' | '.join([*columns, 'inconclusive'])} |\n|---:|---:|---|---:|---:|---:|---:|")
     for num_models in (1, 3, 9):
@@ -219,7 +219,8 @@ def _live(folder: Path, model: str) -> dict[str, Any]:
     }
 
 
-def _read(file: Path) -> dict[float, Sets]:
+def read_sets(file: Path) -> dict[float, Sets]:
+    """Recorded pairs by the slow-down of their head."""
     sets: dict[float, Sets] = {}
     for line in file.read_text(encoding="utf-8").splitlines():
         content = json.loads(line)
@@ -231,7 +232,7 @@ def _read(file: Path) -> dict[float, Sets]:
     return sets
 
 
-def _described(sets: Mapping[float, Sets]) -> str:
+def described(sets: Mapping[float, Sets]) -> str:
     """What the pairs themselves show: their spread, and what became of the injected work."""
     lines = ["| model | true slow-down | pairs | median change | SD | SD, base against itself |"]
     lines += ["|---|---:|---:|---:|---:|---:|"]
