@@ -115,6 +115,9 @@ def test_a_gate_of_one_model_that_fails_has_a_verdict(
     assert finished.returncode == code, finished.stderr
     assert verdict(tmp_path)["exit_code"] == code
     assert "Traceback" not in finished.stderr
+    first = finished.stdout.splitlines()[0]
+    for said, side in ((base, "the base"), (head, "the head")):
+        assert (f": {side}: " in first) == ("broken" in said), first
 
 
 def test_a_commit_against_itself_is_told(gate: Gate, tmp_path: Path) -> None:

@@ -155,3 +155,9 @@ def could_not_run(model: str, error: WorkerError) -> Finding:
     if error.side == HEAD:
         return failed_run(model, error.reason)
     return failed_run(model, f"on the base: {error.reason}", outcome="unusable")
+
+
+def could_not_start(error: WorkerError) -> Finding:
+    """The same of a commit that cannot so much as be imported."""
+    side = HEAD if error.side == HEAD else BASE
+    return replace(could_not_run("", error), quantity=f"the {side}", evidence=error.reason)

@@ -16,6 +16,7 @@ from bench.gate.quality import (
     SIDE,
     check_quality,
     could_not_run,
+    could_not_start,
     quality_steps,
     why_too_few,
 )
@@ -116,7 +117,7 @@ def run_gate(gate: Gate) -> tuple[Verdict, list[RunRecord]]:
     try:
         _measure(gate, found)
     except WorkerError as error:  # its commit cannot so much as start
-        found.findings.append(could_not_run("", error))
+        found.findings.append(could_not_start(error))
     verdict = Verdict(
         base=gate.base,
         head=gate.head,
