@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from results.compare_checks import accuracy_finding, count_findings, memory_finding, run_finding
 from results.compare_cost import energy_finding, num_costs, speed_finding
 from results.compare_notes import advice_lines, difference_lines, same_records_line
-from results.compare_sides import BASE, HEAD, check_sides, gather, row_names
+from results.compare_sides import check_sides, gather, row_names
 from results.errors import RecordError
+from results.gate.pairs import BASE, HEAD
 from results.gate.verdict import Finding
 from results.records import RunRecord
 from results.summary import Summary

@@ -7,12 +7,12 @@ from typing import Any
 from results.compare_input import check_types
 from results.comparison import HELD_EQUAL, asked_for, held_equal, labels
 from results.errors import NotComparable
+from results.gate.pairs import BASE, HEAD
 from results.ladder import is_ladder
 from results.records import RunRecord
 from results.summary import Summary
 from results.text import one_line
 
-BASE, HEAD = "base", "head"
 MOST_NAMED = 4
 Key = tuple[Any, ...]  # the values of asked_for
 Rows = Mapping[Key, Summary]

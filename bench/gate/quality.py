@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.gate.process import Asked, WorkerDiedError, WorkerError
+from bench.gate.process import TIMEOUT_S, Asked, WorkerDiedError, WorkerError
 from bench.gate.turns import Workload, started
 from results.errors import RecordError
 from results.gate.pairs import BASE, HEAD
@@ -47,7 +47,7 @@ def check_quality(
     *,
     why_skipped: Callable[[str], str] = lambda _model: "too few steps to judge",
     done: Callable[[RunRecord], None] = lambda _record: None,
-    timeout_s: float = 300.0,
+    timeout_s: float = TIMEOUT_S,
     start: Starter = started,
 ) -> tuple[list[Finding], list[RunRecord]]:
     """Trains every model on both commits, and judges accuracy, peak memory and runs that failed.

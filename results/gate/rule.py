@@ -86,10 +86,14 @@ def estimate(pairs: Sequence[Pair]) -> float:
     return median(_changes(pairs))
 
 
+def control(pairs: Sequence[Pair]) -> float:
+    """Logarithm of base over base: the median of the pairs."""
+    return median([pair.control for pair in pairs])
+
+
 def is_control_off(pairs: Sequence[Pair], rule: SpeedRule) -> bool:
     """Whether the base differs from itself by half the threshold or more, in either direction."""
-    control = median([pair.control for pair in pairs])
-    return abs(control) >= math.log1p(rule.threshold / 2)
+    return abs(control(pairs)) >= math.log1p(rule.threshold / 2)
 
 
 def holm(p_values: Mapping[str, float], error_rate: float) -> dict[str, bool]:
@@ -159,8 +163,7 @@ def _finding(model: str, pairs: Sequence[Pair], is_confirmed: bool, rule: SpeedR
 
 def _outcome(pairs: Sequence[Pair], is_confirmed: bool, rule: SpeedRule) -> tuple[Outcome, str]:
     change, threshold = estimate(pairs), math.log1p(rule.threshold)
-    control = median([pair.control for pair in pairs])
-    doubt = abs(control) if is_control_off(pairs, rule) else 0.0
+    doubt = abs(control(pairs)) if is_control_off(pairs, rule) else 0.0
     if change - doubt > threshold and is_confirmed:
         return "worse", ""
     if doubt:
@@ -173,8 +176,8 @@ def _outcome(pairs: Sequence[Pair], is_confirmed: bool, rule: SpeedRule) -> tupl
 def _evidence(pairs: Sequence[Pair]) -> str:
     changes = _changes(pairs)
     low, high = percent(min(changes)), percent(max(changes))
-    control = percent(median([pair.control for pair in pairs]))
-    return f"{len(pairs)} pairs, {low} to {high}; base against itself {control}"
+    itself = percent(control(pairs))
+    return f"{len(pairs)} pairs, {low} to {high}; base against itself {itself}"
 
 
 def _changes(pairs: Sequence[Pair]) -> list[float]:
