@@ -8,7 +8,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup data bench report test check format benchmark counts gate peers docs clean
+.PHONY: help setup data bench report test check format benchmark fuzz counts gate peers docs clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -84,6 +84,10 @@ benchmark: $(READY) $(DATA_READY) ## time the parts of the harness with pytest-b
 	  --benchmark-only --benchmark-timer=tests.benchmarks.timer.synchronized_s --benchmark-min-time=0.02 \
 	  --benchmark-max-time=1 --benchmark-min-rounds=5 --benchmark-json='$(BENCHMARK_JSON)' $(ARGS)
 	@echo "figures in $(BENCHMARK_JSON); compiled plans are apart: make benchmark ARGS='-m slow'" >&2
+
+# new inputs each time; `make test` runs 20 a test, always the same ones
+fuzz: $(READY) $(DATA_READY) ## give every reader some thousand bad inputs
+	@FUZZ_EXAMPLES=1000 $(RUN) -m pytest tests/fuzz $(ARGS)
 
 counts: $(READY) ## take the counts of all models, compiled plans and an epoch into tests/counts.toml
 	@$(RUN) -m bench.counts --renew $(if $(GPU),--device '$(DEVICE)') $(ARGS)

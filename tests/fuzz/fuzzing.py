@@ -1,0 +1,105 @@
+"""Bad input by the thousand: what a reader is given is read, or refused in one line.
+
+A fuzz test runs a few examples with all other tests, always the same ones; `make fuzz` runs
+thousands, new ones each time, and prints how many were read and refused.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bench.errors import RunError, UsageError
+from data_pipeline import DataError
+from fmnist_models import ModelError
+from results.errors import ResultsError
+
+REFUSALS = (UsageError, RunError, DataError, ModelError, ResultsError)
+MAX_LINE_CHARS = 2_000  # a name that a user typed may be long; a dump of the input is no message
+NUM_QUICK = 20
+NUM_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", NUM_QUICK))
+TOLD: Counter[tuple[str, str]] = Counter()
+"""How many inputs each reader has read and refused."""
+
+Test = TypeVar("Test", bound=Callable[..., None])
+NASTY = (
+    *("", " ", "nan", "-inf", "1e400", "0x10", "\uff11", "../../etc/passwd", "/dev/null", "a\0b"),
+    *("\udcff", "\u202e", "<script>", "constructor", "__proto__", "--help", "x" * 5_000, "[]"),
+)
+NASTY_TEXTS = st.one_of(st.text(), st.sampled_from(NASTY))
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | NASTY_TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def fuzzed(*strategies: Any, share: float = 1.0, **named: Any) -> Callable[[Test], Test]:  # noqa: ANN401
+    """Like hypothesis's `given`, with a number of examples that `make fuzz` raises.
+
+    Args:
+        *strategies: as of `given`.
+        share: of the usual number of examples, where each is dear.
+        **named: as of `given`.
+    """
+    is_quick = NUM_EXAMPLES == NUM_QUICK
+    limits = settings(
+        max_examples=max(round(NUM_EXAMPLES * share), 5),
+        derandomize=is_quick,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    return lambda test: limits(given(*strategies, **named)(test))
+
+
+def read_or_refused(name: str, read: Callable[[], Any]) -> Any:  # noqa: ANN401
+    """What a reader made of its input, or None where it refused it in one line.
+
+    Args:
+        name: of the reader, for the count.
+        read: reads; any error but a refusal of our own fails the test.
+    """
+    try:
+        value = read()
+    except REFUSALS as error:
+        assert_one_line(str(error))
+        TOLD[name, "refused"] += 1
+        return None
+    TOLD[name, "read"] += 1
+    return value
+
+
+def assert_one_line(message: str) -> None:
+    """A message that a person can read: not empty, one line once spaces are joined, not endless."""
+    line = " ".join(message.split())
+    assert line, "a refusal without a word"
+    assert len(line) <= MAX_LINE_CHARS, f"a message of {len(line)} characters"
+
+
+def damaged(whole: bytes) -> st.SearchStrategy[bytes]:
+    """A good file after a mishap: cut, lengthened, some bytes changed, a part lost or doubled."""
+    places = st.integers(0, max(len(whole) - 1, 0))
+    changes = st.lists(st.tuples(places, st.integers(0, 255)), min_size=1, max_size=8)
+    return st.one_of(
+        places.map(lambda end: whole[:end]),
+        st.binary(max_size=64).map(lambda more: whole + more),
+        changes.map(lambda pairs: _changed(whole, pairs)),
+        st.tuples(places, places).map(lambda cut: whole[: min(cut)] + whole[max(cut) :]),
+        st.tuples(places, places).map(lambda cut: whole[: max(cut)] + whole[min(cut) :]),
+        st.binary(max_size=200),
+    )
+
+
+def _changed(whole: bytes, pairs: list[tuple[int, int]]) -> bytes:
+    changed = bytearray(whole)
+    for place, value in pairs:
+        changed[place : place + 1] = bytes([value])
+    return bytes(changed)
