@@ -47,16 +47,29 @@ def usable_cores() -> int:
 
 
 def prepare_process(spec: RunSpec, device: torch.device) -> None:
-    """Sets allocator, precision of float32 matmuls and determinism of this process."""
+    """Sets allocator, compilers and precision of float32 matmuls of this process."""
     keep_freed_memory()
     prepare_compilers()
+    if spec.plan is not None and spec.plan.is_compiled:
+        import torch._inductor.config as inductor  # after its cache folder is settled
+
+        inductor.deterministic = spec.is_deterministic  # else kernels are chosen by their timings
     if device.type == "cuda":
         torch.cuda.set_device(device)  # graphs and streams are made on the current device
     is_tf32 = spec.recipe.precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = is_tf32
     torch.backends.cudnn.allow_tf32 = is_tf32
-    torch.use_deterministic_algorithms(spec.is_deterministic)
     torch.backends.cudnn.benchmark = device.type == "cuda" and not spec.is_deterministic
+
+
+def prepare_determinism(spec: RunSpec) -> None:
+    """Has torch choose algorithms that give the same twice, or refuse where it has none.
+
+    To be called before the device does any work.
+    """
+    torch.use_deterministic_algorithms(spec.is_deterministic)
+    if spec.is_deterministic:  # else torch refuses matrix products on CUDA, on a second stream too
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 def prepare_compilers() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn, optim
 from bench.ceilings import Ceilings, ceilings_of
 from bench.clock import make_clock
 from bench.curve import affordable_points, target_points
-from bench.device import check_supported, prepare_process, usable_cores
+from bench.device import check_supported, prepare_determinism, prepare_process, usable_cores
 from bench.engine import MEMORY_FORMATS, Engine, Feed
 from bench.engines import EngineMaker
 from bench.environment import describe_environment
@@ -84,6 +84,7 @@ class Session:
             RunError: the plan or the precision cannot be had on this device.
         """
         check_supported(spec, device)
+        prepare_determinism(spec)
         begun = time.perf_counter()
         # before glibc is told to keep what is freed: the copies take half a gigabyte
         ceilings = ceilings_of(device, describe_environment(device, data_hash=""))

@@ -158,10 +158,10 @@ class Running:
         wait_for(lambda: condition() or self.process.poll() is not None)
         return condition()
 
-    def end(self) -> Finished:
+    def end(self, limit_s: float = LIMIT_S) -> Finished:
         """Waits for the end of the parent; one that hangs is killed and fails the test."""
         try:
-            code = self.process.wait(LIMIT_S)
+            code = self.process.wait(limit_s)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             raise

@@ -246,3 +246,9 @@ def test_the_nightly_shows_the_nights_of_its_kind_of_machine(tmp_path: Path) -> 
         ("aaaaaaaaaa", "91"),
         ("cccccccccc", "92"),
     ]
+
+
+def test_the_audit_takes_no_package_that_could_not_be_looked_up_for_a_pass() -> None:
+    words = shlex.split(script_with("ci", "pip-audit"))
+    assert {"--strict", "--no-deps"} < set(words)
+    assert (REPOSITORY / words[words.index("-r") + 1]).is_file()
