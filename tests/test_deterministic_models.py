@@ -2,15 +2,17 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from bench import Plan, RunSpec
+from bench import Budget, Plan, RunSpec
 from bench.device import prepare_determinism, prepare_process
 from bench.recipes import DEFAULT
+from bench.runner import execute_seeds
 from results import RunStore
 from tests.command_line import CPU, Running, read_lines
 from tests.test_cli_deterministic import timeless
@@ -54,8 +56,6 @@ def switches() -> Iterator[None]:
 
 
 def spec(plan: str, *, is_deterministic: bool) -> RunSpec:
-    from bench import Budget
-
     budget, given = Budget.parse("1steps"), Plan.parse(plan)
     return RunSpec(
         model="v0", recipe=DEFAULT, budget=budget, plan=given, is_deterministic=is_deterministic
@@ -81,3 +81,24 @@ def test_every_architecture_gives_the_same_twice(
     for first, second in zip(one.read(), other.read(), strict=True):
         losses = one.load_samples(first)["loss"]
         assert np.array_equal(losses, other.load_samples(second)["loss"]), first.spec["model"]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("plan", ["channels_last", "compile", "step", "graph:4"])
+def test_a_gpu_gives_the_same_twice(data_root: Path, switches: None, plan: str) -> None:
+    small = replace(DEFAULT, precision="bf16", learning_rate=1e-3, validation_fraction=0.01)
+    budget = Budget.parse("20steps")
+    for model in ("v0", "v2", "resnet8"):
+        wanted = RunSpec(
+            model=model,
+            recipe=small,
+            budget=budget,
+            plan=Plan.parse(plan),
+            is_deterministic=True,
+        )
+        one, other = (
+            next(execute_seeds(wanted, [0], device="cuda:0", data=data_root)) for _ in range(2)
+        )
+        assert (one.record.status, one.record.reason) == ("ok", None)
+        assert np.array_equal(one.samples["loss"], other.samples["loss"])
+        assert one.record.confusion == other.record.confusion
