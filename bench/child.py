@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PROGRESS_INTERVAL_S = 0.25  # four lines a second are enough for an eye
 SAMPLES_OVERHEAD_BYTES = 1 << 20  # names and shapes
 KEPT_GB = messages.MAX_SAMPLES_BYTES / GB
-DATA_BYTES = 300 * 10**6  # TODO measure
+DATA_BYTES = 300 * 10**6  # what v0 takes beyond an idle child: the images, and copies on the way
 REFUSALS = (UsageError, DataError, ModelError)
 
 

@@ -40,7 +40,7 @@ def classify(error: BaseException) -> tuple[str, str]:
         return error.status, error.reason
     message = one_line((str(error).strip() or type(error).__name__).splitlines()[0])
     if _is_out_of_memory(error, message):
-        return "out_of_memory", message + _limit_note(error)
+        return "out_of_memory", _limit_note(error) + message
     if isinstance(error, UsageError):
         return "unsupported", message
     if _is_of_compiler(error):
@@ -70,7 +70,7 @@ def _limit_note(error: BaseException) -> str:
     limit = memory_limit()
     if limit is None or isinstance(error, torch.OutOfMemoryError):
         return ""
-    return f"; {limit_text(limit)}"
+    return f"{limit_text(limit)}: "
 
 
 def _is_of_compiler(error: BaseException) -> bool:
