@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -39,6 +38,8 @@ def fork_server() -> ForkServerContext:
 
 def start_server() -> None:
     """Starts the fork server in the background, so that it imports while the parent checks."""
+    from multiprocessing import forkserver, resource_tracker
+
     fork_server()
     resource_tracker.ensure_running()  # here, since its start unblocks SIGINT
     # The server inherits the mask, so that Ctrl-C cannot end its imports with a traceback.
@@ -199,6 +200,8 @@ def end_orphans() -> None:
 
 def _orphans() -> set[int]:
     """Children of the fork server that are none of ours."""
+    from multiprocessing import forkserver
+
     server = getattr(forkserver._forkserver, "_forkserver_pid", None)
     try:
         listed = Path(f"/proc/{server}/task/{server}/children").read_text(encoding="ascii")
