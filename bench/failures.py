@@ -31,7 +31,7 @@ LOST_DEVICE = (
     "no CUDA-capable device",
     "uncorrectable ECC error",
 )
-COMPILERS = ("torch._dynamo", "torch._inductor")
+COMPILERS = ("torch._dynamo", "torch._inductor", "torch.fx")
 
 
 def classify(error: BaseException) -> tuple[str, str]:
