@@ -208,7 +208,6 @@ app.command()(choose)
 app.command()(compare)
 app.command()(gate)
 app.command()(report)
-app.command()(predict)
 
 
 @app.command(name="list")
@@ -237,3 +236,6 @@ def doctor(
         write_out(f"{mark} {finding.subject:<9} {finding.text}\n")
         is_well = is_well and finding.is_fine
     raise typer.Exit(0 if is_well else 2)
+
+
+app.command()(predict)

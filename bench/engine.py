@@ -145,11 +145,21 @@ def check_logits(logits: object, num_images: int) -> None:
     Raises:
         RunError: `crashed`.
     """
-    if not isinstance(logits, Tensor):
-        raise RunError("crashed", f"in training the model returns a {type(logits).__name__}")
-    if logits.shape != (num_images, NUM_CLASSES):
-        shape, wanted = tuple(logits.shape), (num_images, NUM_CLASSES)
+    shape, wanted = tuple(check_tensor(logits).shape), (num_images, NUM_CLASSES)
+    if shape != wanted:
         raise RunError("crashed", f"in training the model returns shape {shape}, not {wanted}")
+
+
+def check_tensor(output: object) -> Tensor:
+    """The output of a model, if it is a tensor.
+
+    Raises:
+        RunError: `crashed`; auxiliary outputs in training make a tuple, for example.
+    """
+    if not isinstance(output, Tensor):
+        name = type(output).__name__
+        raise RunError("crashed", f"in training the model returns a {name}, not a tensor")
+    return output
 
 
 class StepEngine:
