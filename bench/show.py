@@ -168,9 +168,12 @@ def write_rows(
         write_out(export(rows, fmt, by, columns=columns, keys=keys))
 
 
-def where_next(folder: Path) -> str:
+def where_next(*folders: Path) -> str:
     """Where records lie, and what shows them again: the last line of a sweep."""
-    return f"records: {folder}; again: fmnist-bench table {folder}, or report {folder} for a page"
+    if not folders:
+        return "records: nowhere but in the lines above"
+    where = " ".join(map(str, folders))
+    return f"records: {where}; again: fmnist-bench table {where}, or report {where} for a page"
 
 
 def write_out(content: str | bytes) -> None:

@@ -62,25 +62,26 @@ class RunStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             with open_lines(self.path) as lines:
                 self._write(record, packed, lines, line)
+            self._remember([record])
         except OSError as error:
             raise RecordError(f"cannot write to {self.folder}: {error.strerror}") from error
-        self._remember([record])
         return record
 
     def read(self, say: Callable[[str], None] | None = None) -> list[RunRecord]:
         """The records so far, each once; none where nothing was written yet (for resuming)."""
-        if not self.path.exists():
-            return []
         records: dict[str, RunRecord] = {}
-        with collector_paused():
-            for record in _read_file(self.path, say or _say_nothing, Pool()):
-                records.setdefault(record.record_id, record)
-        self._remember(records.values())
+        try:
+            if _identity(self.path) is None:
+                return []
+            with collector_paused():
+                for record in _read_file(self.path, say or _say_nothing, Pool()):
+                    records.setdefault(record.record_id, record)
+            self._remember(records.values())
+        except OSError as error:
+            raise RecordError(f"cannot read {self.path}: {error.strerror}") from error
         return list(records.values())
 
-    def _write(
-        self, record: RunRecord, packed: bytes | None, lines: LineFile, line: bytes
-    ) -> None:
+    def _write(self, record: RunRecord, packed: bytes | None, lines: LineFile, line: bytes) -> None:
         if packed is not None:
             self._write_samples(record, packed, is_alone=lines.is_locked)
         try:
@@ -197,7 +198,7 @@ def _identity(path: Path) -> tuple[int, ...] | None:
     """Device, number and bytes of a file; None where there is none."""
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return status.st_dev, status.st_ino, status.st_size
 
