@@ -8,6 +8,7 @@ import contextlib
 import gc
 
 from bench.cache import use_compile_cache
+from bench.streams import outlast_reader
 
 with contextlib.suppress(Exception):  # a broken torch: the first child says what is wrong with it
     import bench.measure  # noqa: F401 - with it torch and all of training
@@ -15,6 +16,9 @@ with contextlib.suppress(Exception):  # a broken torch: the first child says wha
 use_compile_cache()  # the compiler settles its folder when it is imported
 with contextlib.suppress(Exception):  # half a second that every compiled child would spend
     import torch._inductor.compile_fx  # noqa: F401
+
+for stream in ("stdout", "stderr"):  # a model that prints is not ended by `2>&1 | head`
+    outlast_reader(stream)
 
 gc.collect()
 gc.freeze()  # a collection in a child, before its clock starts, takes 0.2 s over the imports else
