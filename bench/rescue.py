@@ -2,6 +2,7 @@
 
 import secrets
 import shlex
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -120,7 +121,9 @@ def rescue(
         record = _saved(result, shelter, None if gone else store, say)
         records[record.record_id] = record
     stores = [place for place in (store, shelter) if _kept_ids(place)]
-    if shelter in stores:
+    if shelter not in stores:  # what a disk without room left of trying
+        shutil.rmtree(shelter.folder, ignore_errors=True)
+    else:
         say(_how_to_bring_back(shelter, store.folder))
     return Ended(list(records.values()), [place.folder for place in stores], exit_code=1)
 
@@ -166,7 +169,10 @@ def _saved(
     for place, record, samples in tries:
         if place is not None and record is not None:
             with suppress(RecordError):
-                return place.append(record, samples or None)
+                written = place.append(record, samples or None)
+                if record is bare:
+                    say(f"record {written.record_id} is kept without its samples: no room for them")
+                return written
     last = bare or result.record
     say("there is no room for this record anywhere; add the next line to records.jsonl yourself:")
     say(last.to_json_line().decode().rstrip())
