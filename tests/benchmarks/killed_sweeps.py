@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.killed_sweeps --sweeps 200 --jobs 2 --out /tmp/killed
 
-One sweep runs undisturbed. Then others like it are killed with SIGKILL at a random moment: in turn
-the parent, its whole process group, the child at work and the fork server; every fifth saves
+One sweep runs undisturbed. Then others like it are killed with SIGKILL at a random moment, some
+seconds after a record drawn by chance, so that the load of the machine decides nothing: in turn the
+parent, its whole process group, the child at work and the fork server; every fifth saves
 models as it trains. Each is resumed until it ends, and must hold what the undisturbed one holds, to
 the bit. A line for each goes into killed.jsonl; the summary is markdown; exit code 1 where anything
 is wrong.
@@ -82,8 +83,9 @@ class Outcome:
         number: of the sweep.
         victim: that SIGKILL was sent to.
         is_saving: whether models were saved on the way.
-        moment_s: seconds after its start at which it was to be killed.
-        killed_s: when it was; None where it ended before there was such a process.
+        after: number of records after which it was to be killed,
+        delay_s: and how many seconds later; of none, after its start.
+        killed_s: seconds after its start at which it was; None where it ended before.
         num_recorded: lines of the store then.
         num_resumes: until it ended well.
         torn: lines that are no whole record.
@@ -94,7 +96,8 @@ class Outcome:
     number: int
     victim: str
     is_saving: bool
-    moment_s: float
+    after: int
+    delay_s: float
     killed_s: float | None = None
     num_recorded: int = 0
     num_resumes: int = 0
@@ -108,13 +111,29 @@ class Outcome:
         return not any(self.problems.values())
 
 
-def undisturbed(workload: Workload, folder: Path) -> tuple[RunStore, float]:
-    """The sweep that nobody disturbs, and how long it takes."""
-    started = time.monotonic()
-    finished = workload.start(folder).end()
+@dataclass(frozen=True)
+class Pace:
+    """How fast the undisturbed sweep was.
+
+    Attributes:
+        first_s: seconds from its start to its first record.
+        run_s: mean seconds from a record to the next, or to the end.
+    """
+
+    first_s: float
+    run_s: float
+
+
+def undisturbed(workload: Workload, folder: Path) -> tuple[RunStore, Pace]:
+    """The sweep that nobody disturbs, and its pace."""
+    started, store = time.monotonic(), RunStore(folder / "run")
+    running = workload.start(folder)
+    running.reaches(lambda: _num_lines(store) > 0)
+    first_s = time.monotonic() - started
+    finished = running.end()
     if finished.returncode:
         raise SystemExit(f"the undisturbed sweep failed:\n{finished.stderr}")
-    return RunStore(folder / "run"), time.monotonic() - started
+    return store, Pace(first_s, (time.monotonic() - started - first_s) / workload.num_runs)
 
 
 def disturb(workload: Workload, outcome: Outcome, folder: Path, wanted: RunStore) -> Outcome:
@@ -139,22 +158,29 @@ def disturb(workload: Workload, outcome: Outcome, folder: Path, wanted: RunStore
 
 
 def _kill_in_time(running: Running, outcome: Outcome, store: RunStore) -> None:
-    started = time.monotonic()
+    started = due = time.monotonic()
+    running.reaches(lambda: _num_lines(store) >= outcome.after)
+    if outcome.after:
+        due = time.monotonic()
+    due += outcome.delay_s
     while running.process.poll() is None:
-        passed_s = time.monotonic() - started
-        if passed_s >= outcome.moment_s and kill(running, outcome.victim):
-            outcome.killed_s = round(passed_s, 3)
+        if time.monotonic() >= due and kill(running, outcome.victim):
+            outcome.killed_s = round(time.monotonic() - started, 3)
             break
         time.sleep(POLL_S)
-    text = store.path.read_bytes() if store.path.exists() else b""
-    outcome.num_recorded = text.count(b"\n")
+    outcome.num_recorded = _num_lines(store)
 
 
-def draw(number: int, generator: random.Random, seconds: float) -> Outcome:
-    """Victim and moment of a sweep."""
-    moment_s = round(generator.uniform(0.0, seconds), 3)
+def _num_lines(store: RunStore) -> int:
+    return store.path.read_bytes().count(b"\n") if store.path.exists() else 0
+
+
+def draw(number: int, generator: random.Random, num_runs: int, pace: Pace) -> Outcome:
+    """Victim and moment of a sweep: a few before the first record, the others after each alike."""
+    after = max(generator.randint(-2, num_runs), 0)
+    delay_s = round(generator.uniform(0.0, pace.run_s if after else pace.first_s), 3)
     is_saving = number % SAVING_TURN == SAVING_TURN - 1
-    return Outcome(number, VICTIMS[number % len(VICTIMS)], is_saving, moment_s)
+    return Outcome(number, VICTIMS[number % len(VICTIMS)], is_saving, after, delay_s)
 
 
 def summary(outcomes: Sequence[Outcome], num_runs: int) -> str:
@@ -228,10 +254,10 @@ def main(
     data = Path(os.environ.get("FMNIST_DATA") or REPOSITORY / "data")
     workload = Workload(steps, seeds, data)
     undisturbed(workload, folder / "warm")  # whose caches the others share
-    wanted, seconds = undisturbed(workload, folder / "undisturbed")
-    sys.stderr.write(f"undisturbed: {seconds:.1f} s; moments drawn with seed {seed}; {folder}\n")
+    wanted, pace = undisturbed(workload, folder / "undisturbed")
+    sys.stderr.write(f"undisturbed: {pace}; moments drawn with seed {seed}; {folder}\n")
     generator = random.Random(seed)
-    drawn = [draw(number, generator, seconds) for number in range(sweeps)]
+    drawn = [draw(number, generator, workload.num_runs, pace) for number in range(sweeps)]
     outcomes = killed_sweeps(workload, drawn, folder, wanted, jobs)
     sys.stdout.write(summary(outcomes, workload.num_runs) + "\n")
     for outcome in outcomes:
