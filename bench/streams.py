@@ -43,7 +43,11 @@ class _Lasting(io.TextIOWrapper):
 
     def __init__(self, stream: io.TextIOWrapper) -> None:
         super().__init__(
-            stream.buffer, stream.encoding, stream.errors, line_buffering=stream.line_buffering
+            stream.buffer,
+            stream.encoding,
+            stream.errors,
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
         )
         self._original = stream  # which would close the buffer with it
 
