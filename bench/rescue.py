@@ -49,6 +49,18 @@ def store_or_refuse(
         done(written)
 
 
+def noting(
+    recorded: "list[RunRecord]", done: "Callable[[RunRecord], None]"
+) -> "Callable[[RunRecord], None]":
+    """Tells of a new record, and keeps it in a list."""
+
+    def note(record: "RunRecord") -> None:
+        recorded.append(record)
+        done(record)
+
+    return note
+
+
 @dataclass(frozen=True)
 class Ended:
     """What there is after a sweep, however it ended.

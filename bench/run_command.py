@@ -15,7 +15,7 @@ from bench.keep import EVERY_EPOCH, Keep, parse_every
 from bench.out_folder import check_takes_records
 from bench.progress import SweepProgress
 from bench.request import Checked, Request, ask_child, check_options
-from bench.rescue import run_and_rescue
+from bench.rescue import noting, run_and_rescue
 from bench.show import show, show_published, where_next
 from bench.spec import RunSpec
 from bench.sweep import Sweep, recorded_runs, run_sweep
@@ -107,11 +107,6 @@ def _sweep(
 
     def work() -> Interruption:
         with SweepProgress(len(specs) * len(seeds), num_done) as progress:
-
-            def done(record: "RunRecord") -> None:
-                recorded.append(record)
-                progress.done(record)
-
             return run_sweep(
                 Sweep(
                     specs=specs,
@@ -124,7 +119,7 @@ def _sweep(
                     in_process=options.in_process,
                     keep=keep,
                     report=progress.report,
-                    done=done,
+                    done=noting(recorded, progress.done),
                 )
             )
 
