@@ -1,8 +1,9 @@
 """`python -m bench` and `fmnist-bench`: runs the command line, turns mistakes into one line."""
 
-import os
 import sys
 from typing import TYPE_CHECKING
+
+from bench.streams import settle_streams, silence
 
 if TYPE_CHECKING:
     import typer
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Runs the command line and exits with its code."""
+    settle_streams()
     try:
         from bench.cli import app
 
@@ -40,7 +42,7 @@ def run_app(app: "typer.Typer", arguments: list[str], name: str) -> int:
     except typer.Abort:  # what typer makes of Ctrl-C
         code = 130
     except BrokenPipeError:  # `fmnist-bench --help | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout.fileno())
         code = 0
     return code
 

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 VARIABLE = "FMNIST_CACHE"
+ROOM_BYTES = 2**20  # of compiled code: a small model's
 
 
 def cache_folder() -> Path:
@@ -21,9 +22,25 @@ def cache_folder() -> Path:
 def use_compile_cache() -> None:
     """Lets torch's compilers keep their code where later runs find it.
 
-    Their own default lies in the temporary folder, which many systems empty.
+    Their own default lies in the temporary folder, which many systems empty; it serves where the
+    cache takes no files, as a compiler without a folder fails.
     """
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "inductor"))
+    folder = cache_folder() / "inductor"
+    if "TORCHINDUCTOR_CACHE_DIR" not in os.environ and _takes_files(folder):
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
+
+
+def _takes_files(folder: Path) -> bool:
+    probe = folder / f".probe-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"x" * ROOM_BYTES)
+    except OSError:
+        return False
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink(missing_ok=True)
+    return True
 
 
 def use_empty_cache(folder: Path) -> None:

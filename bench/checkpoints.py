@@ -12,6 +12,7 @@ from bench.resume import Live, restore, state_of
 from bench.saved_model import SavedModel, read_saved, read_whole, saved_model_of, write_saved
 from bench.spec import RunSpec
 from bench.training import Pauses
+from data_pipeline.files import remove_parts
 
 LAST, BEST = "last", "best"
 
@@ -54,6 +55,7 @@ class Checkpoints:
         Raises:
             RunError: the file is not of this run (`crashed`).
         """
+        self._remove_parts()
         path = path_of(self.keep, self.spec, LAST)
         if path is None or not path.exists():
             return None
@@ -68,6 +70,13 @@ class Checkpoints:
         training = self.live.training
         self._steps, self._seconds = training.trace.steps, training.meters.seconds
         return self._steps
+
+    def _remove_parts(self) -> None:
+        """Of tries that were killed while they saved."""
+        for which in (LAST, BEST):
+            path = path_of(self.keep, self.spec, which)
+            assert path is not None, "made only where something is to be kept"
+            remove_parts(path)
 
     def _check_same(self, path: Path, trained: Mapping[str, Any]) -> None:
         """Refuses to go on elsewhere, on other data or from another start."""
@@ -84,20 +93,31 @@ class Checkpoints:
         """Writes the last, and the best where it is new, if it is time to.
 
         The end of a training may be a pause of two kinds; it is written once.
+
+        Raises:
+            UsageError: a file cannot be written; the one before stays, the next pause tries again.
         """
         training = self.live.training
         if training.trace.steps != self._steps and self._is_due():
+            self._steps, self._seconds = training.trace.steps, training.meters.seconds
             self.write_last()
             self._write_new_best()
-            self._steps, self._seconds = training.trace.steps, training.meters.seconds
 
     def write_last(self, told: Mapping[str, Any] | None = None) -> Path:
-        """Writes the model as it is, with all that going on takes; gives the file."""
+        """Writes the model as it is, with all that going on takes; gives the file.
+
+        Raises:
+            UsageError: it cannot be written; the one before stays.
+        """
         saved = self._saved(LAST, told or {})
         return self._write(LAST, saved, state_of(self.live))
 
     def write_best(self, told: Mapping[str, Any]) -> Path:
-        """Writes the best weights, and what the final pass has told of them; gives the file."""
+        """Writes the best weights, and what the final pass has told of them; gives the file.
+
+        Raises:
+            UsageError: it cannot be written; the one before stays.
+        """
         control = self.live.training.control
         assert control is not None, "only a control has best weights"
         assert control.best is not None, "asked before"
@@ -110,8 +130,8 @@ class Checkpoints:
         control = self.live.training.control
         best = control.best if control else None
         if best is not None and best != self._best:
-            self._best = best
             self.write_best({})
+            self._best = best
 
     def _is_due(self) -> bool:
         every, training = self.keep.every, self.live.training
@@ -150,10 +170,7 @@ class Checkpoints:
     ) -> Path:
         path = path_of(self.keep, self.spec, which)
         assert path is not None, "made only where something is to be kept"
-        try:
-            write_saved(path, saved, resume)
-        except UsageError as error:
-            raise RunError("crashed", str(error)) from None
+        write_saved(path, saved, resume)
         return path
 
 

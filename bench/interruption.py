@@ -1,9 +1,9 @@
-"""Ctrl-C and SIGTERM: once ends after the current run, twice (or SIGTERM) ends now."""
+"""Ctrl-C once ends after the current run, twice ends now; so do SIGTERM and a closed terminal."""
 
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
@@ -15,8 +15,8 @@ class Interruption:
     """What the user has asked for so far.
 
     Attributes:
-        count: how often Ctrl-C was pressed; SIGTERM counts for two.
-        exit_code: 130 after SIGINT, 143 after SIGTERM, else None.
+        count: how often Ctrl-C was pressed; SIGTERM and SIGHUP count for two.
+        exit_code: 130 after SIGINT, 143 after SIGTERM, 129 after SIGHUP, else None.
         unit: what the first Ctrl-C lets come to its end.
     """
 
@@ -39,13 +39,14 @@ class Interruption:
         self.count += 1 if number == signal.SIGINT else 2
         self.exit_code = 128 + number
         if not self.now:
-            # sys.stderr may be in the middle of a write
-            os.write(2, NOTICE.format(self.unit).encode())
+            with suppress(OSError):  # whoever read it may be gone
+                # sys.stderr may be in the middle of a write
+                os.write(2, NOTICE.format(self.unit).encode())
 
 
 @contextmanager
 def watch_signals(*, raises: bool = False, unit: str = "run") -> Iterator[Interruption]:
-    """Counts SIGINT and SIGTERM while the block runs.
+    """Counts SIGINT, SIGTERM and SIGHUP while the block runs; under `nohup` no SIGHUP.
 
     Args:
         raises: whether the signal that means *now* also raises KeyboardInterrupt, for work that
@@ -59,7 +60,10 @@ def watch_signals(*, raises: bool = False, unit: str = "run") -> Iterator[Interr
         if raises and interruption.now:
             raise KeyboardInterrupt
 
-    old = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    old = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield interruption
     finally:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench.checkpoints import Checkpoints
 from bench.environment import describe_environment
+from bench.errors import UsageError
 from bench.findings import Findings
 from bench.keep import Keep
 from bench.resume import Live
@@ -13,6 +15,8 @@ from bench.run_log import RunLog
 from bench.session import Session
 from bench.spec import RunSpec
 from bench.training import Pauses
+
+MAX_REASON_CHARS = 60  # a record is at most 4 KB
 
 
 @dataclass
@@ -42,7 +46,7 @@ class Kept:
     def on_pause(self) -> None:
         """Between two legs of the training."""
         if self.checkpoints:
-            self.checkpoints.on_pause()
+            self._save(self.checkpoints.on_pause)
         if self.log:
             self._tell(self.log.on_pause)
 
@@ -58,24 +62,37 @@ class Kept:
         except OSError as error:
             self.log = None
             self.findings.flags.append("tensorboard_failed")
-            self.findings.conditions["tensorboard"] = (error.strerror or str(error))[:60]
+            self.findings.conditions["tensorboard"] = _why(error)
+
+    def _save(self, write: Callable[[], object]) -> None:
+        """A model that cannot be saved ends no training either; the next time may go well."""
+        try:
+            write()
+        except UsageError as error:
+            if "save_failed" not in self.findings.flags:
+                self.findings.flags.append("save_failed")
+            self.findings.conditions["save"] = _why(error.__cause__ or error)
 
     def end_training(self) -> None:
         """Before the best weights take the place of the last ones."""
         if self.checkpoints and self.live.training.control:
-            self.checkpoints.write_last()
+            self._save(self.checkpoints.write_last)
 
     def end_run(self) -> None:
         """After the final pass: saves the weights that it scored, with what it found."""
-        if self.checkpoints is None:
-            return
+        if self.checkpoints is not None:
+            self._save(partial(self._save_scored, self.checkpoints))
+
+    def _save_scored(self, checkpoints: Checkpoints) -> None:
         told = {"test_accuracy": self.findings.measurements["test_accuracy"].values[0]}
         control = self.live.training.control
-        if control and control.best:
-            path = self.checkpoints.write_best(told)
-        else:
-            path = self.checkpoints.write_last(told)
+        write = checkpoints.write_best if control and control.best else checkpoints.write_last
+        path = write(told)
         self.findings.conditions["saved"] = f"{path.parent.name}/{path.name}"
+
+
+def _why(error: BaseException) -> str:
+    return (getattr(error, "strerror", None) or str(error))[:MAX_REASON_CHARS]
 
 
 def begin_keeping(

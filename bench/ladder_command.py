@@ -12,8 +12,10 @@ from bench.ladder import Ladder, climb_ladder, is_complete
 from bench.ladder_child import survey
 from bench.progress import LadderProgress
 from bench.request import Checked
+from bench.rescue import run_and_rescue, store_or_refuse
 from bench.run_command import Options, check_configurations, check_environment, make_folder, say
 from bench.rungs import Ground, RungSpec, list_rungs
+from bench.runner import RunResult
 from bench.show import show_ladders, where_next
 
 if TYPE_CHECKING:
@@ -47,14 +49,18 @@ def run_ladders(
         check_configurations(store, stored, ladder.model, _config_ids(ladder))
     make_folder(store.folder)
     say(_announcement(ladders, answer, store))
-    interruption = _climb(ladders, store)
     wanted = {config_id for ladder in ladders for config_id in _config_ids(ladder)}
-    records = [record for record in store.read() if record.config_id in wanted]
-    show_ladders(records)
-    say(where_next(store.folder))
-    if interruption.exit_code is not None:
-        return interruption.exit_code
-    return 0 if all(_is_well(ladder, records) for ladder in ladders) else 1
+
+    def read() -> "list[RunRecord]":
+        return [record for record in store.read() if record.config_id in wanted]
+
+    recorded = read()
+    ended = run_and_rescue(lambda: _climb(ladders, store, recorded), store, recorded, read, say)
+    show_ladders(ended.records)
+    say(where_next(*ended.folders))
+    if ended.exit_code is not None:
+        return ended.exit_code
+    return 0 if all(_is_well(ladder, ended.records) for ladder in ladders) else 1
 
 
 def make_ladders(
@@ -90,8 +96,14 @@ def make_ladders(
     return ladders
 
 
-def _climb(ladders: Sequence[Ladder], store: "RunStore") -> Interruption:
-    """Measures what the store does not hold; gives what the user interrupted, if anything."""
+def _climb(
+    ladders: Sequence[Ladder], store: "RunStore", recorded: "list[RunRecord]"
+) -> Interruption:
+    """Measures what the store does not hold, and adds it to `recorded` too.
+
+    Raises:
+        Refused: the store takes no more.
+    """
     missing = [ladder for ladder in ladders if not is_complete(store, ladder.rungs)]
     num_done = len(ladders) - len(missing)
     with LadderProgress(len(ladders), num_done) as progress, watch_signals(unit="round") as asked:
@@ -99,8 +111,8 @@ def _climb(ladders: Sequence[Ladder], store: "RunStore") -> Interruption:
             if asked.after_run:
                 break
             watched = replace(ladder, report=progress.reporter(ladder.model))
-            for record in climb_ladder(watched, asked):
-                store.append(record)
+            results = [RunResult(record) for record in climb_ladder(watched, asked)]
+            store_or_refuse(store, results, recorded.append)
             progress.done(ladder.model)
     return asked
 

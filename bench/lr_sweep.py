@@ -20,12 +20,15 @@ import typer
 from bench.__main__ import run_app
 from bench.budget import Budget
 from bench.child import CheckJob
+from bench.interruption import Interruption
 from bench.isolation import start_server
 from bench.learning_rates import TABLE
 from bench.plan import Plan
 from bench.progress import SweepProgress
 from bench.recipes import DEFAULT
 from bench.request import ask_child
+from bench.rescue import noting, run_and_rescue
+from bench.run_command import say
 from bench.spec import RunSpec
 from bench.sweep import Sweep, run_sweep
 from data_pipeline import ensure_data
@@ -55,20 +58,26 @@ def main(
     answer = ask_child(job)
     kind = answer["environment"]["device_kind"]
     specs = [spec_of(name, rate).resolved_for(kind) for name in names for rate in GRID]
-    with SweepProgress(len(specs)) as progress:
-        sweep = Sweep(
-            specs=specs,
-            seeds=[0],
-            device=answer["device"],
-            environment=answer["environment"],
-            store=store,
-            data=data,
-            report=progress.report,
-            done=progress.done,
-        )
-        interruption = run_sweep(sweep)
-    if interruption.exit_code is not None:
-        raise typer.Exit(interruption.exit_code)
+    recorded = store.read()
+
+    def work() -> Interruption:
+        with SweepProgress(len(specs)) as progress:
+            return run_sweep(
+                Sweep(
+                    specs=specs,
+                    seeds=[0],
+                    device=answer["device"],
+                    environment=answer["environment"],
+                    store=store,
+                    data=data,
+                    report=progress.report,
+                    done=noting(recorded, progress.done),
+                )
+            )
+
+    ended = run_and_rescue(work, store, recorded, store.read, say)
+    if ended.exit_code is not None:
+        raise typer.Exit(ended.exit_code)
     publish(store)
 
 

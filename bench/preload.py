@@ -10,6 +10,7 @@ import warnings
 
 from bench.cache import use_compile_cache
 from bench.confinement import adopt_orphans
+from bench.streams import outlast_reader
 
 with contextlib.suppress(Exception):  # a broken torch: the first child says what is wrong with it
     import bench.measure  # noqa: F401 - with it torch and all of training
@@ -24,6 +25,9 @@ with contextlib.suppress(Exception):  # a second that every compiled child would
 
 adopt_orphans()  # of children that died: their parent ends them
 warnings.filterwarnings("ignore", "forkserver: waitpid returned unexpected pid")  # one of those
+
+for stream in ("stdout", "stderr"):  # a model that prints is not ended by `2>&1 | head`
+    outlast_reader(stream)
 
 gc.collect()
 gc.freeze()  # a collection in a child, before its clock starts, takes 0.2 s over the imports else

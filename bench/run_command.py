@@ -11,9 +11,12 @@ from bench.budget import Budget
 from bench.child import check
 from bench.confinement import GB
 from bench.errors import UsageError
+from bench.interruption import Interruption
 from bench.keep import EVERY_EPOCH, Keep, parse_every
+from bench.out_folder import check_takes_records
 from bench.progress import SweepProgress
 from bench.request import Checked, Request, ask_child, check_options
+from bench.rescue import noting, run_and_rescue
 from bench.show import show, show_published, where_next
 from bench.spec import RunSpec
 from bench.sweep import Sweep, recorded_runs, run_sweep
@@ -62,6 +65,7 @@ def run(request: Request, options: Options) -> int:
     max_memory_bytes = _memory_limit(options)
     every = EVERY_EPOCH if options.save_every is None else parse_every(options.save_every)
     store = _named_store(options)
+    check_takes_records(store.folder if store else RUNS)
     if not options.in_process:
         from bench.isolation import start_server
 
@@ -122,34 +126,38 @@ def _sweep(
     specs, seeds = checked.specs(kind), checked.seed_list(kind)
     check_same(store, specs, answer["environment"])
     make_folder(store.folder)
+    recorded = _of_this_sweep(store, specs, seeds)
     num_done = sum(len(set(seeds) & set(recorded_runs(store, spec))) for spec in specs)
     say(_announcement(specs, seeds, answer, store.folder))
-    with SweepProgress(len(specs) * len(seeds), num_done) as progress:
-        interruption = run_sweep(
-            Sweep(
-                specs=specs,
-                seeds=seeds,
-                device=answer["device"],
-                environment=answer["environment"],
-                store=store,
-                data=options.data,
-                timeout_s=options.timeout_s,
-                max_memory_bytes=max_memory_bytes,
-                in_process=options.in_process,
-                keep=keep,
-                report=progress.report,
-                done=progress.done,
+
+    def work() -> Interruption:
+        with SweepProgress(len(specs) * len(seeds), num_done) as progress:
+            return run_sweep(
+                Sweep(
+                    specs=specs,
+                    seeds=seeds,
+                    device=answer["device"],
+                    environment=answer["environment"],
+                    store=store,
+                    data=options.data,
+                    timeout_s=options.timeout_s,
+                    max_memory_bytes=max_memory_bytes,
+                    in_process=options.in_process,
+                    keep=keep,
+                    report=progress.report,
+                    done=noting(recorded, progress.done),
+                )
             )
-        )
-    records = _of_this_sweep(store, specs, seeds)
+
+    ended = run_and_rescue(work, store, recorded, lambda: _of_this_sweep(store, specs, seeds), say)
     if checked.is_published:
-        show_published(records)
+        show_published(ended.records)
     else:
-        show(records, mixed=True)  # whatever was measured is shown
-    say(where_next(store.folder))
-    if interruption.exit_code is not None:
-        return interruption.exit_code
-    return 0 if _latest_are_ok(records) else 1
+        show(ended.records, mixed=True)  # whatever was measured is shown
+    say(where_next(*ended.folders))
+    if ended.exit_code is not None:
+        return ended.exit_code
+    return 0 if _latest_are_ok(ended.records) else 1
 
 
 def _named_store(options: Options) -> "RunStore | None":

@@ -102,7 +102,7 @@ def write_saved(path: Path, saved: SavedModel, resume: Mapping[str, Any] | None 
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, packed.getvalue())
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
 
 
 def read_saved(path: Path) -> SavedModel:

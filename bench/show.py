@@ -3,9 +3,13 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from bench.errors import UsageError
+from bench.streams import READER_GONE, silence
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -168,21 +172,36 @@ def write_rows(
         write_out(export(rows, fmt, by, columns=columns, keys=keys))
 
 
-def where_next(folder: Path) -> str:
+def where_next(*folders: Path) -> str:
     """Where records lie, and what shows them again: the last line of a sweep."""
-    return f"records: {folder}; again: fmnist-bench table {folder}, or report {folder} for a page"
+    if not folders:
+        return "records: nowhere but in the lines above"
+    where = " ".join(map(str, folders))
+    return f"records: {where}; again: fmnist-bench table {where}, or report {where} for a page"
 
 
 def write_out(content: str | bytes) -> None:
-    """Writes to stdout; a reader that has gone, as in `table | head -1`, is no failure."""
-    try:
+    """Writes to stdout; a reader that has gone, as in `table | head -1`, is no failure.
+
+    Raises:
+        UsageError: stdout takes no more for another reason, such as a full disk.
+    """
+    with _reader_may_go():
         if isinstance(content, bytes):
             sys.stdout.buffer.write(content)
         else:
             sys.stdout.write(content)
         sys.stdout.flush()
-    except BrokenPipeError:  # Python would stumble over it again when it exits
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _reader_may_go() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        silence(sys.stdout.fileno())  # Python would stumble over it again when it exits
+        if error.errno not in READER_GONE:
+            raise UsageError(f"cannot write to stdout: {error.strerror}") from error
 
 
 def end_at_once(num_records: int, code: int = 0) -> None:
@@ -261,11 +280,12 @@ def print_rich(
 
     is_terminal = sys.stdout.isatty()
     console = Console(width=terminal_width(), force_terminal=is_terminal, highlight=False)
-    with console.capture() as capture:  # rich itself would exit with 1 where the reader has gone
-        for line in [*above, *([""] if above else [])]:
-            console.print(line, markup=False, highlight=False, soft_wrap=not is_terminal)
-        console.print(table)
-        console.print()
-        for line in lines:
-            console.print(line, markup=False, highlight=False, soft_wrap=not is_terminal)
-    write_out(capture.get())
+    with _reader_may_go():  # rich writes nothing at the end of a capture, and stumbles over it
+        with console.capture() as capture:
+            for line in [*above, *([""] if above else [])]:
+                console.print(line, markup=False, highlight=False, soft_wrap=not is_terminal)
+            console.print(table)
+            console.print()
+            for line in lines:
+                console.print(line, markup=False, highlight=False, soft_wrap=not is_terminal)
+        write_out(capture.get())

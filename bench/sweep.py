@@ -1,6 +1,7 @@
 """The sweep: every configuration in its own child, every result appended by the parent alone."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from bench.interruption import Interruption, watch_signals
 from bench.isolation import FAREWELL_S, PARTING_S, STOPPED, Child
 from bench.keep import NOTHING, Keep
 from bench.plan import AUTO, Plan, check_plan
+from bench.rescue import Refused, store_or_refuse
 from bench.runner import SAMPLES_PLACE, RunResult, execute_seeds, make_record
 from bench.spec import RunSpec
 
@@ -58,10 +60,14 @@ class Sweep:
 
 
 def run_sweep(sweep: Sweep) -> Interruption:
-    """Runs what is not in the store yet; gives what the user interrupted, if anything."""
+    """Runs what is not in the store yet; gives what the user interrupted, if anything.
+
+    Raises:
+        Refused: the store takes no more; runs that have not begun are left to another sweep.
+    """
     with watch_signals(raises=sweep.in_process) as interruption:
         for spec in sweep.specs:
-            recorded = recorded_runs(sweep.store, spec)
+            recorded = _recorded(sweep, spec)
             seeds = [seed for seed in sweep.seeds if seed not in recorded]
             _run_configuration(sweep, spec, seeds, interruption)
             if interruption.after_run:
@@ -96,34 +102,41 @@ def _run_configuration(
 ) -> None:
     """Runs the seeds, in a fresh child again where one died over a seed."""
     while seeds and not interruption.after_run:
-        spec = _pinned(spec, recorded_runs(sweep.store, spec))
-        results = _here if sweep.in_process else _in_child
+        spec = _pinned(spec, _recorded(sweep, spec))
+        run = _here if sweep.in_process else _in_child
         try:
-            for result in results(sweep, spec, tuple(seeds), interruption):
-                _keep(sweep, result.record, result.samples)
-                seeds.remove(int(result.record.spec["seed"]))
-                if interruption.after_run:
-                    return
+            with closing(run(sweep, spec, tuple(seeds), interruption)) as results:
+                for result in results:
+                    store_or_refuse(sweep.store, [result], sweep.done)
+                    seeds.remove(int(result.record.spec["seed"]))
+                    if interruption.after_run:
+                        return
             continue
         except RunError as error:
             status, reason = error.status, error.reason
         except KeyboardInterrupt:
             status, reason = "interrupted", STOPPED
         dead = replace(spec, seed=seeds.pop(0))
-        _keep(sweep, make_record(dead, status, reason, environment=sweep.environment), {})
+        record = make_record(dead, status, reason, environment=sweep.environment)
+        store_or_refuse(sweep.store, [RunResult(record)], sweep.done)
 
 
-def _keep(sweep: Sweep, record: "RunRecord", samples: dict[str, Any]) -> None:
-    sweep.done(sweep.store.append(record, samples or None))
+def _recorded(sweep: Sweep, spec: RunSpec) -> "dict[int, RunRecord]":
+    from results import RecordError
+
+    try:
+        return recorded_runs(sweep.store, spec)
+    except RecordError as error:  # it could be read when the sweep began
+        raise Refused(str(error)) from error
 
 
 def _here(
     sweep: Sweep, spec: RunSpec, seeds: tuple[int, ...], _interruption: Interruption
-) -> "Iterator[RunResult]":
+) -> "Generator[RunResult]":
     def watch(seed: int, phase: str, progress: Any) -> None:  # noqa: ANN401
         sweep.report(spec, messages.progress_content(seed, phase, progress))
 
-    return execute_seeds(
+    yield from execute_seeds(
         spec, seeds, device=sweep.device, data=sweep.data, watch=watch, keep=sweep.keep
     )
 
@@ -177,7 +190,7 @@ def unwelcome(kind: str, content: object) -> RunError:
 
 def _in_child(
     sweep: Sweep, spec: RunSpec, seeds: tuple[int, ...], interruption: Interruption
-) -> "Iterator[RunResult]":
+) -> "Generator[RunResult]":
     """Results of a child.
 
     Raises:

@@ -1,6 +1,7 @@
 """The four files of Fashion-MNIST: what they must hold, and how they are checked and written."""
 
 import contextlib
+import glob
 import gzip
 import hashlib
 import io
@@ -132,6 +133,13 @@ def write_file(path: Path, content: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(path)
+
+
+def remove_parts(path: Path) -> None:
+    """Remove what writers of this file have left that were killed while they wrote."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with contextlib.suppress(OSError):
+            part.unlink()
 
 
 @contextlib.contextmanager

@@ -30,6 +30,7 @@ FLAG_NOTES = {
     "resumed": "its training was interrupted and gone on with; its seconds are those of all parts",
     "resumed_inexact": "gone on with without all of its state (the scale of fp16's gradients, or "
     "random numbers of further GPUs)",
+    "save_failed": "a saved model of it could not be written; the records say why",
     "tensorboard_failed": "its files for TensorBoard could not be written to the end",
     "mixed_commits": "its runs come from several commits",
     "mixed_plans": "its runs used several plans",

@@ -1,23 +1,26 @@
 """The append-only store: records.jsonl, and samples/<record_id>.npz beside it.
 
-A record is one line, written by one write to a file opened for appending, so that several writers
-keep each other's lines whole. A line that a crash cut short stays: the next writer *seals* it with
+A record is one line, written by one write under a lock on the file, so that several writers keep
+each other's lines whole. A line that a crash cut short stays: the next writer *seals* it with
 TORN_MARK and goes on in a new line. A reader reports and skips a line that is sealed, or that is
 the last and has no newline; any other line that is no record is an error. A sealed line that is
 whole but for its newline is a record like any other, so nothing once written is lost.
 """
 
+import contextlib
 import dataclasses
 import hashlib
+import io
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from results.appending import TORN_MARK, LineFile, open_lines, sync_folder
 from results.compact import Pool, collector_paused
 from results.errors import RecordError
 from results.records import RunRecord
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
 
 RECORDS_FILE = "records.jsonl"
 SAMPLES_FOLDER = "samples"
-TORN_MARK = b"#torn"
 
 
 class RunStore:
@@ -37,6 +39,8 @@ class RunStore:
         """Names the folder; touches nothing."""
         self.folder = Path(folder)
         self.path = self.folder / RECORDS_FILE
+        self._known: set[str] = set()  # records that were read or written here
+        self._seen: tuple[int, ...] | None = None  # the file as it was then
 
     def append(self, record: RunRecord, samples: Mapping[str, Any] | None = None) -> RunRecord:
         """Writes a record durably, its samples first, and returns it as it was written.
@@ -46,23 +50,61 @@ class RunStore:
             samples: Array name to array, for samples/<record_id>.npz.
 
         Raises:
-            RecordError: It is too large, or the disk refused it.
+            RecordError: It is too large, the disk refused it, or records that were read or written
+                here before are gone from the file. Nothing of it is left behind then.
         """
+        packed = _packed(samples) if samples else None
+        if packed is not None:
+            record = dataclasses.replace(record, samples=_samples_place(record, packed))
+        line = record.to_json_line()
         try:
+            self._check_kept()
             self.folder.mkdir(parents=True, exist_ok=True)
-            if samples:
-                record = dataclasses.replace(record, samples=self._write_samples(record, samples))
-            _append_line(self.path, record.to_json_line())
+            with open_lines(self.path) as lines:
+                self._write(record, packed, lines, line)
+            self._remember([record])
         except OSError as error:
             raise RecordError(f"cannot write to {self.folder}: {error.strerror}") from error
         return record
 
     def read(self, say: Callable[[str], None] | None = None) -> list[RunRecord]:
-        """The records so far; none where nothing was written yet (for resuming)."""
-        if not self.path.exists():
-            return []
-        with collector_paused():
-            return list(_read_file(self.path, say or _say_nothing, Pool()))
+        """The records so far, each once; none where nothing was written yet (for resuming)."""
+        records: dict[str, RunRecord] = {}
+        try:
+            if _identity(self.path) is None:
+                return []
+            with collector_paused():
+                for record in _read_file(self.path, say or _say_nothing, Pool()):
+                    records.setdefault(record.record_id, record)
+            self._remember(records.values())
+        except OSError as error:
+            raise RecordError(f"cannot read {self.path}: {error.strerror}") from error
+        return list(records.values())
+
+    def _write(self, record: RunRecord, packed: bytes | None, lines: LineFile, line: bytes) -> None:
+        if packed is not None:
+            self._write_samples(record, packed, is_alone=lines.is_locked)
+        try:
+            lines.append(line)
+        except OSError:
+            if packed is not None:
+                with contextlib.suppress(OSError):  # no record names them
+                    self._samples_path(record).unlink(missing_ok=True)
+            raise
+
+    def _remember(self, records: Iterable[RunRecord]) -> None:
+        self._known.update(record.record_id for record in records)
+        self._seen = _identity(self.path)
+
+    def _check_kept(self) -> None:
+        """Refuses to go on in a file that has lost what it held: to do so would hide the loss."""
+        now = _identity(self.path)
+        if not self._known or (now and self._seen and _has_grown_from(self._seen, now)):
+            return
+        kept = {r.record_id for r in _read_file(self.path, _say_nothing, Pool())} if now else set()
+        if num_gone := len(self._known - kept):
+            records = f"{num_gone} record{'s' if num_gone > 1 else ''}"
+            raise RecordError(f"{self.path} was removed or replaced, and {records} with it")
 
     def load_samples(self, record: RunRecord) -> dict[str, "np.ndarray[Any, Any]"]:
         """The arrays of a record's samples file; none where the record has no samples.
@@ -75,7 +117,7 @@ class RunStore:
 
         if record.samples is None:
             return {}
-        path = self.folder / SAMPLES_FOLDER / f"{record.record_id}.npz"
+        path = self._samples_path(record)
         if not path.exists() or _sha256(path) != record.samples["sha256"]:
             raise RecordError(f"{path} is missing or was changed; run that configuration again")
         try:
@@ -84,23 +126,26 @@ class RunStore:
         except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise RecordError(f"{path} is no file of plain arrays: {error}") from error
 
-    def _write_samples(self, record: RunRecord, samples: Mapping[str, Any]) -> dict[str, str]:
-        import numpy as np  # reading records needs none
+    def _samples_path(self, record: RunRecord) -> Path:
+        return self.folder / SAMPLES_FOLDER / f"{record.record_id}.npz"
 
-        folder = self.folder / SAMPLES_FOLDER
-        folder.mkdir(exist_ok=True)
-        path = folder / f"{record.record_id}.npz"
-        temporary = folder / f".{record.record_id}.{os.getpid()}.tmp"
+    def _write_samples(self, record: RunRecord, packed: bytes, *, is_alone: bool) -> None:
+        path = self._samples_path(record)
+        path.parent.mkdir(exist_ok=True)
+        if is_alone:  # then these are of writers that were killed
+            for stale in path.parent.glob(".*.tmp"):
+                stale.unlink(missing_ok=True)
+        temporary = path.with_name(f".{record.record_id}.{os.getpid()}.tmp")
         try:
             with temporary.open("wb") as file:
-                np.savez_compressed(file, **samples)
+                file.write(packed)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
         finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(folder)
-        return {"file": f"{SAMPLES_FOLDER}/{path.name}", "sha256": _sha256(path)}
+            with contextlib.suppress(OSError):  # what went wrong before is what counts
+                temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
 
 
 def read_records(*paths: Path | str, say: Callable[[str], None] | None = None) -> list[RunRecord]:
@@ -136,31 +181,30 @@ def _records_file(path: Path) -> Path:
     return file
 
 
-def _append_line(path: Path, line: bytes) -> None:
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+def _packed(samples: Mapping[str, Any]) -> bytes:
+    import numpy as np  # reading records needs none
+
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **samples)
+    return stream.getvalue()
+
+
+def _samples_place(record: RunRecord, packed: bytes) -> dict[str, str]:
+    name = f"{SAMPLES_FOLDER}/{record.record_id}.npz"
+    return {"file": name, "sha256": hashlib.sha256(packed).hexdigest()}
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """Device, number and bytes of a file; None where there is none."""
     try:
-        # A line that another writer is just writing may look torn as well: then the seal ends up
-        # in a line of its own, which means nothing to a reader.
-        line = TORN_MARK + b"\n" + line if _is_torn(descriptor) else line
-        if os.write(descriptor, line) != len(line):
-            raise RecordError(f"{path} took only a part of a record; is the disk full?")
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    _sync_folder(path.parent)
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino, status.st_size
 
 
-def _is_torn(descriptor: int) -> bool:
-    size = os.fstat(descriptor).st_size
-    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _has_grown_from(before: tuple[int, ...], now: tuple[int, ...]) -> bool:
+    return now[:2] == before[:2] and now[2] >= before[2]
 
 
 def _read_file(path: Path, say: Callable[[str], None], pool: Pool) -> Iterator[RunRecord]:

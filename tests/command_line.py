@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -106,8 +107,10 @@ def _environ(folder: Path) -> list[bytes]:
 def sigint_not_ignored() -> Iterator[None]:
     """What is started here hears Ctrl-C, even where a shell put the tests into the background."""
     old = signal.getsignal(signal.SIGINT)
-    if old == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if old != signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+        yield  # a thread may set no signals, and sends none of these
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGINT, old)
 

@@ -1,10 +1,13 @@
 """The cache folder: found by variable, written whole, never a reason to fail."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from bench.cache import cache_folder, read_cached, write_cached
+from bench.cache import cache_folder, read_cached, use_compile_cache, write_cached
+from tests.mounting import mounted
 
 
 @pytest.fixture
@@ -41,3 +44,38 @@ def test_a_folder_that_cannot_be_written_is_no_failure(folder: Path) -> None:
     folder.write_bytes(b"a file where the folder should be")
     write_cached("plans/a.json", {})
     assert read_cached("plans/a.json") is None
+
+
+def inductor_folder(monkeypatch: pytest.MonkeyPatch) -> str | None:
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    use_compile_cache()
+    return os.environ.pop("TORCHINDUCTOR_CACHE_DIR", None)
+
+
+def test_compilers_keep_their_code_in_the_cache(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert inductor_folder(monkeypatch) == str(folder / "inductor")
+    assert list((folder / "inductor").iterdir()) == []
+
+
+def test_compilers_use_their_own_folder_where_the_cache_takes_no_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.write_bytes(b"a file where the folder should be")
+    assert inductor_folder(monkeypatch) is None
+
+
+def test_a_full_or_read_only_disk_under_the_cache_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mounted(tmp_path / "disk", "size=64k") as disk:
+        monkeypatch.setenv("FMNIST_CACHE", str(disk / "cache"))
+        assert inductor_folder(monkeypatch) is None
+        write_cached("a.json", {"kept": True})
+        write_cached("a.json", {"too large": "x" * 100_000})
+        assert read_cached("a.json") == {"kept": True}
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        assert inductor_folder(monkeypatch) is None
+        write_cached("a.json", {})
+        assert read_cached("a.json") == {"kept": True}

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGKILL in the midst of a sweep, and `--resume` after them.
+"""Ctrl-C, SIGTERM, SIGHUP and SIGKILL in the midst of a sweep, and `--resume` after them.
 
 The model says by a file that it is training, and waits for another: but for one pause, no test
 guesses at times.
@@ -127,6 +127,11 @@ def sigterm_to_all(running: Running, folder: Path) -> None:
     running.signal(signal.SIGTERM, group=True)
 
 
+def sighup_to_all(running: Running, folder: Path) -> None:
+    assert has_begun(running, folder, 0)
+    running.signal(signal.SIGHUP, group=True)  # as a terminal that is closed does
+
+
 def sigkill(running: Running, folder: Path) -> None:
     assert has_begun(running, folder, 0)
     running.signal(signal.SIGKILL)
@@ -140,6 +145,7 @@ CASES: tuple[Case, ...] = (
     ctrl_c_twice,
     sigterm,
     sigterm_to_all,
+    sighup_to_all,
     sigkill,
 )
 
@@ -189,10 +195,14 @@ def test_ctrl_c_before_the_first_run_says_nothing(ended: dict[Case, Interrupted]
     assert (early.finished.stdout, early.finished.stderr.strip()) == ("", "")
 
 
-@pytest.mark.parametrize("case", [sigterm, sigterm_to_all])
-def test_sigterm_ends_now_with_the_table(ended: dict[Case, Interrupted], case: Case) -> None:
+@pytest.mark.parametrize(
+    ("case", "code"), [(sigterm, 143), (sigterm_to_all, 143), (sighup_to_all, 129)]
+)
+def test_sigterm_ends_now_with_the_table(
+    ended: dict[Case, Interrupted], case: Case, code: int
+) -> None:
     stopped = ended[case]
-    assert stopped.finished.returncode == 143
+    assert stopped.finished.returncode == code
     assert stopped.outcomes() == [(0, "interrupted")]
     assert "interrupted: stopped on request" in stopped.finished.stdout
     assert "Traceback" not in stopped.finished.stderr

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, with real signals to this process."""
+"""Ctrl-C, SIGTERM and SIGHUP, with real signals to this process."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import pytest
 
 from bench.interruption import NOTICE, watch_signals
 
-INT, TERM = signal.SIGINT, signal.SIGTERM
+INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 
 def send(number: signal.Signals) -> None:
@@ -17,9 +17,10 @@ def send(number: signal.Signals) -> None:
 
 @pytest.fixture(autouse=True)
 def _handlers_are_put_back() -> Iterator[None]:
-    before: list[Callable[..., object] | int | None] = [signal.getsignal(n) for n in (INT, TERM)]
+    numbers = (INT, TERM, HUP)
+    before: list[Callable[..., object] | int | None] = [signal.getsignal(n) for n in numbers]
     yield
-    assert [signal.getsignal(number) for number in (INT, TERM)] == before
+    assert [signal.getsignal(number) for number in numbers] == before
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,7 @@ def _handlers_are_put_back() -> Iterator[None]:
         ([TERM], True, True, 143),
         ([INT, TERM], True, True, 143),
         ([INT, INT, INT], True, True, 130),
+        ([HUP], True, True, 129),
     ],
     ids=str,
 )
@@ -51,6 +53,26 @@ def test_only_the_first_ctrl_c_says_what_the_next_will_do(
         send(INT)
         send(INT)
     assert capfd.readouterr() == ("", NOTICE.format("run"))
+
+
+def test_a_notice_that_nobody_reads_raises_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_number: int, _text: bytes) -> int:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(os, "write", gone)
+    with watch_signals() as interruption:
+        send(INT)
+    assert interruption.after_run
+
+
+def test_under_nohup_a_closed_terminal_is_no_signal() -> None:
+    before = signal.signal(HUP, signal.SIG_IGN)
+    try:
+        with watch_signals() as interruption:
+            send(HUP)
+    finally:
+        signal.signal(HUP, before)
+    assert not interruption.after_run
 
 
 def test_in_this_process_the_signal_that_means_now_raises() -> None:
