@@ -27,7 +27,7 @@ class Layout:
     def fits(self, values: Sequence[float]) -> bool:
         """Whether all values can be: none negative, of a size that none has, or above one."""
         sizes = [*filter(None, values)]
-        if sizes and not (SMALLEST < min(sizes) and max(sizes) < LARGEST):
+        if sizes and not (min(sizes) > SMALLEST and max(sizes) < LARGEST):
             return False
         accuracies = [values[place] for place in self.accuracies]
         return not accuracies or max(accuracies) <= 1
