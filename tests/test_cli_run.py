@@ -83,7 +83,8 @@ def other_budget(sweep: Done) -> Path:
 
 def doctored(record: dict[str, Any]) -> dict[str, Any]:
     ids = {"record_id": record["record_id"][::-1], "config_id": record["config_id"][::-1]}
-    return record | ids | {"spec": record["spec"] | {"budget": "40steps"}}
+    spec = record["spec"] | {"budget": "40steps"}
+    return record | ids | {"spec": spec, "samples": None}
 
 
 def test_a_sweep_ends_well_and_prints_its_table_on_stdout(sweep: Done) -> None:
