@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,9 @@ def assert_reads_again(record: RunRecord) -> None:
         line = record.to_json_line()
     except RecordError:
         return  # a name of 5,000 characters was read, but is too long for a line of ours
-    assert RunRecord.from_json_line(line) == record
+    reread = RunRecord.from_json_line(line)
+    assert (record.reason or "").startswith(reread.reason or "")  # a long one is cut
+    assert reread == replace(record, reason=reread.reason)
 
 
 @fuzzed(changed_somewhere())
