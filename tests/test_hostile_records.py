@@ -48,8 +48,8 @@ def test_odd_names_are_shown_in_every_format_and_are_only_names(name: str, tmp_p
                 assert is_other_kind or way == "compare", error  # of two environments
 
 
-@pytest.mark.parametrize("name", [*ODD_NAMES[:4], ODD_NAMES[8]])
-def test_a_page_with_odd_names_has_the_elements_of_the_template(name: str, tmp_path: Path) -> None:
+def test_a_page_with_odd_names_has_the_elements_of_the_template(tmp_path: Path) -> None:
+    name = "\"'><img onerror=x></script><script>alert(1)</script>&lt;b&gt;<!--"
     path = write(tmp_path, named(GENUINE[0], name))
     page = render_page(compose(gather([path], mixed=True), tmp_path / "report.html"))
     assert_own_elements(page)
