@@ -80,7 +80,7 @@ class RunStore:
         if not path.exists() or _sha256(path) != record.samples["sha256"]:
             raise RecordError(f"{path} is missing or was changed; run that configuration again")
         try:
-            with np.load(path) as arrays:
+            with path.open("rb") as file, np.load(file) as arrays:  # numpy leaves its own open
                 if sum(member.file_size for member in arrays.zip.infolist()) > MAX_SAMPLES_BYTES:
                     raise ValueError("it would take gigabytes")
                 found = dict(arrays)

@@ -5,11 +5,12 @@ from collections.abc import Set as AbstractSet
 from html.parser import HTMLParser
 from pathlib import Path
 
-from results.report import page
+from results.report import page, pictures
 
 TEMPLATE = (Path(page.__file__).parent / "page.html").read_text(encoding="utf-8")
-OWN_ELEMENTS = {*re.findall(r"<([a-z][a-z0-9]*)", TEMPLATE), "th", "td"}
-OWN_ATTRIBUTES = {*re.findall(r'([a-z][a-z-]*)="', TEMPLATE), "hidden", "selected", "checked"}
+WRITTEN = TEMPLATE + Path(pictures.__file__).read_text(encoding="utf-8")
+OWN_ELEMENTS = {*re.findall(r"<([a-z][a-z0-9]*)", WRITTEN), "th", "td"}
+OWN_ATTRIBUTES = {*re.findall(r'([a-z][a-z-]*)="', WRITTEN), "hidden", "selected", "checked"}
 
 
 class _Names(HTMLParser):

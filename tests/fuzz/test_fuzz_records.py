@@ -152,7 +152,7 @@ def assert_reads_again(record: RunRecord) -> None:
     assert reread == replace(record, reason=reread.reason)
 
 
-@fuzzed(changed_somewhere())
+@fuzzed(changed_somewhere(), share=0.5)
 def test_a_changed_record_is_refused_or_shown_rightly_in_every_format(
     tmp_path_factory: TempPathFactory,
     records: Records,
