@@ -12,6 +12,7 @@ from results.text import (
     format_percent,
     format_seconds,
     one_line,
+    printable,
     three_digits,
 )
 
@@ -109,7 +110,7 @@ _IDENTITIES = ("commit", "budget", "target", "recipe", "precision", "plan", "dev
 
 def text_column(header: str, cells: Sequence[str]) -> Column:
     """A column of words, of which none is the best."""
-    return Column(header, tuple(cells), (False,) * len(cells), "left")
+    return Column(header, tuple(map(printable, cells)), (False,) * len(cells), "left")
 
 
 def remarks_column(rows: Sequence[Row]) -> Column:

@@ -5,7 +5,7 @@ A store of 100,000 records would else be ten million Python objects, most of the
 
 import gc
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,15 +13,24 @@ from typing import Any
 import orjson
 
 from results.errors import RecordError
-from results.measurement import Measurement
+from results.measurement import ACCURACIES, LARGEST, SMALLEST, Measurement
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # there is one of a kind, told apart by identity
 class Layout:
-    """Which quantities a record measured, once each, and in which units."""
+    """Which quantities a record measured, once each, in which units, and which are accuracies."""
 
     places: dict[str, int]
     units: tuple[str, ...]
+    accuracies: tuple[int, ...]
+
+    def fits(self, values: Sequence[float]) -> bool:
+        """Whether all values can be: none negative, of a size that none has, or above one."""
+        sizes = [*filter(None, values)]
+        if sizes and not (min(sizes) > SMALLEST and max(sizes) < LARGEST):
+            return False
+        accuracies = [values[place] for place in self.accuracies]
+        return not accuracies or max(accuracies) <= 1
 
 
 class CompactMeasurements(Mapping[str, Measurement]):
@@ -66,52 +75,76 @@ class Pool:
 
     def __init__(self) -> None:
         """Begins empty; lives as long as the reading."""
-        self._values: dict[bytes, Any] = {}
+        self._values: dict[str, dict[bytes, Any]] = {}
         self._texts: dict[str, str] = {}
         self._layouts: dict[tuple[tuple[str, ...], tuple[str, ...]], Layout] = {}
 
-    def value(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
-        """The first JSON value seen that is written as this one is."""
+    def value(self, name: str, value: Any, check: Callable[[Any], None]) -> Any:  # noqa: ANN401 - any JSON value
+        """The first JSON value of a field that is written as this one is; checked when first seen.
+
+        Args:
+            name: Of the field.
+            value: As it was read.
+            check: Raises RecordError where the value is malformed.
+        """
         # By its text: 1, 1.0 and True are equal in Python and must be written back as they were.
-        return self._values.setdefault(orjson.dumps(value), value)
+        text = orjson.dumps(value)
+        values = self._values.setdefault(name, {})
+        if text not in values:
+            check(value)
+            values[text] = value
+        return values[text]
 
     def text(self, text: str) -> str:
         """The first equal text seen."""
         return self._texts.setdefault(text, text)
 
     def measurements(self, stored: dict[str, Any]) -> Mapping[str, Measurement]:
-        """The measurements of a line; compact where each is one number.
+        """The measurements of a line, each a unit and its values; compact where each is one number.
 
         Raises:
-            RecordError: One is malformed.
+            RecordError: One is malformed, or has a value that cannot be.
         """
         try:
-            units = tuple([measurement["unit"] for measurement in stored.values()])
-            values = [measurement["values"] for measurement in stored.values()]
-            numbers = array("d", [value for (value,) in values])
-            return CompactMeasurements(self._layout(tuple(stored), units), numbers)
-        except (KeyError, TypeError, ValueError):  # several values, or malformed: told apart there
+            units, values = zip(*stored.values(), strict=True)
+            numbers = array("d", values)
+            layout = self._layout(tuple(stored), units)
+        except (TypeError, ValueError, OverflowError):  # several values, or malformed
             return _one_by_one(stored)
+        if not layout.fits(values):
+            _one_by_one(stored)  # refuses what cannot be; an overrun may be negative
+        return CompactMeasurements(layout, numbers)
 
     def _layout(self, names: tuple[str, ...], units: tuple[str, ...]) -> Layout:
         layout = self._layouts.get((names, units))
         if layout is None:
             if not all(isinstance(unit, str) for unit in units):
                 raise TypeError("units 1 and True would be taken for each other")
-            layout = Layout({name: place for place, name in enumerate(names)}, units)
+            places = {name: place for place, name in enumerate(names)}
+            accuracies = tuple(place for name, place in places.items() if name in ACCURACIES)
+            layout = Layout(places, units, accuracies)
             self._layouts[names, units] = layout
         return layout
 
 
 def _one_by_one(stored: dict[str, Any]) -> dict[str, Measurement]:
     measurements = {}
-    for name, measurement in stored.items():
-        try:
-            values = tuple(float(value) for value in measurement["values"])
-            measurements[name] = Measurement(name, measurement["unit"], values)
-        except (KeyError, TypeError, ValueError) as error:
-            raise RecordError(f"no run record: measurement {name!r} is malformed") from error
+    for name, parts in stored.items():
+        if not isinstance(parts, list) or not _is_measurement(parts):
+            raise RecordError(
+                f"no run record: measurement {name!r} is malformed, must be a unit and numbers"
+            )
+        unit, *values = parts
+        measurements[name] = Measurement(name, unit, tuple(map(float, values)))
     return measurements
+
+
+def _is_measurement(parts: list[Any]) -> bool:
+    return (
+        len(parts) > 1
+        and isinstance(parts[0], str)
+        and all(isinstance(value, (int, float)) for value in parts[1:])
+    )
 
 
 @contextmanager

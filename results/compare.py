@@ -7,7 +7,6 @@ from results.compare_checks import accuracy_finding, count_findings, memory_find
 from results.compare_cost import energy_finding, num_costs, speed_finding
 from results.compare_notes import advice_lines, difference_lines, same_records_line
 from results.compare_sides import check_sides, gather, row_names
-from results.errors import RecordError
 from results.gate.pairs import BASE, HEAD
 from results.gate.verdict import Finding
 from results.records import RunRecord
@@ -63,18 +62,8 @@ def compare_records(
     Raises:
         NotComparable: Environment, data, budget, evaluation split or target differ, or the two
             have no row in common.
-        RecordError: A record holds what is no name, setting or number.
     """
-    try:
-        return _compared(base, head, rule or Rule())
-    except OverflowError as error:
-        raise RecordError(
-            "not comparable: a measurement of the base or the head is too large for any sum of it; "
-            "run that configuration again"
-        ) from error
-
-
-def _compared(base: Sequence[RunRecord], head: Sequence[RunRecord], rule: Rule) -> Comparison:
+    rule = rule or Rule()
     sides = {BASE: gather(BASE, base), HEAD: gather(HEAD, head)}
     theirs, ours = sides[BASE].rows, sides[HEAD].rows
     check_sides(theirs, ours)

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results.compare_input import check_types
 from results.comparison import HELD_EQUAL, asked_for, held_equal, labels
 from results.errors import NotComparable
 from results.gate.pairs import BASE, HEAD
@@ -36,12 +35,10 @@ def gather(name: str, records: Sequence[RunRecord]) -> Side:
 
     Raises:
         NotComparable: There are none.
-        RecordError: A record holds what is no name or setting.
     """
     ordinary = [record for record in records if not is_ladder(record)]
     if not ordinary:
         raise NotComparable(f"nothing to compare: the {name} has no ordinary run")
-    check_types(name, ordinary)
     groups: dict[Key, list[RunRecord]] = {}
     for record in ordinary:
         groups.setdefault(tuple(asked_for(record.spec).values()), []).append(record)

@@ -10,7 +10,7 @@ from results.columns import MISSED, Column, Row, model_column, value_columns
 from results.errors import ResultsError
 from results.rows import ROW_KEYS
 from results.table import BEST_MARK
-from results.text import one_line
+from results.text import one_line, printable
 
 
 def export(
@@ -57,7 +57,8 @@ def _csv(rows: Sequence[Row], columns: Sequence[Column], keys: Sequence[str]) ->
 
 
 def _csv_cell(value: Any) -> Any:  # noqa: ANN401 - a row holds any JSON value
-    return orjson.dumps(value).decode() if isinstance(value, (list, dict)) else value
+    text = orjson.dumps(value).decode() if isinstance(value, (list, dict)) else value
+    return printable(text) if isinstance(text, str) else text  # a table may end in a terminal
 
 
 def _markdown(rows: Sequence[Row], columns: Sequence[Column], keys: Sequence[str]) -> str:

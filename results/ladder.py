@@ -73,8 +73,9 @@ def first_measured(ladder: Sequence[RunRecord]) -> RunRecord | None:
 
 
 def has_numbers(rung: RunRecord) -> bool:
-    """Whether its turns stand for its plan: those of a rung that failed do not."""
-    return rung.status in WITH_NUMBERS and "throughput" in rung.measurements
+    """Whether its turns stand for its plan: not those of a rung that failed, or stood still."""
+    turns = rung.measurements.get("throughput") if rung.status in WITH_NUMBERS else None
+    return turns is not None and min(turns.values) > 0
 
 
 def rivals(rows: Sequence[Mapping[str, Any]]) -> list[bool]:

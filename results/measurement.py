@@ -6,6 +6,16 @@ from dataclasses import dataclass
 from results import statistics
 from results.errors import RecordError
 
+LARGEST, SMALLEST = 1e39, 1e-46  # float32 ends before; products of two still are finite floats
+ACCURACIES = frozenset({"test_accuracy", "train_accuracy"})
+NEVER_NEGATIVE = ACCURACIES | {
+    *("test_loss", "train_loss", "train_time", "epoch_time", "time_to_target", "evaluation_time"),
+    *("images_seen", "steps", "epochs", "throughput", "energy", "floor", "percent_of_floor"),
+    *("num_params", "num_trainable_params", "flops_per_image", "flops_per_step"),
+    *("bytes_per_step", "kernels_per_step", "mfu", "bandwidth"),
+    *("turn_seconds", "turn_images", "turn_steps", "images_per_epoch", "budget_images"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
@@ -22,6 +32,10 @@ class Measurement:
                 f"measurement {self.quantity!r} needs finite values, got {list(self.values)}; "
                 "name an unknown quantity in `missing` with its reason"
             )
+        if not all(is_possible(self.quantity, value) for value in self.values):
+            raise RecordError(
+                f"measurement {self.quantity!r} has a value that cannot be: {list(self.values)}"
+            )
 
     def mean(self) -> float:
         """The arithmetic mean, in the measurement's unit."""
@@ -34,3 +48,12 @@ class Measurement:
     def stdev(self) -> float | None:
         """The sample standard deviation; None for a single value."""
         return statistics.stdev(self.values)
+
+
+def is_possible(quantity: str, value: float) -> bool:
+    """Whether a quantity can have a value: a size that float32 has, and a sign that it has."""
+    if value < 0 and quantity in NEVER_NEGATIVE:
+        return False
+    if value > 1 and quantity in ACCURACIES:
+        return False
+    return value == 0 or SMALLEST < abs(value) < LARGEST

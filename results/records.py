@@ -8,17 +8,18 @@ from typing import Any, Self, TypeVar
 
 import orjson
 
+from results import checks
 from results.compact import CompactMeasurements, Pool
 from results.errors import RecordError
 from results.measurement import Measurement
+from results.migrations import migrated
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # of the layout that is written; migrations.py has the steps to it
 MAX_LINE_BYTES = 4096  # with the newline: one write of this size is not torn by other writers
 MAX_REASON_CHARS = 300
 LARGEST_WHOLE = 2**53  # below it every whole number is a float
 STATUSES = ("ok", "diverged", "out_of_memory", "crashed", "timeout", "interrupted", "unsupported")
 _RECORD_ID = re.compile("[0-9a-f]{16}")  # it names a file
-SPEC_KEYS = ("model", "recipe", "budget", "plan", "seed", "precision", "evaluation_split")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,7 @@ class RunRecord:
     """What was run, where, how it ended and what was measured; plain JSON values throughout.
 
     Attributes:
-        schema_version: Version of this layout; a newer one is refused.
+        schema_version: Version of this layout: older lines are migrated, newer ones refused.
         record_id: 16 hex digits, also the name of the samples file.
         config_id: Hash of the configuration without the seed.
         status: One of STATUSES.
@@ -66,11 +67,8 @@ class RunRecord:
 
     def __post_init__(self) -> None:
         """Refuses a record that no table could show."""
-        if self.status not in STATUSES:
-            raise RecordError(f"unknown status {self.status!r}; choose from {', '.join(STATUSES)}")
-        if not _RECORD_ID.fullmatch(self.record_id):
-            raise RecordError(f"record_id {self.record_id!r} is not 16 lower-case hex digits")
-        _check_spec(self.spec)
+        _check_identity(self.status, self.record_id)
+        checks.check_keys(self.spec)
 
     def value(self, quantity: str) -> float | None:
         """The mean of a measured quantity in its base unit, or None where it is unknown."""
@@ -110,9 +108,10 @@ class RunRecord:
         known, extra = _sorted_out(_load(line))
         known["flags"] = tuple(known.get("flags", ()))
         known["measurements"] = pool.measurements(known.get("measurements", {}))
-        for name in _OFTEN_EQUAL:
+        for name, check in _OFTEN_EQUAL.items():
             if name in known:
-                known[name] = pool.value(known[name])
+                known[name] = pool.value(name, known[name], check)
+        checks.check_own(known)
         known["config_id"] = pool.text(known["config_id"])
         known["status"] = pool.text(known["status"])
         known["extra"] = extra
@@ -140,33 +139,36 @@ _FIELD_TYPES: dict[str, tuple[type, ...]] = {  # in the order in which they are 
 }
 Record = TypeVar("Record", bound=RunRecord)
 _SETTERS = {field.name: vars(RunRecord)[field.name].__set__ for field in fields(RunRecord)}
-_OFTEN_EQUAL = ("spec", "environment", "missing")  # in the records of one store
+_OFTEN_EQUAL = {  # in the records of one store: checked once
+    "spec": checks.check_spec,
+    "environment": checks.check_environment,
+    "missing": checks.check_missing,
+}
 _REQUIRED = dict.fromkeys(
     ("schema_version", "record_id", "config_id", "status", "spec", "environment")
 )
 
 
+def _check_identity(status: str, record_id: str) -> None:
+    if status not in STATUSES:
+        raise RecordError(f"unknown status {status!r}; choose from {', '.join(STATUSES)}")
+    if not _RECORD_ID.fullmatch(record_id):
+        raise RecordError(f"record_id {record_id!r} is not 16 lower-case hex digits")
+
+
 def _filled(cls: type[Record], values: dict[str, Any]) -> Record:
     """A record of all fields, as by its constructor, which is slow for a frozen class."""
+    _check_identity(values["status"], values["record_id"])  # the spec was, when first seen
     record = cls.__new__(cls)
     for name, value in values.items():
         _SETTERS[name](record, value)
-    record.__post_init__()
     return record
-
-
-def _check_spec(spec: dict[str, Any]) -> None:
-    missing = [key for key in SPEC_KEYS if key not in spec]
-    if missing:
-        raise RecordError(f"the record's spec lacks {', '.join(missing)}")
-    if not isinstance(spec["recipe"], dict) or "name" not in spec["recipe"]:
-        raise RecordError("the record's recipe is no object with a name")
 
 
 def _dump(record: RunRecord) -> bytes:
     known = {name: getattr(record, name) for name in _FIELD_TYPES}
     known["measurements"] = {
-        name: {"unit": measurement.unit, "values": [*map(_short_number, measurement.values)]}
+        name: [measurement.unit, *map(_short_number, measurement.values)]
         for name, measurement in record.measurements.items()
     }
     if record.reason is not None:  # file names in messages may hold what UTF-8 cannot
@@ -193,13 +195,20 @@ def _load(line: bytes) -> dict[str, Any]:
     if not _REQUIRED.keys() <= loaded.keys():
         lacking = [name for name in _REQUIRED if name not in loaded]
         raise RecordError(f"no run record: lacks {', '.join(lacking)}")
-    version = loaded["schema_version"]
-    if isinstance(version, int) and version > SCHEMA_VERSION:
+    _check_version(loaded["schema_version"])
+    return migrated(loaded, SCHEMA_VERSION)
+
+
+def _check_version(version: Any) -> None:  # noqa: ANN401 - whatever the line says
+    if type(version) is not int:  # true is none
+        raise RecordError(f"no run record: schema_version is {type(version).__name__}, not int")
+    if version > SCHEMA_VERSION:
         raise RecordError(
             f"written by a newer fmnist-bench (record schema {version}, this one reads up to "
             f"{SCHEMA_VERSION}); update fmnist-bench"
         )
-    return loaded
+    if version < 1:
+        raise RecordError(f"no run record: schema_version {version} never was")
 
 
 def _sorted_out(loaded: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from results.columns import Column, Row, failure_text, model_column, value_columns
+from results.text import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -64,7 +65,7 @@ def _numbers(names: Column, rows: Sequence[Row], width: int, by: str) -> "Table"
         cells = min(column_width(column), width - name_width - GAP)
         table.add_column(aligned(column.header, column), no_wrap=True, min_width=cells)
     for index, row in enumerate(rows):
-        table.add_row(Text(row["model"]), *(_cell(column, index) for column in columns))
+        table.add_row(Text(printable(row["model"])), *(_cell(column, index) for column in columns))
     return table
 
 
@@ -76,7 +77,7 @@ def _failures(names: Column, rows: Sequence[Row], width: int) -> "Table":
         "", no_wrap=True, overflow="ellipsis", max_width=width - column_width(names) - GAP
     )
     for row in rows:
-        table.add_row(Text(row["model"]), Text(failure_text(row), style="red"))
+        table.add_row(Text(printable(row["model"])), Text(failure_text(row), style="red"))
     return table
 
 

@@ -11,6 +11,11 @@ def one_line(text: str) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
+def printable(text: str) -> str:
+    """The text as it is, or on one line where a part of it would steer a terminal."""
+    return text if text.isprintable() else one_line(text)
+
+
 def format_count(value: float) -> str:
     """A count to three digits: 640, 7.85 k, 24.6 M, 1.13 G."""
     return _scaled(value, 1000, ("", " k", " M", " G", " T", " P"))

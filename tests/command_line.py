@@ -67,6 +67,12 @@ def read_lines(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+def values(record: dict[str, Any], quantity: str) -> list[float]:
+    """The raw values of a measurement in a record as it was written: behind its unit."""
+    _, *found = record["measurements"][quantity]
+    return found
+
+
 def assert_refused(finished: Finished, wanted: str, exit_code: int = 2) -> None:
     """One line on stderr that holds what is wanted, and nothing on stdout."""
     assert (finished.returncode, finished.stdout) == (exit_code, ""), finished.stderr

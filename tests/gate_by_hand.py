@@ -54,7 +54,7 @@ while True:
         record["record_id"] = f"{number:016x}"
         number += 1
         accuracy = answers["accuracy"][content["seed"] % len(answers["accuracy"])]
-        record["measurements"]["test_accuracy"]["values"] = [accuracy]
+        record["measurements"]["test_accuracy"] = ["fraction", accuracy]
         say("answer", json.dumps(record))
     else:
         say("answer", answers[question])

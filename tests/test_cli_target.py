@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from results import RunStore
-from tests.command_line import CPU, PLAN, Finished, assert_refused, call, read_lines
+from tests.command_line import CPU, PLAN, Finished, assert_refused, call, read_lines, values
 from tests.test_cli_deterministic import timeless
 
 Run = Callable[..., Finished]
@@ -21,7 +21,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data
 
 
 def measured(record: dict[str, Any], quantity: str) -> float:
-    (value,) = record["measurements"][quantity]["values"]
+    (value,) = values(record, quantity)
     return float(value)
 
 

@@ -36,7 +36,7 @@ def test_a_record_loses_points_of_its_curve_before_the_confusion_matrix() -> Non
     ).resolved_for("cpu")
     findings = Findings(confusion=[[111] * 10] * 10)
     findings.curve = [[123.456789, 0.123456, 60_000 * k, 0.8912] for k in range(11)]
-    for quantity in ("train_time", "epoch_time", "throughput", "test_accuracy", "test_loss"):
+    for quantity in ("train_time", "epoch_time", "throughput", "overrun", "test_loss"):
         findings.add(quantity, 1234.56789)
     for length in range(1000, 4000, 20):  # until it does not fit any more
         found = {"text": "x" * length}

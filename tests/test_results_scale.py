@@ -37,7 +37,7 @@ from results.statistics import mean
 from results.summary import STATIC_QUANTITIES
 from tests.results_records_by_hand import ENVIRONMENT, make_record, make_sweep, make_values
 
-NUMBERS = st.floats(0, 1)
+NUMBERS = st.just(0.0) | st.floats(1e-45, 1)
 QUANTITIES = ("train_time", "test_accuracy", "num_params", "compile_time")
 SINGLE = st.dictionaries(st.sampled_from(QUANTITIES), st.tuples(NUMBERS))
 SEVERAL = st.dictionaries(
@@ -108,9 +108,9 @@ def test_compact_measurements_are_a_mapping_like_any_other(raw: dict[str, tuple[
     assert record.value("train_time") == make_record(measurements=plain).value("train_time")
 
 
-@pytest.mark.parametrize("value", [7, 7.0, True, "7"])
+@pytest.mark.parametrize("value", [7, 7.0, True])
 def test_whatever_was_a_number_stays_one(value: object) -> None:
-    line = line_with({"train_time": {"unit": "s", "values": [value]}})
+    line = line_with({"train_time": ["s", value]})
     measurement = RunRecord.from_json_line(line).measurements["train_time"]
     assert measurement.values == (float(value),)  # type: ignore[arg-type]
 
@@ -118,13 +118,16 @@ def test_whatever_was_a_number_stays_one(value: object) -> None:
 @pytest.mark.parametrize(
     "measurement",
     [
-        {"unit": "s", "values": []},
-        {"unit": "s", "values": ["nan"]},
-        {"unit": "s", "values": [None]},
-        {"unit": "s", "values": 3.0},
-        {"unit": "s"},
-        {"values": [3.0]},
+        ["s"],
+        ["s", "nan"],
+        ["s", "7"],
+        ["s", None],
+        ["s", [3.0]],
         [3.0],
+        [1, 3.0],
+        [],
+        "s7",
+        {"unit": "s", "values": [3.0]},
     ],
 )
 def test_a_malformed_measurement_is_refused_at_its_line_when_it_is_read(
@@ -132,7 +135,7 @@ def test_a_malformed_measurement_is_refused_at_its_line_when_it_is_read(
 ) -> None:
     path = tmp_path / "records.jsonl"
     good = make_record().to_json_line()
-    bad = line_with({"test_loss": {"unit": "nats", "values": [1.0]}, "train_time": measurement})
+    bad = line_with({"test_loss": ["nats", 1.0], "train_time": measurement})
     path.write_bytes(good + bad + b"\n" + good)
     with pytest.raises(RecordError, match=r"records\.jsonl, line 2: .*train_time"):
         read_records(path)

@@ -130,7 +130,7 @@ def test_a_bad_line_in_the_middle_is_an_error_with_its_place(store: RunStore, li
 
 def test_a_newer_record_is_refused_even_without_its_newline(store: RunStore) -> None:
     store.append(make_record(seed=0))
-    newer = make_record(seed=1).to_json_line().replace(b'_version":1', b'_version":9')
+    newer = make_record(seed=1).to_json_line().replace(b'_version":2', b'_version":9')
     with store.path.open("ab") as file:
         file.write(newer[:-1])
     with pytest.raises(RecordError, match="line 2: written by a newer"):

@@ -46,7 +46,7 @@ def test_a_record_that_does_not_fit_loses_the_probe_first() -> None:
 
 def test_a_record_that_does_not_fit_loses_digits_before_anything_else() -> None:
     number = 1234567.0 + 1 / 3
-    measured = {f"time{i}": Measurement(f"time{i}", "s", (number, 2.0**60)) for i in range(50)}
+    measured = {f"time{i}": Measurement(f"time{i}", "s", (number, 2.0**60)) for i in range(62)}
     long = replace(make_record(), measurements=measured, curve=[[0.1234567890123, 1 / 3, 7, 0.5]])
     assert 0 < len(replace(long, measurements={}).to_json_line()) < 4096
     with pytest.raises(RecordError):

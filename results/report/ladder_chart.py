@@ -8,7 +8,7 @@ from results.ladder_table import best_marks, ratio_text
 from results.records import RunRecord
 from results.report.bars import Bar, draw_bars, needs_log
 from results.report.figure import Figure, draw, shortened
-from results.report.material import Material
+from results.report.material import Material, chart_name
 from results.report.theme import Layout, variable
 from results.text import format_count, format_seconds, one_line
 
@@ -87,7 +87,7 @@ def _bar(row: Row, *, is_best: bool) -> Bar:
     interval, compile_s = row["ratio_ci95"], row["compile_time_s"]
     note = f"{format_seconds(compile_s)} to compile" if row["is_compiled"] and compile_s else ""
     return Bar(
-        one_line(row["rung"]),
+        chart_name(row["rung"]),
         row["ratio"],
         f"{ratio_text(row['ratio'])}{TIMES}" if _has_ratio(row) else _failure(row),
         variable("--accent" if is_best else "--series-6"),

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
     Samples = Mapping[str, Array]
 
+MEMBERS_OF_OBJECTS = frozenset(  # of JavaScript: Vega keeps groups in plain objects by their names
+    "constructor hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf "
+    "__proto__ __defineGetter__ __defineSetter__ __lookupGetter__ __lookupSetter__".split()
+)
 MAX_NAMES = 12  # of a remark, which must stay one that is read
 
 
@@ -158,10 +162,16 @@ def _unique(names: Sequence[str]) -> list[str]:
     """The names, numbered where two rows differ in nothing that a name tells."""
     seen: dict[str, int] = {}
     unique = []
-    for name in map(one_line, names):
+    for name in map(chart_name, names):
         seen[name] = seen.get(name, 0) + 1
         unique.append(name if seen[name] == 1 else f"{name} #{seen[name]}")
     return unique
+
+
+def chart_name(name: str) -> str:
+    """A name on one line, in quotes where Vega would take it for a member of every object."""
+    line = one_line(name)
+    return f'"{line}"' if line in MEMBERS_OF_OBJECTS else line
 
 
 def _shown(summary: Summary, sources: Mapping[str, Path]) -> tuple[RunRecord | None, "Samples"]:

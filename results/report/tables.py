@@ -119,7 +119,7 @@ def facts(material: Material) -> tuple[tuple[str, str], ...]:
         "recipe": _distinct(record.spec["recipe"]["name"] for record in records),
         "precision": _distinct(record.spec["precision"] for record in records),
         "evaluated on": _distinct(record.spec["evaluation_split"] for record in records),
-        "seeds": _distinct(sorted((record.spec["seed"] for record in records), key=_natural)),
+        "seeds": _distinct(sorted(record.spec["seed"] for record in records)),
         "plans": _distinct(record.spec["plan"] for record in records),
         "folders": _distinct(str(folder) for folder in material.folders),
         **_environments(records),
@@ -135,11 +135,6 @@ def _environments(records: Sequence[RunRecord]) -> dict[str, str]:
         name.replace("_", " "): _distinct(record.environment.get(name) for record in records)
         for name in names
     }
-
-
-def _natural(seed: object) -> tuple[bool, Any]:
-    """Numbers by their size, then what a foreign record may hold in their place."""
-    return (False, seed) if isinstance(seed, int) else (True, str(seed))
 
 
 def _distinct(values: Iterable[Any]) -> str:

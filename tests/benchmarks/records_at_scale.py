@@ -88,6 +88,7 @@ def synthetic_records(num_records: int) -> Iterator[dict[str, Any]]:
             "environment": templates[0]["environment"],
             "provenance": _provenance(templates[model], sweep, number),
             "measurements": _measurements(templates[model], seed, generator),
+            "samples": {"file": f"samples/{_digest(number)[:16]}.npz", "sha256": _digest(number)},
             "conditions": templates[model]["conditions"]
             | {"load_average_1min": round(generator.uniform(0, 2), 6)},
         }

@@ -51,7 +51,7 @@ def fuzzed(*strategies: Any, share: float = 1.0, **named: Any) -> Callable[[Test
     """
     is_quick = NUM_EXAMPLES == NUM_QUICK
     limits = settings(
-        max_examples=max(round(NUM_EXAMPLES * share), 5),
+        max_examples=max(round(NUM_EXAMPLES * share), 2),
         derandomize=is_quick,
         database=None,
         deadline=None,
