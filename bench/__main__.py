@@ -54,7 +54,9 @@ def _usage_errors() -> type[Exception]:
 
 
 def _complain(error: object, code: int) -> int:
-    print(f"fmnist-bench: {' '.join(str(error).split())}", file=sys.stderr)
+    from bench.errors import complaint
+
+    print(f"fmnist-bench: {complaint(error)}", file=sys.stderr)
     return code
 
 

@@ -34,8 +34,9 @@ def use_empty_cache(folder: Path) -> None:
 
 def read_cached(name: str) -> dict[str, Any] | None:
     """What `write_cached` kept under this name; None where there is nothing to be read."""
+    path = cache_folder() / name
     try:
-        loaded = orjson.loads((cache_folder() / name).read_bytes())
+        loaded = orjson.loads(path.read_bytes()) if path.is_file() else None  # no pipe: it waits
     except (OSError, orjson.JSONDecodeError):
         return None
     return loaded if isinstance(loaded, dict) else None

@@ -78,9 +78,18 @@ def split_path(name: str) -> tuple[Path, str]:
     if not file or not attribute.isidentifier():
         raise ModelError(f"{name!r} names no class or function; write path/to/file.py:CALLABLE")
     path = Path(file)
-    if path.suffix != ".py" or not path.is_file():
+    if path.suffix != ".py" or not _is_file(path):
         raise ModelError(f"there is no Python file {file!r}; write path/to/file.py:CALLABLE")
+    if not file.isprintable():
+        raise ModelError(f"no record can hold the name of {file!r}; rename the file or its folder")
     return path, attribute
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, or in a folder that is closed to us
+        return False
 
 
 def explain(error: BaseException, name: str) -> str:
