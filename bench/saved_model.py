@@ -20,6 +20,7 @@ from bench.recipe import Recipe, as_plain
 from data_pipeline import CLASS_NAMES, NORMALIZATIONS
 from data_pipeline.files import write_file
 from fmnist_models import model_info
+from fmnist_models.weight_files import is_plain, is_whole
 
 FORMAT = 1
 MAX_SIDE = 2048  # pixels
@@ -149,6 +150,9 @@ def load_plain(path: Path) -> dict[str, Any]:
     except OSError as error:
         what = f"cannot read {path}: {error.strerror}; name a file of a saved model"
         raise UsageError(what) from None
+    if not is_whole(path):
+        file.close()
+        raise UsageError(f"{path} is damaged: its checksums differ; take a copy that is whole")
     try:
         with file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what kind the file is instead: told below
@@ -224,6 +228,8 @@ def _unreadable(path: Path, error: Exception) -> UsageError:
 def _parse(path: Path, loaded: Mapping[str, Any]) -> SavedModel:
     for name in ("model", "weights", "trained", *(["resume"] if "resume" in loaded else [])):
         _require(isinstance(loaded[name], dict), f"{name} is no dict")
+    for name in ("recipe", "environment"):
+        _require(isinstance(loaded["trained"].get(name, {}), dict), f"its {name} is no dict")
     model = loaded["model"]
     _require(isinstance(model["name"], str), "the model has no name")
     _require(isinstance(model["hash"], str | None), "the model's hash is no text")
@@ -248,10 +254,8 @@ def _parse(path: Path, loaded: Mapping[str, Any]) -> SavedModel:
 
 
 def is_state_dict(loaded: Mapping[Any, Any]) -> bool:
-    """Whether these are tensors by name, and nothing else."""
-    return all(isinstance(key, str) for key in loaded) and all(
-        isinstance(value, Tensor) for value in loaded.values()
-    )
+    """Whether these are tensors by name, each dense, and nothing else."""
+    return all(isinstance(key, str) for key in loaded) and all(map(is_plain, loaded.values()))
 
 
 def _require(condition: bool, otherwise: str) -> None:

@@ -1,0 +1,114 @@
+"""Cached files: one that is damaged is as good as absent; what is trusted can be true."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import strategies as st
+
+from bench.cache import read_cached, write_cached
+from bench.ceilings import Ceilings, _cached, _cache_name
+from bench.plan import Plan
+from bench.plan_cache import read_timings, write_timings
+from bench.probe import Candidate
+from tests.fuzz.fuzzing import JSON_VALUES, damaged, fuzzed, no_hang, read_or_refused
+
+NAME = "plans/a.json"
+TIMED = Candidate(Plan.parse("eager"), [0.5, 0.25], 1.5, True)
+ENVIRONMENT = {"device": "one of a kind"}
+CEILINGS = Ceilings({1024: 1e9, 2048: 2e9}, {"fp32": 1e11}, 1e-6)
+NUMBERS = JSON_VALUES | st.sampled_from([-1, 0, 1e308, "nan", "inf", "1", True, 10**30, None])
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("FMNIST_CACHE", str(path))
+    (path / "plans").mkdir()
+    (path / "ceilings").mkdir()
+    return path
+
+
+def assert_timings(found: dict[Plan, Candidate] | None) -> None:
+    assert found is not None, "a cache is no reason to refuse"
+    for plan, candidate in found.items():
+        assert plan == candidate.plan
+        assert 0 < candidate.best_s < math.inf
+        assert 0 <= candidate.total_s(1e6) < math.inf
+
+
+@fuzzed(data=st.data())
+def test_damaged_timings(folder: Path, data: Any) -> None:
+    write_timings(NAME, [TIMED])
+    path = folder / NAME
+    path.write_bytes(data.draw(damaged(path.read_bytes())))
+    assert_timings(read_or_refused("cached timings", lambda: read_timings(NAME)))
+    write_timings(NAME, [TIMED])  # over whatever lies there
+    assert read_timings(NAME)[TIMED.plan].best_s == 0.25
+
+
+ENTRIES = st.fixed_dictionaries(
+    {"plan": st.sampled_from(["eager", "step:3", "nope", "threads:0"]) | NUMBERS},
+    optional={
+        "step_s": st.lists(NUMBERS, max_size=3) | NUMBERS,
+        "compile_s": NUMBERS,
+        "cold": NUMBERS,
+    },
+)
+
+
+@fuzzed(timings=st.lists(ENTRIES | NUMBERS, max_size=3) | NUMBERS)
+def test_odd_timings(folder: Path, timings: object) -> None:
+    (folder / NAME).write_bytes(_json({"timings": timings}))
+    assert_timings(read_or_refused("cached timings", lambda: read_timings(NAME)))
+
+
+def assert_ceilings(found: Ceilings | None) -> None:
+    if found is not None:
+        rates = [*found.copy_bytes_per_s.values(), *found.matmul_flops_per_s.values()]
+        assert all(0 < rate < math.inf for rate in [*rates, found.latency_s])
+        assert all(type(size) is int and size > 0 for size in found.copy_bytes_per_s)
+        assert found.better_of(CEILINGS).latency_s <= CEILINGS.latency_s
+
+
+@fuzzed(data=st.data())
+def test_damaged_ceilings(folder: Path, data: Any) -> None:
+    content = data.draw(damaged(orjson.dumps(CEILINGS.as_plain())))
+    (folder / _cache_name(ENVIRONMENT)).write_bytes(content)
+    assert_ceilings(read_or_refused("cached ceilings", lambda: _cached(ENVIRONMENT)))
+
+
+@fuzzed(
+    plain=st.fixed_dictionaries(
+        {},
+        optional={
+            "copy_bytes_per_s": st.lists(st.lists(NUMBERS, max_size=3), max_size=2) | NUMBERS,
+            "matmul_flops_per_s": st.dictionaries(st.text(), NUMBERS, max_size=2) | NUMBERS,
+            "latency_s": NUMBERS,
+        },
+    )
+)
+def test_odd_ceilings(folder: Path, plain: dict[str, Any]) -> None:
+    whole = CEILINGS.as_plain() | plain
+    (folder / _cache_name(ENVIRONMENT)).write_bytes(_json(whole))
+    assert_ceilings(read_or_refused("cached ceilings", lambda: _cached(ENVIRONMENT)))
+
+
+def test_whole_ceilings_are_trusted() -> None:
+    write_cached(_cache_name(ENVIRONMENT), CEILINGS.as_plain())
+    assert _cached(ENVIRONMENT) == CEILINGS
+
+
+def test_a_pipe_or_a_device_is_no_cached_file(folder: Path, special_file: Any) -> None:
+    special_file(folder / NAME)
+    with no_hang():
+        assert read_cached(NAME) is None
+
+
+def _json(value: object) -> bytes:
+    """As JSON, with whole numbers of any size, which orjson does not write."""
+    import json
+
+    return json.dumps(value, ensure_ascii=True).encode()
