@@ -72,9 +72,7 @@ class Checkpoints:
         self._steps, self._seconds = training.trace.steps, training.meters.seconds
         return self._steps
 
-    def _restore(
-        self, path: Path, weights: Mapping[str, Tensor], state: Mapping[str, Any]
-    ) -> None:
+    def _restore(self, path: Path, weights: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
         try:
             restore(self.live, weights, state)
         except Exception as error:  # whatever the file holds instead

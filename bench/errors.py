@@ -1,6 +1,5 @@
 """What can be wrong with a request, and what can happen to a run."""
 
-
 from results.text import one_line
 
 MOST_CHARS = 1_200  # of a line; what a user typed may be longer, and stands in it

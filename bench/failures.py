@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from bench.errors import RunError, UsageError
+from fmnist_models.external import message_of
 
 # a CPU's allocator and the CUDA libraries raise a plain RuntimeError
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
@@ -15,7 +16,7 @@ def classify(error: BaseException) -> tuple[str, str]:
     """Status and one-line reason of a run that raised."""
     if isinstance(error, RunError):
         return error.status, error.reason
-    message = (str(error).strip() or type(error).__name__).splitlines()[0]
+    message = message_of(error) or type(error).__name__
     if _is_out_of_memory(error, message):
         return "out_of_memory", message
     if isinstance(error, UsageError):

@@ -234,7 +234,7 @@ def _parse(path: Path, loaded: Mapping[str, Any]) -> SavedModel:
     _require(isinstance(model["name"], str), "the model has no name")
     _require(isinstance(model["hash"], str | None), "the model's hash is no text")
     size, classes = model["input_size"], model["classes"]
-    _require(type(size) is int and 0 < size <= MAX_SIDE, "an input size of no image")
+    _require(type(size) is int and 0 < size <= MAX_SIDE, f"an input size of {size!r}")
     _require(model["normalize"] in NORMALIZATIONS, f"unknown normalization {model['normalize']!r}")
     _require(
         isinstance(classes, list) and [type(word) for word in classes] == [str] * len(CLASS_NAMES),

@@ -79,7 +79,7 @@ def load_csv(
 def _find(root: Path, name: str) -> Path | None:
     places = (root / f"{name}{ending}" for ending in _ENDINGS)
     path = next((path for path in places if exists(path)), None)
-    if path and not path.is_file():  # a pipe or a device may never end
+    if path and not (path.is_file() or path.is_dir()):  # a pipe or a device may never end
         raise DataError(f"{path} is no file; {REMEDY}")
     return path
 

@@ -289,7 +289,9 @@ def test_a_packed_file_of_any_length_is_not_read_whole(tmp_path: Path) -> None:
 def test_a_copy_says_what_it_was_made_from(tmp_path: Path) -> None:
     import numpy as np
 
-    arrays = ByteArrays(*(np.zeros(shape, np.uint8) for shape in ((2, 1, 1), (2,), (1, 1, 1), (1,))))
+    arrays = ByteArrays(
+        *(np.zeros(shape, np.uint8) for shape in ((2, 1, 1), (2,), (1, 1, 1), (1,)))
+    )
     write_copy(tmp_path / "copy.npz", arrays, ["a"])
     shapes = ((2, 1, 1), (2,), (1, 1, 1), (1,))
     assert read_copy(tmp_path / "copy.npz", shapes, ["a"]) is not None

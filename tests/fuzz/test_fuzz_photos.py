@@ -64,7 +64,8 @@ def test_damaged_photos(path: Path, kind: tuple[str, str], data: Any, size: int)
 
 @fuzzed(
     kind=st.sampled_from(KINDS),
-    size=st.tuples(st.integers(1, 40), st.integers(1, 40)) | st.sampled_from([(1, 3000), (4000, 2)]),
+    size=st.tuples(st.integers(1, 40), st.integers(1, 40))
+    | st.sampled_from([(1, 3000), (4000, 2)]),
     invert=st.sampled_from(["auto", "yes", "no"]),
     orientation=st.integers(0, 300),
 )
@@ -92,7 +93,12 @@ def test_odd_inversions(path: Path, invert: str) -> None:
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    return (
+        struct.pack(">I", len(content))
+        + name
+        + content
+        + struct.pack(">I", zlib.crc32(name + content))
+    )
 
 
 def png(width: int, height: int, *extra: bytes) -> bytes:
@@ -100,7 +106,13 @@ def png(width: int, height: int, *extra: bytes) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     rows = zlib.compress(bytes(100_000))
     return b"".join(
-        [b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", header), *extra, chunk(b"IDAT", rows), chunk(b"IEND", b"")]
+        [
+            b"\x89PNG\r\n\x1a\n",
+            chunk(b"IHDR", header),
+            *extra,
+            chunk(b"IDAT", rows),
+            chunk(b"IEND", b""),
+        ]
     )
 
 
