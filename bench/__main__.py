@@ -1,5 +1,6 @@
 """`python -m bench` and `fmnist-bench`: runs the command line, turns mistakes into one line."""
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Runs the command line and exits with its code."""
+    _open_closed_streams()
     try:
         from bench.cli import app
 
@@ -17,6 +19,13 @@ def main() -> None:
     except KeyboardInterrupt:  # here, so that it is caught during the imports too
         code = 130
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Of a stream that the caller has closed Python makes None, which nothing can write to."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 def run_app(app: "typer.Typer", arguments: list[str], name: str) -> int:
@@ -40,9 +49,19 @@ def run_app(app: "typer.Typer", arguments: list[str], name: str) -> int:
     except typer.Abort:  # what typer makes of Ctrl-C
         code = 130
     except BrokenPipeError:  # `fmnist-bench --help | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _end_stdout()
         code = 0
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        _end_stdout()
+        code = _complain(f"cannot write: {error.strerror}; make room and run it again", 2)
     return code
+
+
+def _end_stdout() -> None:
+    """Lets Python write nothing more to stdout when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage_errors() -> type[Exception]:

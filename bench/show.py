@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import UsageError
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -174,15 +176,28 @@ def where_next(folder: Path) -> str:
 
 
 def write_out(content: str | bytes) -> None:
-    """Writes to stdout; a reader that has gone, as in `table | head -1`, is no failure."""
+    """Writes to stdout; a reader that has gone, as in `table | head -1`, is no failure.
+
+    Raises:
+        UsageError: stdout takes only some characters, and there are others in the content.
+    """
     try:
         if isinstance(content, bytes):
             sys.stdout.buffer.write(content)
         else:
             sys.stdout.write(content)
         sys.stdout.flush()
+    except UnicodeEncodeError:
+        what = f"stdout takes {sys.stdout.encoding} only, and there are other characters to write"
+        raise UsageError(f"{what}; set PYTHONIOENCODING=utf-8") from None
     except BrokenPipeError:  # Python would stumble over it again when it exits
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def as_far_as_shown(text: str) -> str:
+    """Text for a person, with ? where stdout has no such character."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 def end_at_once(num_records: int, code: int = 0) -> None:
@@ -268,4 +283,4 @@ def print_rich(
         console.print()
         for line in lines:
             console.print(line, markup=False, highlight=False, soft_wrap=not is_terminal)
-    write_out(capture.get())
+    write_out(as_far_as_shown(capture.get()))

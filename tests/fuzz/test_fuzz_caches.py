@@ -1,6 +1,7 @@
 """Cached files: one that is damaged is as good as absent; what is trusted can be true."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from bench.cache import read_cached, write_cached
-from bench.ceilings import Ceilings, _cached, _cache_name
+from bench.ceilings import Ceilings, _cache_name, _cached
 from bench.plan import Plan
 from bench.plan_cache import read_timings, write_timings
 from bench.probe import Candidate
@@ -40,7 +41,7 @@ def assert_timings(found: dict[Plan, Candidate] | None) -> None:
 
 
 @fuzzed(data=st.data())
-def test_damaged_timings(folder: Path, data: Any) -> None:
+def test_damaged_timings(folder: Path, data: st.DataObject) -> None:
     write_timings(NAME, [TIMED])
     path = folder / NAME
     path.write_bytes(data.draw(damaged(path.read_bytes())))
@@ -74,7 +75,7 @@ def assert_ceilings(found: Ceilings | None) -> None:
 
 
 @fuzzed(data=st.data())
-def test_damaged_ceilings(folder: Path, data: Any) -> None:
+def test_damaged_ceilings(folder: Path, data: st.DataObject) -> None:
     content = data.draw(damaged(orjson.dumps(CEILINGS.as_plain())))
     (folder / _cache_name(ENVIRONMENT)).write_bytes(content)
     assert_ceilings(read_or_refused("cached ceilings", lambda: _cached(ENVIRONMENT)))
@@ -101,7 +102,9 @@ def test_whole_ceilings_are_trusted() -> None:
     assert _cached(ENVIRONMENT) == CEILINGS
 
 
-def test_a_pipe_or_a_device_is_no_cached_file(folder: Path, special_file: Any) -> None:
+def test_a_pipe_or_a_device_is_no_cached_file(
+    folder: Path, special_file: Callable[[Path], None]
+) -> None:
     special_file(folder / NAME)
     with no_hang():
         assert read_cached(NAME) is None

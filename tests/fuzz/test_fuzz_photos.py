@@ -6,7 +6,6 @@ import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -31,11 +30,14 @@ FORMATS = {
 KINDS = [(kind, mode) for kind, modes in FORMATS.items() for mode in modes]
 
 
-def picture(kind: str, mode: str, size: tuple[int, int] = (24, 17), **options: Any) -> bytes:
+def picture(
+    kind: str, mode: str, size: tuple[int, int] = (24, 17), exif: Image.Exif | None = None
+) -> bytes:
     """A file of a dark square on light ground."""
     stream = io.BytesIO()
     image = Image.new("L", size, 230)
     image.paste(20, (size[0] // 3, size[1] // 3, size[0] // 2 + 1, size[1] // 2 + 1))
+    options = {} if exif is None else {"exif": exif}
     image.convert("I" if mode == "I;16" else mode).convert(mode).save(stream, kind, **options)
     return stream.getvalue()
 
@@ -53,7 +55,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @fuzzed(kind=st.sampled_from(KINDS), data=st.data(), size=st.sampled_from([28, 32]))
-def test_damaged_photos(path: Path, kind: tuple[str, str], data: Any, size: int) -> None:
+def test_damaged_photos(path: Path, kind: tuple[str, str], data: st.DataObject, size: int) -> None:
     path.write_bytes(data.draw(damaged(WHOLE[kind])))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -74,8 +76,8 @@ def test_whole_photos_of_any_size(
 ) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    options = {"exif": exif} if kind[0] in {"PNG", "JPEG", "WEBP"} else {}
-    path.write_bytes(picture(*kind, size, **options))
+    has_exif = kind[0] in {"PNG", "JPEG", "WEBP"}
+    path.write_bytes(picture(*kind, size, exif if has_exif else None))
     images = read_or_refused("photo of any size", lambda: read_photo(path, invert=invert))
     if images is not None:
         assert_is_photo(images, 28)

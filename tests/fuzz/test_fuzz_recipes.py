@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -106,14 +107,18 @@ def test_config(path: Path, content: bytes) -> None:
     assert_trainable(read_or_refused("--config", lambda: override(DEFAULT, read_config(path))))
 
 
-def test_a_pipe_or_a_device_is_no_config(tmp_path: Path, special_file: Any) -> None:
+def test_a_pipe_or_a_device_is_no_config(
+    tmp_path: Path, special_file: Callable[[Path], None]
+) -> None:
     special_file(tmp_path / "recipe.toml")
     with no_hang():
         found = read_or_refused("special file", lambda: read_config(tmp_path / "recipe.toml"))
     assert found is None
 
 
-def test_a_pipe_or_a_device_is_no_file_of_weights(tmp_path: Path, special_file: Any) -> None:
+def test_a_pipe_or_a_device_is_no_file_of_weights(
+    tmp_path: Path, special_file: Callable[[Path], None]
+) -> None:
     special_file(tmp_path / "weights.pt")
     request = Request(models="v0", settings=[f"weights={tmp_path / 'weights.pt'}"])
     with no_hang():

@@ -1,6 +1,6 @@
-"""A checkpoint with another state in it: the training goes on within its budget, or says why not."""
+"""A checkpoint with another state in it: training goes on within its budget, or says why not."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ ODD = JSON_VALUES | st.sampled_from(
 
 
 @pytest.fixture(scope="module")
-def keep(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def keep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keep]:
     """Where a training was killed in its second epoch; all of it on one thread."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("killed")
@@ -67,7 +67,7 @@ def as_row(keep: Keep) -> tuple[dict[str, torch.Tensor], Findings]:
 
 @pytest.mark.usefixtures("one_thread", "quick_collections")
 @fuzzed(data=st.data(), is_lost=st.booleans(), share=0.1)
-def test_a_state_of_something_else(keep: Keep, data: Any, is_lost: bool) -> None:
+def test_a_state_of_something_else(keep: Keep, data: st.DataObject, is_lost: bool) -> None:
     path = checkpoint(keep)
     whole = path.read_bytes()
     content = load_plain(path)

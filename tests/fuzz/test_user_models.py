@@ -1,4 +1,4 @@
-"""Users' model files that cannot be trained: the check before the sweep refuses each in one line."""
+"""Users' model files that cannot be trained: the check before a sweep refuses each in one line."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def with_method(text: str) -> str:
     return f"{NET}    def {text}\n"
 
 
-WRONG = {
+WRONG: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "defines no 'Net'"),
     "syntax": ("def (:", "raised SyntaxError at import: invalid syntax (line 1)"),
     "UTF-16": ("x = 1".encode("utf-16"), "SyntaxError"),
@@ -90,12 +90,13 @@ WRONG = {
         "has no input_size: ZeroDivisionError",
     ),
 }
-RIGHT = {
+RIGHT: dict[str, str | bytes] = {
     "as it is": NET,
     "byte order mark": b"\xef\xbb\xbf" + NET.encode(),
     "that prints": NET + "print('hello')",
     "that forgets itself": "import sys\nsys.modules.pop(__name__)\n" + NET,
-    "lazy": "from torch import nn\ndef Net(): return nn.Sequential(nn.Flatten(), nn.LazyLinear(10))",
+    "lazy": "from torch import nn\n"
+    "def Net(): return nn.Sequential(nn.Flatten(), nn.LazyLinear(10))",
 }
 
 
