@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import typer
 
+REMEDIES = {  # of what the system may refuse at any place
+    errno.ENOSPC: "make room and run it again",
+    errno.EDQUOT: "make room and run it again",
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.ELOOP: "name another place",
+}
+
 
 def main() -> None:
     """Runs the command line and exits with its code."""
@@ -52,10 +59,11 @@ def run_app(app: "typer.Typer", arguments: list[str], name: str) -> int:
         _end_stdout()
         code = 0
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno not in REMEDIES:
             raise
         _end_stdout()
-        code = _complain(f"cannot write: {error.strerror}; make room and run it again", 2)
+        what = error.filename or "cannot write"
+        code = _complain(f"{what}: {error.strerror}; {REMEDIES[error.errno]}", 2)
     return code
 
 

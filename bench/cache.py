@@ -13,7 +13,7 @@ VARIABLE = "FMNIST_CACHE"
 def cache_folder() -> Path:
     """$FMNIST_CACHE, or `fmnist-bench` in the user's cache folder; it need not exist yet."""
     if os.environ.get(VARIABLE):
-        return Path(os.environ[VARIABLE])
+        return Path(os.path.expanduser(os.environ[VARIABLE]))  # noqa: PTH111 - it never raises
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "fmnist-bench"
 

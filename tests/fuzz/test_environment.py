@@ -54,7 +54,7 @@ def assert_one_refusal(finished: Finished, wanted: str) -> None:
         pytest.param(LANG_C, marks=pytest.mark.slow),
         pytest.param({"COLUMNS": "abc", "TERM": "dumb"}, marks=pytest.mark.slow),
         pytest.param({"COLUMNS": "-7", "TERM": "no such"}, marks=pytest.mark.slow),
-        pytest.param({"HOME": "/nowhere", "TMPDIR": "/nowhere"}, marks=pytest.mark.slow),
+        pytest.param({"HOME": "/proc/nowhere", "TMPDIR": "/nowhere"}, marks=pytest.mark.slow),
     ],
     ids=str,
 )
@@ -88,10 +88,10 @@ def test_a_full_disk_behind_stdout_is_one_line(command: list[str]) -> None:
     [
         *({"OMP_NUM_THREADS": value} for value in ("abc", "0", "-3", "100000")),
         *({"CUDA_VISIBLE_DEVICES": value} for value in ("nonsense", "0,0,99,-1")),
-        *({"FMNIST_CACHE": value} for value in ("/dev/null", "/proc/x", LONG, "~nobody/x")),
+        *({"FMNIST_CACHE": value} for value in ("/dev/null", "/proc/x", LONG)),
         *({"TMPDIR": value} for value in ("/nowhere", "/dev/null")),
-        *({"HOME": value} for value in ("/nowhere", "/dev/null", "")),
-        *({"CXX": "nonsense"}, {"TORCHINDUCTOR_CACHE_DIR": "/dev/null"}, ASCII, LANG_C),
+        *({"HOME": value} for value in ("/proc/nowhere", "/dev/null", "")),
+        *({"CXX": "nonsense"}, ASCII, LANG_C),
     ],
     ids=lambda variables: str(variables)[:60],
 )

@@ -1,19 +1,23 @@
 """Cached files: one that is damaged is as good as absent; what is trusted can be true."""
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 from hypothesis import strategies as st
 
+from bench.baseline import Baseline
 from bench.cache import read_cached, write_cached
 from bench.ceilings import Ceilings, _cache_name, _cached
 from bench.plan import Plan
 from bench.plan_cache import read_timings, write_timings
 from bench.probe import Candidate
+from data_pipeline.arrays import read_copy
 from tests.fuzz.fuzzing import JSON_VALUES, damaged, fuzzed, no_hang, read_or_refused
 
 NAME = "plans/a.json"
@@ -110,8 +114,46 @@ def test_a_pipe_or_a_device_is_no_cached_file(
         assert read_cached(NAME) is None
 
 
+def test_a_decoded_copy_that_is_a_pickle_runs_nothing(tmp_path: Path) -> None:
+    class Touches:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (tmp_path / "ran",)
+
+    np.savez(tmp_path / "copy.npz", made_from=np.array([Touches()], dtype=object))
+    assert read_copy(tmp_path / "copy.npz", (), []) is None
+    assert not (tmp_path / "ran").exists()
+
+
+COUNTS = b"""[any]
+v0 = { parameters = 7_850, flops = 376_320 }
+"v2, plan compile" = { steps = 3 }
+
+["torch 2.11 on cpu"]
+v0 = { operators = 20, peak_bytes = 100 }
+"""
+
+
+@fuzzed(
+    content=damaged(COUNTS)
+    | NUMBERS.map(lambda number: f"[any]\nv0 = {{ parameters = {number!r} }}".encode())
+    | st.sampled_from(
+        [
+            *(b"any = " + b"[" * 5_000, b"[any]\nv0 = { parameters = 0x" + b"f" * 5_000 + b" }"),
+            *(b"[any]\nv0 = { parameters = -1 }", b"any = 3", b"[any]\nv0 = [[1]]"),
+        ]
+    )
+)
+def test_counts(folder: Path, content: bytes) -> None:
+    path = folder / "counts.toml"
+    path.write_bytes(content)
+    found = read_or_refused("file of counts", lambda: Baseline.read(path))
+    if found is not None:
+        rows = [*found.portable.values(), *(c for s in found.stacks.values() for c in s.values())]
+        assert all(
+            type(value) is int and value >= 0 for counts in rows for value in counts.values()
+        )
+
+
 def _json(value: object) -> bytes:
     """As JSON, with whole numbers of any size, which orjson does not write."""
-    import json
-
     return json.dumps(value, ensure_ascii=True).encode()

@@ -5,13 +5,12 @@ import io
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import strategies as st
 
 from data_pipeline import ensure_data
-from data_pipeline.arrays import ByteArrays, read_copy, write_copy
+from data_pipeline.arrays import ByteArrays
 from data_pipeline.csv_files import COPY_NAME, CsvData, load_csv
 from data_pipeline.fetch import find_or_fetch
 from data_pipeline.files import DataFile, unpack
@@ -222,18 +221,6 @@ def test_a_damaged_copy_is_made_again(root: Path, copied: bytes, data: st.DataOb
     assert held(found.arrays) == (SMALL.train, SMALL.test)
 
 
-def test_a_copy_that_is_a_pickle_runs_nothing(tmp_path: Path) -> None:
-    import numpy as np
-
-    class Touches:
-        def __reduce__(self) -> tuple[Any, ...]:
-            return Path.touch, (tmp_path / "ran",)
-
-    np.savez(tmp_path / "copy.npz", made_from=np.array([Touches()], dtype=object))
-    assert read_copy(tmp_path / "copy.npz", (), []) is None
-    assert not (tmp_path / "ran").exists()
-
-
 def test_a_pipe_or_a_device_is_no_data_file(
     tmp_path: Path, special_file: Callable[[Path], None]
 ) -> None:
@@ -295,15 +282,3 @@ def test_a_packed_file_of_any_length_is_not_read_whole(tmp_path: Path) -> None:
         stream.truncate(2**40)  # takes no place on the disk
     found = read_or_refused("sparse file", lambda: ensure_data(tmp_path, fetch=False, files=FILES))
     assert found is None
-
-
-def test_a_copy_says_what_it_was_made_from(tmp_path: Path) -> None:
-    import numpy as np
-
-    arrays = ByteArrays(
-        *(np.zeros(shape, np.uint8) for shape in ((2, 1, 1), (2,), (1, 1, 1), (1,)))
-    )
-    write_copy(tmp_path / "copy.npz", arrays, ["a"])
-    shapes = ((2, 1, 1), (2,), (1, 1, 1), (1,))
-    assert read_copy(tmp_path / "copy.npz", shapes, ["a"]) is not None
-    assert read_copy(tmp_path / "copy.npz", shapes, ["b"]) is None

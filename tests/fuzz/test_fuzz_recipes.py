@@ -11,7 +11,6 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
-from bench.baseline import Baseline
 from bench.budget import UNITS, Budget
 from bench.keep import parse_every
 from bench.plan import MAX_THREADS, Plan, check_plan
@@ -277,26 +276,3 @@ def test_options_together(options: dict[str, Any]) -> None:
             assert len(orjson.dumps(spec.as_plain())) < 3_000
         seeds = checked.seed_list("cpu")
         assert len(set(seeds)) == len(seeds) <= 1_000
-
-
-COUNTS = b"""[any]
-v0 = { parameters = 7_850, flops = 376_320 }
-"v2, plan compile" = { steps = 3 }
-
-["torch 2.11 on cpu"]
-v0 = { operators = 20, peak_bytes = 100 }
-"""
-
-
-@fuzzed(
-    content=damaged(COUNTS)
-    | PAIRS.map(lambda pair: f"[any]\nv0 = {{ parameters = {pair[1]} }}".encode("utf-8", "replace"))
-)
-def test_counts(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
-    found = read_or_refused("file of counts", lambda: Baseline.read(path))
-    if found is not None:
-        rows = [*found.portable.values(), *(c for s in found.stacks.values() for c in s.values())]
-        assert all(
-            type(value) is int and value >= 0 for counts in rows for value in counts.values()
-        )
