@@ -1,5 +1,6 @@
 """`python -m bench` and `fmnist-bench`: runs the command line, turns mistakes into one line."""
 
+import errno
 import sys
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,13 @@ from bench.streams import settle_streams, silence
 
 if TYPE_CHECKING:
     import typer
+
+REMEDIES = {  # of what the system may refuse at any place
+    errno.ENOSPC: "make room and run it again",
+    errno.EDQUOT: "make room and run it again",
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.ELOOP: "name another place",
+}
 
 
 def main() -> None:
@@ -44,6 +52,12 @@ def run_app(app: "typer.Typer", arguments: list[str], name: str) -> int:
     except BrokenPipeError:  # `fmnist-bench --help | head`
         silence(sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        if error.errno not in REMEDIES:
+            raise
+        silence(sys.stdout.fileno())
+        what = error.filename or "cannot write"
+        code = _complain(f"{what}: {error.strerror}; {REMEDIES[error.errno]}", 2)
     return code
 
 
@@ -56,7 +70,9 @@ def _usage_errors() -> type[Exception]:
 
 
 def _complain(error: object, code: int) -> int:
-    print(f"fmnist-bench: {' '.join(str(error).split())}", file=sys.stderr)
+    from bench.errors import complaint
+
+    print(f"fmnist-bench: {complaint(error)}", file=sys.stderr)
     return code
 
 

@@ -35,6 +35,7 @@ PORTABLE = (
 )
 BOUND = "most_record_bytes"  # times and names of devices are longer or shorter
 BOUND_STEP = 128
+MOST = 2**63 - 1
 _PLAN = ", plan "
 HEAD = """\
 # What no commit changes by accident: `python -m bench.counts` compares, `make counts` renews.
@@ -70,7 +71,7 @@ class Baseline:
             raise UsageError(
                 f"cannot read {path}: {error.strerror}; run it in the repository, or `make counts`"
             ) from None
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             raise UsageError(
                 f"{path} is no file of counts: {error!r}; restore or remove it, then `make counts`"
             ) from None
@@ -192,6 +193,6 @@ def _as_rows(section: Any) -> Rows:  # noqa: ANN401 - whatever the file says
     for name, counts in rows.items():
         if unknown := counts.keys() - WORDS.keys():
             raise ValueError(f"{name} has {', '.join(sorted(unknown))}")
-        if not all(type(value) is int for value in counts.values()):
-            raise ValueError(f"{name} has a count that is no whole number")
+        if not all(type(value) is int and 0 <= value <= MOST for value in counts.values()):
+            raise ValueError(f"{name} has a count that is no whole number, or one below 0")
     return rows

@@ -17,6 +17,7 @@ UNITS = {
     "J": "joules of the GPU, read through NVML",
 }
 EXAMPLES = "3epochs, 5000steps, 180000images, 60s, 2e15flops, 500J"
+MOST = 1e30  # of any unit; beyond, a number of steps need not be finite
 _PATTERN = re.compile(r"\s*(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*([A-Za-z]+)\s*", re.ASCII)
 
 
@@ -36,6 +37,8 @@ class Budget:
             raise UsageError(f"unknown budget unit {self.unit!r}; write for example {EXAMPLES}")
         if not (math.isfinite(self.amount) and self.amount > 0):
             raise UsageError(f"a budget must be a positive number, not {self.amount:g}{self.unit}")
+        if self.amount > MOST:
+            raise UsageError(f"a budget of {self.amount:g}{self.unit} never ends; name a smaller")
         if self.unit in {"steps", "images"} and self.amount != int(self.amount):
             raise UsageError(f"a budget of {self.unit} must be whole, not {self.amount:g}")
 

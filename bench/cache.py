@@ -14,7 +14,7 @@ ROOM_BYTES = 2**20  # of compiled code: a small model's
 def cache_folder() -> Path:
     """$FMNIST_CACHE, or `fmnist-bench` in the user's cache folder; it need not exist yet."""
     if os.environ.get(VARIABLE):
-        return Path(os.environ[VARIABLE])
+        return Path(os.path.expanduser(os.environ[VARIABLE]))  # noqa: PTH111 - it never raises
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "fmnist-bench"
 
@@ -51,8 +51,9 @@ def use_empty_cache(folder: Path) -> None:
 
 def read_cached(name: str) -> dict[str, Any] | None:
     """What `write_cached` kept under this name; None where there is nothing to be read."""
+    path = cache_folder() / name
     try:
-        loaded = orjson.loads((cache_folder() / name).read_bytes())
+        loaded = orjson.loads(path.read_bytes()) if path.is_file() else None  # no pipe: it waits
     except (OSError, orjson.JSONDecodeError):
         return None
     return loaded if isinstance(loaded, dict) else None

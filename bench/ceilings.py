@@ -7,6 +7,7 @@ at several sizes: what fits in a cache is not bound by the memory behind it.
 
 import contextlib
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
@@ -88,9 +89,19 @@ class Ceilings:
         Raises:
             KeyError, TypeError, ValueError, AttributeError: it is nothing of that kind.
         """
-        copies = {int(size): float(rate) for size, rate in plain["copy_bytes_per_s"]}
-        matmuls = {str(name): float(rate) for name, rate in plain["matmul_flops_per_s"].items()}
-        return cls(copies, matmuls, float(plain["latency_s"]))
+        copies = {_positive(size): _positive(rate) for size, rate in plain["copy_bytes_per_s"]}
+        matmuls = {name: _positive(rate) for name, rate in plain["matmul_flops_per_s"].items()}
+        return cls(
+            {int(size): rate for size, rate in copies.items()},
+            matmuls,
+            _positive(plain["latency_s"]),
+        )
+
+
+def _positive(value: object) -> float:
+    if type(value) not in {int, float} or not 0 < value < math.inf:  # type: ignore[operator]
+        raise ValueError(f"{value!r} is no ceiling")
+    return float(value)  # type: ignore[arg-type]
 
 
 def ceilings_of(device: torch.device, environment: Mapping[str, Any]) -> Ceilings:

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from bench.errors import RunError, UsageError
+from bench.failures import classify
 from bench.keep import Keep
 from bench.plan import Plan
 from bench.resume import Live, restore, state_of
@@ -66,7 +69,7 @@ class Checkpoints:
         if state is None:
             return None
         self._check_same(path, saved.trained)
-        restore(self.live, saved.weights, state)
+        self._restore(path, saved.weights, state)
         training = self.live.training
         self._steps, self._seconds = training.trace.steps, training.meters.seconds
         return self._steps
@@ -78,11 +81,21 @@ class Checkpoints:
             assert path is not None, "made only where something is to be kept"
             remove_parts(path)
 
+    def _restore(self, path: Path, weights: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+        try:
+            restore(self.live, weights, state)
+        except Exception as error:  # whatever the file holds instead
+            status, reason = classify(error)
+            if status == "out_of_memory":
+                raise
+            what = f"{path} cannot be gone on from ({reason})"
+            raise RunError("crashed", f"{what}; delete it to begin anew") from error
+
     def _check_same(self, path: Path, trained: Mapping[str, Any]) -> None:
         """Refuses to go on elsewhere, on other data or from another start."""
         own = {**self.environment, "pretrained": self.is_pretrained}
         for key, value in own.items():
-            if (then := {**trained["environment"], **trained}.get(key)) != value:
+            if (then := {**trained.get("environment", {}), **trained}.get(key)) != value:
                 raise RunError(
                     "crashed",
                     f"{path} was saved with {key} {then}, and here it is {value}; go on where it "

@@ -103,6 +103,9 @@ def check_request(pipe: Connection, job: CheckJob) -> None:
             messages.send(pipe, messages.ANSWER, check(job))
         except REFUSALS as error:
             messages.refuse(pipe, error)
+        except KeyboardInterrupt:  # no Ctrl-C, which a child ignores
+            what = "a model file raises KeyboardInterrupt; it must only define its model"
+            messages.send(pipe, messages.REFUSAL, what)
 
 
 def _check_memory(max_bytes: int) -> None:
@@ -139,8 +142,10 @@ def check(job: CheckJob) -> dict[str, Any]:
     if job.needs_energy and gpu is None:
         raise UsageError(f"a budget in joules needs NVML ({no_energy}); choose another unit")
     for name in job.models:
-        if name not in list_models():
-            build_model(name)
+        if name not in list_models() and not any(
+            parameter.requires_grad for parameter in build_model(name).parameters()
+        ):
+            raise ModelError(f"{name} has no parameter to train; give it one that requires grad")
     for start in job.starts:
         _try_start(start)
     return {"device": str(device), "environment": describe_environment(device, job.data_hash)}

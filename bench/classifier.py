@@ -14,6 +14,7 @@ from bench.loaded_model import load_model
 from bench.request import file_hash
 from bench.saved_model import SavedModel, load_plain, saved_from
 from data_pipeline import NORMALIZATIONS, ResidentSplit, normalize
+from fmnist_models.external import message_of
 from fmnist_models.weight_files import read_weights
 
 
@@ -104,8 +105,8 @@ class Classifier:
         try:
             logits: Tensor = self.model(normalize(images.to(self.device), saved.normalize))
         except Exception as error:  # a user's model may raise anything
-            reason = str(error).strip().partition("\n")[0] or type(error).__name__
             size = f"{saved.input_size}x{saved.input_size}"
+            reason = message_of(error) or type(error).__name__
             raise UsageError(f"{saved.name} fails on {size} images: {reason}") from None
         if logits.shape != (len(images), len(saved.classes)):
             wanted = f"({len(images)}, {len(saved.classes)})"

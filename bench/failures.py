@@ -8,6 +8,7 @@ import torch
 from bench.confinement import limit_text, memory_limit
 from bench.errors import RunError, UsageError
 from bench.messages import one_line
+from fmnist_models.external import message_of
 
 # a CPU's allocator and the CUDA libraries raise a plain RuntimeError
 OUT_OF_MEMORY = (
@@ -38,7 +39,7 @@ def classify(error: BaseException) -> tuple[str, str]:
     """Status and one-line reason of a run that raised."""
     if isinstance(error, RunError):
         return error.status, error.reason
-    message = one_line((str(error).strip() or type(error).__name__).splitlines()[0])
+    message = one_line(message_of(error) or type(error).__name__)
     if _is_out_of_memory(error, message):
         return "out_of_memory", _limit_note(error) + message
     if isinstance(error, UsageError):

@@ -1,5 +1,6 @@
 """`gate`: whether a commit made something slower, larger or less accurate than another."""
 
+import math
 import os
 import shlex
 import signal
@@ -88,6 +89,8 @@ def gate(
     from results.gate.quality import QualityRule
     from results.gate.rule import SpeedRule
 
+    if not math.isfinite(train_seconds):
+        raise UsageError(f"--train-seconds {train_seconds:g} never end; name some, such as 4")
     options = Options(
         request=Request(models=models, device=device, settings=settings, plan=plan),
         checks=_chosen_checks(checks),

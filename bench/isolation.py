@@ -37,7 +37,11 @@ def fork_server() -> ForkServerContext:
 
 
 def start_server() -> None:
-    """Starts the fork server in the background, so that it imports while the parent checks."""
+    """Starts the fork server in the background, so that it imports while the parent checks.
+
+    Raises:
+        UsageError: the system refuses.
+    """
     from multiprocessing import forkserver, resource_tracker
 
     fork_server()
@@ -46,6 +50,10 @@ def start_server() -> None:
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
+    except OSError as error:  # its socket lies in the temporary folder
+        raise UsageError(
+            f"no child process can be started ({error}); name a short folder with TMPDIR=/tmp"
+        ) from None
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 

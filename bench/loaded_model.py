@@ -53,6 +53,10 @@ def _load_weights(model: nn.Module, saved: SavedModel, place: object) -> None:
             "of another shape",
             [key for key in own if key in shared and own[key].shape != found[key].shape],
         ),
+        _listed(
+            "of complex numbers",
+            [key for key in shared if found[key].is_complex() != own[key].is_complex()],
+        ),
     ]
     if any(faults):
         what = ", ".join(filter(None, faults))

@@ -24,6 +24,7 @@ NUMBERED_TOKENS = {
     "threads": (("threads",), "CPU threads; all usable cores where nothing is said"),
 }
 MAX_STEPS_PER_CALL = 256
+MAX_THREADS = 1024  # more than machines have; OpenMP ends a process that asks for too many
 AUTO = "auto"
 
 
@@ -84,8 +85,9 @@ class Plan:
                 f"plan graph:{self.graph_steps} is out of range; choose graph:1 to graph:{most}",
             ),
             (
-                self.threads is not None and self.threads < 1,
-                f"plan threads:{self.threads} needs at least one thread",
+                self.threads is not None and not 1 <= self.threads <= MAX_THREADS,
+                f"plan threads:{self.threads} is out of range; choose threads:1 to "
+                f"threads:{MAX_THREADS}",
             ),
         )
 

@@ -5,6 +5,7 @@ Timings are kept, not choices: the best plan depends on the budget, and is chose
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -35,13 +36,21 @@ def cache_name(spec: RunSpec, device: torch.device) -> str:
 
 def read_timings(name: str) -> dict[Plan, Candidate]:
     """Plans that were timed before; empty where nothing usable is kept."""
-    kept = read_cached(name) or {}
+    kept = (read_cached(name) or {}).get("timings")
     found: dict[Plan, Candidate] = {}
-    for plain in kept.get("timings", []):
-        with suppress(KeyError, TypeError, ValueError, UsageError):
+    for plain in kept if isinstance(kept, list) else ():
+        with suppress(KeyError, TypeError, ValueError, AttributeError, UsageError):
             candidate = Candidate.from_plain(plain)
-            found[candidate.plan] = candidate
+            if _is_possible(candidate):
+                found[candidate.plan] = candidate
     return found
+
+
+def _is_possible(candidate: Candidate) -> bool:
+    """Whether these are times: damaged ones would choose a plan by what nobody has measured."""
+    seconds = candidate.step_seconds
+    is_timed = bool(seconds) and all(0 < s < math.inf for s in seconds)
+    return is_timed and 0 <= candidate.compile_s < math.inf
 
 
 def write_timings(name: str, candidates: Iterable[Candidate]) -> None:

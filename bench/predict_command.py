@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -149,8 +150,9 @@ def _check(question: Question) -> Path:
             "name image files, or ask for --mistakes N on the test images: one of both"
         )
     path = Path(question.model)
-    if path.exists():
-        return path
+    with suppress(OSError):  # a name that is too long
+        if path.exists():
+            return path
     if question.model in provided_models():
         return provided_path(question.model)
     choices = ", ".join(provided_models()) or "none"

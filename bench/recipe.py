@@ -13,6 +13,7 @@ from typing import Any
 
 from bench.errors import UsageError
 from bench.recipe_checks import AUTO, check
+from results.text import one_line
 
 RESERVED = {"name", "source", "protocol"}  # no settings: they say what a recipe is
 TOLD = (  # fields that a record always has; the others only where they differ: it is at most 4 KB
@@ -26,7 +27,9 @@ TOLD = (  # fields that a record always has; the others only where they differ: 
     "precision",
     "validation_fraction",
 )
-MAX_NAME_CHARS, MAX_FILE_CHARS = 160, 60
+MAX_NAME_CHARS, MAX_FILE_CHARS, MAX_VALUE_CHARS = 160, 60, 200
+MAX_WHOLE = 2**63 - 1  # what a record can hold
+BAD_TOML = (ValueError, RecursionError)  # among them a number of thousands of digits, deep nests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,10 +164,12 @@ def read_config(path: Path) -> dict[str, Any]:
         UsageError: the file cannot be read, or is no TOML.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device may never end
+            raise UsageError(f"--config {path} is no file; name a TOML file of recipe fields")
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read --config {path}: {error}") from None
-    except ValueError as error:  # no TOML, or a number of thousands of digits
+    except BAD_TOML as error:
         raise UsageError(f"--config {path} is no TOML: {error}") from None
 
 
@@ -182,7 +187,8 @@ def as_plain(recipe: Recipe) -> dict[str, Any]:
 
 def _as_word(key: str, value: Any) -> str:  # noqa: ANN401 - any field
     if key == "weights":
-        return Path(value).name[-MAX_FILE_CHARS:]
+        name = one_line(Path(value).name.encode("utf-8", "replace").decode())  # may be any bytes
+        return name[-MAX_FILE_CHARS:]
     return "/".join(value) or "none" if isinstance(value, tuple) else str(value).lower()
 
 
@@ -195,14 +201,20 @@ def _short(name: str) -> str:
 
 
 def _expanded(weights: str) -> str:
-    return weights if weights in {"random", "imagenet"} else str(Path(weights).expanduser())
+    if weights in {"random", "imagenet"}:
+        return weights
+    try:
+        return str(Path(weights).expanduser())
+    except RuntimeError:  # ~ of nobody here
+        return weights
 
 
 def _toml_value(text: str) -> Any:  # noqa: ANN401 - whatever the user wrote; typed by _typed
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except ValueError:  # no TOML, or a number of thousands of digits
+        read = tomllib.loads(f"value = {text}")
+    except BAD_TOML:
         return text
+    return read["value"] if len(read) == 1 else text  # a second line is no value
 
 
 def _typed(key: str, value: Any) -> Any:  # noqa: ANN401 - the field decides the type
@@ -213,7 +225,15 @@ def _typed(key: str, value: Any) -> Any:  # noqa: ANN401 - the field decides the
     try:
         return _READERS[kinds[key]](value)
     except (TypeError, OverflowError):  # the latter: a whole number beyond every float
-        raise UsageError(f"recipe field {key} takes {kinds[key]}, not {value!r}") from None
+        raise UsageError(f"recipe field {key} takes {kinds[key]}, not {_shown(value)}") from None
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]} ..."
 
 
 def _kind(annotation: object) -> str:
@@ -230,6 +250,8 @@ def _number(value: object) -> float:
 def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError
+    if abs(value) > MAX_WHOLE:
+        raise OverflowError
     return value
 
 

@@ -1,5 +1,7 @@
 """What the fields of a recipe may hold, each alone and together."""
 
+import re
+import reprlib
 from typing import TYPE_CHECKING
 
 from bench.errors import UsageError
@@ -27,6 +29,7 @@ CHOICES = {
 }
 TRAIN_IMAGES, TEST_IMAGES = 60_000, 10_000
 MAX_EPOCHS = 100_000
+MAX_AUGMENTATIONS = 16  # a record has room for them
 
 
 def check(recipe: "Recipe") -> None:
@@ -47,8 +50,17 @@ def _check_choices(recipe: "Recipe") -> None:
         value = getattr(recipe, key)
         if value not in choices:
             raise UsageError(f"unknown {key} {value!r}; choose from {', '.join(choices)}")
-    if not recipe.weights:
-        raise UsageError("unknown weights ''; choose random, imagenet or a file")
+    if not recipe.weights or "\0" in recipe.weights:
+        raise UsageError(f"unknown weights {recipe.weights!r}; choose random, imagenet or a file")
+    if len(recipe.augment) > MAX_AUGMENTATIONS or any(map(_is_no_name, recipe.augment)):
+        raise UsageError(
+            f"augment takes up to {MAX_AUGMENTATIONS} names such as flip, shift2 and cutout8, "
+            f"not {reprlib.repr(list(recipe.augment))}"
+        )
+
+
+def _is_no_name(word: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9_]{1,32}", word) is None
 
 
 def _check_ranges(recipe: "Recipe") -> None:

@@ -1,5 +1,6 @@
 """What the command line asks for, checked and turned into specs."""
 
+import errno
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -175,8 +176,11 @@ def weights_hash(weights: str) -> str | None:
     """
     if weights in {"random", "imagenet"}:
         return None
+    path = Path(weights)
     try:
-        with Path(weights).open("rb") as file:
+        if path.exists() and not path.is_file():  # a pipe or a device may never end
+            raise OSError(errno.EINVAL, "it is no file")
+        with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:12]
     except OSError as error:
         raise UsageError(

@@ -6,6 +6,7 @@ of the steps done. On a CPU in fp32, without a compiler, a training that went on
 that was never stopped. (The scale of fp16's gradient scaler is not in it: it starts again.)
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -88,16 +89,24 @@ def restore(live: Live, weights: Mapping[str, Tensor], state: Mapping[str, Any])
             _fill(live.optimizer.state[parameter], kept, parameter)
     training.stream.load_state(state["stream"])
     pacer, meters = state["pacer"], state["meters"]
-    training.pacer.spent, training.pacer.ahead = pacer["spent"], pacer["ahead"]
-    training.pacer.per_step = pacer["per_step"]
-    training.meters.seconds, training.meters.joules = meters["seconds"], meters["joules"]
-    training.meters.earlier_peak = meters["peak"]
+    training.pacer.spent, training.pacer.ahead = _amount(pacer["spent"]), int(pacer["ahead"])
+    training.pacer.per_step = _amount(pacer["per_step"])
+    training.meters.seconds = _amount(meters["seconds"])
+    training.meters.joules = _amount(meters["joules"])
+    training.meters.earlier_peak = None if meters["peak"] is None else _amount(meters["peak"])
     training.curve_fractions = state["curve_fractions"]  # another pace would afford others
-    training.step_s = state["step_s"]
+    training.step_s = _amount(state["step_s"])
     if training.control and state["control"]:
         training.control.load_state(state["control"])
     _fill_history(training, state["history"])
     _restore_random(live, state["random"])
+
+
+def _amount(value: Any) -> float:  # noqa: ANN401 - whatever a file holds
+    """A number that a budget can be counted by: with NaN it would never be spent."""
+    if type(value) not in {int, float} or not 0 <= value < math.inf:
+        raise ValueError(f"{value!r} is no amount")
+    return value  # type: ignore[no-any-return]
 
 
 def _kept(tensor: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """The command `run`: checks the request, sweeps, shows the table."""
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,6 +64,8 @@ def run(request: Request, options: Options) -> int:
     if checked.is_ladder and (options.save or options.save_every or options.tensorboard):
         raise UsageError("--plan ladder trains to no end; leave --save and --tensorboard out")
     max_memory_bytes = _memory_limit(options)
+    if options.timeout_s is not None and not math.isfinite(options.timeout_s):
+        raise UsageError(f"--timeout {options.timeout_s:g} never comes; leave it out for no limit")
     every = EVERY_EPOCH if options.save_every is None else parse_every(options.save_every)
     store = _named_store(options)
     check_takes_records(store.folder if store else RUNS)

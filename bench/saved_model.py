@@ -20,8 +20,10 @@ from bench.recipe import Recipe, as_plain
 from data_pipeline import CLASS_NAMES, NORMALIZATIONS
 from data_pipeline.files import write_file
 from fmnist_models import model_info
+from fmnist_models.weight_files import is_plain, is_whole
 
 FORMAT = 1
+MAX_SIDE = 2048  # pixels
 SHOWN = 3  # names that a line about wrong weights lists
 _PLAIN = {type(None), bool, int, float, str, list, tuple, dict, Tensor, nn.Parameter}
 
@@ -139,14 +141,18 @@ def load_plain(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: there is no such file, or it is another kind of file; one line.
     """
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder; name a file of a saved model")
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}; name a file of a saved model")
     try:
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder; name a file of a saved model")
+        if not path.is_file():
+            raise UsageError(f"there is no file {path}; name a file of a saved model")
         file = path.open("rb")
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        what = f"cannot read {path}: {error.strerror}; name a file of a saved model"
+        raise UsageError(what) from None
+    if not is_whole(path):
+        file.close()
+        raise UsageError(f"{path} is damaged: its checksums differ; take a copy that is whole")
     try:
         with file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what kind the file is instead: told below
@@ -165,7 +171,7 @@ def saved_from(path: Path, loaded: Mapping[str, Any]) -> SavedModel:
         UsageError: it is none, or one of a newer format; one line.
     """
     version = loaded.get("format")
-    if not isinstance(version, int):
+    if type(version) is not int or version < 1:
         keys = ", ".join(map(str, list(loaded)[:SHOWN]))
         raise UsageError(f"{path} is no saved model: it has no format, only {keys or 'nothing'}")
     if version > FORMAT:
@@ -222,11 +228,13 @@ def _unreadable(path: Path, error: Exception) -> UsageError:
 def _parse(path: Path, loaded: Mapping[str, Any]) -> SavedModel:
     for name in ("model", "weights", "trained", *(["resume"] if "resume" in loaded else [])):
         _require(isinstance(loaded[name], dict), f"{name} is no dict")
+    for name in ("recipe", "environment"):
+        _require(isinstance(loaded["trained"].get(name, {}), dict), f"its {name} is no dict")
     model = loaded["model"]
     _require(isinstance(model["name"], str), "the model has no name")
     _require(isinstance(model["hash"], str | None), "the model's hash is no text")
     size, classes = model["input_size"], model["classes"]
-    _require(type(size) is int and size > 0, f"an input size of {size!r}")
+    _require(type(size) is int and 0 < size <= MAX_SIDE, f"an input size of {size!r}")
     _require(model["normalize"] in NORMALIZATIONS, f"unknown normalization {model['normalize']!r}")
     _require(
         isinstance(classes, list) and [type(word) for word in classes] == [str] * len(CLASS_NAMES),
@@ -246,10 +254,8 @@ def _parse(path: Path, loaded: Mapping[str, Any]) -> SavedModel:
 
 
 def is_state_dict(loaded: Mapping[Any, Any]) -> bool:
-    """Whether these are tensors by name, and nothing else."""
-    return all(isinstance(key, str) for key in loaded) and all(
-        isinstance(value, Tensor) for value in loaded.values()
-    )
+    """Whether these are tensors by name, each dense, and nothing else."""
+    return all(isinstance(key, str) for key in loaded) and all(map(is_plain, loaded.values()))
 
 
 def _require(condition: bool, otherwise: str) -> None:

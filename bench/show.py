@@ -184,7 +184,8 @@ def write_out(content: str | bytes) -> None:
     """Writes to stdout; a reader that has gone, as in `table | head -1`, is no failure.
 
     Raises:
-        UsageError: stdout takes no more for another reason, such as a full disk.
+        UsageError: stdout takes no more for another reason, such as a full disk, or only some
+            characters, and there are others in the content.
     """
     with _reader_may_go():
         if isinstance(content, bytes):
@@ -198,17 +199,23 @@ def write_out(content: str | bytes) -> None:
 def _reader_may_go() -> Iterator[None]:
     try:
         yield
+    except UnicodeEncodeError:
+        what = f"stdout takes {sys.stdout.encoding} only, and there is more to write"
+        raise UsageError(f"{what}; set PYTHONIOENCODING=utf-8") from None
     except OSError as error:
         silence(sys.stdout.fileno())  # Python would stumble over it again when it exits
         if error.errno not in READER_GONE:
             raise UsageError(f"cannot write to stdout: {error.strerror}") from error
 
 
-def end_at_once(num_records: int, code: int = 0) -> None:
-    """Ends the process where there are so many records that to free them would take a while.
+def as_far_as_shown(text: str) -> str:
+    """Text for a person, with ? where stdout has no such character."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
 
-    Of 100,000 records that is half a second, for memory that the kernel takes back anyway.
-    """
+
+def end_at_once(num_records: int, code: int = 0) -> None:
+    """Ends the process here where so many records would take a while to free (100,000: 0.5 s)."""
     if num_records < MANY_RECORDS:
         return
     for stream in (sys.stdout, sys.stderr):
@@ -288,4 +295,4 @@ def print_rich(
             console.print()
             for line in lines:
                 console.print(line, markup=False, highlight=False, soft_wrap=not is_terminal)
-        write_out(capture.get())
+        write_out(as_far_as_shown(capture.get()))

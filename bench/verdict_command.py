@@ -23,11 +23,11 @@ def fraction(option: str, value: float) -> float:
 
 def show_verdict(verdict: "Verdict") -> None:
     """Writes a verdict to stdout: its headline, its tables, and the command that repeats it."""
-    from bench.show import print_rich, terminal_width, write_out
+    from bench.show import as_far_as_shown, print_rich, terminal_width, write_out
     from results.gate.headline import headline
     from results.gate.terminal import render_verdict, verdict_lines
     from results.text import one_line
 
     table = render_verdict(verdict, width=terminal_width())
     print_rich(table, verdict_lines(verdict), above=[str(headline(verdict))])
-    write_out(f"again: {one_line(verdict.command)}\n")
+    write_out(as_far_as_shown(f"again: {one_line(verdict.command)}\n"))

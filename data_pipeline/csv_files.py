@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -17,6 +18,10 @@ from data_pipeline.files import DataFile, data_hash, exists
 CSV_NAMES = ("fashion-mnist_train.csv", "fashion-mnist_test.csv")
 COPY_NAME = "fmnist-bench-decoded.npz"
 _ENDINGS = ("", ".gz", ".zip")
+_DAMAGE = (  # what an archive raises; RuntimeError of a password or an unknown kind of packing
+    *(OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+    *(RuntimeError, LookupError, ValueError),
+)
 _MAX_FIELD_BYTES = 16  # many times what Kaggle's files need: guards the memory, no more
 
 
@@ -73,7 +78,10 @@ def load_csv(
 
 def _find(root: Path, name: str) -> Path | None:
     places = (root / f"{name}{ending}" for ending in _ENDINGS)
-    return next((path for path in places if exists(path)), None)
+    path = next((path for path in places if exists(path)), None)
+    if path and not (path.is_file() or path.is_dir()):  # a pipe or a device may never end
+        raise DataError(f"{path} is no file; {REMEDY}")
+    return path
 
 
 def _tables(files: Sequence[DataFile]) -> tuple[CsvTable, CsvTable]:
@@ -148,7 +156,7 @@ def _unpack(path: Path, content: bytes, name: str, limit: int) -> bytes:
                 return _at_most(limit, stream.read(limit + 1), path)
         if content.startswith(b"PK"):
             return _at_most(limit, _zip_member(content, name, limit + 1), path)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, LookupError) as error:
+    except _DAMAGE as error:
         raise DataError(f"{path}: cannot unpack {name} ({error}); {REMEDY}") from error
     return content
 

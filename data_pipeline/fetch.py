@@ -15,6 +15,8 @@ from data_pipeline.files import (
     check_file,
     data_hash,
     exists,
+    most_packed_bytes,
+    read_at_most,
     unpack,
     write_file,
 )
@@ -88,7 +90,7 @@ def find_or_fetch(
     The arguments and errors are those of `ensure_data`.
     """
     say = say or _silent
-    root = Path(root or default_root()).expanduser()
+    root = _expanded(Path(root or default_root()))
     folder = root / "FashionMNIST" / "raw"
     with _one_line(f"cannot use the data folder {root}"):
         missing = [file for file in files if not _find(folder, file, files)]
@@ -99,6 +101,13 @@ def find_or_fetch(
     return DataFolder(folder, data_hash(files), source)
 
 
+def _expanded(root: Path) -> Path:
+    try:
+        return root.expanduser()
+    except RuntimeError as error:
+        raise DataError(f"{root}: there is no such user here; name the folder in full") from error
+
+
 def _find(folder: Path, file: DataFile, files: Sequence[DataFile]) -> bool:
     """Tell whether a good file lies in the folder; a bad one raises DataError."""
     path, packed = folder / file.name, folder / file.packed_name
@@ -107,8 +116,10 @@ def _find(folder: Path, file: DataFile, files: Sequence[DataFile]) -> bool:
         return True
     if not exists(packed):
         return False
+    if not packed.is_file():  # a pipe or a device may never end
+        raise DataError(f"{packed}: expected {file.name} in gzip form, found no file; {REMEDY}")
     try:
-        content = unpack(packed.read_bytes(), file, files)
+        content = unpack(read_at_most(packed, most_packed_bytes(file)), file, files)
     except ValueError as error:
         raise DataError(f"{packed}: {error}; {REMEDY}") from error
     write_file(path, content)

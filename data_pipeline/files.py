@@ -30,6 +30,8 @@ CLASS_NAMES = (
 # Guards against damage only, so that machines in FIPS mode allow it.
 _md5 = partial(hashlib.md5, usedforsecurity=False)
 
+_GZIP_SLACK_BYTES = 64 * 1024  # gzip hardly grows even what it cannot pack
+
 REMEDY = "delete it and run `fmnist-bench doctor --fetch`"
 
 
@@ -105,6 +107,25 @@ def check_file(path: Path, file: DataFile, files: Sequence[DataFile]) -> None:
     problem = mismatch(file, num_bytes, md5, files)
     if problem:
         raise DataError(f"{path}: {problem}; {REMEDY}")
+
+
+def most_packed_bytes(file: DataFile) -> int:
+    """Return more bytes than the file takes in gzip form; beyond, it is something else."""
+    return file.num_bytes + _GZIP_SLACK_BYTES
+
+
+def read_at_most(path: Path, num_bytes: int) -> bytes:
+    """Return what a file holds.
+
+    Raises:
+        ValueError: it is longer.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as stream:
+        content = stream.read(num_bytes + 1)
+    if len(content) > num_bytes:
+        raise ValueError(f"expected at most {num_bytes:,} bytes, found more")
+    return content
 
 
 def unpack(packed: bytes, file: DataFile, files: Sequence[DataFile]) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_pipeline.files import DataFile
+from data_pipeline.files import DataFile, most_packed_bytes, read_at_most
 
 Say = Callable[[str], None]
 Packed = dict[str, bytes]  # gzip bytes by the decoded file's name
@@ -23,7 +23,6 @@ DEBIAN_PACKAGE = "dataset-fashion-mnist"
 CONNECTION_TIMEOUT_S = 5.0
 APT_TIMEOUT_S = 300.0
 _PROGRESS_BYTES = 4 * 1024**2
-_GZIP_SLACK_BYTES = 64 * 1024
 
 # Its own lists and cache: needs no root and changes nothing on the machine. The update hooks are
 # cleared because they would tidy and refresh the system's own cache.
@@ -62,9 +61,19 @@ def read_debian_folder(files: Sequence[DataFile], say: Say, folder: Path | None 
         raise SourceError(f"no {folder}")
     say(f"reading {folder}")
     try:
-        return {file.name: (folder / file.packed_name).read_bytes() for file in files}
+        return {file.name: _read(folder / file.packed_name, file) for file in files}
     except OSError as error:
         raise SourceError(f"{error.filename}: {error.strerror}") from error
+
+
+def _read(path: Path, file: DataFile) -> bytes:
+    """Return what lies in Debian's folder, or in a package, which may link to anything."""
+    if path.exists() and not path.is_file():
+        raise SourceError(f"{path} is no file")
+    try:
+        return read_at_most(path, most_packed_bytes(file))
+    except ValueError as error:
+        raise SourceError(f"{path}: {error}") from error
 
 
 def read_mirror(
@@ -98,7 +107,7 @@ def _mirror_urls() -> list[dict[str, str]]:
 def _download(url: str, file: DataFile, say: Say, timeout_s: float) -> bytes:
     """Return what lies at the URL, and report every few MiB."""
     say(f"downloading {url}")
-    limit_bytes = file.num_bytes + _GZIP_SLACK_BYTES  # gzip hardly grows even what it cannot pack
+    limit_bytes = most_packed_bytes(file)
     content = bytearray()
     with urllib.request.urlopen(url, timeout=timeout_s) as response:
         total = response.headers.get("Content-Length", "?")

@@ -57,10 +57,10 @@ def _fitted(model: nn.Module, name: str) -> nn.Module:
     try:
         check_shapes(model, name)
     except ModelError as misfit:
-        model = adapt_to_fashion_mnist(model)
         try:
+            model = adapt_to_fashion_mnist(model.train())  # the check has left it in eval mode
             check_shapes(model, name)
-        except ModelError:
+        except Exception:
             raise misfit from None  # what is wrong with the model that the user wrote
     return model
 
@@ -74,18 +74,22 @@ def check_shapes(model: nn.Module, name: str) -> None:
         # no_grad, not inference_mode: a lazy layer makes its parameters here, and must train later
         with torch.no_grad():
             output = model.eval()(images)
-    except Exception as error:
+        model.train(was_training)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a user's model may exit, too
         reason = external.explain(error, name)
         remedy = LARGER_IMAGES if external.split_library(name) else ""
         message = f"{name} fails on images {tuple(images.shape)}: {reason}{remedy}"
         raise ModelError(message) from error
-    model.train(was_training)
     found = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
     if found != (2, NUM_CLASSES):
         raise ModelError(
             f"{name} turns images {tuple(images.shape)} into {found};"
             f" it must return logits (2, {NUM_CLASSES})"
         )
+    if not output.is_floating_point():
+        raise ModelError(f"{name} returns {output.dtype}; it must return floating-point logits")
 
 
 def _build_torchvision(name: str) -> nn.Module:
@@ -116,7 +120,9 @@ def _build_from_file(name: str) -> nn.Module:
     builder = external.load_callable(name)
     try:
         model = builder()
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         reason = external.explain(error, name)
         raise ModelError(f"{name} fails when called without arguments: {reason}") from error
     if not isinstance(model, nn.Module):

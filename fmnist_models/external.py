@@ -16,6 +16,8 @@ from fmnist_models.catalogue import ModelError, ModelInfo, first_line
 
 FORMS = "torchvision:NAME, timm:NAME, path/to/file.py:CALLABLE"
 LIBRARIES = ("torchvision", "timm")
+MAX_SIZE = 2048
+MAX_MESSAGE_CHARS = 300
 INPUT_SIZE = 28  # pixels a side, unless a user's callable states its own `input_size`
 
 
@@ -54,7 +56,7 @@ def describe(name: str) -> ModelInfo:
 def load_callable(name: str) -> Callable[[], Any]:
     """The class or function that `path/to/file.py:CALLABLE` names; runs the file."""
     path, attribute = split_path(name)
-    builder: Callable[[], Any] | None = getattr(_import_file(path), attribute, None)
+    builder: Callable[[], Any] | None = vars(_import_file(path)).get(attribute)
     if builder is None:
         raise ModelError(f"{path} defines no {attribute!r}; name a class or function of that file")
     if not callable(builder):
@@ -66,9 +68,13 @@ def input_size_of(name: str) -> int:
     """Pixels a side of the images that an external model takes."""
     if split_library(name):
         return INPUT_SIZE
-    size = getattr(load_callable(name), "input_size", INPUT_SIZE)
-    if not isinstance(size, int) or size < 1:
-        raise ModelError(f"{name} has input_size {size!r}; it must be a positive number of pixels")
+    builder = load_callable(name)
+    try:
+        size = getattr(builder, "input_size", INPUT_SIZE)
+    except Exception as error:  # it may be a property
+        raise ModelError(f"{name} has no input_size: {explain(error, name)}") from error
+    if type(size) is not int or not 1 <= size <= MAX_SIZE:
+        raise ModelError(f"{name} has input_size {size!r}; it must be 1 to {MAX_SIZE} pixels")
     return size
 
 
@@ -78,9 +84,18 @@ def split_path(name: str) -> tuple[Path, str]:
     if not file or not attribute.isidentifier():
         raise ModelError(f"{name!r} names no class or function; write path/to/file.py:CALLABLE")
     path = Path(file)
-    if path.suffix != ".py" or not path.is_file():
+    if path.suffix != ".py" or not _is_file(path):
         raise ModelError(f"there is no Python file {file!r}; write path/to/file.py:CALLABLE")
+    if not file.isprintable():
+        raise ModelError(f"no record can hold the name of {file!r}; rename the file or its folder")
     return path, attribute
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, or in a folder that is closed to us
+        return False
 
 
 def explain(error: BaseException, name: str) -> str:
@@ -93,32 +108,45 @@ def _import_file(path: Path) -> ModuleType:
     place = path.resolve()
     digest = hashlib.sha256(bytes(place) + place.read_bytes()).hexdigest()[:12]
     module_name = f"fmnist_user_{place.stem}_{digest}"
-    if module_name not in sys.modules:
-        if str(place.parent) not in sys.path:
-            sys.path.append(str(place.parent))  # last: its neighbours import, but shadow nothing
-        _execute(module_name, path)
-    return sys.modules[module_name]
+    if module_name in sys.modules:
+        return sys.modules[module_name]
+    if str(place.parent) not in sys.path:
+        sys.path.append(str(place.parent))  # last: its neighbours import, but shadow nothing
+    return _execute(module_name, path)
 
 
-def _execute(module_name: str, path: Path) -> None:
+def _execute(module_name: str, path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(module_name, path.resolve())
     assert spec is not None  # the suffix is .py
     assert spec.loader is not None
-    sys.modules[module_name] = importlib.util.module_from_spec(spec)
+    module = sys.modules[module_name] = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(sys.modules[module_name])
-    except (Exception, SystemExit) as error:  # a script that calls sys.exit() is no model file
-        del sys.modules[module_name]
+        spec.loader.exec_module(module)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a script that calls sys.exit() is no model file
+        sys.modules.pop(module_name, None)
         kind, _, message = _one_line(error, path).partition(": ")
         raise ModelError(f"{path} raised {kind} at import: {message}") from error
+    return module
+
+
+def message_of(error: BaseException) -> str:
+    """The first line of what an exception says, not endless; empty where it says nothing."""
+    try:
+        said = str(error).strip()
+    except Exception:  # an exception of a user's own may fail at that too
+        said = ""
+    line = said.partition("\n")[0]
+    return line if len(line) <= MAX_MESSAGE_CHARS else f"{line[:MAX_MESSAGE_CHARS]} ..."
 
 
 def _one_line(error: BaseException, path: Path | None) -> str:
     """`Kind: first line of the message (line N)`, N the innermost line of that file, if any."""
-    message = str(error).strip().partition("\n")[0] or "no message"
+    message = message_of(error) or "no message"
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if path and frame.filename == str(path.resolve())]
     if isinstance(error, SyntaxError):  # it never ran, so no frame knows the line
         message, lines = error.msg, [error.lineno]
-    where = f" (line {lines[-1]})" if lines else ""
+    where = f" (line {lines[-1]})" if lines and lines[-1] else ""
     return f"{type(error).__name__}: {message}{where}"

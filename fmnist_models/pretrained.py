@@ -123,6 +123,8 @@ class _Fit:
             if found is not None and found.shape != own.shape:
                 shapes = f"{tuple(found.shape)}, not {tuple(own.shape)}"
                 raise ModelError(f"{complaint}: its {key} is {shapes}; {remedy}")
+            if found is not None and not _is_usable(found, own):
+                raise ModelError(f"{complaint}: its {key} holds no finite numbers; {remedy}")
         unknown = next((key for key in self.found if key not in self.own), None)
         if unknown is not None:
             raise ModelError(f"{complaint}: the model has no tensor {unknown}; {remedy}")
@@ -136,6 +138,11 @@ class _Fit:
     def note(self) -> str | None:
         """What stays random, for a reader."""
         return f"at random: {', '.join(self.at_random)}" if self.at_random else None
+
+
+def _is_usable(found: Tensor, own: Tensor) -> bool:
+    """Whether a model can start from these numbers: with one NaN, all its answers are NaN."""
+    return found.is_complex() == own.is_complex() and bool(found.isfinite().all())
 
 
 def _own_tensors(model: nn.Module) -> dict[str, Tensor]:

@@ -5,6 +5,8 @@ import threading
 import urllib.error
 import urllib.request
 import warnings
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -22,6 +24,7 @@ ANSWER_S = 5.0  # how long a server may take to answer at all
 STALL_S = 20.0  # how long a download may stand still
 OURS = {"format", "model", "weights"}
 NESTS = ("model_state_dict", "state_dict")
+_DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, ValueError)
 OUR_RESNETS = {"resnet18": "resnet18", "resnet18_3x3": "resnet18", "resnet50": "resnet50"}
 
 
@@ -53,6 +56,26 @@ def read_weights(path: Path) -> WeightFile:
     if isinstance(content, Mapping):
         content = next((content[key] for key in NESTS if key in content), content)
     return WeightFile(_tensors_in(content, path), None)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether every part of a file has its checksum, where it has any: torch looks at none."""
+    try:
+        if not zipfile.is_zipfile(path):
+            return True
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except _DAMAGE:
+        return False
+
+
+def is_plain(value: object) -> bool:
+    """Whether this is a tensor whose numbers stand one beside the other in memory."""
+    return (
+        isinstance(value, Tensor)
+        and value.layout == torch.strided
+        and not (value.is_quantized or value.is_nested or value.is_meta)
+    )
 
 
 def fetch_imagenet(name: str) -> Path | str:
@@ -147,11 +170,20 @@ def _in_short(error: BaseException) -> str:
     return str(cause).strip().partition("\n")[0] or type(cause).__name__
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
+
+
 def _load(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
-    if not path.is_file():
+    if not _is_file(path):
         raise ModelError(
             f"there is no file of weights {path}; choose --set weights=random, imagenet or a file"
         )
+    if not is_whole(path):
+        raise ModelError(f"{path} is damaged: its checksums differ; fetch or write it anew")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a TorchScript archive, which is refused below
@@ -165,7 +197,7 @@ def _load(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
 def _tensors_in(content: object, path: Path) -> dict[str, Tensor]:
     if not isinstance(content, Mapping) or not content:
         raise _no_state_dict(path)
-    tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    tensors = {str(name): value for name, value in content.items() if is_plain(value)}
     if len(tensors) < len(content):
         raise _no_state_dict(path)
     return tensors

@@ -53,6 +53,7 @@ SEEN_AT_ONCE = {
     "seeds": (["--seeds", "0"], "--seeds 0 is out of range"),
     "no count": (["--seeds", "many"], "'--seeds'"),
     "timeout": (["--timeout", "0"], "'--timeout'"),
+    "endless timeout": (["--timeout", "inf"], "--timeout inf never comes"),
     "no config": (["--config", "missing.toml"], "cannot read --config missing.toml"),
     "auto plan": (["--deterministic", "--budget", "9steps"], "--deterministic needs a plan"),
     "clock": (["--deterministic", "--plan", "eager"], "--deterministic needs a counted budget"),

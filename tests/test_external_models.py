@@ -239,7 +239,7 @@ def test_a_file_imports_its_neighbour() -> None:
         ),
         (
             f"{GOOD}    input_size = '28'\n",
-            "net.py:Net has input_size '28'; it must be a positive number of pixels",
+            "net.py:Net has input_size '28'; it must be 1 to 2048 pixels",
         ),
     ],
 )

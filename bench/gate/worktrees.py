@@ -107,7 +107,10 @@ def _find_commit(repository: Path, revision: str) -> Commit:
         UsageError: it names none.
     """
     try:
-        found = git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", "--")
+        asked = ("--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        found = git(repository, "rev-parse", *asked)
+        if found.startswith("^"):  # git reads ^REV as all commits but these
+            raise UsageError(found)
     except UsageError:
         raise UsageError(
             f"unknown revision {revision!r}: name a commit, branch or tag that is here; in CI, "

@@ -5,14 +5,17 @@ thousands, new ones each time, and prints how many were read and refused.
 """
 
 import os
+import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.errors import RunError, UsageError
+from bench.errors import RunError, UsageError, complaint
 from data_pipeline import DataError
 from fmnist_models import ModelError
 from results.errors import ResultsError
@@ -70,7 +73,7 @@ def read_or_refused(name: str, read: Callable[[], Any]) -> Any:  # noqa: ANN401
     try:
         value = read()
     except REFUSALS as error:
-        assert_one_line(str(error))
+        assert_one_line(complaint(error))
         TOLD[name, "refused"] += 1
         return None
     TOLD[name, "read"] += 1
@@ -82,6 +85,22 @@ def assert_one_line(message: str) -> None:
     line = " ".join(message.split())
     assert line, "a refusal without a word"
     assert len(line) <= MAX_LINE_CHARS, f"a message of {len(line)} characters"
+
+
+@contextmanager
+def no_hang(seconds: float = 20.0) -> Iterator[None]:
+    """Fails what takes longer, such as a reader that waits for a pipe. In the main thread only."""
+
+    def give_up(_number: int, _frame: FrameType | None) -> None:
+        raise AssertionError(f"it still reads after {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def damaged(whole: bytes) -> st.SearchStrategy[bytes]:

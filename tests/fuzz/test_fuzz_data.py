@@ -1,0 +1,284 @@
+"""Data files: what is accepted holds the very bytes that were verified, or what the CSV says."""
+
+import gzip
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import strategies as st
+
+from data_pipeline import ensure_data
+from data_pipeline.arrays import ByteArrays
+from data_pipeline.csv_files import COPY_NAME, CsvData, load_csv
+from data_pipeline.fetch import find_or_fetch
+from data_pipeline.files import DataFile, unpack
+from data_pipeline.sources import Say, Source, SourceError, read_debian_folder
+from tests.csv_by_hand import TEST, TRAIN, SmallData, csv_text
+from tests.fuzz.fuzzing import NASTY_TEXTS, damaged, fuzzed, no_hang, read_or_refused
+
+SMALL = SmallData.drawn(num_train=12, num_test=4, num_pixels=4)
+FILES = SMALL.idx_files()
+CONTENTS = SMALL.idx_contents()
+NAMES = tuple(CONTENTS)
+TRAIN_TEXT, TEST_TEXT = csv_text(SMALL.train).encode(), csv_text(SMALL.test).encode()
+FIELDS = st.one_of(
+    st.integers(-2, 300).map(str),
+    st.sampled_from(
+        [
+            *("", " ", "7 ", '"7"', '"7', "'7'", '""', "7.0", "7.5", "7e0", "1e2", "1e400", "+7"),
+            *("-0", "-1", "nan", "inf", "NA", "null", "True", "0x10", "1_0", "\uff17", "\u0663"),
+            *("7\0", "\0", "1\x008", "256", "255.0000001", "9" * 400, "7;7", "7\t", "\ufeff7"),
+            *("#7", '7"8"', '"7\n"', '"1\r2"', "7\r", "x" * 300, "9999999999999999999999"),
+        ]
+    ),
+)
+
+
+def gzipped(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
+
+
+def zipped(content: bytes, name: str = TRAIN, packing: int = zipfile.ZIP_DEFLATED) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", packing) as archive:
+        archive.writestr(zipfile.ZipInfo(name), content, packing)
+    return stream.getvalue()
+
+
+def held(arrays: ByteArrays) -> tuple[list[list[int]], list[list[int]]]:
+    """The rows of train and test, as SmallData has them."""
+    pairs = ((arrays.train_labels, arrays.train_images), (arrays.test_labels, arrays.test_images))
+    train, test = (
+        [[int(label), *map(int, image.reshape(-1))] for label, image in zip(*pair, strict=True)]
+        for pair in pairs
+    )
+    return train, test
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def raw(root: Path) -> Path:
+    return SMALL.write_idx(root)
+
+
+@fuzzed(name=st.sampled_from(NAMES), data=st.data())
+def test_an_idx_file_that_is_accepted_is_the_verified_one(
+    root: Path, raw: Path, name: str, data: st.DataObject
+) -> None:
+    content = data.draw(damaged(CONTENTS[name]))
+    (raw / name).write_bytes(content)
+    try:
+        found = read_or_refused(
+            "IDX file", lambda: ensure_data(root, fetch=False, files=FILES, sources=())
+        )
+        assert (found is not None) == (content == CONTENTS[name])
+        assert (raw / name).read_bytes() == content  # reported, never replaced
+    finally:
+        (raw / name).write_bytes(CONTENTS[name])
+
+
+@fuzzed(text=NASTY_TEXTS.map(lambda text: text.replace("\0", "")) | st.just("~nobody/x"))
+def test_a_root_of_any_name(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("nothing"))
+    monkeypatch.setenv("FMNIST_DATA", text.encode("utf-8", "surrogateescape").decode("latin-1"))
+    for root in (Path(text), None):
+        found = read_or_refused("data folder", lambda: ensure_data(root, fetch=False, files=FILES))  # noqa: B023
+        assert found is None
+
+
+@fuzzed(name=st.sampled_from(NAMES), data=st.data())
+def test_a_gz_file_that_is_accepted_decodes_to_the_verified_bytes(
+    root: Path, raw: Path, name: str, data: st.DataObject
+) -> None:
+    whole = data.draw(st.sampled_from([gzipped(CONTENTS[name]), CONTENTS[name], b"\x1f\x8b"]))
+    packed = raw / f"{name}.gz"
+    packed.write_bytes(data.draw(damaged(whole)))
+    (raw / name).unlink()
+    try:
+        found = read_or_refused(
+            "IDX file in gzip", lambda: ensure_data(root, fetch=False, files=FILES, sources=())
+        )
+        if found is not None:
+            assert (raw / name).read_bytes() == CONTENTS[name]
+        else:
+            assert not (raw / name).exists()
+    finally:
+        packed.unlink()
+        (raw / name).write_bytes(CONTENTS[name])
+
+
+@fuzzed(name=st.sampled_from(NAMES), data=st.data())
+def test_a_source_that_sends_rubbish_leaves_nothing_behind(
+    tmp_path_factory: pytest.TempPathFactory, name: str, data: st.DataObject
+) -> None:
+    sent = {other: gzipped(content) for other, content in CONTENTS.items()}
+    sent[name] = data.draw(damaged(sent[name]))
+    source = Source("mirror", lambda _files, _say: sent)
+    folder = tmp_path_factory.mktemp("fetched")
+    found = read_or_refused(
+        "fetched file", lambda: ensure_data(folder, files=FILES, sources=[source])
+    )
+    written = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert written == (CONTENTS if found else {})
+
+
+def read_csv(root: Path) -> CsvData:
+    return load_csv((root / TRAIN, root / TEST), FILES, lambda _line: None)
+
+
+def plain_value(field: str) -> int | None:
+    """A whole number as Python reads it, quotes and blanks off; None for anything else."""
+    bare = field.strip().strip('"').strip()
+    if not bare.isascii() or "_" in bare:
+        return None
+    try:
+        value = float(bare)
+    except ValueError:
+        return None
+    return int(value) if value.is_integer() and value >= 0 else None
+
+
+@fuzzed(
+    places=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 4), FIELDS), max_size=3),
+    ending=st.sampled_from(["\n", "\r\n"]),
+    mark=st.sampled_from(["", "\ufeff"]),
+    has_header=st.booleans(),
+)
+def test_csv_fields_that_are_accepted_are_what_the_file_says(
+    root: Path, places: list[tuple[int, int, str]], ending: str, mark: str, has_header: bool
+) -> None:
+    rows = [[str(value) for value in row] for row in SMALL.train]
+    for row, column, field in places:
+        rows[row][column] = field
+    lines = [",".join(row) for row in rows]
+    header = csv_text(SMALL.train).partition("\n")[0]
+    text = mark + ending.join([header, *lines] if has_header else lines) + ending
+    (root / TRAIN).write_bytes(text.encode("utf-8", "surrogatepass"))
+    (root / TEST).write_bytes(TEST_TEXT)
+    (root / COPY_NAME).unlink(missing_ok=True)
+    found = read_or_refused("CSV fields", lambda: read_csv(root))
+    if found is not None:
+        rows[0][0] = rows[0][0].lstrip("\ufeff")  # a mark where the text begins is none of it
+        wanted = [[plain_value(field) for field in row] for row in rows]
+        assert held(found.arrays) == (wanted, SMALL.test)
+
+
+@fuzzed(
+    data=st.data(),
+    pack=st.sampled_from(
+        [
+            lambda text: text,
+            gzipped,
+            zipped,
+            lambda text: zipped(text, packing=zipfile.ZIP_LZMA),
+            lambda text: zipped(text, packing=zipfile.ZIP_BZIP2),
+            lambda text: zipped(text, f"../../{TRAIN}"),
+            lambda text: zipped(text, "/etc/passwd"),
+        ]
+    ),
+)
+def test_damaged_csv_files_are_refused_or_right(
+    root: Path, data: st.DataObject, pack: Callable[[bytes], bytes]
+) -> None:
+    (root / TRAIN).write_bytes(data.draw(damaged(pack(TRAIN_TEXT))))
+    (root / TEST).write_bytes(TEST_TEXT)
+    (root / COPY_NAME).unlink(missing_ok=True)
+    found = read_or_refused("CSV file", lambda: read_csv(root))
+    if found is not None:
+        arrays = found.arrays
+        assert arrays.train_images.shape == (12, 2, 2)
+        assert int(arrays.train_labels.max()) <= 9
+        if pack(TRAIN_TEXT) != TRAIN_TEXT:  # every archive has a checksum
+            is_own = (root / TRAIN).read_bytes()[:2] in {b"\x1f\x8b", b"PK"}
+            assert held(arrays) == (SMALL.train, SMALL.test) or not is_own
+        again = read_csv(root).arrays  # now from the copy
+        assert held(again) == held(arrays)
+
+
+@pytest.fixture(scope="module")
+def copied(root: Path) -> bytes:
+    """A good decoded copy."""
+    SMALL.write_csv(root)
+    (root / COPY_NAME).unlink(missing_ok=True)
+    read_csv(root)
+    return (root / COPY_NAME).read_bytes()
+
+
+@fuzzed(data=st.data())
+def test_a_damaged_copy_is_made_again(root: Path, copied: bytes, data: st.DataObject) -> None:
+    SMALL.write_csv(root)
+    (root / COPY_NAME).write_bytes(data.draw(damaged(copied)))
+    found = read_or_refused("decoded copy", lambda: read_csv(root))
+    assert found is not None
+    assert held(found.arrays) == (SMALL.train, SMALL.test)
+
+
+def test_a_pipe_or_a_device_is_no_data_file(
+    tmp_path: Path, special_file: Callable[[Path], None]
+) -> None:
+    raw = SMALL.write_idx(tmp_path)
+    for name in (NAMES[0], f"{NAMES[0]}.gz"):
+        (raw / NAMES[0]).unlink(missing_ok=True)
+        special_file(raw / name)
+        with no_hang():
+            found = read_or_refused(
+                "special file", lambda: ensure_data(tmp_path, fetch=False, files=FILES)
+            )
+        assert found is None
+        (raw / name).unlink()
+
+
+@pytest.mark.parametrize("name", [TRAIN, TEST])
+def test_a_pipe_or_a_device_is_no_csv_file(
+    tmp_path: Path, special_file: Callable[[Path], None], name: str
+) -> None:
+    SMALL.write_csv(tmp_path)
+    (tmp_path / name).unlink()
+    special_file(tmp_path / name)
+    with no_hang():
+        found = read_or_refused(
+            "special file", lambda: find_or_fetch(tmp_path, fetch=False, files=FILES)
+        )
+    assert found is None
+
+
+def test_a_pipe_or_a_device_is_no_copy(
+    tmp_path: Path, special_file: Callable[[Path], None]
+) -> None:
+    SMALL.write_csv(tmp_path)
+    special_file(tmp_path / COPY_NAME)
+    with no_hang():
+        found = find_or_fetch(tmp_path, fetch=False, files=FILES)
+    assert held(found.arrays) == (SMALL.train, SMALL.test)  # type: ignore[union-attr]
+
+
+def test_debians_folder_may_link_to_a_device(
+    tmp_path: Path, special_file: Callable[[Path], None]
+) -> None:
+    say: Say = lambda _line: None  # noqa: E731
+    special_file(tmp_path / FILES[0].packed_name)
+    with no_hang(), pytest.raises(SourceError, match=r"is no file|Too many levels"):
+        read_debian_folder(FILES, say, tmp_path)
+
+
+def test_a_gzip_bomb_is_not_unpacked_whole() -> None:
+    bomb = gzipped(bytes(2**26))
+    with pytest.raises(ValueError, match="found 9 bytes"):
+        unpack(bomb, DataFile.holding("labels", bytes(8)), FILES)
+
+
+def test_a_packed_file_of_any_length_is_not_read_whole(tmp_path: Path) -> None:
+    raw = SMALL.write_idx(tmp_path)
+    (raw / NAMES[0]).unlink()
+    with (raw / f"{NAMES[0]}.gz").open("wb") as stream:
+        stream.truncate(2**40)  # takes no place on the disk
+    found = read_or_refused("sparse file", lambda: ensure_data(tmp_path, fetch=False, files=FILES))
+    assert found is None

@@ -1,0 +1,90 @@
+"""A checkpoint with another state in it: training goes on within its budget, or says why not."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import strategies as st
+
+from bench import session
+from bench.checkpoints import path_of
+from bench.errors import RunError
+from bench.failures import classify
+from bench.findings import Findings
+from bench.keep import Keep, parse_every
+from bench.saved_model import load_plain
+from tests.fuzz.fuzzing import JSON_VALUES, fuzzed, no_hang, read_or_refused
+from tests.resume_by_hand import build, killed_at_step, run, spec_of
+
+SPEC = spec_of("closed_loop")
+ODD = JSON_VALUES | st.sampled_from(
+    [
+        *(float("nan"), float("inf"), -1, -0.5, 2**70, True, (), [[]], {"a": 1}),
+        *(torch.zeros(3), torch.tensor(float("nan")), torch.zeros(0, dtype=torch.uint8)),
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def keep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keep]:
+    """Where a training was killed in its second epoch; all of it on one thread."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("killed")
+        patch.setattr(session, "usable_cores", lambda: 1)
+        patch.setattr(session, "build_model", build)
+        patch.setenv("FMNIST_CACHE", str(folder / "cache"))
+        kept = Keep(checkpoints=folder / "saved", every=parse_every("3steps"))
+        killed_at_step(10, SPEC, kept, patch)
+        yield kept
+
+
+def checkpoint(keep: Keep) -> Path:
+    path = path_of(keep, SPEC, "last")
+    assert path is not None
+    return path
+
+
+def places(inside: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    return [
+        place
+        for key, value in inside.items()
+        for place in [
+            (key,),
+            *((key, *rest) for rest in (places(value) if isinstance(value, dict) else [])),
+        ]
+    ]
+
+
+def as_row(keep: Keep) -> tuple[dict[str, torch.Tensor], Findings]:
+    """The training, whatever it dies of told as a row tells it."""
+    try:
+        return run(SPEC, keep)
+    except Exception as error:
+        raise RunError(*classify(error)) from error
+
+
+@pytest.mark.usefixtures("one_thread", "quick_collections")
+@fuzzed(data=st.data(), is_lost=st.booleans(), share=0.1)
+def test_a_state_of_something_else(keep: Keep, data: st.DataObject, is_lost: bool) -> None:
+    path = checkpoint(keep)
+    whole = path.read_bytes()
+    content = load_plain(path)
+    part = data.draw(st.sampled_from(["resume", "trained", "weights"]))
+    *outer, last = data.draw(st.sampled_from(places(content[part])))
+    inside = content[part]
+    for key in outer:
+        inside = inside[key]
+    if is_lost:
+        del inside[last]
+    else:
+        inside[last] = data.draw(ODD)
+    torch.save(content, path)
+    try:
+        with no_hang():
+            ended = read_or_refused("checkpoint", lambda: as_row(keep))
+    finally:
+        path.write_bytes(whole)
+    if ended is not None:
+        assert ended[1].measurements["steps"].values[0] <= 28
