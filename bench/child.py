@@ -1,22 +1,21 @@
 """What runs inside a child process. Torch-free itself: the parent imports this module too."""
 
 import contextlib
-import ctypes
-import os
-import signal
+import math
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench import messages
+from bench.confinement import GB, leave, limit_memory, memory_in_use
 from bench.errors import UsageError
 from bench.keep import NOTHING, Keep
-from bench.runner import Watcher, execute_seeds
+from bench.runner import RunResult, Watcher, execute_seeds, shortened
 from bench.spec import RunSpec
 from data_pipeline import DataError
 from fmnist_models import ModelError
@@ -24,8 +23,10 @@ from fmnist_models import ModelError
 if TYPE_CHECKING:
     from bench.training import Progress
 
-PR_SET_PDEATHSIG = 1
 PROGRESS_INTERVAL_S = 0.25  # four lines a second are enough for an eye
+SAMPLES_OVERHEAD_BYTES = 1 << 20  # names and shapes
+KEPT_GB = messages.MAX_SAMPLES_BYTES / GB
+DATA_BYTES = 300 * 10**6  # what v0 takes beyond an idle child: the images, and copies on the way
 REFUSALS = (UsageError, DataError, ModelError)
 
 
@@ -59,6 +60,7 @@ class CheckJob:
     data_hash: str
     needs_energy: bool
     starts: tuple[StartJob, ...] = ()
+    max_memory_bytes: int | None = None
 
 
 def run_seeds(pipe: Connection, job: RunJob) -> None:
@@ -74,18 +76,44 @@ def run_seeds(pipe: Connection, job: RunJob) -> None:
         )
         try:
             for result in results:
-                messages.send_result(pipe, result)
+                messages.send_result(pipe, sendable(result))
+                if result.is_device_lost:
+                    messages.send(pipe, messages.FAREWELL)
+                    return
         except REFUSALS as error:  # gone since the check: the data, or the GPU
-            messages.send(pipe, messages.REFUSAL, str(error))
+            messages.refuse(pipe, error)
+
+
+def sendable(result: RunResult) -> RunResult:
+    """The result without its samples where they are more than a parent takes."""
+    num_bytes = sum(array.nbytes for array in result.samples.values())
+    if num_bytes < messages.MAX_SAMPLES_BYTES - SAMPLES_OVERHEAD_BYTES:
+        return result
+    why = f"left out: {num_bytes / GB:.1f} GB, of which a run keeps {KEPT_GB:.1f}"
+    record = replace(result.record, missing=result.record.missing | {"samples": why})
+    return replace(result, record=shortened(record), samples={})
 
 
 def check_request(pipe: Connection, job: CheckJob) -> None:
     """Entry point of a child: answers with the environment, or refuses with one line."""
     with _as_child(pipe):
         try:
+            if job.max_memory_bytes is not None:
+                _check_memory(job.max_memory_bytes)
             messages.send(pipe, messages.ANSWER, check(job))
         except REFUSALS as error:
-            messages.send(pipe, messages.REFUSAL, str(error))
+            messages.refuse(pipe, error)
+
+
+def _check_memory(max_bytes: int) -> None:
+    """Refuses a limit that no training can keep, then keeps it: what follows is the user's code."""
+    needed = (memory_in_use() or 0) + DATA_BYTES
+    if max_bytes < needed:
+        raise UsageError(
+            f"--max-memory-gb {max_bytes / GB:g} is not enough: a child takes {needed / GB:.1f} GB "
+            f"before it has a model; choose at least {math.ceil(needed / GB * 10) / 10:.1f}"
+        )
+    limit_memory(max_bytes)
 
 
 def check(job: CheckJob) -> dict[str, Any]:
@@ -141,26 +169,17 @@ def _import_torch() -> None:
 
 @contextmanager
 def _as_child(pipe: Connection) -> Iterator[None]:
-    """A child settles in, and ends when its parent is gone, whatever it is doing."""
-    settle_in()
+    """A child ends when its parent is gone, whatever it is doing."""
     threading.Thread(target=_exit_with_parent, args=(pipe,), daemon=True).start()
     yield
     pipe.close()
-
-
-def settle_in() -> None:
-    """Leaves Ctrl-C to the parent, stdout to results, and dies with the fork server."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(OSError, AttributeError):  # Linux only
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    os.dup2(2, 1)  # stdout is for results; a user's model may print
 
 
 def _exit_with_parent(pipe: Connection) -> None:
     # The parent never writes: the pipe becomes readable only when the parent is gone.
     with contextlib.suppress(OSError, EOFError):
         pipe.recv_bytes()
-    os._exit(1)
+    leave()
 
 
 def _throttled(pipe: Connection) -> Watcher:

@@ -9,6 +9,7 @@ from bench.choose_command import choose
 from bench.compare_command import compare
 from bench.gate_command import gate
 from bench.plan import AUTO
+from bench.predict_command import Data, predict
 from bench.report_command import report
 from bench.request import Request
 from bench.run_command import Options, say
@@ -21,14 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder of the data: torchvision's layout, or Kaggle's two CSV files.",
-        show_default="$FMNIST_DATA",
-    ),
-]
 
 
 @app.command()
@@ -131,6 +124,13 @@ def run(
     timeout: Annotated[
         float | None, typer.Option(help="Seconds after which a run is given up.", min=1.0)
     ] = None,
+    max_memory_gb: Annotated[
+        float | None,
+        typer.Option(
+            help="Most memory of a run's process, in GB of 10^9 bytes; more is out_of_memory. A "
+            "GPU's own memory is not counted, and each process that a model starts counts alone.",
+        ),
+    ] = None,
 ) -> None:
     """Train models under one budget, then print the comparison table."""
     from bench.run_command import run as run_sweep
@@ -156,6 +156,7 @@ def run(
         resume=resume,
         in_process=in_process,
         timeout_s=timeout,
+        max_memory_gb=max_memory_gb,
         save=save,
         save_every=save_every,
         tensorboard=tensorboard,
@@ -237,64 +238,4 @@ def doctor(
     raise typer.Exit(0 if is_well else 2)
 
 
-@app.command()
-def predict(
-    model: Annotated[str, typer.Argument(help="A saved model, or the name of a provided one.")],
-    images: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Image files of any kind and size.", show_default=False),
-    ] = None,
-    top: Annotated[int, typer.Option(help="Classes to tell of each image.", min=1, max=10)] = 3,
-    invert: Annotated[
-        str, typer.Option(help="Negate the image: auto (where its corners are light), yes or no.")
-    ] = "auto",
-    claimed_model: Annotated[
-        str | None,
-        typer.Option("--model", help="Whose weights the file holds, if it is a bare state dict."),
-    ] = None,
-    claimed_size: Annotated[
-        int | None,
-        typer.Option(
-            "--input-size",
-            help="Pixels a side that a bare state dict was trained on.",
-            min=1,
-            max=2048,
-        ),
-    ] = None,
-    claimed_normalization: Annotated[
-        str | None,
-        typer.Option(
-            "--normalize",
-            help="How the input of a bare state dict was normalised: unit, dataset or half.",
-            show_default="unit",
-        ),
-    ] = None,
-    fmt: Annotated[str, typer.Option("--format", help="rich or json.")] = "rich",
-    mistakes: Annotated[
-        int | None,
-        typer.Option(
-            help="Instead of images: the first N test images that the model gets wrong.", min=1
-        ),
-    ] = None,
-    data: Data = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda:N.")] = "auto",
-) -> None:
-    """Classify image files with a trained model, or list what it gets wrong."""
-    from bench.predict_command import Question
-    from bench.predict_command import predict as answer
-
-    answer(
-        Question(
-            model=model,
-            images=images or (),
-            top=top,
-            invert=invert,
-            claimed_model=claimed_model,
-            claimed_size=claimed_size,
-            claimed_normalization=claimed_normalization,
-            fmt=fmt,
-            mistakes=mistakes,
-            data=data,
-            device=device,
-        )
-    )
+app.command()(predict)

@@ -23,6 +23,7 @@ class Climber:
         job: what its child is given.
         interruption: what the user has asked for so far.
         timeout_s: longest time of the set-up or of one turn; None for no limit.
+        max_memory_bytes: limit of the child's memory; None for none.
         status: `ok` as long as nothing has gone wrong.
         reason: what has.
         ready: what the child said when it was set up; None before.
@@ -33,6 +34,7 @@ class Climber:
     job: RungJob
     interruption: Interruption
     timeout_s: float | None = None
+    max_memory_bytes: int | None = None
     status: str = "ok"
     reason: str | None = None
     ready: dict[str, Any] | None = None
@@ -49,7 +51,7 @@ class Climber:
             self.status, self.reason = "unsupported", self.rung.refusal
             return
         with self._failing():
-            self._child = Child.start(climb, self.job)
+            self._child = Child.start(climb, self.job, self.max_memory_bytes)
             self.ready = checked_ready(self._answer(READY, tell))
 
     def take_turn(self) -> None:
@@ -86,12 +88,14 @@ class Climber:
             if kind == FAILURE:
                 raise _failure(content)
             if kind == messages.PROGRESS:
-                tell(str(content))
+                tell(messages.one_line(str(content))[: messages.MAX_PHASE_CHARS])
+            else:
+                raise RunError("crashed", messages.unknown(kind))
         raise self._death()
 
     def _death(self) -> RunError:
-        death = self._child.close() if self._child else None
-        return RunError("crashed", death or "the process ended without a result")
+        assert self._child is not None
+        return self._child.close()
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
@@ -143,4 +147,6 @@ def _failure(content: object) -> RunError:
 
     told = content if isinstance(content, dict) else {}
     status = told.get("status")
-    return RunError(status if status in STATUSES else "crashed", str(told.get("reason")))
+    return RunError(
+        status if status in STATUSES else "crashed", messages.one_line(str(told.get("reason")))
+    )

@@ -8,8 +8,11 @@ from pathlib import Path
 import torch
 
 from bench.cache import use_compile_cache
+from bench.doctor import find_compiler
 from bench.errors import RunError, UsageError
 from bench.memory import keep_freed_memory
+from bench.plan import Plan
+from bench.rungs import NO_COMPILER
 from bench.spec import RunSpec
 
 
@@ -90,6 +93,13 @@ def check_supported(spec: RunSpec, device: torch.device) -> None:
         raise RunError("unsupported", "plan graph:N captures CUDA graphs; on a CPU use step:N")
     if spec.recipe.precision == "tf32" and device.type != "cuda":
         raise RunError("unsupported", "precision tf32 exists on CUDA devices only; use fp32")
+    _check_compiler(spec.plan, device)
+
+
+def _check_compiler(plan: Plan | None, device: torch.device) -> None:
+    """A CPU's code is compiled by a C++ compiler; under `auto` the probe leaves it out."""
+    if plan is not None and plan.is_compiled and device.type == "cpu" and find_compiler() is None:
+        raise RunError("unsupported", f"{NO_COMPILER}; or leave {plan.mode} out of --plan")
 
 
 def _visible(count: int) -> str:

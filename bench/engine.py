@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn, optim
 
+from bench.errors import RunError
 from bench.plan import Plan
 from bench.recipe import Recipe
 from data_pipeline import (
@@ -25,6 +26,7 @@ from data_pipeline import (
     normalize,
 )
 
+NUM_CLASSES = 10
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 MEMORY_FORMATS = {
     "contiguous": torch.contiguous_format,
@@ -130,10 +132,34 @@ def loss_function(model: Callable[..., Tensor], recipe: Recipe, device_type: str
     def loss_of(images: Tensor, labels: Tensor) -> Tensor:
         with autocast(recipe.precision, device_type):
             logits = model(images)
+        check_logits(logits, len(labels))
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
 
     return loss_of
+
+
+def check_logits(logits: object, num_images: int) -> None:
+    """Refuses what is no logits; a loss would make an obscure error of it, or none at all.
+
+    Raises:
+        RunError: `crashed`.
+    """
+    shape, wanted = tuple(check_tensor(logits).shape), (num_images, NUM_CLASSES)
+    if shape != wanted:
+        raise RunError("crashed", f"in training the model returns shape {shape}, not {wanted}")
+
+
+def check_tensor(output: object) -> Tensor:
+    """The output of a model, if it is a tensor.
+
+    Raises:
+        RunError: `crashed`; auxiliary outputs in training make a tuple, for example.
+    """
+    if not isinstance(output, Tensor):
+        name = type(output).__name__
+        raise RunError("crashed", f"in training the model returns a {name}, not a tensor")
+    return output
 
 
 class StepEngine:

@@ -7,11 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.engine import autocast
+from bench.engine import NUM_CLASSES, autocast
 from data_pipeline import ResidentSplit, normalize
 
 BATCH_SIZES = {"cpu": 250, "cuda": 2000}  # larger ones outgrow a CPU's caches
-NUM_CLASSES = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,28 +5,86 @@ from pathlib import Path
 
 import torch
 
+from bench.confinement import limit_text, memory_limit
 from bench.errors import RunError, UsageError
+from bench.messages import one_line
 
 # a CPU's allocator and the CUDA libraries raise a plain RuntimeError
-OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
+OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "ALLOC_FAILED",
+    "bad_alloc",
+)
+# after these CUDA refuses everything else in this process; to take an error of another kind for
+# one of them costs no more than a fresh process
+LOST_DEVICE = (
+    "CUDA error",
+    "CUDA driver error",
+    "CUDNN_STATUS_",
+    "CUBLAS_STATUS_",
+    "device-side assert",
+    "illegal memory access",
+    "unspecified launch failure",
+    "fallen off the bus",
+    "no CUDA-capable device",
+    "uncorrectable ECC error",
+)
+COMPILERS = ("torch._dynamo", "torch._inductor", "torch.fx")
 
 
 def classify(error: BaseException) -> tuple[str, str]:
     """Status and one-line reason of a run that raised."""
     if isinstance(error, RunError):
         return error.status, error.reason
-    message = (str(error).strip() or type(error).__name__).splitlines()[0]
+    message = one_line((str(error).strip() or type(error).__name__).splitlines()[0])
     if _is_out_of_memory(error, message):
-        return "out_of_memory", message
+        return "out_of_memory", _limit_note(error) + message
     if isinstance(error, UsageError):
         return "unsupported", message
+    if _is_of_compiler(error):
+        return "crashed", one_line(f"torch cannot compile it: {_of_compiler(error)}")
     return "crashed", f"{type(error).__name__}: {message} ({_place(error)})"
+
+
+def loses_device(error: BaseException) -> bool:
+    """Whether an error leaves this process without its GPU; out of memory does not."""
+    if not isinstance(error, RuntimeError) or isinstance(error, RunError):
+        return False
+    message = str(error)
+    if _is_out_of_memory(error, message):
+        return False
+    is_of_device = isinstance(error, getattr(torch, "AcceleratorError", ()))
+    return is_of_device or any(text in message for text in LOST_DEVICE)
 
 
 def _is_out_of_memory(error: BaseException, message: str) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(text in message for text in OUT_OF_MEMORY)
+
+
+def _limit_note(error: BaseException) -> str:
+    """Names the limit of the host's memory, which that of a GPU has nothing to do with."""
+    limit = memory_limit()
+    if limit is None or isinstance(error, torch.OutOfMemoryError):
+        return ""
+    return f"{limit_text(limit)}: "
+
+
+def _is_of_compiler(error: BaseException) -> bool:
+    # by name: to import the compiler would take a second of every run that fails
+    return any(kind.__module__.startswith(COMPILERS) for kind in type(error).__mro__)
+
+
+def _of_compiler(error: BaseException) -> str:
+    """The one or two lines of the many that say what a compiler did not like."""
+    inner = getattr(error, "inner_exception", None) or error
+    lines = [line.strip() for line in str(inner).splitlines() if line.strip()]
+    complaints = [line for line in lines if " error: " in line or line.startswith("Explanation:")]
+    first = lines[0] if lines else type(inner).__name__
+    return ". ".join([f"{type(inner).__name__}: {first}".rstrip("."), *complaints[:1]])
 
 
 def _place(error: BaseException) -> str:

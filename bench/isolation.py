@@ -6,20 +6,27 @@ and learns from the exit code what became of it.
 
 import contextlib
 import multiprocessing
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
 from typing import Any
 
 from bench import messages
+from bench.confinement import settle_in
+from bench.deaths import count_oom_kills, explain_death
 from bench.errors import RunError, UsageError
+from bench.messages import Patience
 
-POLL_S = 0.1  # how soon an interruption or a deadline is noticed
 STOPPED = "stopped on request"
 FAREWELL_S = 5.0  # a child that has closed its pipe gets this long to end by itself
+PARTING_S = 1.0  # and one that has said all it was asked for
+ORPHANS_S = 5.0  # daemons that beget daemons
 
 
 def fork_server() -> ForkServerContext:
@@ -50,20 +57,32 @@ class Child:
     Attributes:
         process: the child.
         pipe: our end; closing it ends the child.
+        max_memory_bytes: what it is limited to; None for no limit.
+        num_taken: processes that the kernel had killed for want of memory when it began.
     """
 
     process: ForkServerProcess
     pipe: Connection
+    max_memory_bytes: int | None = None
+    num_taken: int | None = field(default_factory=count_oom_kills)
 
     @classmethod
-    def start(cls, target: Callable[..., None], job: object) -> "Child":
-        """Starts `target(pipe, job)` in a child of the fork server."""
-        context = fork_server()
-        ours, theirs = context.Pipe(duplex=True)
-        process = context.Process(target=target, args=(theirs, job))
-        process.start()
-        theirs.close()
-        return cls(process, ours)
+    def start(
+        cls, target: Callable[..., None], job: object, max_memory_bytes: int | None = None
+    ) -> "Child":
+        """Starts `target(pipe, job)` in a child of the fork server, which has settled in.
+
+        Raises:
+            RunError: there can be no further process.
+        """
+        for is_last_try in (False, True):
+            try:
+                return cls(*_fork(target, job, max_memory_bytes), max_memory_bytes)
+            except (OSError, EOFError) as error:  # the server may just have died
+                if is_last_try:
+                    why = getattr(error, "strerror", None) or "the fork server does not answer"
+                    raise RunError("crashed", f"no process could be started: {why}") from None
+        raise AssertionError
 
     def messages(
         self, *, timeout_s: float | None, should_stop: Callable[[], bool]
@@ -75,74 +94,150 @@ class Child:
             should_stop: asked ten times a second; True ends the child.
 
         Raises:
-            RunError: the time is up (`timeout`), or `should_stop` said so (`interrupted`).
+            RunError: the time is up (`timeout`), `should_stop` said so (`interrupted`), or what
+                came is no message (`crashed`).
         """
         deadline = _deadline(timeout_s)
-        while True:
-            while not wait([self.pipe], POLL_S):
-                if should_stop():
-                    raise RunError("interrupted", STOPPED)
-                if time.monotonic() > deadline:
-                    raise RunError("timeout", f"no result within {timeout_s:g} s")
-            try:
-                kind, content = messages.receive(self.pipe)
-                if kind == messages.RECORD:
-                    content = (content, messages.receive_samples(self.pipe))
-                    deadline = _deadline(timeout_s)
-            except (EOFError, OSError):
-                return
-            except ValueError as error:
-                raise RunError("crashed", str(error)) from None
-            yield kind, content
+        while message := self._next(partial(self._wait_on, deadline, timeout_s, should_stop)):
+            yield message
+            if message[0] == messages.RECORD:
+                deadline = _deadline(timeout_s)
 
-    def close(self) -> str | None:
-        """Ends the child if it has not ended by itself, and tells how it died.
+    def _next(self, patience: Patience) -> tuple[str, Any] | None:
+        """The next message, a record together with its samples; None at the end."""
+        try:
+            kind, content = messages.receive(self.pipe, patience)
+            if kind == messages.RECORD:
+                return kind, (content, messages.receive_samples(self.pipe, patience))
+        except (EOFError, OSError):
+            return None
+        except ValueError as error:
+            raise RunError("crashed", str(error)) from None
+        return kind, content
+
+    def _wait_on(
+        self, deadline: float, timeout_s: float | None, should_stop: Callable[[], bool]
+    ) -> None:
+        """Raises where there is nothing more to wait for."""
+        if should_stop():
+            raise RunError("interrupted", STOPPED)
+        if time.monotonic() > deadline:
+            raise RunError("timeout", f"no result within {timeout_s:g} s")
+        if self.has_ended():
+            raise EOFError
+
+    def has_ended(self) -> bool:
+        """Whether it is gone and has left nothing unread; a grandchild may keep the pipe open."""
+        return bool(wait([self.process.sentinel], 0)) and not wait([self.pipe], 0)
+
+    def close(self, farewell_s: float = FAREWELL_S) -> RunError:
+        """Ends the child if it has not ended by itself.
+
+        Args:
+            farewell_s: how long it may take to end by itself.
 
         Returns:
-            None for a clean end, else one line.
+            How it died, for a run that got no result.
         """
-        self.process.join(FAREWELL_S)
+        self.process.join(farewell_s)
         is_alive = self.process.is_alive()
         self.kill()
-        return "it had to be killed" if is_alive else describe_exit(self.process.exitcode)
+        if is_alive:
+            return RunError("crashed", "it closed its pipe and had to be killed")
+        num_taken = count_oom_kills()
+        return explain_death(
+            self.process.exitcode,
+            was_taken=None not in {num_taken, self.num_taken} and num_taken != self.num_taken,
+            max_memory_bytes=self.max_memory_bytes,
+        )
 
     def kill(self) -> None:
-        """Ends the child now, whatever it does."""
+        """Ends the child now, whatever it does, and whatever it has started."""
         with contextlib.suppress(OSError):
             self.pipe.close()
-        self.process.kill()
+        if self.process.pid is not None:
+            with contextlib.suppress(OSError):  # it and its group are gone
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()  # it may not have come to lead a group yet
         self.process.join()
+        end_orphans()
 
 
-def ask(target: Callable[..., None], job: object, *, timeout_s: float = 300.0) -> Any:  # noqa: ANN401
+def _fork(
+    target: Callable[..., None], job: object, max_memory_bytes: int | None
+) -> tuple[ForkServerProcess, Connection]:
+    start_server()  # a new one where the old one died
+    context = fork_server()
+    ours, theirs = context.Pipe(duplex=True)
+    process = context.Process(target=_begin, args=(target, theirs, job, max_memory_bytes))
+    try:
+        process.start()
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return process, ours
+
+
+def _begin(
+    target: Callable[..., None], pipe: Connection, job: object, max_memory_bytes: int | None
+) -> None:
+    """The first thing that runs in a child."""
+    settle_in(max_memory_bytes)
+    target(pipe, job)
+
+
+def end_orphans() -> None:
+    """Ends what dead children have left to the fork server: daemons, and whatever they start."""
+    deadline = time.monotonic() + ORPHANS_S
+    while (orphans := _orphans()) and time.monotonic() < deadline:
+        for pid in orphans:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.001)  # their own children come next
+
+
+def _orphans() -> set[int]:
+    """Children of the fork server that are none of ours."""
+    from multiprocessing import forkserver
+
+    server = getattr(forkserver._forkserver, "_forkserver_pid", None)
+    try:
+        listed = Path(f"/proc/{server}/task/{server}/children").read_text(encoding="ascii")
+    except OSError:  # the server is gone, or this is no Linux
+        return set()
+    return {int(pid) for pid in listed.split()} - {
+        child.pid for child in multiprocessing.active_children() if child.pid is not None
+    }
+
+
+def ask(
+    target: Callable[..., None],
+    job: object,
+    *,
+    timeout_s: float = 300.0,
+    max_memory_bytes: int | None = None,
+) -> Any:  # noqa: ANN401
     """The one answer of a short-lived child, as JSON values.
 
     Raises:
         UsageError: it refused, or died.
     """
-    child = Child.start(target, job)
+    child = None
     try:
+        child = Child.start(target, job, max_memory_bytes)
         for kind, content in child.messages(timeout_s=timeout_s, should_stop=lambda: False):
             if kind == messages.REFUSAL:
                 raise UsageError(str(content))
             if kind == messages.ANSWER:
                 return content
-        raise UsageError(f"the check before the sweep died: {child.close() or 'without a word'}")
+        raise UsageError(f"the check before the sweep died: {child.close()}")
     except RunError as error:
         raise UsageError(f"the check before the sweep failed: {error.reason}") from None
     finally:
-        child.kill()
-
-
-def describe_exit(code: int | None) -> str | None:
-    """One line about an exit code; None for a clean end."""
-    if not code:
-        return None
-    if code > 0:
-        return f"the process exited with code {code}"
-    name = signal.Signals(-code).name if -code in {*signal.Signals} else str(-code)
-    hint = " (out of memory?)" if name == "SIGKILL" else ""
-    return f"the process was killed by {name}{hint}"
+        if child is not None:
+            child.kill()
 
 
 def _deadline(timeout_s: float | None) -> float:

@@ -48,6 +48,7 @@ class Ladder:
         environment: of that device, for the records.
         data: root of the data.
         timeout_s: longest time of one set-up or one turn; None for no limit.
+        max_memory_bytes: limit of each child's memory; None for none.
         rounds: turns of each rung.
         turn_s: least seconds of a turn.
         report: told of progress between the turns.
@@ -59,6 +60,7 @@ class Ladder:
     environment: dict[str, Any]
     data: Path | None = None
     timeout_s: float | None = None
+    max_memory_bytes: int | None = None
     rounds: int = ROUNDS
     turn_s: float = TURN_S
     report: Report = lambda _what, _share: None
@@ -76,7 +78,13 @@ def climb_ladder(ladder: Ladder, interruption: Interruption) -> "list[RunRecord]
     """
     with TemporaryDirectory(prefix="fmnist-bench-", ignore_cleanup_errors=True) as caches:
         climbers = [
-            Climber(rung, ladder.job(rung, Path(caches)), interruption, ladder.timeout_s)
+            Climber(
+                rung,
+                ladder.job(rung, Path(caches)),
+                interruption,
+                ladder.timeout_s,
+                ladder.max_memory_bytes,
+            )
             for rung in ladder.rungs
         ]
         try:

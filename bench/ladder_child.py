@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench import messages
 from bench.cache import use_empty_cache
-from bench.child import REFUSALS, settle_in
+from bench.child import REFUSALS
+from bench.confinement import leave
 from bench.rungs import steps_per_call
 from bench.spec import RunSpec
 
@@ -59,7 +60,6 @@ class RungJob:
 
 def survey(pipe: Connection, models: tuple[str, ...]) -> None:
     """Entry point of a child: answers which of the models have convolutions."""
-    settle_in()
     try:
         from bench.candidates import has_convolutions
         from fmnist_models import build_model
@@ -67,19 +67,18 @@ def survey(pipe: Connection, models: tuple[str, ...]) -> None:
         found = {model: has_convolutions(build_model(model)) for model in models}
         messages.send(pipe, messages.ANSWER, found)
     except REFUSALS as error:
-        messages.send(pipe, messages.REFUSAL, str(error))
+        messages.refuse(pipe, error)
     pipe.close()
 
 
 def climb(pipe: Connection, job: RungJob) -> None:
     """Entry point of a child: sets the rung up, then trains a turn for every frame it gets."""
-    settle_in()
     from bench.failures import classify
 
     try:
         _climb(pipe, job)
-    except EOFError:  # the parent has heard enough
-        pass
+    except EOFError:  # the parent has heard enough, or is gone
+        leave()
     except Exception as error:
         status, reason = classify(error)
         with contextlib.suppress(OSError):  # the parent may have gone

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 
 def run_ladders(
-    checked: Checked, options: Options, answer: dict[str, Any], store: "RunStore"
+    checked: Checked,
+    options: Options,
+    answer: dict[str, Any],
+    store: "RunStore",
+    max_memory_bytes: int | None = None,
 ) -> int:
     """Measures the ladder of each model that has none in the store yet, and prints them all.
 
@@ -30,11 +34,13 @@ def run_ladders(
         options: where and how.
         answer: device and environment, from the check before.
         store: where records go.
+        max_memory_bytes: limit of each child's memory; None for none.
 
     Returns:
         The exit code: 0, 1 where a rung failed, 130 or 143 where the user interrupted.
     """
-    ladders = make_ladders(checked, options, answer, ask(survey, checked.models))
+    has_convolutions = ask(survey, checked.models, max_memory_bytes=max_memory_bytes)
+    ladders = make_ladders(checked, options, answer, has_convolutions, max_memory_bytes)
     stored = store.read()
     check_environment(store, stored, answer["environment"])
     for ladder in ladders:
@@ -56,6 +62,7 @@ def make_ladders(
     options: Options,
     answer: dict[str, Any],
     has_convolutions: dict[str, bool],
+    max_memory_bytes: int | None = None,
 ) -> list[Ladder]:
     """The ladder of each model, its plans settled as far as can be without a child."""
     kind = answer["environment"]["device_kind"]
@@ -75,6 +82,7 @@ def make_ladders(
                 environment=answer["environment"],
                 data=options.data,
                 timeout_s=options.timeout_s,
+                max_memory_bytes=max_memory_bytes,
                 rounds=constants.ROUNDS,
                 turn_s=constants.TURN_S,
             )

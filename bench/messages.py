@@ -1,12 +1,18 @@
 """What a child tells its parent over the pipe: JSON frames, and arrays as .npz bytes.
 
-No pickles: the child runs user code, and the parent must not execute what comes from there.
+No pickles: the child runs user code, and the parent must not execute what comes from there. Nor may
+it wait for ever or run out of memory over it, whatever is written into the pipe: a frame is read as
+its bytes come, up to a limit, and every message is checked before anybody looks into it.
 """
 
 import io
-from multiprocessing.connection import Connection
+import math
+import os
+import struct
+import zipfile
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import orjson
 
@@ -15,6 +21,21 @@ if TYPE_CHECKING:
     from bench.training import Progress
 
 PROGRESS, RECORD, ANSWER, REFUSAL = "progress", "record", "answer", "refusal"
+FAREWELL = "farewell"  # this process is of no use for further seeds
+POLL_S = 0.1  # how soon an interruption or a deadline is noticed
+# A record is at most 4 KB, what a gate asks and hears of all models some tens of them.
+MAX_MESSAGE_BYTES = 1 << 20
+# Up to 24 bytes a step: 22 million steps, an hour at 6,000 a second.
+# A child leaves out what would be more.
+MAX_SAMPLES_BYTES = 512 << 20
+MAX_PHASE_CHARS = 40
+PROGRESS_KEYS = ("fraction", "images_seen", "seconds", "loss")
+MAX_TEXT_CHARS = 1000  # of a reason: an exception may hold a whole tensor
+HEADER = struct.Struct("!i")  # as multiprocessing writes it
+CHUNK_BYTES = 1 << 20
+RESERVED = {"file", "allow_pickle"}  # np.savez has parameters of these names
+Patience = Callable[[], None]
+"""Asked while a frame is awaited or under way; raises when it has been long enough."""
 
 
 def send(pipe: Connection, kind: str, content: Any = None) -> None:  # noqa: ANN401 - JSON
@@ -22,17 +43,65 @@ def send(pipe: Connection, kind: str, content: Any = None) -> None:  # noqa: ANN
     pipe.send_bytes(orjson.dumps({"kind": kind, "content": content}))
 
 
-def receive(pipe: Connection) -> tuple[str, Any]:
+def refuse(pipe: Connection, error: Exception) -> None:
+    """Sends a mistake of the user's as one line."""
+    send(pipe, REFUSAL, one_line(str(error)))
+
+
+def one_line(text: str) -> str:
+    """A message on a single line, cut where it is longer than anybody reads."""
+    line = " ".join(text[: 10 * MAX_TEXT_CHARS].split())
+    line = line.encode("utf-8", "backslashreplace").decode()  # file names may hold what JSON cannot
+    return line if len(line) <= MAX_TEXT_CHARS else f"{line[:MAX_TEXT_CHARS]} ..."
+
+
+def unknown(kind: str) -> str:
+    """The reason of a run whose child sent a message that makes no sense there."""
+    return f"the child sent a message that nobody expects: {kind[:MAX_PHASE_CHARS]!r}"
+
+
+def receive(pipe: Connection, patience: Patience | None = None) -> tuple[str, Any]:
     """Kind and content of the next frame.
+
+    Args:
+        pipe: where it comes from.
+        patience: asked ten times a second, and between the pieces of a frame; None waits for ever.
 
     Raises:
         EOFError: the child has closed the pipe.
         ValueError: the frame is none of ours.
     """
-    message = orjson.loads(pipe.recv_bytes())
-    if not isinstance(message, dict) or "kind" not in message:
+    message = orjson.loads(receive_frame(pipe, MAX_MESSAGE_BYTES, patience))
+    if not isinstance(message, dict) or not isinstance(message.get("kind"), str):
         raise ValueError("the child wrote something into the pipe that is no message")
     return message["kind"], message.get("content")
+
+
+def receive_frame(pipe: Connection, max_bytes: int, patience: Patience | None = None) -> bytes:
+    """The bytes of the next frame; a length that is none costs neither time nor memory.
+
+    Raises:
+        EOFError: the child has closed the pipe.
+        ValueError: the frame is longer than it may be, or none.
+    """
+    (size,) = HEADER.unpack(_receive_bytes(pipe, HEADER.size, patience))
+    if not 0 <= size <= max_bytes:
+        raise ValueError("the child wrote something into the pipe that is no message")
+    return _receive_bytes(pipe, size, patience)
+
+
+def _receive_bytes(pipe: Connection, size: int, patience: Patience | None) -> bytes:
+    received = bytearray()  # grows with what has come, whatever is promised
+    while len(received) < size:
+        if patience is not None:
+            patience()
+            if not wait([pipe], POLL_S):
+                continue
+        piece = os.read(pipe.fileno(), min(size - len(received), CHUNK_BYTES))
+        if not piece:
+            raise EOFError
+        received += piece
+    return bytes(received)
 
 
 def progress_content(seed: int, phase: str, progress: "Progress | None") -> dict[str, Any]:
@@ -41,28 +110,74 @@ def progress_content(seed: int, phase: str, progress: "Progress | None") -> dict
     return {"seed": seed, "phase": phase, "progress": values}
 
 
+def checked_progress(content: object) -> dict[str, Any]:
+    """The content of a progress message, as `progress_content` makes it.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        seed, phase, values = (content[key] for key in ("seed", "phase", "progress"))  # type: ignore[index]
+        is_sound = type(seed) is int and isinstance(phase, str) and len(phase) < MAX_PHASE_CHARS
+        progress = values and {key: _number(key, values[key]) for key in PROGRESS_KEYS}
+    except (KeyError, TypeError):
+        is_sound = False
+    if not is_sound:
+        raise ValueError("the child sent progress that is none")
+    return {"seed": seed, "phase": phase, "progress": progress or None}
+
+
+def _number(key: str, value: object) -> float:
+    if value is None and key == "loss":  # what JSON makes of a loss that is not finite
+        return math.nan
+    if type(value) not in {int, float}:
+        raise TypeError(key)
+    return value  # type: ignore[return-value]
+
+
 def send_result(pipe: Connection, result: "RunResult") -> None:
     """Sends a record, then its samples in a frame of their own."""
+    send(pipe, RECORD, result.record.to_json_line().decode())
+    pipe.send_bytes(packed_samples(result.samples))
+
+
+def packed_samples(samples: Mapping[str, Any]) -> bytes:
+    """The arrays as a .npz file without compression."""
     import numpy as np
 
-    send(pipe, RECORD, result.record.to_json_line().decode())
     packed = io.BytesIO()
-    np.savez(packed, **result.samples)
-    pipe.send_bytes(packed.getvalue())
+    np.savez(packed, **samples)
+    return packed.getvalue()
 
 
-def receive_samples(pipe: Connection) -> dict[str, Any]:
+def receive_samples(pipe: Connection, patience: Patience | None = None) -> dict[str, Any]:
     """The arrays of the frame that follows a record; pickled objects in it are refused.
 
     Raises:
         EOFError: the child has closed the pipe.
-        ValueError: the frame is no .npz file, or a broken one.
+        ValueError: the frame is no .npz file, a broken one, or one that is larger than it seems.
     """
+    frame = receive_frame(pipe, MAX_SAMPLES_BYTES, patience)
+    try:
+        return unpacked_samples(frame)
+    except Exception as error:  # whatever numpy and zipfile make of a stranger's bytes
+        reason = one_line(f"{type(error).__name__}: {error}")
+        raise ValueError(f"the child sent samples that are no arrays: {reason}") from None
+
+
+def unpacked_samples(frame: bytes) -> dict[str, Any]:
+    """The arrays of a .npz file that takes no more memory than its bytes; raises for any other."""
     import numpy as np
 
-    frame = pipe.recv_bytes()
-    try:
-        with np.load(io.BytesIO(frame), allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (ValueError, TypeError, EOFError, BadZipFile) as error:
-        raise ValueError(f"the child sent samples that are no arrays: {error}") from None
+    with zipfile.ZipFile(io.BytesIO(frame)) as packed:
+        members = packed.infolist()
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise ValueError("they are compressed")
+    if sum(member.file_size for member in members) > len(frame):
+        raise ValueError("they claim to be larger than they are")
+    with np.load(io.BytesIO(frame), allow_pickle=False) as arrays:
+        samples = dict(arrays)
+    for name, array in samples.items():
+        if not name.isidentifier() or name in RESERVED or array.dtype.kind not in "biuf":
+            raise ValueError(f"{name} cannot be kept")
+    return samples

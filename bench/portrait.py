@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.evaluation import NUM_CLASSES
+from bench.engine import NUM_CLASSES
 from bench.findings import Findings
 from data_pipeline import ResidentSplit
 

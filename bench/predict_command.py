@@ -4,7 +4,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from bench.errors import UsageError
 from bench.provide import provided_models, provided_path
@@ -18,6 +20,13 @@ if TYPE_CHECKING:
     from bench.classifier import Classifier, Mistakes
 
 FORMATS = ("rich", "json")
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the data: torchvision's layout, or Kaggle's two CSV files.",
+        show_default="$FMNIST_DATA",
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +58,66 @@ class Question:
     device: str = "auto"
 
 
-def predict(question: Question) -> None:
+def predict(
+    model: Annotated[str, typer.Argument(help="A saved model, or the name of a provided one.")],
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Image files of any kind and size.", show_default=False),
+    ] = None,
+    top: Annotated[int, typer.Option(help="Classes to tell of each image.", min=1, max=10)] = 3,
+    invert: Annotated[
+        str, typer.Option(help="Negate the image: auto (where its corners are light), yes or no.")
+    ] = "auto",
+    claimed_model: Annotated[
+        str | None,
+        typer.Option("--model", help="Whose weights the file holds, if it is a bare state dict."),
+    ] = None,
+    claimed_size: Annotated[
+        int | None,
+        typer.Option(
+            "--input-size",
+            help="Pixels a side that a bare state dict was trained on.",
+            min=1,
+            max=2048,
+        ),
+    ] = None,
+    claimed_normalization: Annotated[
+        str | None,
+        typer.Option(
+            "--normalize",
+            help="How the input of a bare state dict was normalised: unit, dataset or half.",
+            show_default="unit",
+        ),
+    ] = None,
+    fmt: Annotated[str, typer.Option("--format", help="rich or json.")] = "rich",
+    mistakes: Annotated[
+        int | None,
+        typer.Option(
+            help="Instead of images: the first N test images that the model gets wrong.", min=1
+        ),
+    ] = None,
+    data: Data = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda:N.")] = "auto",
+) -> None:
+    """Classify image files with a trained model, or list what it gets wrong."""
+    answer_question(
+        Question(
+            model=model,
+            images=images or (),
+            top=top,
+            invert=invert,
+            claimed_model=claimed_model,
+            claimed_size=claimed_size,
+            claimed_normalization=claimed_normalization,
+            fmt=fmt,
+            mistakes=mistakes,
+            data=data,
+            device=device,
+        )
+    )
+
+
+def answer_question(question: Question) -> None:
     """Answers on stdout.
 
     Raises:

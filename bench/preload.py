@@ -6,15 +6,24 @@ CUDA context does not survive a fork.
 
 import contextlib
 import gc
+import warnings
 
 from bench.cache import use_compile_cache
+from bench.confinement import adopt_orphans
 
 with contextlib.suppress(Exception):  # a broken torch: the first child says what is wrong with it
     import bench.measure  # noqa: F401 - with it torch and all of training
 
 use_compile_cache()  # the compiler settles its folder when it is imported
-with contextlib.suppress(Exception):  # half a second that every compiled child would spend
+with contextlib.suppress(Exception):  # a second that every compiled child would spend
     import torch._inductor.compile_fx  # noqa: F401
+    from torch._inductor import codecache
+
+    codecache.torch_key()  # hashes of all of torch and triton, which name what is in the cache
+    codecache.triton_key()
+
+adopt_orphans()  # of children that died: their parent ends them
+warnings.filterwarnings("ignore", "forkserver: waitpid returned unexpected pid")  # one of those
 
 gc.collect()
 gc.freeze()  # a collection in a child, before its clock starts, takes 0.2 s over the imports else

@@ -78,7 +78,7 @@ class Checked:
         """The models of all entries, each once."""
         return tuple(dict.fromkeys(entry.model for entry in self.entries))
 
-    def check_job(self, data_hash: str) -> CheckJob:
+    def check_job(self, data_hash: str, max_memory_bytes: int | None = None) -> CheckJob:
         """What a child must look at before the sweep."""
         names = (name for entry in self.entries for name in entry.recipe.augment)
         return CheckJob(
@@ -88,6 +88,7 @@ class Checked:
             data_hash,
             needs_energy=any(e.budget is not None and e.budget.unit == "J" for e in self.entries),
             starts=tuple(dict.fromkeys(_start(entry) for entry in self.entries)),
+            max_memory_bytes=max_memory_bytes,
         )
 
     def specs(self, device_kind: str) -> list[RunSpec]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.budget import Budget
 from bench.child import check
+from bench.confinement import GB
 from bench.errors import UsageError
 from bench.keep import EVERY_EPOCH, Keep, parse_every
 from bench.progress import SweepProgress
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from results import RunRecord, RunStore
 
 RUNS = Path("results/runs")
+MAX_LIMIT_GB = 1e6  # no machine has a petabyte
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"  # in the folder of a run
 
 
@@ -35,6 +37,7 @@ class Options:
     resume: bool = False
     in_process: bool = False
     timeout_s: float | None = None
+    max_memory_gb: float | None = None
     save: bool = False
     save_every: str | None = None
     tensorboard: bool = False
@@ -56,6 +59,7 @@ def run(request: Request, options: Options) -> int:
         raise UsageError("--plan ladder needs its child processes; leave --in-process out")
     if checked.is_ladder and (options.save or options.save_every or options.tensorboard):
         raise UsageError("--plan ladder trains to no end; leave --save and --tensorboard out")
+    max_memory_bytes = _memory_limit(options)
     every = EVERY_EPOCH if options.save_every is None else parse_every(options.save_every)
     store = _named_store(options)
     if not options.in_process:
@@ -63,15 +67,31 @@ def run(request: Request, options: Options) -> int:
 
         start_server()
     data = ensure_data(options.data, say=say)
-    job = checked.check_job(data.data_hash)
+    job = checked.check_job(data.data_hash, max_memory_bytes)
     answer = check(job) if options.in_process else ask_child(job)
     store = store or RunStore(new_folder(RUNS))
     if checked.is_ladder:
         from bench.ladder_command import run_ladders
 
-        return run_ladders(checked, options, answer, store)
+        return run_ladders(checked, options, answer, store, max_memory_bytes)
     keep = _kept(options, store.folder.absolute(), every)
-    return _sweep(checked, options, answer, store, keep)
+    return _sweep(checked, options, answer, store, keep, max_memory_bytes)
+
+
+def _memory_limit(options: Options) -> int | None:
+    """The limit of each child in bytes.
+
+    Raises:
+        UsageError: it is none, or there are no children.
+    """
+    limit_gb = options.max_memory_gb
+    if limit_gb is None:
+        return None
+    if not 0 < limit_gb < MAX_LIMIT_GB:
+        raise UsageError(f"--max-memory-gb must be a positive number of GB, not {limit_gb:g}")
+    if options.in_process:
+        raise UsageError("--max-memory-gb limits child processes; leave --in-process out")
+    return int(limit_gb * GB)
 
 
 def _kept(options: Options, folder: Path, every: Budget) -> Keep:
@@ -91,7 +111,12 @@ def say(line: str) -> None:
 
 
 def _sweep(
-    checked: Checked, options: Options, answer: dict[str, Any], store: "RunStore", keep: Keep
+    checked: Checked,
+    options: Options,
+    answer: dict[str, Any],
+    store: "RunStore",
+    keep: Keep,
+    max_memory_bytes: int | None,
 ) -> int:
     kind = answer["environment"]["device_kind"]
     specs, seeds = checked.specs(kind), checked.seed_list(kind)
@@ -109,6 +134,7 @@ def _sweep(
                 store=store,
                 data=options.data,
                 timeout_s=options.timeout_s,
+                max_memory_bytes=max_memory_bytes,
                 in_process=options.in_process,
                 keep=keep,
                 report=progress.report,

@@ -28,10 +28,17 @@ Watcher = Callable[[int, str, "Progress | None"], None]
 
 @dataclass(frozen=True)
 class RunResult:
-    """A record and the raw samples that belong beside it."""
+    """A record and the raw samples that belong beside it.
+
+    Attributes:
+        record: of the run.
+        samples: array name to array.
+        is_device_lost: whether an error has left this process without its GPU.
+    """
 
     record: "RunRecord"
     samples: dict[str, Any] = field(default_factory=dict)
+    is_device_lost: bool = False
 
 
 def execute(spec: RunSpec, *, device: str = "auto", data: Path | None = None) -> "RunRecord":
@@ -107,17 +114,18 @@ def _run_and_record(
     watch: Watcher,
 ) -> RunResult:
     from bench.environment import describe_conditions
-    from bench.failures import classify
+    from bench.failures import classify, loses_device
     from bench.findings import SHARED, Findings
     from bench.measure import measure_seed
 
     findings = Findings()
     conditions = describe_conditions(opener.device)
-    status, reason = "ok", None
+    status, reason, is_device_lost = "ok", None, False
     try:
         measure_seed(opener(), spec, findings, watch, opener.keep)
     except Exception as error:
         status, reason = classify(error)
+        is_device_lost = loses_device(error)
     cold_total = None if started is None else time.perf_counter() - started - findings.aside_s
     findings.add("cold_total", cold_total, SHARED)
     record = make_record(
@@ -131,7 +139,7 @@ def _run_and_record(
         if opener.session
         else [],
     )
-    return RunResult(record, findings.samples)
+    return RunResult(record, findings.samples, is_device_lost)
 
 
 def _as_run(spec: RunSpec, session: "Session | None") -> RunSpec:

@@ -5,14 +5,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from bench import messages
 from bench.child import RunJob, run_seeds
-from bench.errors import RunError
+from bench.errors import RunError, UsageError
 from bench.interruption import Interruption, watch_signals
-from bench.isolation import STOPPED, Child
+from bench.isolation import FAREWELL_S, PARTING_S, STOPPED, Child
 from bench.keep import NOTHING, Keep
-from bench.plan import AUTO, Plan
-from bench.runner import RunResult, execute_seeds, make_record
+from bench.plan import AUTO, Plan, check_plan
+from bench.runner import SAMPLES_PLACE, RunResult, execute_seeds, make_record
 from bench.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Sweep:
         store: where records go.
         data: root of the data.
         timeout_s: longest time of one run; None for no limit.
+        max_memory_bytes: limit of each child's memory; None for none.
         in_process: runs here instead of in children, for debugging.
         keep: what runs leave beside their records.
         report: told of progress.
@@ -48,6 +51,7 @@ class Sweep:
     data: Path | None = None
     timeout_s: float | None = None
     in_process: bool = False
+    max_memory_bytes: int | None = None
     keep: Keep = NOTHING
     report: Report = lambda _spec, _content: None
     done: Callable[["RunRecord"], None] = lambda _record: None
@@ -124,18 +128,51 @@ def _here(
     )
 
 
-def _checked_result(line: object, samples: dict[str, Any], waiting: set[int]) -> RunResult:
-    """The result that a child sent; user code runs there, so nothing in it is taken on trust."""
+def checked_record(line: object, spec: RunSpec, waiting: set[int]) -> "RunRecord":
+    """The record that a child sent; user code runs there, so nothing in it is taken on trust.
+
+    Raises:
+        RunError: it is none, none that can be stored, or that of another run (`crashed`).
+    """
     from results import RecordError, RunRecord
 
     try:
-        record = RunRecord.from_json_line(str(line).encode())
-        waiting.remove(record.spec["seed"])
+        record = RunRecord.from_json_line(str(line).encode("utf-8", "replace"))
+        replace(record, samples=SAMPLES_PLACE).to_json_line()
     except RecordError as error:
         raise RunError("crashed", f"the child sent no record: {error}") from None
-    except KeyError as seed:
-        raise RunError("crashed", f"the child sent a record of seed {seed}") from None
-    return RunResult(record, samples)
+    seed = record.spec["seed"]
+    if type(seed) is not int or seed not in waiting:
+        raise RunError("crashed", f"the child sent a record of seed {seed}")
+    asked = orjson.loads(orjson.dumps(replace(spec, seed=seed).as_plain()))
+    if spec.plan is None and _is_plan(record.spec["plan"]):  # the child has settled it
+        asked["plan"] = record.spec["plan"]
+    if record.spec != asked or record.config_id != spec.config_id:
+        raise RunError("crashed", "the child sent the record of another run")
+    return replace(record, samples=None)
+
+
+def _is_plan(text: object) -> bool:
+    try:
+        return isinstance(text, str) and check_plan(text) == text
+    except UsageError:
+        return False
+
+
+def checked_progress(content: object) -> dict[str, Any]:
+    """What a child tells of its progress; raises RunError (`crashed`) where that is none."""
+    try:
+        return messages.checked_progress(content)
+    except ValueError as error:
+        raise RunError("crashed", str(error)) from None
+
+
+def unwelcome(kind: str, content: object) -> RunError:
+    """What becomes of a run whose child refuses, or says what nobody expects."""
+    is_refusal = kind == messages.REFUSAL
+    return RunError(
+        "crashed", messages.one_line(str(content)) if is_refusal else messages.unknown(kind)
+    )
 
 
 def _in_child(
@@ -146,25 +183,30 @@ def _in_child(
     Raises:
         RunError: it died, hung or was stopped before it was through.
     """
-    child = Child.start(run_seeds, RunJob(spec, seeds, sweep.device, sweep.data, sweep.keep))
+    job = RunJob(spec, seeds, sweep.device, sweep.data, sweep.keep)
+    child = Child.start(run_seeds, job, sweep.max_memory_bytes)
     waiting = set(seeds)
     try:
         for kind, content in child.messages(
             timeout_s=sweep.timeout_s, should_stop=lambda: interruption.now
         ):
             if kind == messages.PROGRESS:
-                sweep.report(spec, content)
-            elif kind == messages.REFUSAL:
-                raise RunError("crashed", str(content))
+                sweep.report(spec, checked_progress(content))
             elif kind == messages.RECORD:
                 line, samples = content
-                yield _checked_result(line, samples, waiting)
+                record = checked_record(line, spec, waiting)
+                waiting.remove(record.spec["seed"])
+                yield RunResult(record, samples)
                 if not waiting:
                     break  # a thread of the user's may keep the child alive for ever
-        death = child.close()
+            elif kind == messages.FAREWELL and len(waiting) < len(seeds):
+                return  # further seeds need a process that has not lost its device
+            else:
+                raise unwelcome(kind, content)
+        death = child.close(FAREWELL_S if waiting else PARTING_S)
         if waiting and interruption.now:  # the signal may have reached the child before us
             raise RunError("interrupted", STOPPED)
         if waiting:
-            raise RunError("crashed", death or "the process ended without a result")
+            raise death
     finally:
         child.kill()

@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from bench.engine import autocast
+from bench.engine import autocast, check_tensor
 
 COUNTED_BATCH = 2  # BatchNorm over 1x1 maps refuses a single image in training
 LABEL_BYTES = 8  # int64
@@ -164,6 +164,7 @@ def _counted_step(
     with torch.random.fork_rng(devices), counter:
         with autocast(precision, device.type):
             logits = probe(images)
+        check_tensor(logits)
         F.cross_entropy(logits.float(), labels).backward()
 
 

@@ -73,6 +73,9 @@ def play(pipe: Connection, job: RungJob) -> None:
     if job.spec.model == "fails at once":
         messages.send(pipe, FAILURE, {"status": "out_of_memory", "reason": "no more"})
         return
+    if job.spec.model == "is greedy":
+        messages.send(pipe, FAILURE, _greed())
+        return
     if job.spec.model == "is not ready":
         messages.send(pipe, READY, {"plan": 3})
     messages.send(pipe, messages.PROGRESS, "warm-up")
@@ -82,6 +85,18 @@ def play(pipe: Connection, job: RungJob) -> None:
         messages.receive(pipe)
         messages.send(pipe, *_turn(job, number))
     messages.receive(pipe)
+
+
+def _greed() -> dict[str, str]:
+    """What becomes of a rung that wants four gigabytes."""
+    from bench.failures import classify
+
+    try:
+        bytearray(4 * 10**9)
+    except MemoryError as error:
+        status, reason = classify(error)
+        return {"status": status, "reason": reason}
+    return {"status": "ok", "reason": "there is no limit"}
 
 
 def _turn(job: RungJob, number: int) -> tuple[str, dict[str, Any]]:
@@ -106,6 +121,8 @@ def misbehave(name: str, folder: Path) -> tuple[str, dict[str, Any]]:
             time.sleep(0.02)
     if name == "diverges":
         return FAILURE, {"status": "diverged", "reason": "the loss became nan"}
+    if name == "babbles":
+        return "babble", {}
     if name == "lies":
         return TURN, {"seconds": -1.0, "images": "many"}
     return TURN, {"seconds": 0.5, "images": TURN_IMAGES}

@@ -44,6 +44,7 @@ COMMAND_LINE: dict[
         "--in-process": False,
         "--timeout": None,
         "--target": None,
+        "--max-memory-gb": None,
     },
     "table": {
         "run_dirs": None,

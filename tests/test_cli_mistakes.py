@@ -63,12 +63,16 @@ SEEN_AT_ONCE = {
     "no target": (["--target", "high"], "'--target'"),
     "target, all images": (["--target", "0.9", "--full-train"], "leave --full-train out"),
     "target of a ladder": (["--plan", "ladder", "--target", "0.9"], "leave --target out"),
+    "no memory": (["--max-memory-gb", "0"], "--max-memory-gb must be a positive number of GB"),
+    "memory of nothing": (["--max-memory-gb", "nan"], "must be a positive number of GB, not nan"),
+    "memory here": (["--max-memory-gb", "4", "--in-process"], "leave --in-process out"),
     "option": (["--frobnicate"], "No such option: --frobnicate"),
 }
 # What only a child can see: it alone imports torch and the user's file.
 SEEN_BY_A_CHILD = {
     "device": (["--device", "gpu"], "unknown device 'gpu'; choose auto, cpu or cuda:N"),
     "no device": (["--device", "cuda:7"], "no device cuda:7"),
+    "memory": (["--max-memory-gb", "0.5"], "--max-memory-gb 0.5 is not enough: a child takes "),
     "joules": (["--device", "cpu", "--budget", "500J"], "a budget in joules needs NVML"),
     "augment": (["--set", "augment=nope"], "unknown augmentation 'nope'; choose from flip"),
     "lacks": (["--models", "{user}:Gone"], "defines no 'Gone'"),

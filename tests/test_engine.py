@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench import Plan, Recipe
-from bench.engine import MEMORY_FORMATS, Feed
+from bench.engine import MEMORY_FORMATS, Feed, loss_function
+from bench.errors import RunError
 from bench.optimizer import make_optimizer
 from data_pipeline import NORMALIZATIONS, parse_augmentation
 from tests.training_by_hand import (
@@ -255,3 +256,19 @@ def test_data_parallel_leaves_the_names_of_the_weights_alone() -> None:
     assert torch.allclose(losses, trained(Plan())[0][:2])  # without GPUs it passes through
     assert list(model.state_dict()) == names
     assert not any(name.startswith("module.") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        ((torch.zeros(4, 10), None), "in training the model returns a tuple"),
+        (None, "in training the model returns a NoneType"),
+        (torch.zeros(4, 7), r"in training the model returns shape \(4, 7\), not \(4, 10\)"),
+        (torch.zeros(10), r"in training the model returns shape \(10,\), not \(4, 10\)"),
+        (torch.zeros(3, 10), r"in training the model returns shape \(3, 10\), not \(4, 10\)"),
+    ],
+)
+def test_what_is_no_logits_is_named(output: object, reason: str) -> None:
+    loss_of = loss_function(lambda _images: output, RECIPE, "cpu")  # type: ignore[arg-type,return-value]
+    with pytest.raises(RunError, match=reason):
+        loss_of(torch.zeros(4, 1, 28, 28), torch.zeros(4, dtype=torch.int64))

@@ -5,7 +5,7 @@ import torch
 
 from bench import UsageError
 from bench.errors import RunError
-from bench.failures import classify
+from bench.failures import classify, loses_device
 
 CPU_MESSAGE = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 64 bytes"
 
@@ -27,6 +27,7 @@ def raised(error: Exception) -> Exception:
         (MemoryError(), "out_of_memory", "MemoryError"),
         (RuntimeError(CPU_MESSAGE), "out_of_memory", CPU_MESSAGE),
         (RuntimeError("not enough memory: you tried"), "out_of_memory", "not enough memory"),
+        (RuntimeError("std::bad_alloc"), "out_of_memory", "std::bad_alloc"),
         (UsageError("plan dp needs more"), "unsupported", "plan dp needs more"),
     ],
 )
@@ -49,6 +50,71 @@ def test_anything_else_crashed_and_the_reason_tells_where(error: Exception, reas
     status, text = classify(raised(error))
     line = raised.__code__.co_firstlineno + 3
     assert (status, text) == ("crashed", f"{reason} (test_failures.py:{line})")
+
+
+def compiler_error(name: str, message: str, inner: Exception | None = None) -> Exception:
+    """An error of a class of torch's compiler, which takes a second to import."""
+    kind = type(name, (RuntimeError,), {"__module__": "torch._inductor.exc"})
+    error: Exception = kind(message)
+    vars(error)["inner_exception"] = inner
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            compiler_error("BackendCompilerFailed", "backend='x' raised:\nKey", KeyError("layer")),
+            "KeyError: 'layer'",
+        ),
+        (
+            compiler_error("CppCompileError", "C++ compile error\n\nCommand:\ng++ x\na: error: no"),
+            "CppCompileError: C++ compile error. a: error: no",
+        ),
+        (
+            compiler_error("Unsupported", "Attempted a call\n  Explanation: none known\n  Hint: x"),
+            "Unsupported: Attempted a call. Explanation: none known",
+        ),
+        (compiler_error("InductorError", ""), "InductorError: InductorError"),
+        (compiler_error("InductorError", "x" * 5000), "InductorError: " + "x" * 900),
+    ],
+)
+def test_a_compilers_error_is_a_line(error: Exception, reason: str) -> None:
+    status, text = classify(raised(error))
+    assert status == "crashed"
+    assert text.startswith(f"torch cannot compile it: {reason}")
+    assert len(text) < 1100
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
+        RuntimeError("CUDA error: device-side assert triggered"),
+        RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be"),
+        RuntimeError("CUDA error: uncorrectable ECC error encountered"),
+        RuntimeError("No CUDA GPUs: no CUDA-capable device is detected"),
+        RuntimeError("GPU has fallen off the bus"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+    ],
+)
+def test_errors_after_which_a_gpu_is_lost_to_the_process(error: Exception) -> None:
+    assert loses_device(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB"),
+        torch.AcceleratorError("CUDA error: out of memory"),
+        RuntimeError("cuBLAS error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
+        RuntimeError("shapes differ"),
+        RunError("diverged", "the loss became nan"),
+        ValueError("CUDA error: no"),
+    ],
+)
+def test_errors_after_which_it_is_not(error: Exception) -> None:
+    assert not loses_device(error)
 
 
 def test_an_error_without_a_traceback_has_no_place() -> None:

@@ -101,6 +101,16 @@ def test_it_takes_too_long(start: Starter) -> None:
     assert refused(process, timeout_s=0.1) == "no answer to 'count' within 0.1 s"
 
 
+def test_it_writes_half_an_answer(start: Starter) -> None:
+    process = start(f"{READS}os.write(pipe.fileno(), b'\\0\\0\\0\\x64{{')\ntime.sleep(60)\n")
+    assert refused(process, timeout_s=1.0) == "no answer to 'count' within 1 s"
+
+
+def test_it_promises_a_gigabyte(start: Starter) -> None:
+    process = start(f"{READS}os.write(pipe.fileno(), b'\\x40\\0\\0\\0{{')\ntime.sleep(60)\n")
+    assert "no message" in refused(process)
+
+
 def test_it_refuses_or_fails(start: Starter) -> None:
     refusal = '{"kind": "refusal", "content": "no such model"}'
     assert refused(start(f"{READS}pipe.send_bytes({refusal!r}.encode())\n")) == "no such model"

@@ -81,6 +81,7 @@ def test_a_rung_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
         "diverges in 2",
         "dies in 3",
         "lies in 1",
+        "babbles in 2",
         "b",
     )
     records = climb_ladder(make_ladder(tmp_path, *names), Interruption())
@@ -92,11 +93,13 @@ def test_a_rung_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
         ("diverged", 1),
         ("crashed", 2),
         ("crashed", 0),
+        ("crashed", 1),
         ("ok", 3),
     ]
     assert records[5].reason == "the process exited with code 3"
     assert records[4].reason == "the loss became nan"
     assert records[6].reason == "the child said nothing sensible after a turn"
+    assert records[7].reason == "the child sent a message that nobody expects: 'babble'"
     assert "unknown plan 'warp'" in str(records[1].reason)
 
 
@@ -104,6 +107,13 @@ def test_a_rung_that_hangs_is_given_up(tmp_path: Path) -> None:
     records = climb_ladder(make_ladder(tmp_path, "a", "hangs in 2", timeout_s=3.0), Interruption())
     assert outcomes(records) == [("ok", 3), ("timeout", 1)]
     assert records[1].reason == "no result within 3 s"
+
+
+def test_a_rung_has_no_more_memory_than_its_limit(tmp_path: Path) -> None:
+    asked = replace(make_ladder(tmp_path, "a", "is greedy"), max_memory_bytes=2 * 10**9)
+    records = climb_ladder(asked, Interruption())
+    assert outcomes(records) == [("ok", 3), ("out_of_memory", 0)]
+    assert str(records[1].reason).startswith("its memory was limited to 2 GB (--max-memory-gb)")
 
 
 def interrupted(folder: Path, *, count: int, goes_on: bool) -> list[RunRecord]:

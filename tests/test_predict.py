@@ -13,7 +13,7 @@ from PIL import Image
 from bench.classifier import Claim, Classifier
 from bench.errors import UsageError
 from bench.evaluation import evaluate
-from bench.predict_command import Question, predict
+from bench.predict_command import Question, answer_question
 from bench.recipes import CLASSIC, R0_RESNET4
 from bench.request import file_hash
 from bench.saved_model import saved_model_of, write_saved
@@ -283,7 +283,9 @@ def test_nothing_is_written_before_all_is_well(
     from data_pipeline import DataError
 
     with pytest.raises(DataError):
-        predict(Question(model="v0.pt", images=[Path("0.png"), Path("gone.png")], device="cpu"))
+        answer_question(
+            Question(model="v0.pt", images=[Path("0.png"), Path("gone.png")], device="cpu")
+        )
     assert capsys.readouterr().out == ""
 
 

@@ -4,12 +4,29 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
-from bench import UsageError, device
+from bench import Plan, UsageError, device
+from bench.errors import RunError
 from bench.run_command import check_same
 from bench.runner import SAMPLES_PLACE, shortened
 from results import Measurement, RecordError, RunStore
 from tests.results_records_by_hand import ENVIRONMENT, make_record
+from tests.test_rungs import SPEC
+
+
+@pytest.mark.parametrize("plan", ["compile", "channels_last,step:5,threads:1"])
+def test_a_compiled_plan_without_a_compiler_is_unsupported(
+    plan: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(SPEC, plan=Plan.parse(plan))
+    monkeypatch.setattr(device, "find_compiler", lambda: "g++")
+    device.check_supported(spec, torch.device("cpu"))
+    monkeypatch.setattr(device, "find_compiler", lambda: None)
+    device.check_supported(replace(spec, plan=Plan()), torch.device("cpu"))
+    with pytest.raises(RunError, match=r"needs a C\+\+ compiler: install g\+\+.* --plan") as caught:
+        device.check_supported(spec, torch.device("cpu"))
+    assert caught.value.status == "unsupported"
 
 
 def test_a_record_that_fits_stays_whole() -> None:

@@ -6,13 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
 from bench import messages
-from bench.isolation import describe_exit
+from bench.deaths import describe_exit
 
 MODULE = "bench.gate.worker"
 LAST_WORDS_CHARS = 300
@@ -110,12 +111,18 @@ class Process:
 
         A worker that is late is ended: its answer would be taken for that to the next question.
         """
+        deadline = time.monotonic() + timeout_s
+
+        def patience() -> None:
+            if time.monotonic() > deadline:
+                raise TimeoutError
+
         try:
-            if not self.pipe.poll(timeout_s):
-                self.stop()
-                reason = f"no answer to {question!r} within {timeout_s:g} s"
-                raise WorkerDiedError(self.side, reason)
-            kind, answer = messages.receive(self.pipe)
+            kind, answer = messages.receive(self.pipe, patience)
+        except TimeoutError:
+            self.stop()
+            reason = f"no answer to {question!r} within {timeout_s:g} s"
+            raise WorkerDiedError(self.side, reason) from None
         except (EOFError, OSError):
             raise self._death() from None
         except ValueError as error:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import messages
-from bench.child import settle_in
+from bench.confinement import settle_in
 
 if TYPE_CHECKING:
     import torch

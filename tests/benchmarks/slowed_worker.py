@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from bench.child import settle_in
+from bench.confinement import settle_in
 from bench.gate.stopwatch import busy_seconds
 from bench.gate.worker import Worker, serve
 

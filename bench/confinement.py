@@ -1,0 +1,87 @@
+"""What a child does to itself before anything else, so that it harms and outlives nobody.
+
+It leads a session of its own, whose group is killed with it; what has left that group is handed to
+the fork server (a *subreaper*) when its parents die, where `isolation` finds it. The kernel takes
+it before its parent where memory runs out, and it may be told to do with less.
+"""
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+from pathlib import Path
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+OOM_SCORE = Path("/proc/self/oom_score_adj")
+MORE_LIKELY, MOST_LIKELY = 500, 1000  # half of the machine's memory on top of its own
+STATUS = Path("/proc/self/status")
+GB = 10**9
+
+
+def settle_in(max_memory_bytes: int | None = None) -> None:
+    """Leaves Ctrl-C to the parent, stdout to results, and dies with the fork server.
+
+    Args:
+        max_memory_bytes: see `limit_memory`; None for no limit.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(OSError):  # it leads a group already
+        os.setsid()
+    with contextlib.suppress(OSError, AttributeError):  # Linux only
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    adopt_orphans()
+    go_first()
+    if max_memory_bytes is not None:
+        limit_memory(max_memory_bytes)
+    os.dup2(2, 1)  # stdout is for results; a user's model may print
+
+
+def limit_memory(max_bytes: int) -> None:
+    """Limits this process from here on.
+
+    What counts is what it alone has and may write (heap, anonymous mappings, stacks), not address
+    space: what CUDA reserves is free. Memory that processes share does not count. Each process
+    that is started from here has the limit for itself, not all of them together.
+    """
+    resource.setrlimit(resource.RLIMIT_DATA, (max_bytes, max_bytes))
+
+
+def adopt_orphans() -> None:
+    """Descendants whose own parent has died become children of this process, wherever they are."""
+    with contextlib.suppress(OSError, AttributeError):  # Linux only
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def go_first(path: Path = OOM_SCORE) -> None:
+    """Makes the kernel take this process, and what it starts, before its parent."""
+    with contextlib.suppress(OSError, ValueError):  # no Linux, or a sandbox
+        score = int(path.read_text(encoding="ascii"))
+        path.write_text(str(min(score + MORE_LIKELY, MOST_LIKELY)), encoding="ascii")
+
+
+def leave() -> None:
+    """Ends this process, and what it has started in its own group, at once."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(1)
+
+
+def memory_in_use(path: Path = STATUS) -> int | None:
+    """Bytes that count towards the limit; None where the system does not tell."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in path.read_text(encoding="ascii").splitlines():
+            if line.startswith("VmData:"):
+                return int(line.split()[1]) * 1024
+    return None
+
+
+def memory_limit() -> int | None:
+    """The limit of this process in bytes; None for none."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    return None if limit == resource.RLIM_INFINITY else limit
+
+
+def limit_text(max_memory_bytes: int) -> str:
+    """The limit for a reason."""
+    return f"its memory was limited to {max_memory_bytes / GB:g} GB (--max-memory-gb)"
