@@ -8,7 +8,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup data bench report test check format benchmark fuzz counts gate peers docs clean
+.PHONY: help setup data bench report test check format benchmark fuzz counts gate gpu-proof peers docs clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -48,7 +48,7 @@ DATA := $(or $(FMNIST_DATA),data)
 DATA_READY := $(DATA)/FashionMNIST/raw/t10k-labels-idx1-ubyte
 
 help: ## this text
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 	@sed -n '3,7s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 setup: $(READY) $(DATA_READY) ## virtual environment, pinned packages, data
@@ -94,6 +94,10 @@ counts: $(READY) ## take the counts of all models, compiled plans and an epoch i
 
 gate: $(READY) $(DATA_READY) ## hold this commit to BASE=REV (main): counts, speed, accuracy, memory
 	@$(RUN) -m bench gate --base '$(BASE)' --models '$(MODELS)' --device '$(DEVICE)' $(if $(PLAN),--plan '$(PLAN)') $(ARGS)
+
+LIMIT ?= 540
+gpu-proof: $(READY) $(DATA_READY) ## see on GPU=0 all that is claimed of one, within LIMIT seconds (540)
+	@$(RUN) -m bench.gpu_proof --limit '$(LIMIT)' $(ARGS)
 
 peers: $(READY) $(DATA_READY) ## V0 against JAX in interleaved turns (installs the extra `peers`)
 	@$(if $(VENV),$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[peers]' &&) \

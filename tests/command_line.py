@@ -27,9 +27,10 @@ CPU = ("--device", "cpu")
 Finished = subprocess.CompletedProcess[str]
 
 
-def environment(data_root: Path) -> dict[str, str]:
-    """This process's environment with the data in it and no GPU."""
-    return os.environ | {"FMNIST_DATA": str(data_root.resolve()), "CUDA_VISIBLE_DEVICES": ""}
+def environment(data_root: Path, *, hides_gpus: bool = True) -> dict[str, str]:
+    """This process's environment with the data in it and, unless it is asked for, no GPU."""
+    hidden = {"CUDA_VISIBLE_DEVICES": ""} if hides_gpus else {}
+    return os.environ | hidden | {"FMNIST_DATA": str(data_root.resolve())}
 
 
 def bench(data_root: Path, *arguments: str | Path) -> Finished:
@@ -138,7 +139,9 @@ class Running:
     stderr: Path
 
     @classmethod
-    def start(cls, data_root: Path, folder: Path, *arguments: str | Path) -> "Running":
+    def start(
+        cls, data_root: Path, folder: Path, *arguments: str | Path, hides_gpus: bool = True
+    ) -> "Running":
         """Starts it; its output goes to files, so that no process left behind holds a pipe."""
         folder.mkdir(exist_ok=True)
         mark = uuid.uuid4().hex
@@ -147,7 +150,7 @@ class Running:
             process = subprocess.Popen(
                 [sys.executable, "-m", "bench", *map(str, arguments)],
                 cwd=REPOSITORY,
-                env=environment(data_root) | {MARK: mark},
+                env=environment(data_root, hides_gpus=hides_gpus) | {MARK: mark},
                 stdout=out,
                 stderr=err,
                 start_new_session=True,
