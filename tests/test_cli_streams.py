@@ -47,42 +47,30 @@ def command(*arguments: str | Path) -> str:
     return " ".join([sys.executable, "-m", "bench", *map(str, arguments)])
 
 
-@pytest.fixture(scope="module")
-def swept(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, Path]]:
-    """Exit code and folder of a sweep with each kind of streams."""
-    folders = {name: tmp_path_factory.mktemp(name) for name in STREAMS}
-    running = {}
-    for name, folder in folders.items():
-        (folder / "model.py").write_text(MODEL, encoding="utf-8")
-        size = ("--models", "./model.py:Prints", "--budget", "3steps", "--seeds", "2")
-        line = command("run", *size, *PLAN, *CPU, "--out", "run")
-        running[name] = shell(STREAMS[name].format(line), folder, data_root)
-    return {name: (running[name].wait(LIMIT_S), folder) for name, folder in folders.items()}
-
-
-@pytest.mark.parametrize("name", STREAMS)
-def test_every_run_is_recorded(swept: dict[str, tuple[int, Path]], name: str) -> None:
-    code, folder = swept[name]
-    assert code == 0
-    assert [record["status"] for record in read_lines(folder / "run")] == ["ok", "ok"]
-    assert (folder / "shell.err").read_text() == ""
-
-
-def test_the_table_is_there_where_only_stderr_has_no_reader(
-    swept: dict[str, tuple[int, Path]],
+@pytest.mark.parametrize(
+    "name",
+    [
+        "readers_gone",
+        pytest.param("stdout_gone", marks=pytest.mark.slow),
+        pytest.param("all_closed", marks=pytest.mark.slow),
+    ],
+)
+def test_a_sweep_outlives_whoever_read_what_it_says(
+    name: str, data_root: Path, tmp_path: Path
 ) -> None:
-    _, folder = swept["readers_gone"]
-    assert (folder / "out").read_text().startswith("Fashion-MNIST\n")
-
-
-def test_a_sweep_whose_table_nobody_reads_ends_without_a_traceback(
-    swept: dict[str, tuple[int, Path]],
-) -> None:
-    _, folder = swept["stdout_gone"]
-    said = (folder / "err").read_text()
-    assert "Exception ignored" not in said
-    assert "Traceback" not in said
-    assert "records: run; again" in said
+    (tmp_path / "model.py").write_text(MODEL, encoding="utf-8")
+    size = ("--models", "./model.py:Prints", "--budget", "3steps", "--seeds", "2")
+    line = STREAMS[name].format(command("run", *size, *PLAN, *CPU, "--out", "run"))
+    assert shell(line, tmp_path, data_root).wait(LIMIT_S) == 0
+    assert [record["status"] for record in read_lines(tmp_path / "run")] == ["ok", "ok"]
+    assert (tmp_path / "shell.err").read_text() == ""
+    if name == "readers_gone":
+        assert (tmp_path / "out").read_text().startswith("Fashion-MNIST\n")
+    if name == "stdout_gone":
+        said = (tmp_path / "err").read_text()
+        assert "Exception ignored" not in said
+        assert "Traceback" not in said
+        assert "records: run; again" in said
 
 
 @pytest.fixture

@@ -72,8 +72,9 @@ def test_the_summary_counts_by_victim_and_by_what_the_sweep_was_doing() -> None:
     assert lines[2] == "| parent | 1 | 1 | 0 | 0 |"
     assert lines[5] == "| fork server | 0 | 0 | 0 | 1 |"
     assert lines[-1] == (
-        "3 sweeps of 4 runs, 1 of them saving models, 4 resumptions. Records: lost 1, duplicated 0,"
-        " differing 0, left 0. Torn lines 1, samples without a record 0."
+        "3 sweeps of 4 runs, 1 of them saving models, 4 resumptions, 0 trainings gone on with. "
+        "Records: lost 1, duplicated 0, differing 0, left 0. "
+        "Torn lines 1, samples without a record 0."
     )
 
 

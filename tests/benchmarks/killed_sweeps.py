@@ -32,6 +32,7 @@ from tests.benchmarks.killing import (
     VICTIMS,
     count_torn,
     kill,
+    num_gone_on,
     num_orphans,
     problems_of,
 )
@@ -90,6 +91,7 @@ class Outcome:
         num_resumes: until it ended well.
         torn: lines that are no whole record.
         orphans: samples files without a record.
+        gone_on: trainings that went on from a saved model.
         problems: by kind, what is wrong.
     """
 
@@ -103,6 +105,7 @@ class Outcome:
     num_resumes: int = 0
     torn: int = 0
     orphans: int = 0
+    gone_on: int = 0
     problems: dict[str, list[str]] = field(default_factory=dict)
 
     @property
@@ -154,6 +157,7 @@ def disturb(workload: Workload, outcome: Outcome, folder: Path, wanted: RunStore
     if finished is None or finished.returncode:
         outcome.problems["lost"].append(f"never ended well: {finished and finished.stderr[-500:]}")
     outcome.torn, outcome.orphans = count_torn(store), num_orphans(store)
+    outcome.gone_on = num_gone_on(store)
     return outcome
 
 
@@ -196,12 +200,12 @@ def summary(outcomes: Sequence[Outcome], num_runs: int) -> str:
     found = ", ".join(f"{kind} {count}" for kind, count in totals.items())
     torn, orphans = sum(o.torn for o in outcomes), sum(o.orphans for o in outcomes)
     saving = sum(o.is_saving for o in outcomes)
-    resumes = sum(o.num_resumes for o in outcomes)
+    resumes, gone_on = sum(o.num_resumes for o in outcomes), sum(o.gone_on for o in outcomes)
     lines += [
         "",
         f"{len(outcomes)} sweeps of {num_runs} runs, {saving} of them saving models, "
-        f"{resumes} resumptions. Records: {found}. Torn lines {torn}, samples without a record "
-        f"{orphans}.",
+        f"{resumes} resumptions, {gone_on} trainings gone on with. Records: {found}. "
+        f"Torn lines {torn}, samples without a record {orphans}.",
     ]
     return "\n".join(lines)
 

@@ -76,6 +76,11 @@ def num_orphans(store: RunStore) -> int:
     return sum(path.stem not in ids for path in (store.folder / "samples").glob("*.npz"))
 
 
+def num_gone_on(store: RunStore) -> int:
+    """Trainings that went on from a saved model instead of beginning anew."""
+    return sum("resumed" in record.flags for record in store.read() if record.status == "ok")
+
+
 def _differences(
     store: RunStore, record: RunRecord, other_store: RunStore, other: RunRecord
 ) -> list[str]:
