@@ -1,6 +1,6 @@
-"""What a line must be to be read as a record: another program may have written any JSON into one.
+"""What a line must be to be read as a record: a look at each field.
 
-Only what is read off a record is checked; keys that are unknown here are kept as they are.
+Another program may have written any JSON into it. Only what is read off a record is checked; keys that are unknown here are kept as they are.
 """
 
 import math

@@ -129,6 +129,7 @@ def is_markdown(text: str) -> None:
 def is_latex(text: str) -> None:
     """As many cells in each row, no command that a name has brought along."""
     assert_printable(text)
+    text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("%"))
     rows = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert len({len(re.findall(r"(?<!\\)&", row)) for row in rows}) == 1
     left = re.sub(r"\\(begin|end)\{tabular\}|\\(top|mid|bottom)rule|\\(infty|pm)", "", text)
