@@ -1,6 +1,6 @@
-"""What a line must be to be read as a record: another program may have written any JSON into one.
+"""What a line must be to be read as a record: a look at each field.
 
-Only what is read off a record is checked; keys that are unknown here are kept as they are.
+Another program may have written any JSON into it. Only what is read off a record is checked; keys that are unknown here are kept as they are.
 """
 
 import math
@@ -12,10 +12,10 @@ from typing import Any
 
 from results.errors import RecordError
 from results.measurement import LARGEST
+from results.text import cut
 
 Types = Mapping[str, tuple[type, ...]]
 SPEC_KEYS = ("model", "recipe", "budget", "plan", "seed", "precision", "evaluation_split")
-MAX_SHOWN_CHARS = 60  # of a value in a message
 BUDGET = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)[A-Za-z]+", re.ASCII)
 NAMES_OF_TYPES = {str: "text", int: "a whole number", float: "a number", dict: "an object"}
 
@@ -180,7 +180,4 @@ def _check_types(place: str, values: Mapping[str, Any], types: Types) -> None:
 
 
 def _refusal(field: str, value: Any, wanted: str) -> RecordError:  # noqa: ANN401 - any JSON value
-    shown = repr(value)
-    if len(shown) > MAX_SHOWN_CHARS:
-        shown = f"{shown[:MAX_SHOWN_CHARS]}…"
-    return RecordError(f"no run record: {field} is {shown}, not {wanted}")
+    return RecordError(f"no run record: {cut(field)} is {cut(repr(value))}, not {wanted}")

@@ -13,7 +13,8 @@ from typing import Any
 import orjson
 
 from results.errors import RecordError
-from results.measurement import ACCURACIES, LARGEST, SMALLEST, Measurement
+from results.measurement import ACCURACIES, LARGEST_COUNT, SMALLEST, Measurement
+from results.text import cut
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # there is one of a kind, told apart by identity
@@ -27,7 +28,7 @@ class Layout:
     def fits(self, values: Sequence[float]) -> bool:
         """Whether all values can be: none negative, of a size that none has, or above one."""
         sizes = [*filter(None, values)]
-        if sizes and not (min(sizes) > SMALLEST and max(sizes) < LARGEST):
+        if sizes and not (min(sizes) > SMALLEST and max(sizes) <= LARGEST_COUNT):
             return False
         accuracies = [values[place] for place in self.accuracies]
         return not accuracies or max(accuracies) <= 1
@@ -132,7 +133,7 @@ def _one_by_one(stored: dict[str, Any]) -> dict[str, Measurement]:
     for name, parts in stored.items():
         if not isinstance(parts, list) or not _is_measurement(parts):
             raise RecordError(
-                f"no run record: measurement {name!r} is malformed, must be a unit and numbers"
+                f"no run record: measurement {cut(name)!r} is malformed, must be a unit and numbers"
             )
         unit, *values = parts
         measurements[name] = Measurement(name, unit, tuple(map(float, values)))

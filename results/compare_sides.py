@@ -10,7 +10,7 @@ from results.gate.pairs import BASE, HEAD
 from results.ladder import is_ladder
 from results.records import RunRecord
 from results.summary import Summary
-from results.text import one_line
+from results.text import cut
 
 MOST_NAMED = 4
 Key = tuple[Any, ...]  # the values of asked_for
@@ -65,7 +65,7 @@ def check_sides(base: Rows, head: Rows) -> None:
         if other := new_of.get(_identity(row)):
             _check_equal(BASE, held_equal(row.records[0]), HEAD, held_equal(other.records[0]))
     if len(gone) == len(base):
-        raise NotComparable(one_line(_why_none(gone, new)))
+        raise NotComparable(_why_none(gone, new))
 
 
 def row_names(base: Rows, head: Rows) -> dict[Key, str]:
@@ -127,11 +127,11 @@ def _check_equal(
 ) -> None:
     for field in {"data_hash": None, **ours, **theirs}:
         if ours.get(field) != theirs.get(field):
-            text = (
-                f"not comparable: {field} is {ours.get(field)} in the {side} but "
-                f"{theirs.get(field)} in the {other_side}; measure both alike"
+            before, after = (cut(str(values.get(field))) for values in (ours, theirs))
+            raise NotComparable(
+                f"not comparable: {cut(field)} is {before} in the {side} but {after} in the "
+                f"{other_side}; measure both alike"
             )
-            raise NotComparable(one_line(text))
 
 
 def _identity(row: Summary) -> tuple[Any, ...]:
@@ -147,8 +147,8 @@ def _why_none(base: Sequence[Summary], head: Sequence[Summary]) -> str:
             before, after = asked_for(row.spec), asked_for(of_model[row.model].spec)
             field = next(key for key in before if before[key] != after[key])
             return (
-                f"nothing to compare: of {row.model} the {field} is {before[field]} in the "
-                f"{BASE} but {after[field]} in the {HEAD}"
+                f"nothing to compare: of {cut(row.model)} the {field} is {cut(str(before[field]))} "
+                f"in the {BASE} but {cut(str(after[field]))} in the {HEAD}"
             )
-    models = (named([row.model for row in rows]) for rows in (base, head))
+    models = (named([cut(row.model) for row in rows]) for rows in (base, head))
     return "nothing to compare: the base has {}, the head {}".format(*models)

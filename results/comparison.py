@@ -7,6 +7,7 @@ from typing import Any
 
 from results.errors import NotComparable
 from results.records import RunRecord
+from results.text import cut
 
 Row = Mapping[str, Any]
 
@@ -51,8 +52,8 @@ def _check_pair(first: RunRecord, second: RunRecord) -> None:
     if field is not None:
         ours, theirs = held_equal(first).get(field), held_equal(second).get(field)
         raise NotComparable(
-            f"not comparable: {field} is {ours} for {first.spec['model']} "
-            f"but {theirs} for {second.spec['model']}; name runs of one "
+            f"not comparable: {field} is {cut(str(ours))} for {cut(first.spec['model'])} "
+            f"but {cut(str(theirs))} for {cut(second.spec['model'])}; name runs of one "
             f"{field}, or pass --mixed to see them side by side, labelled"
         )
 

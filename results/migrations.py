@@ -1,4 +1,4 @@
-"""What an older record says in the layout of today: a step a version, each a pure function.
+"""Older records in the layout of today: a step a version, each a pure function.
 
 A new layout is a new SCHEMA_VERSION in records.py, a step from the version before it here, and a
 frozen file of lines, tests/golden/records-schema-N.jsonl: lines of every version are read forever.

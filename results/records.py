@@ -13,6 +13,7 @@ from results.compact import CompactMeasurements, Pool
 from results.errors import RecordError
 from results.measurement import Measurement
 from results.migrations import migrated
+from results.text import cut
 
 SCHEMA_VERSION = 2  # of the layout that is written; migrations.py has the steps to it
 MAX_LINE_BYTES = 4096  # with the newline: one write of this size is not torn by other writers
@@ -151,9 +152,9 @@ _REQUIRED = dict.fromkeys(
 
 def _check_identity(status: str, record_id: str) -> None:
     if status not in STATUSES:
-        raise RecordError(f"unknown status {status!r}; choose from {', '.join(STATUSES)}")
+        raise RecordError(f"unknown status {cut(status)!r}; choose from {', '.join(STATUSES)}")
     if not _RECORD_ID.fullmatch(record_id):
-        raise RecordError(f"record_id {record_id!r} is not 16 lower-case hex digits")
+        raise RecordError(f"record_id {cut(record_id)!r} is not 16 lower-case hex digits")
 
 
 def _filled(cls: type[Record], values: dict[str, Any]) -> Record:

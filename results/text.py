@@ -5,10 +5,18 @@ Everything else is in base units.
 
 from collections.abc import Sequence
 
+MOST_CHARS = 60  # of a name: a path must not push the numbers out
+
 
 def one_line(text: str) -> str:
     """The text on one line, without line breaks, tabs or what would steer a terminal."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def cut(text: str, most: int = MOST_CHARS) -> str:
+    """The text on one line, its end left out where it is too long."""
+    text = one_line(text)
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def printable(text: str) -> str:

@@ -70,8 +70,7 @@ def read_lines(folder: Path) -> list[dict[str, Any]]:
 
 def values(record: dict[str, Any], quantity: str) -> list[float]:
     """The raw values of a measurement in a record as it was written: behind its unit."""
-    _, *found = record["measurements"][quantity]
-    return found
+    return [float(value) for value in record["measurements"][quantity][1:]]
 
 
 def assert_refused(finished: Finished, wanted: str, exit_code: int = 2) -> None:

@@ -13,6 +13,7 @@ from results import RecordError, RunRecord, RunStore, read_records
 from results.report.compose import compose
 from results.report.material import gather
 from results.report.page import render_page
+from tests.fuzz.fuzzing import read_or_refused
 from tests.fuzz.test_fuzz_samples import packed, stored, with_header
 from tests.results_records_by_hand import make_record
 
@@ -48,10 +49,8 @@ def test_a_file_that_holds_no_plain_arrays_costs_the_pictures_not_the_page(
     content: bytes, tmp_path: Path
 ) -> None:
     record = stored(tmp_path, content)
-    try:
-        assert RunStore(tmp_path).load_samples(record) == {}
-    except RecordError as error:
-        assert str(error).count("\n") == 0
+    arrays = read_or_refused("odd samples", lambda: RunStore(tmp_path).load_samples(record))
+    assert not arrays
     material = gather([tmp_path])
     assert "no pictures of the runs of v0" in material.remarks[0]
     assert render_page(compose(material, tmp_path / "report.html"))

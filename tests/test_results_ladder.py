@@ -230,3 +230,12 @@ def test_a_ladder_without_numbers_has_no_sentence() -> None:
     assert ladder_sentences([record]) == []
     assert "no turn was measured" in "\n".join(ladder_footer_lines([record]))
     assert drawn([], 80) == "Ladder\nno records\n"
+
+
+def test_a_rung_that_stood_still_for_a_turn_has_no_ratio() -> None:
+    still = two_models()
+    slow = replace(still[0].measurements["throughput"], values=(0.0, 1.0))
+    still[0] = replace(still[0], measurements={**still[0].measurements, "throughput": slow})
+    rows = ladder_rows(still)
+    assert rows[0]["ratio"] is None
+    assert rows[1]["ratio"] == 1.0

@@ -9,11 +9,11 @@ from results.gate.verdict import Check, Finding, Verdict
 from results.gate.words import (
     MOST_EVIDENCE_CHARS,
     change_text,
-    cut,
     gravest_first,
     own_name,
     value_text,
 )
+from results.text import cut
 
 
 def troubles(verdict: Verdict) -> list[Finding]:

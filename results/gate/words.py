@@ -8,11 +8,11 @@ from results.columns import UNKNOWN
 from results.constraints import percent
 from results.gate.verdict import Check, Finding
 from results.text import (
+    cut,
     format_bytes,
     format_joules,
     format_latency,
     format_seconds,
-    one_line,
     three_digits,
 )
 
@@ -27,7 +27,6 @@ CHECKS: tuple[Check, ...] = (
     "counts",
 )  # gravest first
 PLAN = ", plan "  # between a model and the plan that a row of counts is about
-MOST_CHARS = 60  # of a model or a quantity: a path must not push the numbers out
 MOST_EVIDENCE_CHARS = 160
 
 
@@ -106,12 +105,6 @@ def gravest_first(findings: Sequence[Finding], outcomes: Sequence[str]) -> list[
 def known(value: float | None) -> float | None:
     """The value, or None where it is no number."""
     return value if value is not None and math.isfinite(value) else None
-
-
-def cut(text: str, most: int = MOST_CHARS) -> str:
-    """The text on one line, its end left out where it is too long."""
-    text = one_line(text)
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def listed(texts: Sequence[str], most: int, between: str = ", ") -> str:

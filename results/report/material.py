@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     Samples = Mapping[str, Array]
 
 MEMBERS_OF_OBJECTS = frozenset(  # of JavaScript: Vega keeps groups in plain objects by their names
-    "constructor hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf "
-    "__proto__ __defineGetter__ __defineSetter__ __lookupGetter__ __lookupSetter__".split()
+    {
+        *("constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toString"),
+        *("toLocaleString", "valueOf", "__proto__", "__defineGetter__", "__defineSetter__"),
+        *("__lookupGetter__", "__lookupSetter__"),
+    }
 )
 MAX_NAMES = 12  # of a remark, which must stay one that is read
 

@@ -16,6 +16,7 @@ from results import Constraints, Objective, RunRecord, export_parquet, summarize
 from results.choice import OBJECTIVES
 from results.compare import Rule
 from results.gate.files import annotations
+from results.gate.markdown import BREAK
 
 Shown = Callable[[], object]
 
@@ -56,7 +57,8 @@ def compare(base: Sequence[RunRecord], head: Sequence[RunRecord]) -> None:
     verdict = compare_command.judge((Path("a"), Path("b")), base, head, Rule())
     for fmt in compare_command.FORMATS:
         text = written(lambda fmt=fmt: compare_command._show(verdict, fmt))  # type: ignore[misc]
-        (assert_printable if fmt == "markdown" else RULES[fmt])(text)
+        # in the summary, what parts a name from what GitHub would make of it has no width
+        (assert_printable if fmt == "markdown" else RULES[fmt])(text.replace(BREAK, ""))
     for line in annotations(verdict):
         assert line.isprintable()
         assert re.match(r"::(error|warning) title=[^:,]*::", line)
@@ -79,7 +81,7 @@ def written(write: Callable[[], object]) -> str:
         write()
         sys.stdout.flush()
     assert_printable(err.getvalue())
-    return out.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    return out.buffer.getvalue().decode()
 
 
 def assert_printable(text: str) -> None:
@@ -127,6 +129,7 @@ def is_markdown(text: str) -> None:
 def is_latex(text: str) -> None:
     """As many cells in each row, no command that a name has brought along."""
     assert_printable(text)
+    text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("%"))
     rows = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert len({len(re.findall(r"(?<!\\)&", row)) for row in rows}) == 1
     left = re.sub(r"\\(begin|end)\{tabular\}|\\(top|mid|bottom)rule|\\(infty|pm)", "", text)

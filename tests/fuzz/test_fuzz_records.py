@@ -190,7 +190,7 @@ def test_a_damaged_line_is_refused_or_read(line: bytes) -> None:
         assert_reads_again(record)
 
 
-@fuzzed(changed_somewhere(), share=0.1)
+@fuzzed(changed_somewhere(), share=0.04)
 def test_a_report_of_changed_records_is_refused_or_drawn(
     tmp_path_factory: TempPathFactory,
     records: Records,

@@ -71,7 +71,7 @@ def odd_arrays(draw: st.DrawFn) -> dict[str, Any]:
     return arrays
 
 
-@fuzzed(odd_arrays(), share=0.05)
+@fuzzed(odd_arrays(), share=0.02)
 def test_a_report_goes_on_without_what_it_cannot_draw(
     tmp_path_factory: TempPathFactory, arrays: dict[str, Any]
 ) -> None:
