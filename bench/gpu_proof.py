@@ -5,13 +5,16 @@ what those before it have left over; then it is stopped as by Ctrl-C, and what i
 stays. Called again with the same folder it goes on: what has passed is not run again.
 """
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import orjson
@@ -20,12 +23,16 @@ import typer
 from bench.__main__ import run_app
 from bench.errors import UsageError
 from bench.gpu_proof_summary import summary
+from bench.provenance import describe_provenance
+from bench.show import write_out
+from data_pipeline.files import write_file
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = Path("results/runs/gpu-proof")
+REHEARSAL_FOLDER = Path("results/runs/gpu-proof-rehearsal")
 LIMIT_S = 540.0
 OUTCOMES = "proof.json"
-PATIENCE_S = (10.0, 20.0)  # after the first Ctrl-C, and after the second
+PATIENCE_S = (5.0, 10.0)  # after the first Ctrl-C, and after the second
 PASSED, FAILED, CUT_SHORT, NOT_BEGUN = "passed", "failed", "cut short", "not begun"
 MIN_STAGE_S = 5.0  # with less left a stage would see nothing
 
@@ -49,7 +56,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a stage; its exit code is None where it was not begun or had to be stopped."""
+    """What became of a stage of a commit.
+
+    Its exit code is None where it was not begun or had to be stopped.
+    """
 
     name: str
     claim: str
@@ -57,6 +67,7 @@ class Outcome:
     exit_code: int | None
     seconds: float
     command: str
+    commit: str | None = None
 
 
 def run_stage(name: str, claim: str, share: float, *options: str) -> Stage:
@@ -116,7 +127,10 @@ REHEARSAL = (
 
 
 def main(
-    out: Annotated[Path, typer.Option(help="Folder for records, tables and logs.")] = FOLDER,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for records, tables and logs.", show_default=str(FOLDER)),
+    ] = None,
     device: Annotated[str, typer.Option(help="cuda:N, or cpu with --rehearse.")] = "cuda:0",
     limit: Annotated[float, typer.Option(help="Seconds for all stages.", min=1.0)] = LIMIT_S,
     only: Annotated[str | None, typer.Option(help="Names of stages, separated by commas.")] = None,
@@ -128,15 +142,23 @@ def main(
     stages = chosen_stages(REHEARSAL if rehearse else STAGES, only)
     if not rehearse:
         _require_gpu()
-    out = out.absolute()
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGHUP, _leave)
+    out = (out or (REHEARSAL_FOLDER if rehearse else FOLDER)).absolute()
     out.mkdir(parents=True, exist_ok=True)
-    outcomes = earlier_outcomes(out)
-    for outcome in run_stages(stages, out, device, limit, passed=set(_passed(outcomes))):
+    outcomes = earlier_outcomes(out, is_rehearsal=rehearse)
+    for outcome in run_stages(stages, out, device, limit, outcomes):
         outcomes[outcome.name] = outcome
         sys.stderr.write(f"{outcome.name}: {outcome.status} after {outcome.seconds:.0f} s\n")
         write_down(out, outcomes, is_rehearsal=rehearse)
-    sys.stdout.write((out / "proof.md").read_text(encoding="utf-8") if outcomes else "")
-    raise typer.Exit(0 if len(_passed(outcomes)) == len(outcomes) else 1)
+    if outcomes:
+        write_out((out / "proof.md").read_text(encoding="utf-8"))
+    asked = [outcomes[stage.name].status for stage in stages]
+    raise typer.Exit(0 if set(asked) <= {PASSED} else 1)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def chosen_stages(stages: Sequence[Stage], only: str | None) -> list[Stage]:
@@ -154,40 +176,61 @@ def chosen_stages(stages: Sequence[Stage], only: str | None) -> list[Stage]:
 
 
 def run_stages(
-    stages: Sequence[Stage], out: Path, device: str, limit_s: float, passed: set[str]
+    stages: Sequence[Stage],
+    out: Path,
+    device: str,
+    limit_s: float,
+    earlier: Mapping[str, Outcome],
 ) -> Iterator[Outcome]:
-    """Runs what has not passed yet, each stage until its share of the limit is over."""
-    due = [stage for stage in stages if stage.name not in passed]
-    started, shares, total = time.monotonic(), 0.0, sum(stage.share for stage in due)
-    for stage in due:
+    """Runs what this commit has not passed yet, each stage until its share of the limit is over."""
+    commit = describe_provenance()["commit"]
+    due = [
+        (stage, command)
+        for stage in stages
+        for command in [[text.format(out=out, device=device) for text in stage.arguments]]
+        if not _has_passed(earlier.get(stage.name), _shown(command), commit)
+    ]
+    started, shares, total = time.monotonic(), 0.0, sum(stage.share for stage, _ in due)
+    for stage, command in due:
         shares += stage.share
         left_s = started + limit_s * shares / total - time.monotonic()
-        yield _run(stage, out, device, left_s)
+        status, code, seconds = _run(stage.name, command, out, left_s)
+        shown = _shown(command)
+        yield Outcome(stage.name, stage.claim, status, code, seconds, shown, commit)
 
 
-def _run(stage: Stage, out: Path, device: str, limit_s: float) -> Outcome:
-    arguments = [text.format(out=out, device=device) for text in stage.arguments]
-    command = " ".join(["python", *arguments])
+def _has_passed(earlier: Outcome | None, command: str, commit: str | None) -> bool:
+    """Whether the same command of the same commit has."""
+    return earlier is not None and (earlier.status, earlier.command, earlier.commit) == (
+        PASSED,
+        command,
+        commit,
+    )
+
+
+def _shown(command: Sequence[str]) -> str:
+    return " ".join(["python", *command])
+
+
+def _run(
+    name: str, command: Sequence[str], out: Path, limit_s: float
+) -> tuple[str, int | None, float]:
+    """Status, exit code and seconds of a stage."""
     if limit_s < MIN_STAGE_S:
-        return Outcome(stage.name, stage.claim, NOT_BEGUN, None, 0.0, command)
+        return NOT_BEGUN, None, 0.0
     started = time.monotonic()
-    with (
-        (out / f"{stage.name}.txt").open("wb") as shown,
-        (out / f"{stage.name}.log").open("wb") as log,
-    ):
+    with (out / f"{name}.txt").open("wb") as shown, (out / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, *arguments],
+            [sys.executable, *command],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=shown,
             stderr=log,
             process_group=0,  # Ctrl-C is ours to pass on
         )
-        code = _wait(process, limit_s)
+        code = _wait(process, max(limit_s - sum(PATIENCE_S), limit_s / 2))
     status = CUT_SHORT if code is None else FAILED if code else PASSED
-    return Outcome(
-        stage.name, stage.claim, status, code, round(time.monotonic() - started, 1), command
-    )
+    return status, code, round(time.monotonic() - started, 1)
 
 
 def _wait(process: subprocess.Popen[bytes], limit_s: float) -> int | None:
@@ -195,24 +238,23 @@ def _wait(process: subprocess.Popen[bytes], limit_s: float) -> int | None:
     try:
         return process.wait(limit_s)
     except subprocess.TimeoutExpired:
-        _stop(process)
         return None
-    except BaseException:  # Ctrl-C
+    finally:  # also at Ctrl-C
         _stop(process)
-        raise
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """Ctrl-C once, which lets a sweep end its run, then again, which ends it now; then by force."""
-    for patience_s in PATIENCE_S:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            continue
-        return
-    process.kill()
-    process.wait()
+    try:
+        for patience_s in PATIENCE_S:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(patience_s)
+    finally:
+        with contextlib.suppress(OSError):  # what it has started, too
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _require_gpu() -> None:
@@ -222,28 +264,33 @@ def _require_gpu() -> None:
         raise UsageError("there is no CUDA device to be seen; try the script with --rehearse")
 
 
-def _passed(outcomes: dict[str, Outcome]) -> list[str]:
-    return [name for name, outcome in outcomes.items() if outcome.status == PASSED]
+def earlier_outcomes(out: Path, *, is_rehearsal: bool) -> dict[str, Outcome]:
+    """What earlier calls have seen, by stage.
 
-
-def earlier_outcomes(out: Path) -> dict[str, Outcome]:
-    """What earlier calls have seen, by stage; a folder of another kind has none."""
+    Raises:
+        UsageError: the file is damaged, or a rehearsal and a proof would share a folder.
+    """
     path = out / OUTCOMES
     if not path.exists():
         return {}
     try:
-        stored = orjson.loads(path.read_bytes())["outcomes"]
-        return {one["name"]: Outcome(**one) for one in stored}
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        stored = orjson.loads(path.read_bytes())
+        outcomes = {one["name"]: Outcome(**one) for one in stored["outcomes"]}
+        was_rehearsal = stored["rehearsal"]
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise UsageError(f"{path} cannot be read ({error}); name another --out") from None
+    if was_rehearsal != is_rehearsal:
+        kind = "a rehearsal" if was_rehearsal else "a proof"
+        raise UsageError(f"{out} holds {kind}; name another --out")
+    return outcomes
 
 
 def write_down(out: Path, outcomes: dict[str, Outcome], *, is_rehearsal: bool) -> None:
     """Writes `proof.json` and `proof.md`."""
     plain: list[dict[str, Any]] = [asdict(outcome) for outcome in outcomes.values()]
-    (out / OUTCOMES).write_bytes(orjson.dumps({"outcomes": plain}, option=orjson.OPT_INDENT_2))
-    text = summary(out, plain, is_rehearsal=is_rehearsal)
-    (out / "proof.md").write_text(text, encoding="utf-8")
+    content = {"rehearsal": is_rehearsal, "outcomes": plain}
+    write_file(out / OUTCOMES, orjson.dumps(content, option=orjson.OPT_INDENT_2))
+    write_file(out / "proof.md", summary(out, plain, is_rehearsal=is_rehearsal).encode())
 
 
 if __name__ == "__main__":

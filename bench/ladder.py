@@ -111,7 +111,7 @@ def is_complete(store: "RunStore", rungs: Sequence[RungSpec]) -> bool:
 
 def record_of(climber: Climber, ladder: Ladder, ladder_id: str) -> "RunRecord":
     """The record of a rung, whatever became of it."""
-    from bench.runner import make_record
+    from bench.runner import make_record, shortened
 
     ready = climber.ready or {"plan": None, "measured": {}, "conditions": {}}
     record = make_record(
@@ -121,12 +121,14 @@ def record_of(climber: Climber, ladder: Ladder, ladder_id: str) -> "RunRecord":
         environment=ladder.environment,
         conditions=ready["conditions"],
     )
-    return replace(
-        record,
-        config_id=climber.rung.config_id,
-        spec=climber.rung.as_plain(ready["plan"]),
-        provenance=record.provenance | {LADDER: ladder_id},
-        measurements=_measurements(climber, ready["measured"]),
+    return shortened(
+        replace(
+            record,
+            config_id=climber.rung.config_id,
+            spec=climber.rung.as_plain(ready["plan"]),
+            provenance=record.provenance | {LADDER: ladder_id},
+            measurements=_measurements(climber, ready["measured"]),
+        )
     )
 
 

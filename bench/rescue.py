@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.runner import RunResult, shortened
+from bench.runner import SAMPLES_PLACE, RunResult, shortened
 
 if TYPE_CHECKING:
     from bench.interruption import Interruption
@@ -41,12 +41,27 @@ def store_or_refuse(
     """
     from results import RecordError
 
-    for number, result in enumerate(results):
+    fitting = [_fitting(result) for result in results]
+    for number, result in enumerate(fitting):
         try:
             written = store.append(result.record, result.samples or None)
         except RecordError as error:
-            raise Refused(str(error), results[number:]) from error
+            raise Refused(str(error), fitting[number:]) from error
         done(written)
+
+
+def _fitting(result: RunResult) -> RunResult:
+    """The result; in place of one that no store could take, a row that says why."""
+    from results import RecordError
+
+    try:
+        replace(result.record, samples=SAMPLES_PLACE).to_json_line()
+    except RecordError as error:
+        lost = replace(result.record, status="crashed", reason=str(error), flags=(), conditions={})
+        return RunResult(
+            replace(lost, measurements={}, missing={}, tried=[], confusion=None, curve=None)
+        )
+    return result
 
 
 def noting(

@@ -68,7 +68,8 @@ def run(request: Request, options: Options) -> int:
         raise UsageError(f"--timeout {options.timeout_s:g} never comes; leave it out for no limit")
     every = EVERY_EPOCH if options.save_every is None else parse_every(options.save_every)
     store = _named_store(options)
-    check_takes_records(store.folder if store else RUNS)
+    if not options.resume or checked.is_ladder:
+        check_takes_records(store.folder if store else RUNS)
     if not options.in_process:
         from bench.isolation import start_server
 
@@ -131,6 +132,8 @@ def _sweep(
     make_folder(store.folder)
     recorded = _of_this_sweep(store, specs, seeds)
     num_done = sum(len(set(seeds) & set(recorded_runs(store, spec))) for spec in specs)
+    if options.resume and num_done < len(specs) * len(seeds):
+        check_takes_records(store.folder)
     say(_announcement(specs, seeds, answer, store.folder))
 
     def work() -> Interruption:

@@ -3,11 +3,14 @@
 import contextlib
 import errno
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 TORN_MARK = b"#torn"
+NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}  # of a folder
+LOCK_PATIENCE_S, LOCK_POLL_S = 60.0, 0.02  # an append takes milliseconds
 NO_LOCKS = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS}  # as some networks' disks
 
 
@@ -33,20 +36,27 @@ class LineFile:
                 writer can have gone on after it, so that a line that somebody adds by hand, as
                 with `cat >>`, begins a line too. Otherwise it stays: the next writer seals it.
         """
-        size = os.fstat(self.descriptor).st_size
+        size = self.num_bytes()
         if size == 0:  # new, or of a writer that died before this
             sync_folder(self.path.parent)
         elif os.pread(self.descriptor, 1, size - 1) != b"\n":
             line = TORN_MARK + b"\n" + line
         written = os.write(self.descriptor, line)
-        if written != len(line):
+        try:
+            if written != len(line):
+                raise OSError(errno.ENOSPC, "it took only a part of a record; is the disk full?")
+            os.fsync(self.descriptor)
+        except OSError:
             self._take_back(size, written)
-            raise OSError(errno.ENOSPC, "it took only a part of a record; is the disk full?")
-        os.fsync(self.descriptor)
+            raise
+
+    def num_bytes(self) -> int:
+        """Its size now."""
+        return os.fstat(self.descriptor).st_size
 
     def _take_back(self, size: int, written: int) -> None:
-        if self.is_locked and os.fstat(self.descriptor).st_size == size + written:
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            if self.is_locked and self.num_bytes() == size + written:
                 os.ftruncate(self.descriptor, size)
 
 
@@ -75,22 +85,36 @@ def append_line(path: Path, line: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder last."""
+    """Makes the names in a folder last, where the file system knows how to."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
     finally:
         os.close(descriptor)
 
 
 def _lock(descriptor: int) -> bool:
-    """Waits until no other writer is at work; False where the file system knows no locks."""
+    """Waits until no other writer is at work; False where the file system knows no locks.
+
+    Raises:
+        OSError: another one keeps the file, as a process that was stopped would for ever.
+    """
     import fcntl  # here, so that records can be read where there is none
 
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise
-        return False
-    return True
+    deadline = time.monotonic() + LOCK_PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise OSError(error.errno, "another process keeps it locked") from None
+            time.sleep(LOCK_POLL_S)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            return False
+        else:
+            return True

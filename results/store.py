@@ -85,11 +85,12 @@ class RunStore:
     def _write(self, record: RunRecord, packed: bytes | None, lines: LineFile, line: bytes) -> None:
         if packed is not None:
             self._write_samples(record, packed, is_alone=lines.is_locked)
+        before = lines.num_bytes()
         try:
             lines.append(line)
         except OSError:
-            if packed is not None:
-                with contextlib.suppress(OSError):  # no record names them
+            if packed is not None and lines.num_bytes() == before:  # no record names them
+                with contextlib.suppress(OSError):
                     self._samples_path(record).unlink(missing_ok=True)
             raise
 

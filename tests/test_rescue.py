@@ -193,3 +193,15 @@ def test_without_room_for_a_reason_a_record_still_fits_its_4_kb(
     ended = run_and_rescue(work, out, [], out.read, said.append)
     assert [record.record_id for record in out.read()] == [big.record_id]
     assert ended.exit_code == 1
+
+
+def test_a_record_that_no_store_could_take_costs_no_other(out: RunStore) -> None:
+    results = [
+        RunResult(make_record(seed=0, conditions={"load": "x" * 5000}), SAMPLES),
+        RunResult(make_record(seed=1), SAMPLES),
+    ]
+    store_or_refuse(out, results, lambda _record: None)
+    lost, kept = out.read()
+    assert (lost.status, kept.status) == ("crashed", "ok")
+    assert "bytes of 4096" in (lost.reason or "")
+    assert kept.samples is not None

@@ -5,6 +5,7 @@ import fcntl
 import os
 import resource
 import shutil
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from results import RecordError, RunStore, read_records
+from results import RecordError, RunStore, appending, read_records
 from results.appending import append_line
 from tests.results_records_by_hand import make_record
 
@@ -146,3 +147,48 @@ def test_a_record_that_was_brought_back_twice_is_read_once(store: RunStore) -> N
     record = store.append(make_record())
     store.path.write_bytes(store.path.read_bytes() * 2)
     assert store.read() == [record]
+
+
+def test_a_line_that_the_disk_does_not_keep_is_taken_back_with_its_samples(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = store.append(make_record(seed=0), SAMPLES)
+    sync = os.fsync
+
+    def full(descriptor: int) -> None:
+        if os.path.samestat(os.fstat(descriptor), store.path.stat()):
+            raise OSError(errno.EDQUOT, "Disk quota exceeded")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RecordError, match="Disk quota exceeded"):
+        store.append(make_record(seed=1), SAMPLES)
+    assert store.read() == [whole]
+    assert len(list((store.folder / "samples").iterdir())) == 1
+
+
+def test_a_folder_that_cannot_be_synchronised_takes_records(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = os.fsync
+
+    def only_files(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", only_files)
+    whole = store.append(make_record(), SAMPLES)
+    assert store.read() == [whole]
+
+
+def test_a_lock_that_is_never_given_back_is_not_waited_for_for_ever(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.append(make_record(seed=0))
+    monkeypatch.setattr(appending, "LOCK_PATIENCE_S", 0.05)
+    with store.path.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(RecordError, match="another process keeps it locked"):
+            store.append(make_record(seed=1))
+    store.append(make_record(seed=1))
