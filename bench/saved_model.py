@@ -152,7 +152,7 @@ def load_plain(path: Path) -> dict[str, Any]:
         raise UsageError(what) from None
     if not is_whole(path):
         file.close()
-        raise UsageError(f"{path} is damaged: its checksums differ; take a copy that is whole")
+        raise UsageError(f"{path} is damaged: its checksums differ; take one that is whole")
     try:
         with file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what kind the file is instead: told below

@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import sys
 import traceback
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -56,7 +57,12 @@ def describe(name: str) -> ModelInfo:
 def load_callable(name: str) -> Callable[[], Any]:
     """The class or function that `path/to/file.py:CALLABLE` names; runs the file."""
     path, attribute = split_path(name)
-    builder: Callable[[], Any] | None = vars(_import_file(path)).get(attribute)
+    try:
+        builder: Callable[[], Any] | None = getattr(_import_file(path), attribute, None)
+    except ModelError:
+        raise
+    except Exception as error:  # a module may make its names when they are asked for
+        raise ModelError(f"{path} has no {attribute!r}: {_one_line(error, path)}") from error
     if builder is None:
         raise ModelError(f"{path} defines no {attribute!r}; name a class or function of that file")
     if not callable(builder):
@@ -86,7 +92,7 @@ def split_path(name: str) -> tuple[Path, str]:
     path = Path(file)
     if path.suffix != ".py" or not _is_file(path):
         raise ModelError(f"there is no Python file {file!r}; write path/to/file.py:CALLABLE")
-    if not file.isprintable():
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in file):
         raise ModelError(f"no record can hold the name of {file!r}; rename the file or its folder")
     return path, attribute
 

@@ -142,7 +142,7 @@ class _Fit:
 
 def _is_usable(found: Tensor, own: Tensor) -> bool:
     """Whether a model can start from these numbers: with one NaN, all its answers are NaN."""
-    return found.is_complex() == own.is_complex() and bool(found.isfinite().all())
+    return found.is_complex() == own.is_complex() and bool(found.to(own.dtype).isfinite().all())
 
 
 def _own_tensors(model: nn.Module) -> dict[str, Tensor]:

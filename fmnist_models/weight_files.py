@@ -70,7 +70,7 @@ def is_whole(path: Path) -> bool:
 
 
 def is_plain(value: object) -> bool:
-    """Whether this is a tensor whose numbers stand one beside the other in memory."""
+    """Whether this is a tensor of plain numbers: neither sparse nor nested, quantised or empty."""
     return (
         isinstance(value, Tensor)
         and value.layout == torch.strided
@@ -183,7 +183,9 @@ def _load(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
             f"there is no file of weights {path}; choose --set weights=random, imagenet or a file"
         )
     if not is_whole(path):
-        raise ModelError(f"{path} is damaged: its checksums differ; fetch or write it anew")
+        raise ModelError(
+            f"{path} is damaged: its checksums differ, or were left out; fetch or write it anew"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a TorchScript archive, which is refused below

@@ -39,6 +39,7 @@ NOTE = (
 _RANKS = (  # a narrow table shows the first of them, in their order in the table
     "commit",
     "budget",
+    "target",
     "recipe",
     "precision",
     "date",

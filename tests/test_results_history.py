@@ -247,3 +247,10 @@ def test_changes_within_noise_are_dim_on_a_terminal() -> None:
     console.print(render_history(rows, width=80))
     assert isinstance(console.file, io.StringIO)
     assert "  \x1b[2m~+0.00\x1b[0m  " in console.file.getvalue()
+
+
+def test_runs_with_and_without_a_target_stand_in_one_history(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show([*at("b", 1), *at("c", 2, spec={"target": 0.5})], by="commit", mixed=True)
+    assert "not comparable: target" in capsys.readouterr().out

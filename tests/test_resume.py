@@ -8,6 +8,7 @@ import torch
 
 from bench import Plan, RunSpec, session
 from bench.checkpoints import path_of
+from bench.errors import RunError
 from bench.findings import Findings
 from bench.keep import Keep, parse_every
 from bench.measure import measure_seed
@@ -123,6 +124,22 @@ def test_a_compiled_plan_goes_on_with_its_own_plan(
     measure_seed(opened, spec, Findings(), silent, keep)
     assert str(opened.plan) == saved.trained["plan"]
     assert opened.tried == []
+
+
+@pytest.mark.parametrize("amount", [float("nan"), float("inf"), -1.0, True, "1"])
+@pytest.mark.parametrize(("part", "key"), [("pacer", "spent"), ("meters", "seconds")])
+def test_an_amount_that_is_none_is_not_gone_on_with(
+    part: str, key: str, amount: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, keep = spec_of("sgd"), Keep(checkpoints=tmp_path, every=parse_every("3steps"))
+    killed_at_step(5, spec, keep, monkeypatch)
+    path = path_of(keep, spec, "last")
+    assert path is not None
+    content = torch.load(path, weights_only=True)
+    content["resume"][part][key] = amount
+    torch.save(content, path)
+    with pytest.raises(RunError, match=r"cannot be gone on from.* is no amount.*delete it"):
+        run(spec, keep)
 
 
 @pytest.mark.gpu

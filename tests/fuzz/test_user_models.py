@@ -50,7 +50,10 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
         "class E(Exception):\n    def __str__(self): return 3\nraise E",
         "raised E at import: no message (line 3)",
     ),
-    "__getattr__": ("def __getattr__(name): raise ValueError(name)", "defines no 'Net'"),
+    "__getattr__": (
+        "def __getattr__(name): raise ValueError(name)",
+        "has no 'Net': ValueError: Net (line 1)",
+    ),
     "number": ("Net = 3", "is int; name a class or a function"),
     "no module": ("def Net(): return 3", "returned int; it must return a torch.nn.Module"),
     "argument": (NET + "class Net(Net):\n    def __init__(self, x): pass", "without arguments"),
