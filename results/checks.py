@@ -1,6 +1,7 @@
 """What a line must be to be read as a record: a look at each field.
 
-Another program may have written any JSON into it. Only what is read off a record is checked; keys that are unknown here are kept as they are.
+Another program may have written any JSON into it. Only what is read off a record is checked; keys
+that are unknown here are kept as they are.
 """
 
 import math
