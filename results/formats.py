@@ -58,7 +58,9 @@ def _csv(rows: Sequence[Row], columns: Sequence[Column], keys: Sequence[str]) ->
 
 def _csv_cell(value: Any) -> Any:  # noqa: ANN401 - a row holds any JSON value
     text = orjson.dumps(value).decode() if isinstance(value, (list, dict)) else value
-    return printable(text) if isinstance(text, str) else text  # a table may end in a terminal
+    if not isinstance(text, str):
+        return text
+    return "\n".join(map(printable, text.split("\n")))  # a table may end in a terminal
 
 
 def _markdown(rows: Sequence[Row], columns: Sequence[Column], keys: Sequence[str]) -> str:
