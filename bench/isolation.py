@@ -42,6 +42,16 @@ def start_server() -> None:
     Raises:
         UsageError: the system refuses.
     """
+    try:
+        _ensure_server()
+    except OSError as error:  # its socket lies in the temporary folder
+        raise UsageError(
+            f"no child process can be started ({error}); name a short folder with TMPDIR=/tmp"
+        ) from None
+
+
+def _ensure_server() -> None:
+    """A server that runs; OSError, in the middle of a sweep no mistake of the user's, for none."""
     from multiprocessing import forkserver, resource_tracker
 
     fork_server()
@@ -50,10 +60,6 @@ def start_server() -> None:
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
-    except OSError as error:  # its socket lies in the temporary folder
-        raise UsageError(
-            f"no child process can be started ({error}); name a short folder with TMPDIR=/tmp"
-        ) from None
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
@@ -174,7 +180,7 @@ class Child:
 def _fork(
     target: Callable[..., None], job: object, max_memory_bytes: int | None
 ) -> tuple[ForkServerProcess, Connection]:
-    start_server()  # a new one where the old one died
+    _ensure_server()  # a new one where the old one died
     context = fork_server()
     ours, theirs = context.Pipe(duplex=True)
     process = context.Process(target=_begin, args=(target, theirs, job, max_memory_bytes))
