@@ -21,7 +21,7 @@ from bench import messages
 from bench.confinement import settle_in
 from bench.deaths import count_oom_kills, explain_death
 from bench.errors import RunError, UsageError
-from bench.messages import Patience
+from bench.messages import Patience, TimeLimit
 
 STOPPED = "stopped on request"
 FAREWELL_S = 5.0  # a child that has closed its pipe gets this long to end by itself
@@ -111,11 +111,11 @@ class Child:
             RunError: the time is up (`timeout`), `should_stop` said so (`interrupted`), or what
                 came is no message (`crashed`).
         """
-        deadline = _deadline(timeout_s)
-        while message := self._next(partial(self._wait_on, deadline, timeout_s, should_stop)):
+        limit = TimeLimit(timeout_s)
+        while message := self._next(partial(self._wait_on, limit, timeout_s, should_stop)):
             yield message
             if message[0] == messages.RECORD:
-                deadline = _deadline(timeout_s)
+                limit = TimeLimit(timeout_s)
 
     def _next(self, patience: Patience) -> tuple[str, Any] | None:
         """The next message, a record together with its samples; None at the end."""
@@ -130,12 +130,12 @@ class Child:
         return kind, content
 
     def _wait_on(
-        self, deadline: float, timeout_s: float | None, should_stop: Callable[[], bool]
+        self, limit: TimeLimit, timeout_s: float | None, should_stop: Callable[[], bool]
     ) -> None:
         """Raises where there is nothing more to wait for."""
         if should_stop():
             raise RunError("interrupted", STOPPED)
-        if time.monotonic() > deadline:
+        if limit.is_over():
             raise RunError("timeout", f"no result within {timeout_s:g} s")
         if self.has_ended():
             raise EOFError
@@ -252,7 +252,3 @@ def ask(
     finally:
         if child is not None:
             child.kill()
-
-
-def _deadline(timeout_s: float | None) -> float:
-    return time.monotonic() + (timeout_s if timeout_s is not None else float("inf"))

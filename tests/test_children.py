@@ -2,6 +2,7 @@
 
 import signal
 import struct
+import time
 from collections.abc import Callable, Iterator
 from multiprocessing import forkserver
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from bench import isolation, messages
 from bench.errors import RunError, UsageError
 from bench.isolation import Child, ask
+from bench.messages import packed_samples
 from tests import children_by_hand as children
 
 GB = 10**9
@@ -49,6 +51,8 @@ def outcome(child: Child, timeout_s: float | None = SOON_S, *, stop: bool = Fals
 
 HALF_A_FRAME = struct.pack("!i", 100) + b"{}"
 A_GIGABYTE = struct.pack("!i", 1 << 30) + b"x"
+PROGRESS = b'{"kind": "progress", "content": {}}'
+RECORD = b'{"kind": "record", "content": "x"}'
 NO_MESSAGE = "the child wrote something into the pipe that is no message"
 
 
@@ -71,9 +75,8 @@ def test_a_length_that_no_message_has_is_refused_at_once(start: Starter, junk: b
 
 
 def test_samples_that_never_come_time_out(start: Starter) -> None:
-    record = b'{"kind": "record", "content": "x"}'
-    assert outcome(start(children.sends, (record,)), 0.3).status == "timeout"
-    error = outcome(start(children.sends, (record, b"no zip")), None)
+    assert outcome(start(children.sends, (RECORD,)), 0.3).status == "timeout"
+    error = outcome(start(children.sends, (RECORD, b"no zip")), None)
     assert (error.status, error.reason[:41]) == (
         "crashed",
         "the child sent samples that are no arrays",
@@ -83,6 +86,18 @@ def test_samples_that_never_come_time_out(start: Starter) -> None:
 @pytest.mark.parametrize("frame", [b"[" * 10_000 + b"]" * 10_000, b'{"kind": ["a"]}', b"{}"])
 def test_frames_that_are_no_messages(start: Starter, frame: bytes) -> None:
     assert outcome(start(children.sends, (frame,)), None).status == "crashed"
+
+
+def test_what_a_child_said_while_its_parent_was_stopped_counts(
+    start: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arriving = start(children.sends, (PROGRESS, RECORD, packed_samples({}))).messages(
+        timeout_s=SOON_S, should_stop=lambda: False
+    )
+    assert next(arriving)[0] == messages.PROGRESS
+    clock = time.monotonic
+    monkeypatch.setattr(messages.time, "monotonic", lambda: clock() + 2 * SOON_S)
+    assert next(arriving) == (messages.RECORD, ("x", {}))
 
 
 def test_a_flood_of_messages_does_not_hide_the_deadline(start: Starter) -> None:

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -111,10 +110,10 @@ class Process:
 
         A worker that is late is ended: its answer would be taken for that to the next question.
         """
-        deadline = time.monotonic() + timeout_s
+        limit = messages.TimeLimit(timeout_s)
 
         def patience() -> None:
-            if time.monotonic() > deadline:
+            if limit.is_over():
                 raise TimeoutError
 
         try:
