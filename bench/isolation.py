@@ -26,6 +26,7 @@ from bench.messages import Patience, TimeLimit
 STOPPED = "stopped on request"
 FAREWELL_S = 5.0  # a child that has closed its pipe gets this long to end by itself
 PARTING_S = 1.0  # and one that has said all it was asked for
+BURIAL_S = 30.0  # a killed child gets this long to vanish: it may hold all memory of a GPU
 ORPHANS_S = 5.0  # daemons that beget daemons
 
 
@@ -64,6 +65,27 @@ def _ensure_server() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
+def end_server() -> None:
+    """Ends and forgets the fork server, its children with it; the next child gets a new one."""
+    from multiprocessing import forkserver, util
+
+    with contextlib.suppress(OSError):  # its socket may have gone with its folder
+        Path(util.get_temp_dir()).mkdir(mode=0o700, exist_ok=True)
+    server: Any = forkserver._forkserver
+    with server._lock:
+        pid = server._forkserver_pid
+        if pid is None:
+            return
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+        os.close(server._forkserver_alive_fd)
+        server._forkserver_pid = server._forkserver_alive_fd = server._forkserver_address = None
+    deadline = time.monotonic() + PARTING_S
+    with contextlib.suppress(OSError):  # somebody has read its exit code
+        while os.waitpid(pid, os.WNOHANG) == (0, 0) and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+
 @dataclass
 class Child:
     """A running child and its pipe.
@@ -96,6 +118,8 @@ class Child:
                 if is_last_try:
                     why = getattr(error, "strerror", None) or "the fork server does not answer"
                     raise RunError("crashed", f"no process could be started: {why}") from None
+                if isinstance(error, FileNotFoundError):  # its socket is gone, and it lives on
+                    end_server()
         raise AssertionError
 
     def messages(
@@ -166,15 +190,23 @@ class Child:
         )
 
     def kill(self) -> None:
-        """Ends the child now, whatever it does, and whatever it has started."""
-        with contextlib.suppress(OSError):
-            self.pipe.close()
+        """Ends the child now, whatever it does, and whatever it has started.
+
+        Once only: later its id may be a stranger's.
+        """
+        if self.pipe.closed:
+            return
         if self.process.pid is not None:
             with contextlib.suppress(OSError):  # it and its group are gone
                 os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()  # it may not have come to lead a group yet
-        self.process.join()
+        self.process.join(BURIAL_S)
+        if self.process.is_alive():  # the server has stopped, or the kernel cannot end the child
+            end_server()
+            self.process.join(BURIAL_S)
         end_orphans()
+        with contextlib.suppress(OSError):
+            self.pipe.close()
 
 
 def _fork(

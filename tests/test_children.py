@@ -1,5 +1,8 @@
 """A child seen from its parent: whatever it does, the parent hears of it in time and lives on."""
 
+import multiprocessing
+import os
+import shutil
 import signal
 import struct
 import time
@@ -210,3 +213,51 @@ def test_a_server_that_has_just_died_is_tried_again(
 def test_orphans_are_children_of_the_server_alone(start: Starter) -> None:
     start(children.writes, b"")
     assert isolation._orphans() == set()
+
+
+def test_a_child_is_killed_no_second_time(monkeypatch: pytest.MonkeyPatch, start: Starter) -> None:
+    child = start(children.writes, b"")
+    child.kill()
+    killed: list[int] = []
+    monkeypatch.setattr(os, "killpg", lambda pid, _number: killed.append(pid))
+    child.kill()
+    assert killed == []
+
+
+def server_pid() -> int:
+    """The id of the fork server."""
+    return int(vars(forkserver._forkserver)["_forkserver_pid"])
+
+
+@pytest.fixture
+def _bare_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A fork server that imports nothing beforehand, so that another one is there at once."""
+    context = multiprocessing.get_context("forkserver")
+    monkeypatch.setattr(isolation, "fork_server", lambda: context)
+    context.set_forkserver_preload([])
+    isolation.end_server()
+    yield
+    isolation.end_server()
+
+
+@pytest.mark.usefixtures("_bare_server")
+def test_a_server_that_has_stopped_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, start: Starter
+) -> None:
+    monkeypatch.setattr(isolation, "BURIAL_S", 0.2)
+    child = start(children.writes, b"")
+    stopped = server_pid()
+    os.kill(stopped, signal.SIGSTOP)
+    child.kill()
+    assert not child.process.is_alive()
+    assert is_gone(stopped)
+    assert ask(children.answers, "well") == "well"
+
+
+@pytest.mark.usefixtures("_bare_server")
+@pytest.mark.parametrize("what", ["socket", "folder"])
+def test_a_socket_that_a_cleaner_removed_is_replaced(what: str) -> None:
+    isolation.start_server()
+    socket = Path(vars(forkserver._forkserver)["_forkserver_address"])
+    shutil.rmtree(socket.parent) if what == "folder" else socket.unlink()
+    assert ask(children.answers, "well") == "well"

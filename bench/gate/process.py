@@ -133,11 +133,13 @@ class Process:
         raise failure(self.side, _reason(answer))
 
     def stop(self) -> None:
-        """Ends the worker now."""
-        self.pipe.close()
-        with contextlib.suppress(ProcessLookupError):
+        """Ends the worker now; once only, as later its id may be a stranger's."""
+        if self.pipe.closed:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS's word for zombies
             os.killpg(self.popen.pid, signal.SIGKILL)  # what it has started, too
         self.popen.wait()
+        self.pipe.close()
 
     def _death(self) -> WorkerDiedError:
         reason = self._last_words()
