@@ -99,7 +99,7 @@ def test_what_a_child_said_while_its_parent_was_stopped_counts(
     )
     assert next(arriving)[0] == messages.PROGRESS
     clock = time.monotonic
-    monkeypatch.setattr(messages.time, "monotonic", lambda: clock() + 2 * SOON_S)
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + 2 * SOON_S)
     assert next(arriving) == (messages.RECORD, ("x", {}))
 
 
@@ -198,7 +198,7 @@ def test_no_further_process_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (caught.value.status, caught.value.reason) == ("crashed", reason)
     with pytest.raises(UsageError, match=reason):
         ask(children.answers, None)
-    with pytest.raises(UsageError, match="Resource temporarily unavailable.*TMPDIR"):
+    with pytest.raises(UsageError, match=r"Resource temporarily unavailable.*TMPDIR"):
         isolation.start_server()  # before a sweep it is for the user to mend
 
 
@@ -206,7 +206,11 @@ def test_a_server_that_has_just_died_is_tried_again(
     monkeypatch: pytest.MonkeyPatch, start: Starter
 ) -> None:
     tries = [forkserver.ensure_running, refuse_to_fork]
-    monkeypatch.setattr(forkserver, "ensure_running", lambda: tries.pop()())
+
+    def ensure_running() -> None:
+        tries.pop()()
+
+    monkeypatch.setattr(forkserver, "ensure_running", ensure_running)
     assert heard(start(children.answers, 1)) == [(messages.ANSWER, 1)]
 
 

@@ -120,7 +120,7 @@ def test_errors_after_which_it_is_not(error: Exception) -> None:
     assert not loses_device(error)
 
 
-class Speechless(RuntimeError):
+class SpeechlessError(RuntimeError):
     """An exception of a user's that cannot even be told."""
 
     def __str__(self) -> str:
@@ -148,10 +148,16 @@ def test_errors_that_wrap_each_other_in_a_ring_end() -> None:
 
 
 def test_an_exception_that_cannot_be_told_is_told_by_its_kind() -> None:
-    assert not loses_device(Speechless())
-    assert classify(Speechless()) == ("crashed", "Speechless: Speechless (no traceback)")
-    status, reason = classify(compiler_error("InductorError", "x", Speechless()))
-    assert (status, reason) == ("crashed", "torch cannot compile it: Speechless: Speechless")
+    assert not loses_device(SpeechlessError())
+    assert classify(SpeechlessError()) == (
+        "crashed",
+        "SpeechlessError: SpeechlessError (no traceback)",
+    )
+    status, reason = classify(compiler_error("InductorError", "x", SpeechlessError()))
+    assert (status, reason) == (
+        "crashed",
+        "torch cannot compile it: SpeechlessError: SpeechlessError",
+    )
 
 
 def test_an_error_without_a_traceback_has_no_place() -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import time
 from collections.abc import Iterator
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -71,7 +72,7 @@ def test_progress_to_a_parent_that_is_gone_is_heard_of(pipe: tuple[Connection, C
 
 def test_a_limit_counts_no_time_in_which_nobody_looked(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr(messages.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     limit, none = messages.TimeLimit(10.0), messages.TimeLimit(None)
     now = 7200.0  # stopped by Ctrl-Z
     assert not limit.is_over()
