@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from results.text import one_line as clean_line
+
 if TYPE_CHECKING:
     from bench.runner import RunResult
     from bench.training import Progress
@@ -86,9 +88,10 @@ def refuse(pipe: Connection, error: Exception) -> None:
 
 
 def one_line(text: str) -> str:
-    """A message on a single line, cut where it is longer than anybody reads."""
-    line = " ".join(text[: 10 * MAX_TEXT_CHARS].split())
-    line = line.encode("utf-8", "backslashreplace").decode()  # file names may hold what JSON cannot
+    """A message on a single line that steers no terminal, cut where nobody would read on."""
+    text = text[: 10 * MAX_TEXT_CHARS]
+    text = text.encode("utf-8", "backslashreplace").decode()  # file names may hold what JSON cannot
+    line = clean_line(text)
     return line if len(line) <= MAX_TEXT_CHARS else f"{line[:MAX_TEXT_CHARS]} ..."
 
 

@@ -165,6 +165,7 @@ def test_whatever_is_told_is_progress_or_refused(content: Any) -> None:  # noqa:
 
 def test_a_reason_is_a_line_that_ends() -> None:
     assert messages.one_line(" a\n  b\t") == "a b"
+    assert messages.one_line("\x1b[2Jgone\x07") == "[2Jgone"
     assert messages.one_line("x" * 10**7) == "x" * 1000 + " ..."
     assert messages.one_line("a name \udcff") == "a name \\udcff"
 
