@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,21 @@ ROOM_BYTES = 2**20  # of compiled code: a small model's
 
 
 def cache_folder() -> Path:
-    """$FMNIST_CACHE, or `fmnist-bench` in the user's cache folder; it need not exist yet."""
+    """$FMNIST_CACHE, or `fmnist-bench` in the user's cache folder; it need not exist yet.
+
+    A user without a home has it in the temporary folder.
+    """
     if os.environ.get(VARIABLE):
         return Path(os.path.expanduser(os.environ[VARIABLE]))  # noqa: PTH111 - it never raises
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "fmnist-bench"
+    return (Path(base) if base else _default_base()) / "fmnist-bench"
+
+
+def _default_base() -> Path:
+    try:
+        return Path.home() / ".cache"
+    except RuntimeError:  # a container's user without a name, and no HOME
+        return Path(tempfile.gettempdir()) / f"cache-{os.getuid()}"
 
 
 def use_compile_cache() -> None:

@@ -197,6 +197,6 @@ def _throttled(pipe: Connection) -> Watcher:
         if progress is not None and now < due:
             return
         due = now + PROGRESS_INTERVAL_S
-        messages.send(pipe, messages.PROGRESS, messages.progress_content(seed, phase, progress))
+        messages.send_progress(pipe, messages.progress_content(seed, phase, progress))
 
     return watch

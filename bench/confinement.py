@@ -1,8 +1,10 @@
-"""What a child does to itself before anything else, so that it harms and outlives nobody.
+"""What a child does to itself before anything else, so that it harms nobody and goes in time.
 
 It leads a session of its own, whose group is killed with it; what has left that group is handed to
-the fork server (a *subreaper*) when its parents die, where `isolation` finds it. The kernel takes
-it before its parent where memory runs out, and it may be told to do with less.
+the fork server (a *subreaper*) when its parents die, where `isolation` finds it. Where the sweep
+itself is killed with SIGKILL nobody looks there: the child ends, what has left its group lives on.
+The kernel takes a child before its parent where memory runs out, and it may be told to do with
+less.
 """
 
 import contextlib

@@ -8,7 +8,7 @@ import torch
 from bench.confinement import limit_text, memory_limit
 from bench.errors import RunError, UsageError
 from bench.messages import one_line
-from fmnist_models.external import message_of
+from fmnist_models.external import message_of, text_of
 
 # a CPU's allocator and the CUDA libraries raise a plain RuntimeError
 OUT_OF_MEMORY = (
@@ -39,9 +39,9 @@ def classify(error: BaseException) -> tuple[str, str]:
     """Status and one-line reason of a run that raised."""
     if isinstance(error, RunError):
         return error.status, error.reason
+    if cause := _want_of_memory(error):
+        return "out_of_memory", _limit_note(cause) + one_line(_memory_line(cause))
     message = one_line(message_of(error) or type(error).__name__)
-    if _is_out_of_memory(error, message):
-        return "out_of_memory", _limit_note(error) + message
     if isinstance(error, UsageError):
         return "unsupported", message
     if _is_of_compiler(error):
@@ -51,19 +51,40 @@ def classify(error: BaseException) -> tuple[str, str]:
 
 def loses_device(error: BaseException) -> bool:
     """Whether an error leaves this process without its GPU; out of memory does not."""
-    if not isinstance(error, RuntimeError) or isinstance(error, RunError):
-        return False
-    message = str(error)
-    if _is_out_of_memory(error, message):
-        return False
-    is_of_device = isinstance(error, getattr(torch, "AcceleratorError", ()))
-    return is_of_device or any(text in message for text in LOST_DEVICE)
+    return _want_of_memory(error) is None and any(map(_is_of_device, _with_causes(error)))
 
 
-def _is_out_of_memory(error: BaseException, message: str) -> bool:
+def _with_causes(error: BaseException) -> list[BaseException]:
+    """The error and what it was raised from, as far as it says: compilers wrap what they meet."""
+    found: list[BaseException] = []
+    following: object = error
+    while isinstance(following, BaseException) and all(following is not one for one in found):
+        found.append(following)
+        following = getattr(following, "inner_exception", None) or following.__cause__
+    return found
+
+
+def _is_of_device(error: BaseException) -> bool:
+    if isinstance(error, getattr(torch, "AcceleratorError", ())):
+        return True
+    return isinstance(error, RuntimeError) and any(text in text_of(error) for text in LOST_DEVICE)
+
+
+def _want_of_memory(error: BaseException) -> BaseException | None:
+    """The error itself or what it was raised from, whichever says that there is no memory."""
+    return next(filter(_is_out_of_memory, reversed(_with_causes(error))), None)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(text in message for text in OUT_OF_MEMORY)
+    return isinstance(error, RuntimeError) and any(text in text_of(error) for text in OUT_OF_MEMORY)
+
+
+def _memory_line(error: BaseException) -> str:
+    """The line of a message that says so; the first where none does."""
+    lines = text_of(error).splitlines() or [type(error).__name__]
+    return next((line for line in lines if any(text in line for text in OUT_OF_MEMORY)), lines[0])
 
 
 def _limit_note(error: BaseException) -> str:
@@ -82,7 +103,7 @@ def _is_of_compiler(error: BaseException) -> bool:
 def _of_compiler(error: BaseException) -> str:
     """The one or two lines of the many that say what a compiler did not like."""
     inner = getattr(error, "inner_exception", None) or error
-    lines = [line.strip() for line in str(inner).splitlines() if line.strip()]
+    lines = [line.strip() for line in text_of(inner).splitlines() if line.strip()]
     complaints = [line for line in lines if " error: " in line or line.startswith("Explanation:")]
     first = lines[0] if lines else type(inner).__name__
     return ". ".join([f"{type(inner).__name__}: {first}".rstrip("."), *complaints[:1]])

@@ -21,11 +21,12 @@ from bench import messages
 from bench.confinement import settle_in
 from bench.deaths import count_oom_kills, explain_death
 from bench.errors import RunError, UsageError
-from bench.messages import Patience
+from bench.messages import Patience, TimeLimit
 
 STOPPED = "stopped on request"
 FAREWELL_S = 5.0  # a child that has closed its pipe gets this long to end by itself
 PARTING_S = 1.0  # and one that has said all it was asked for
+BURIAL_S = 30.0  # a killed child gets this long to vanish: it may hold all memory of a GPU
 ORPHANS_S = 5.0  # daemons that beget daemons
 
 
@@ -42,6 +43,16 @@ def start_server() -> None:
     Raises:
         UsageError: the system refuses.
     """
+    try:
+        _ensure_server()
+    except OSError as error:  # its socket lies in the temporary folder
+        raise UsageError(
+            f"no child process can be started ({error}); name a short folder with TMPDIR=/tmp"
+        ) from None
+
+
+def _ensure_server() -> None:
+    """A server that runs; OSError, in the middle of a sweep no mistake of the user's, for none."""
     from multiprocessing import forkserver, resource_tracker
 
     fork_server()
@@ -50,12 +61,29 @@ def start_server() -> None:
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
-    except OSError as error:  # its socket lies in the temporary folder
-        raise UsageError(
-            f"no child process can be started ({error}); name a short folder with TMPDIR=/tmp"
-        ) from None
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def end_server() -> None:
+    """Ends and forgets the fork server, its children with it; the next child gets a new one."""
+    from multiprocessing import forkserver, util
+
+    with contextlib.suppress(OSError):  # its socket may have gone with its folder
+        Path(util.get_temp_dir()).mkdir(mode=0o700, exist_ok=True)
+    server: Any = forkserver._forkserver
+    with server._lock:
+        pid = server._forkserver_pid
+        if pid is None:
+            return
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+        os.close(server._forkserver_alive_fd)
+        server._forkserver_pid = server._forkserver_alive_fd = server._forkserver_address = None
+    deadline = time.monotonic() + PARTING_S
+    with contextlib.suppress(OSError):  # somebody has read its exit code
+        while os.waitpid(pid, os.WNOHANG) == (0, 0) and time.monotonic() < deadline:
+            time.sleep(0.001)
 
 
 @dataclass
@@ -90,6 +118,8 @@ class Child:
                 if is_last_try:
                     why = getattr(error, "strerror", None) or "the fork server does not answer"
                     raise RunError("crashed", f"no process could be started: {why}") from None
+                if isinstance(error, FileNotFoundError):  # its socket is gone, and it lives on
+                    end_server()
         raise AssertionError
 
     def messages(
@@ -105,11 +135,11 @@ class Child:
             RunError: the time is up (`timeout`), `should_stop` said so (`interrupted`), or what
                 came is no message (`crashed`).
         """
-        deadline = _deadline(timeout_s)
-        while message := self._next(partial(self._wait_on, deadline, timeout_s, should_stop)):
+        limit = TimeLimit(timeout_s)
+        while message := self._next(partial(self._wait_on, limit, timeout_s, should_stop)):
             yield message
             if message[0] == messages.RECORD:
-                deadline = _deadline(timeout_s)
+                limit = TimeLimit(timeout_s)
 
     def _next(self, patience: Patience) -> tuple[str, Any] | None:
         """The next message, a record together with its samples; None at the end."""
@@ -124,12 +154,12 @@ class Child:
         return kind, content
 
     def _wait_on(
-        self, deadline: float, timeout_s: float | None, should_stop: Callable[[], bool]
+        self, limit: TimeLimit, timeout_s: float | None, should_stop: Callable[[], bool]
     ) -> None:
         """Raises where there is nothing more to wait for."""
         if should_stop():
             raise RunError("interrupted", STOPPED)
-        if time.monotonic() > deadline:
+        if limit.is_over():
             raise RunError("timeout", f"no result within {timeout_s:g} s")
         if self.has_ended():
             raise EOFError
@@ -160,21 +190,29 @@ class Child:
         )
 
     def kill(self) -> None:
-        """Ends the child now, whatever it does, and whatever it has started."""
-        with contextlib.suppress(OSError):
-            self.pipe.close()
+        """Ends the child now, whatever it does, and whatever it has started.
+
+        Once only: later its id may be a stranger's.
+        """
+        if self.pipe.closed:
+            return
         if self.process.pid is not None:
             with contextlib.suppress(OSError):  # it and its group are gone
                 os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()  # it may not have come to lead a group yet
-        self.process.join()
+        self.process.join(BURIAL_S)
+        if self.process.is_alive():  # the server has stopped, or the kernel cannot end the child
+            end_server()
+            self.process.join(BURIAL_S)
         end_orphans()
+        with contextlib.suppress(OSError):
+            self.pipe.close()
 
 
 def _fork(
     target: Callable[..., None], job: object, max_memory_bytes: int | None
 ) -> tuple[ForkServerProcess, Connection]:
-    start_server()  # a new one where the old one died
+    _ensure_server()  # a new one where the old one died
     context = fork_server()
     ours, theirs = context.Pipe(duplex=True)
     process = context.Process(target=_begin, args=(target, theirs, job, max_memory_bytes))
@@ -246,7 +284,3 @@ def ask(
     finally:
         if child is not None:
             child.kill()
-
-
-def _deadline(timeout_s: float | None) -> float:
-    return time.monotonic() + (timeout_s if timeout_s is not None else float("inf"))

@@ -173,4 +173,4 @@ def _sizes(spec: RunSpec, training: "Training", findings: "Findings") -> dict[st
 
 
 def _tell(pipe: Connection, phase: str, _progress: "Progress | None") -> None:
-    messages.send(pipe, messages.PROGRESS, phase)
+    messages.send_progress(pipe, phase)

@@ -8,13 +8,17 @@ its bytes come, up to a limit, and every message is checked before anybody looks
 import io
 import math
 import os
+import select
 import struct
+import time
 import zipfile
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
 import orjson
+
+from results.text import one_line as clean_line
 
 if TYPE_CHECKING:
     from bench.runner import RunResult
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 PROGRESS, RECORD, ANSWER, REFUSAL = "progress", "record", "answer", "refusal"
 FAREWELL = "farewell"  # this process is of no use for further seeds
 POLL_S = 0.1  # how soon an interruption or a deadline is noticed
+MOST_STEP_S = 1.0  # between two looks at a limit; the parent was stopped where there are more
 # A record is at most 4 KB, what a gate asks and hears of all models some tens of them.
 MAX_MESSAGE_BYTES = 1 << 20
 # Up to 24 bytes a step: 22 million steps, an hour at 6,000 a second.
@@ -43,15 +48,50 @@ def send(pipe: Connection, kind: str, content: Any = None) -> None:  # noqa: ANN
     pipe.send_bytes(orjson.dumps({"kind": kind, "content": content}))
 
 
+def send_progress(pipe: Connection, content: Any) -> None:  # noqa: ANN401 - JSON
+    """Sends progress, or drops it where nobody reads: no training waits for a parent that stopped.
+
+    A pipe that takes anything at all takes a frame as small as this one.
+    """
+    room = select.poll()
+    room.register(pipe.fileno(), select.POLLOUT)
+    if room.poll(0):
+        send(pipe, PROGRESS, content)
+
+
+class TimeLimit:
+    """Seconds of waiting, of which those do not count in which the waiting process was stopped.
+
+    Ctrl-Z stops the parent alone: what its children said meanwhile lies in the pipe, in time.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        """Begins now.
+
+        Args:
+            seconds: None for no limit.
+        """
+        self._left_s = math.inf if seconds is None else seconds
+        self._looked_at = time.monotonic()
+
+    def is_over(self) -> bool:
+        """Whether the time is up; to be asked more often than every `MOST_STEP_S`."""
+        now = time.monotonic()
+        self._left_s -= min(now - self._looked_at, MOST_STEP_S)
+        self._looked_at = now
+        return self._left_s < 0
+
+
 def refuse(pipe: Connection, error: Exception) -> None:
     """Sends a mistake of the user's as one line."""
     send(pipe, REFUSAL, one_line(str(error)))
 
 
 def one_line(text: str) -> str:
-    """A message on a single line, cut where it is longer than anybody reads."""
-    line = " ".join(text[: 10 * MAX_TEXT_CHARS].split())
-    line = line.encode("utf-8", "backslashreplace").decode()  # file names may hold what JSON cannot
+    """A message on a single line that steers no terminal, cut where nobody would read on."""
+    text = text[: 10 * MAX_TEXT_CHARS]
+    text = text.encode("utf-8", "backslashreplace").decode()  # file names may hold what JSON cannot
+    line = clean_line(text)
     return line if len(line) <= MAX_TEXT_CHARS else f"{line[:MAX_TEXT_CHARS]} ..."
 
 

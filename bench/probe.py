@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from bench.budget import Budget
+from bench.messages import one_line
 from bench.plan import Plan
+from fmnist_models.external import message_of
 
 CAP_S = 15.0
 MAX_SHARE = 0.1  # of a seconds budget: no probe of half a training
@@ -179,4 +181,4 @@ def _remaining(tried: Sequence[Candidate]) -> int:
 
 
 def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+    return one_line(f"{type(error).__name__}: {message_of(error)}")

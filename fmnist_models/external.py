@@ -137,13 +137,17 @@ def _execute(module_name: str, path: Path) -> ModuleType:
     return module
 
 
+def text_of(error: BaseException) -> str:
+    """All that an exception says; empty where it says nothing."""
+    try:
+        return str(error).strip()
+    except Exception:  # an exception of a user's own may fail at that too
+        return ""
+
+
 def message_of(error: BaseException) -> str:
     """The first line of what an exception says, not endless; empty where it says nothing."""
-    try:
-        said = str(error).strip()
-    except Exception:  # an exception of a user's own may fail at that too
-        said = ""
-    line = said.partition("\n")[0]
+    line = text_of(error).partition("\n")[0]
     return line if len(line) <= MAX_MESSAGE_CHARS else f"{line[:MAX_MESSAGE_CHARS]} ..."
 
 

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,15 @@ def test_without_it_the_folder_lies_in_the_users_cache(monkeypatch: pytest.Monke
     monkeypatch.delenv("FMNIST_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     assert cache_folder() == Path("/somewhere/fmnist-bench")
+
+
+def test_a_user_without_a_home_has_it_in_the_temporary_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("FMNIST_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54_321)  # who has no entry in passwd
+    assert cache_folder() == Path(tempfile.gettempdir()) / "cache-54321" / "fmnist-bench"
 
 
 def test_what_was_written_is_read(folder: Path) -> None:

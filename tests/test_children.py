@@ -1,8 +1,13 @@
 """A child seen from its parent: whatever it does, the parent hears of it in time and lives on."""
 
+import multiprocessing
+import os
+import shutil
 import signal
 import struct
+import time
 from collections.abc import Callable, Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +16,7 @@ import pytest
 from bench import isolation, messages
 from bench.errors import RunError, UsageError
 from bench.isolation import Child, ask
+from bench.messages import packed_samples
 from tests import children_by_hand as children
 
 GB = 10**9
@@ -48,6 +54,8 @@ def outcome(child: Child, timeout_s: float | None = SOON_S, *, stop: bool = Fals
 
 HALF_A_FRAME = struct.pack("!i", 100) + b"{}"
 A_GIGABYTE = struct.pack("!i", 1 << 30) + b"x"
+PROGRESS = b'{"kind": "progress", "content": {}}'
+RECORD = b'{"kind": "record", "content": "x"}'
 NO_MESSAGE = "the child wrote something into the pipe that is no message"
 
 
@@ -70,9 +78,8 @@ def test_a_length_that_no_message_has_is_refused_at_once(start: Starter, junk: b
 
 
 def test_samples_that_never_come_time_out(start: Starter) -> None:
-    record = b'{"kind": "record", "content": "x"}'
-    assert outcome(start(children.sends, (record,)), 0.3).status == "timeout"
-    error = outcome(start(children.sends, (record, b"no zip")), None)
+    assert outcome(start(children.sends, (RECORD,)), 0.3).status == "timeout"
+    error = outcome(start(children.sends, (RECORD, b"no zip")), None)
     assert (error.status, error.reason[:41]) == (
         "crashed",
         "the child sent samples that are no arrays",
@@ -82,6 +89,18 @@ def test_samples_that_never_come_time_out(start: Starter) -> None:
 @pytest.mark.parametrize("frame", [b"[" * 10_000 + b"]" * 10_000, b'{"kind": ["a"]}', b"{}"])
 def test_frames_that_are_no_messages(start: Starter, frame: bytes) -> None:
     assert outcome(start(children.sends, (frame,)), None).status == "crashed"
+
+
+def test_what_a_child_said_while_its_parent_was_stopped_counts(
+    start: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arriving = start(children.sends, (PROGRESS, RECORD, packed_samples({}))).messages(
+        timeout_s=SOON_S, should_stop=lambda: False
+    )
+    assert next(arriving)[0] == messages.PROGRESS
+    clock = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + 2 * SOON_S)
+    assert next(arriving) == (messages.RECORD, ("x", {}))
 
 
 def test_a_flood_of_messages_does_not_hide_the_deadline(start: Starter) -> None:
@@ -172,27 +191,77 @@ def refuse_to_fork(*_arguments: object) -> None:
 
 
 def test_no_further_process_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolation, "start_server", refuse_to_fork)
+    monkeypatch.setattr(forkserver, "ensure_running", refuse_to_fork)
     with pytest.raises(RunError) as caught:
         Child.start(children.answers, None)
     reason = "no process could be started: Resource temporarily unavailable"
     assert (caught.value.status, caught.value.reason) == ("crashed", reason)
     with pytest.raises(UsageError, match=reason):
         ask(children.answers, None)
+    with pytest.raises(UsageError, match=r"Resource temporarily unavailable.*TMPDIR"):
+        isolation.start_server()  # before a sweep it is for the user to mend
 
 
 def test_a_server_that_has_just_died_is_tried_again(
     monkeypatch: pytest.MonkeyPatch, start: Starter
 ) -> None:
-    tries = [isolation.start_server, refuse_to_fork]
+    tries = [forkserver.ensure_running, refuse_to_fork]
 
-    def start_server() -> None:
+    def ensure_running() -> None:
         tries.pop()()
 
-    monkeypatch.setattr(isolation, "start_server", start_server)
+    monkeypatch.setattr(forkserver, "ensure_running", ensure_running)
     assert heard(start(children.answers, 1)) == [(messages.ANSWER, 1)]
 
 
 def test_orphans_are_children_of_the_server_alone(start: Starter) -> None:
     start(children.writes, b"")
     assert isolation._orphans() == set()
+
+
+def test_a_child_is_killed_no_second_time(monkeypatch: pytest.MonkeyPatch, start: Starter) -> None:
+    child = start(children.writes, b"")
+    child.kill()
+    killed: list[int] = []
+    monkeypatch.setattr(os, "killpg", lambda pid, _number: killed.append(pid))
+    child.kill()
+    assert killed == []
+
+
+def server_pid() -> int:
+    """The id of the fork server."""
+    return int(vars(forkserver._forkserver)["_forkserver_pid"])
+
+
+@pytest.fixture
+def _bare_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A fork server that imports nothing beforehand, so that another one is there at once."""
+    context = multiprocessing.get_context("forkserver")
+    monkeypatch.setattr(isolation, "fork_server", lambda: context)
+    context.set_forkserver_preload([])
+    isolation.end_server()
+    yield
+    isolation.end_server()
+
+
+@pytest.mark.usefixtures("_bare_server")
+def test_a_server_that_has_stopped_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, start: Starter
+) -> None:
+    monkeypatch.setattr(isolation, "BURIAL_S", 0.2)
+    child = start(children.writes, b"")
+    stopped = server_pid()
+    os.kill(stopped, signal.SIGSTOP)
+    child.kill()
+    assert not child.process.is_alive()
+    assert is_gone(stopped)
+    assert ask(children.answers, "well") == "well"
+
+
+@pytest.mark.usefixtures("_bare_server")
+@pytest.mark.parametrize("what", ["socket", "folder"])
+def test_a_socket_that_a_cleaner_removed_is_replaced(what: str) -> None:
+    isolation.start_server()
+    socket = Path(vars(forkserver._forkserver)["_forkserver_address"])
+    shutil.rmtree(socket.parent) if what == "folder" else socket.unlink()
+    assert ask(children.answers, "well") == "well"

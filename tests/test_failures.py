@@ -1,5 +1,7 @@
 """What an exception of a run means."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -28,6 +30,7 @@ def raised(error: Exception) -> Exception:
         (RuntimeError(CPU_MESSAGE), "out_of_memory", CPU_MESSAGE),
         (RuntimeError("not enough memory: you tried"), "out_of_memory", "not enough memory"),
         (RuntimeError("std::bad_alloc"), "out_of_memory", "std::bad_alloc"),
+        (RuntimeError("cuBLAS error:\nCUDA out of memory"), "out_of_memory", "CUDA out of memory"),
         (UsageError("plan dp needs more"), "unsupported", "plan dp needs more"),
     ],
 )
@@ -115,6 +118,46 @@ def test_errors_after_which_a_gpu_is_lost_to_the_process(error: Exception) -> No
 )
 def test_errors_after_which_it_is_not(error: Exception) -> None:
     assert not loses_device(error)
+
+
+class SpeechlessError(RuntimeError):
+    """An exception of a user's that cannot even be told."""
+
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+def caused_by(cause: Exception) -> Exception:
+    error = RuntimeError("the step failed")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize("wrap", [caused_by, lambda one: compiler_error("E", "x raised:", one)])
+def test_what_a_compiler_or_a_model_wraps_is_looked_at(wrap: Callable[..., Exception]) -> None:
+    taken = wrap(torch.OutOfMemoryError("CUDA out of memory"))
+    assert classify(taken) == ("out_of_memory", "CUDA out of memory")
+    assert not loses_device(taken)
+    assert loses_device(wrap(torch.AcceleratorError("CUDA error: an illegal memory access")))
+
+
+def test_errors_that_wrap_each_other_in_a_ring_end() -> None:
+    error = caused_by(KeyError("a"))
+    error.__cause__.__cause__ = error  # type: ignore[union-attr]
+    assert classify(error)[0] == "crashed"
+
+
+def test_an_exception_that_cannot_be_told_is_told_by_its_kind() -> None:
+    assert not loses_device(SpeechlessError())
+    assert classify(SpeechlessError()) == (
+        "crashed",
+        "SpeechlessError: SpeechlessError (no traceback)",
+    )
+    status, reason = classify(compiler_error("InductorError", "x", SpeechlessError()))
+    assert (status, reason) == (
+        "crashed",
+        "torch cannot compile it: SpeechlessError: SpeechlessError",
+    )
 
 
 def test_an_error_without_a_traceback_has_no_place() -> None:

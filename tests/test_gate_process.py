@@ -125,4 +125,25 @@ def test_it_is_gone_once_stopped(start: Starter) -> None:
     assert time.monotonic() - began < 30
     with pytest.raises(ProcessLookupError):
         os.kill(process.popen.pid, 0)
-    process.stop()  # twice does no harm
+
+
+def test_a_worker_that_is_gone_is_killed_no_second_time(
+    start: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = start(f"{READS}sys.exit(7)\n")
+    refused(process)
+    killed: list[int] = []
+    monkeypatch.setattr(os, "killpg", lambda pid, _number: killed.append(pid))
+    process.stop()
+    assert killed == []
+
+
+def test_a_group_of_zombies_on_macos_is_no_error(
+    start: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_pid: int, _number: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    process = start(f"{READS}sys.exit(7)\n")
+    monkeypatch.setattr(os, "killpg", refuse)
+    assert refused(process) == "the process exited with code 7"

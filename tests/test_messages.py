@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import time
 from collections.abc import Iterator
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -43,6 +44,44 @@ def test_a_frame_arrives_as_it_was_sent(
     ours, theirs = pipe
     messages.send(theirs, messages.ANSWER, content)
     assert messages.receive(ours) == (messages.ANSWER, content)
+
+
+def test_progress_that_nobody_reads_is_dropped_and_a_record_after_it_is_not(
+    pipe: tuple[Connection, Connection],
+) -> None:
+    ours, theirs = pipe
+    content = messages.progress_content(0, "training", Progress(0.5, 128, 1.0, 2.3))
+    for _ in range(10_000):  # far more than a pipe holds; a send would never return
+        messages.send_progress(theirs, content)
+    num_read = 0
+    while ours.poll():
+        assert messages.receive(ours) == (messages.PROGRESS, content)
+        num_read += 1
+    assert 0 < num_read < 10_000
+    messages.send_progress(theirs, content)
+    messages.send(theirs, messages.RECORD, "x")
+    assert [messages.receive(ours)[0] for _ in "12"] == [messages.PROGRESS, messages.RECORD]
+
+
+def test_progress_to_a_parent_that_is_gone_is_heard_of(pipe: tuple[Connection, Connection]) -> None:
+    ours, theirs = pipe
+    ours.close()
+    with pytest.raises(OSError, match="Broken pipe"):
+        messages.send_progress(theirs, {})
+
+
+def test_a_limit_counts_no_time_in_which_nobody_looked(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    limit, none = messages.TimeLimit(10.0), messages.TimeLimit(None)
+    now = 7200.0  # stopped by Ctrl-Z
+    assert not limit.is_over()
+    for _ in range(9):
+        now += 1.0
+        assert not limit.is_over()
+    now += 0.5
+    assert limit.is_over()
+    assert not none.is_over()
 
 
 def test_a_result_arrives_with_its_samples(pipe: tuple[Connection, Connection]) -> None:
@@ -126,6 +165,7 @@ def test_whatever_is_told_is_progress_or_refused(content: Any) -> None:  # noqa:
 
 def test_a_reason_is_a_line_that_ends() -> None:
     assert messages.one_line(" a\n  b\t") == "a b"
+    assert messages.one_line("\x1b[2Jgone\x07") == "[2Jgone"
     assert messages.one_line("x" * 10**7) == "x" * 1000 + " ..."
     assert messages.one_line("a name \udcff") == "a name \\udcff"
 

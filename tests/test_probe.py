@@ -237,6 +237,20 @@ def test_a_candidate_that_fails_falls_out_and_says_why() -> None:
     assert tried[0].as_plain()["error"] == "RuntimeError: no channels_last"
 
 
+def test_a_failure_that_cannot_be_told_is_one_too() -> None:
+    class SpeechlessError(RuntimeError):
+        def __str__(self) -> str:
+            raise ValueError
+
+    def time_steps(plan: Plan) -> list[float]:
+        if plan == Plan():
+            return [0.5]
+        raise SpeechlessError
+
+    _, tried = probe_of(time_steps).choose((Plan(threads=1), Plan()), lambda _best: (), 1.0, {})
+    assert tried[0].as_plain()["error"] == "SpeechlessError:"
+
+
 def test_where_every_candidate_fails_the_run_does() -> None:
     plans = (Plan(memory_format="channels_last"), Plan())
     with pytest.raises(RuntimeError, match="no contiguous"):

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -111,10 +110,10 @@ class Process:
 
         A worker that is late is ended: its answer would be taken for that to the next question.
         """
-        deadline = time.monotonic() + timeout_s
+        limit = messages.TimeLimit(timeout_s)
 
         def patience() -> None:
-            if time.monotonic() > deadline:
+            if limit.is_over():
                 raise TimeoutError
 
         try:
@@ -134,11 +133,13 @@ class Process:
         raise failure(self.side, _reason(answer))
 
     def stop(self) -> None:
-        """Ends the worker now."""
-        self.pipe.close()
-        with contextlib.suppress(ProcessLookupError):
+        """Ends the worker now; once only, as later its id may be a stranger's."""
+        if self.pipe.closed:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS's word for zombies
             os.killpg(self.popen.pid, signal.SIGKILL)  # what it has started, too
         self.popen.wait()
+        self.pipe.close()
 
     def _death(self) -> WorkerDiedError:
         reason = self._last_words()
