@@ -194,7 +194,10 @@ def test_auto_may_come_to_any_plan_that_there_is() -> None:
 
 def test_no_samples_are_taken_on_the_childs_word() -> None:
     forged = line(samples={"file": "/etc/passwd", "sha256": "0" * 64})
-    assert checked_record(forged, V0, {0}).samples is None
+    with pytest.raises(RunError, match=r"no record: .*samples.file is '/etc/passwd'"):
+        checked_record(forged, V0, {0})
+    named = line(record_id="0" * 16, samples={"file": f"samples/{'0' * 16}.npz", "sha256": ""})
+    assert checked_record(named, V0, {0}).samples is None
 
 
 def packed(write: Callable[..., None] = np.savez, /, **arrays: Any) -> bytes:  # noqa: ANN401
