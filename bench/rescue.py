@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.runner import SAMPLES_PLACE, RunResult, shortened
+from bench.runner import RunResult, check_fits, shortened
 
 if TYPE_CHECKING:
     from bench.interruption import Interruption
@@ -55,7 +55,7 @@ def _fitting(result: RunResult) -> RunResult:
     from results import RecordError
 
     try:
-        replace(result.record, samples=SAMPLES_PLACE).to_json_line()
+        check_fits(result.record)
     except RecordError as error:
         lost = replace(result.record, status="crashed", reason=str(error), flags=(), conditions={})
         return RunResult(

@@ -212,11 +212,20 @@ def _few(record: "RunRecord") -> list[list[float]] | None:
     return [curve[k] for k in chosen] or None
 
 
+def check_fits(record: "RunRecord") -> None:
+    """Refuses a record that is too long once the store has named its samples.
+
+    Raises:
+        RecordError: with its length.
+    """
+    replace(record, samples=SAMPLES_PLACE).to_json_line()
+
+
 def _fits(record: "RunRecord") -> bool:
     from results import RecordError
 
     try:
-        replace(record, samples=SAMPLES_PLACE).to_json_line()
+        check_fits(record)
     except RecordError:
         return False
     return True

@@ -16,7 +16,7 @@ from bench.isolation import FAREWELL_S, PARTING_S, STOPPED, Child
 from bench.keep import NOTHING, Keep
 from bench.plan import AUTO, Plan, check_plan
 from bench.rescue import Refused, store_or_refuse
-from bench.runner import SAMPLES_PLACE, RunResult, execute_seeds, make_record
+from bench.runner import RunResult, check_fits, execute_seeds, make_record
 from bench.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def checked_record(line: object, spec: RunSpec, waiting: set[int]) -> "RunRecord
 
     try:
         record = RunRecord.from_json_line(str(line).encode("utf-8", "replace"))
-        replace(record, samples=SAMPLES_PLACE).to_json_line()
+        check_fits(record)
     except RecordError as error:
         raise RunError("crashed", f"the child sent no record: {error}") from None
     seed = record.spec["seed"]
