@@ -1,0 +1,91 @@
+"""Which processes start the CUDA driver: children, whose context dies with them, and no other.
+
+A driver that was started before a fork is unusable after it. A library in the place of the driver's
+(`libcuda.so.1`), built here, writes down who calls `cuInit`, so that no GPU is needed to see it.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.command_line import LIMIT_S, PLAN, REPOSITORY, environment
+
+LIBRARY = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int cuInit(unsigned flags) {
+  FILE *log = fopen(getenv("CUINIT_LOG"), "a");
+  fprintf(log, "%d %d\n", getpid(), getppid());
+  fclose(log);
+  return 100; /* CUDA_ERROR_NO_DEVICE */
+}
+
+int cuDriverGetVersion(int *version) {
+  *version = 13000;
+  return 0;
+}
+
+int cuGetProcAddress_v2(const char *name, void **address, int version, unsigned long flags,
+                        void *status) {
+  *address = !strcmp(name, "cuInit") ? (void *)cuInit
+             : !strcmp(name, "cuDriverGetVersion") ? (void *)cuDriverGetVersion
+             : !strncmp(name, "cuGetProcAddress", 16) ? (void *)cuGetProcAddress_v2
+             : 0;
+  return *address ? 0 : 500; /* CUDA_ERROR_NOT_FOUND */
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a driver that tells of its start."""
+    compiler = shutil.which("gcc")
+    if compiler is None or torch.version.cuda is None:
+        pytest.skip("needs gcc and a torch that was built for CUDA")
+    folder = tmp_path_factory.mktemp("driver")
+    (folder / "driver.c").write_text(LIBRARY, encoding="ascii")
+    made = [compiler, "-shared", "-fPIC", "-o", folder / "libcuda.so.1", folder / "driver.c"]
+    subprocess.run(made, check=True)
+    return folder
+
+
+def starts_of(
+    driver: Path, data_root: Path, log: Path, *command: str | Path
+) -> tuple[int, list[list[int]]]:
+    """The process of a command, and process and parent of every start of the driver under it."""
+    variables = {"LD_LIBRARY_PATH": str(driver), "CUINIT_LOG": str(log)}
+    with subprocess.Popen(
+        [sys.executable, *command],
+        cwd=REPOSITORY,
+        env=environment(data_root, hides_gpus=False) | variables,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.wait(LIMIT_S) == 0
+    lines = log.read_text("ascii").splitlines()
+    return process.pid, [[int(pid) for pid in line.split()] for line in lines]
+
+
+def test_the_library_sees_a_start(driver: Path, data_root: Path, tmp_path: Path) -> None:
+    code = "import torch; torch.cuda.is_available()"
+    command, starts = starts_of(driver, data_root, tmp_path / "log", "-c", code)
+    assert starts == [[command, os.getpid()]]
+
+
+def test_neither_the_command_nor_its_fork_server_starts_the_driver(
+    driver: Path, data_root: Path, tmp_path: Path
+) -> None:
+    sweep = ("run", "--models", "v0", "--budget", "5steps", "--seeds", "2", "--out", tmp_path / "r")
+    command, starts = starts_of(driver, data_root, tmp_path / "log", "-m", "bench", *sweep, *PLAN)
+    started, parents = ({start[k] for start in starts} for k in (0, 1))
+    assert started, "children do"
+    assert command not in started
+    assert command not in parents, "the fork server is the command's own child"
