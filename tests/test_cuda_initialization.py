@@ -52,7 +52,14 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("needs gcc and a torch that was built for CUDA")
     folder = tmp_path_factory.mktemp("driver")
     (folder / "driver.c").write_text(LIBRARY, encoding="ascii")
-    made = [compiler, "-shared", "-fPIC", "-o", folder / "libcuda.so.1", folder / "driver.c"]
+    made = [
+        compiler,
+        "-shared",
+        "-fPIC",
+        "-o",
+        str(folder / "libcuda.so.1"),
+        str(folder / "driver.c"),
+    ]
     subprocess.run(made, check=True)
     return folder
 
