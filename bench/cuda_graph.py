@@ -187,7 +187,7 @@ def record(
     except Exception as error:  # the end of a broken capture raises too, and hides the cause
         cause = first or error
         if classify(cause)[0] == "out_of_memory":
-            raise cause
+            raise cause from cause.__cause__
         reason = f"the steps cannot be captured: {one_line(message_of(cause))}"
         raise RunError("unsupported", f"{reason}; leave graph:N out") from cause
     return losses

@@ -39,8 +39,8 @@ class StreamContext:
     def __enter__(self) -> None:
         self.before = self.simulation.stream
         is_ordered = self.stream is self.before or self.before in self.stream.waited
-        assert is_ordered, "the stream did not wait for the one before it"
-        self.simulation.stream = self.stream
+        assert is_ordered or self.simulation.is_idle, "the stream did not wait for the other"
+        self.simulation.stream, self.simulation.is_idle = self.stream, False
 
     def __exit__(self, *error: object) -> None:
         self.simulation.stream = self.before
@@ -54,6 +54,7 @@ class Simulation:
         default_stream: where everything runs that names no stream.
         stream: the current one.
         recording: what is being captured.
+        is_idle: since all streams were waited for, none was entered.
         refusing: in force while waiting for the device is refused.
         is_poisoned: after a failed capture the generator of torch 2.11 draws no more.
         captures: nodes, stream and pool of each capture.
@@ -64,6 +65,7 @@ class Simulation:
     default_stream: Stream = field(default_factory=Stream)
     stream: Stream = field(init=False)
     recording: Recording | None = None
+    is_idle: bool = False
     refusing: Refusing | None = None
     is_poisoned: bool = False
     captures: list[tuple[int, Stream, object]] = field(default_factory=list)
@@ -76,6 +78,10 @@ class Simulation:
     def use_stream(self, stream: Stream) -> "StreamContext":
         """Stands for `torch.cuda.stream`."""
         return StreamContext(self, stream)
+
+    def synchronize(self, _device: object = None) -> None:
+        """Stands for torch's."""
+        self.is_idle = True
 
     def set_sync_debug_mode(self, mode: int | str) -> None:
         """Stands for torch's."""
@@ -168,7 +174,7 @@ def simulate_cuda(patch: pytest.MonkeyPatch, *, is_available: bool = True) -> Si
         "current_stream": lambda _device=None: simulation.stream,
         "is_current_stream_capturing": lambda: simulation.recording is not None,
         "graph_pool_handle": object,
-        "synchronize": lambda _device=None: None,
+        "synchronize": simulation.synchronize,
         "empty_cache": lambda: None,
         "set_sync_debug_mode": simulation.set_sync_debug_mode,
         "get_sync_debug_mode": simulation.sync_debug_mode,

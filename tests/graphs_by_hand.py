@@ -81,7 +81,12 @@ class OnHost(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204
         kwargs = kwargs or {}
-        if func not in _device_constructors() or kwargs.get("device") is not None:
+        if func not in _device_constructors():
+            return func(*args, **kwargs)
+        # the code chose a name itself; a torch.device it has from another tensor
+        if kwargs.get("device") not in (None, "cpu"):
+            if func is torch.tensor:
+                self.recording.refuse("torch.tensor copies from the host")
             return func(*args, **kwargs)
         self.recording.is_making_on_host = True
         made = func(*args, **kwargs)
@@ -101,11 +106,10 @@ class Refusing(TorchDispatchMode):
 
 def waits(func: Any, args: Sequence[Any]) -> bool:  # noqa: ANN401 - an OpOverload
     """Whether the host must know values before a call can return."""
-    if any(tag in func.tags for tag in DATA_DEPENDENT):
-        return True
-    is_index = func._schema.name.startswith(("aten::index.", "aten::index_put", "aten::index"))
-    masks = tensors_of(args[1]) if is_index and isinstance(args[1], list | tuple) else []
-    return any(mask.dtype in {torch.bool, torch.uint8} for mask in masks)
+    if func._schema.name in {"aten::index", "aten::index_put", "aten::index_put_"}:
+        # tagged for masks alone
+        return any(mask.dtype in {torch.bool, torch.uint8} for mask in tensors_of(args[1]))
+    return any(tag in func.tags for tag in DATA_DEPENDENT)
 
 
 class Recording(TorchDispatchMode):

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from tests.cuda_by_hand import Simulation, simulate_cuda
 from tests.graphs_by_hand import INVALIDATED, NOT_PERMITTED, WAITS
 
+DEVICE = torch.device("cpu")  # stands for the GPU; without it, a tensor is made on the host
+
 
 @pytest.fixture
 def simulation(monkeypatch: pytest.MonkeyPatch) -> Simulation:
@@ -57,7 +59,7 @@ def test_a_tensor_that_took_the_place_of_another_is_not_followed(simulation: Sim
 
 def test_draws_inside_differ_from_replay_to_replay_but_not_an_order(simulation: Simulation) -> None:
     order = torch.randperm(8)
-    graph, result = captured(lambda: torch.stack([torch.rand(8, device="cpu"), order.float()]))
+    graph, result = captured(lambda: torch.stack([torch.rand(8, device=DEVICE), order.float()]))
     torch.manual_seed(0)
     graph.replay()
     first = result.clone()
@@ -70,49 +72,53 @@ def test_draws_inside_differ_from_replay_to_replay_but_not_an_order(simulation: 
 
 def test_a_capture_itself_draws_nothing(simulation: Simulation) -> None:
     before = torch.get_rng_state()
-    captured(lambda: torch.rand(3, device="cpu"))
+    captured(lambda: torch.rand(3, device=DEVICE))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def reads_a_value() -> Tensor:
-    return torch.ones(1, device="cpu") * float(torch.zeros(1, device="cpu"))
+    return torch.ones(1, device=DEVICE) * float(torch.zeros(1, device=DEVICE))
 
 
 def picks_by_a_mask() -> Tensor:
-    values = torch.arange(4, device="cpu")
+    values = torch.arange(4, device=DEVICE)
     return values[values > 1]
 
 
 def finds_what_is_not_zero() -> Tensor:
-    return torch.nonzero(torch.ones(3, device="cpu"))
+    return torch.nonzero(torch.ones(3, device=DEVICE))
 
 
 def branches_on_a_value() -> Tensor:
-    value = torch.ones(2, device="cpu")
+    value = torch.ones(2, device=DEVICE)
     return value if value.sum() > 0 else -value
 
 
 def steps_by_a_tensor_as_a_number() -> Tensor:
-    rate = torch.ones((), device="cpu") * 2
-    (result,) = torch._foreach_add([torch.ones(2, device="cpu")], [torch.ones(2)], alpha=-rate)
+    rate = torch.ones((), device=DEVICE) * 2
+    (result,) = torch._foreach_add([torch.ones(2, device=DEVICE)], [torch.ones(2)], alpha=-rate)
     return result
 
 
 def copies_from_the_host() -> Tensor:
-    return torch.zeros(2, device="cpu").copy_(torch.tensor([1.0, 2.0]))
+    return torch.zeros(2, device=DEVICE).copy_(torch.tensor([1.0, 2.0]))
+
+
+def makes_a_tensor_of_numbers() -> Tensor:
+    return torch.tensor([1.0, 2.0], device=DEVICE)
 
 
 def fills_in_a_number_of_the_host() -> Tensor:
-    return torch.zeros((), device="cpu").copy_(torch.tensor(1.0))
+    return torch.zeros((), device=DEVICE).copy_(torch.tensor(1.0))
 
 
 def draws_from_a_generator_of_its_own() -> Tensor:
-    return torch.rand(2, device="cpu", generator=torch.Generator().manual_seed(0))
+    return torch.rand(2, device=DEVICE, generator=torch.Generator().manual_seed(0))
 
 
 def seeds_anew() -> Tensor:
     torch.manual_seed(0)
-    return torch.rand(2, device="cpu")
+    return torch.rand(2, device=DEVICE)
 
 
 FORBIDDEN = [
@@ -122,6 +128,7 @@ FORBIDDEN = [
     branches_on_a_value,
     steps_by_a_tensor_as_a_number,
     copies_from_the_host,
+    makes_a_tensor_of_numbers,
     fills_in_a_number_of_the_host,
     draws_from_a_generator_of_its_own,
     seeds_anew,
@@ -139,7 +146,7 @@ def test_what_cuda_forbids_is_forbidden(call: Callable[[], Tensor], simulation: 
 
 
 def test_a_number_of_the_host_beside_tensors_is_allowed(simulation: Simulation) -> None:
-    graph, result = captured(lambda: torch.ones(2, device="cpu") * (torch.tensor(1.5) * 2))
+    graph, result = captured(lambda: torch.ones(2, device=DEVICE) * (torch.tensor(1.5) * 2))
     graph.replay()
     assert result.tolist() == [3.0, 3.0]
 
@@ -161,7 +168,7 @@ def test_a_registered_generator_moves_on(simulation: Simulation) -> None:
     graph.register_generator_state(generator)
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.graph(graph, stream=stream):
-        drawn = torch.rand(2, device="cpu", generator=generator)
+        drawn = torch.rand(2, device=DEVICE, generator=generator)
     expected = torch.rand(2, generator=torch.Generator().manual_seed(0))
     graph.replay()
     assert torch.equal(drawn, expected)
