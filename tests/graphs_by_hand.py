@@ -34,7 +34,7 @@ class Place:
     dtype: torch.dtype
     size: torch.Size
     stride: tuple[int, ...]
-    offset: int
+    offset: int | torch.SymInt
 
     @classmethod
     def of(cls, tensor: Tensor) -> Self:
@@ -47,7 +47,7 @@ class Place:
         storage = torch.UntypedStorage._new_with_weak_ptr(self.storage.cdata)
         assert storage is not None, "a replay reads memory that was freed after the capture"
         empty = torch.empty(0, dtype=self.dtype)
-        return empty.set_(storage, self.offset, self.size, self.stride)  # type: ignore[call-overload]
+        return empty.set_(storage, self.offset, self.size, self.stride)
 
 
 @dataclass
@@ -70,6 +70,11 @@ class Node:
 def tensors_of(tree: Any) -> list[Tensor]:  # noqa: ANN401 - arguments or results of any call
     """All tensors in it, in order."""
     return [leaf for leaf in pytree.tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+def identity(generator: Any) -> int:  # noqa: ANN401 - its address has no type
+    """Which generator it is: a dispatcher gives it in another Python object."""
+    return int(generator._cdata)
 
 
 class OnHost(TorchFunctionMode):
@@ -160,7 +165,7 @@ class Recording(TorchDispatchMode):
             if storage is not None:
                 storage.copy_(before)
         for storage in self.pool.values():
-            storage.fill_(GARBAGE)
+            storage.fill_(GARBAGE)  # type: ignore[attr-defined]
         for generator, state in zip(self.generators, self.drawn, strict=True):
             generator.set_state(state)
 
@@ -170,10 +175,8 @@ class Recording(TorchDispatchMode):
         raise RuntimeError(f"{NOT_PERMITTED} ({why})")
 
     def _check(self, func: Any, args: Any, kwargs: Any, on_host: list[Tensor]) -> None:  # noqa: ANN401
-        generator = kwargs.get("generator")
-        if generator is not None and all(
-            generator._cdata != known._cdata for known in self.generators
-        ):
+        generator, known = kwargs.get("generator"), map(identity, self.generators)
+        if generator is not None and identity(generator) not in known:
             self.refuse("a generator that the graph does not know")
         if waits(func, args):
             self.refuse(f"{func} waits for the device")

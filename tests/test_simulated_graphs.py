@@ -1,6 +1,7 @@
 """The simulated CUDA graph catches what a real one would not do, or do wrong."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -95,7 +96,8 @@ def branches_on_a_value() -> Tensor:
 
 
 def steps_by_a_tensor_as_a_number() -> Tensor:
-    rate = torch.ones((), device=DEVICE) * 2
+    rate: Any = torch.ones((), device=DEVICE) * 2
+    result: Tensor
     (result,) = torch._foreach_add([torch.ones(2, device=DEVICE)], [torch.ones(2)], alpha=-rate)
     return result
 
@@ -181,7 +183,7 @@ def test_gradients_and_running_statistics_are_undone_and_replayed(simulation: Si
 
     def step() -> Tensor:
         norm.zero_grad()
-        loss = norm(images).square().mul(images).sum()
+        loss: Tensor = norm(images).square().mul(images).sum()
         loss.backward()
         return loss.detach()
 
@@ -197,10 +199,10 @@ def test_gradients_and_running_statistics_are_undone_and_replayed(simulation: Si
 
 @pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.RMSprop])
 def test_an_optimizer_that_may_not_be_captured_says_so(
-    kind: type[torch.optim.Optimizer], simulation: Simulation
+    kind: Callable[..., torch.optim.Optimizer], simulation: Simulation
 ) -> None:
     weight = nn.Parameter(torch.ones(2))
     weight.grad = torch.ones(2)
     optimizer = kind([weight])
     with pytest.raises(RuntimeError, match="capturable is False"):
-        captured(lambda: optimizer.step() or weight.detach())  # type: ignore[call-arg]
+        captured(lambda: optimizer.step() or weight.detach())
