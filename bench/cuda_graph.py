@@ -99,10 +99,13 @@ def inputs_of(indices: Sequence[Tensor], drawn: Sequence[Drawn], rates: Tensor) 
     return [list(indices), *map(list, zip(*drawn, strict=True)), list(rates.unbind())]
 
 
-def capture(
-    advance: Advance, inputs: Buffers, pool: "torch.cuda._POOL_HANDLE | None" = None
-) -> Captured:
+def capture(advance: Advance, inputs: Buffers, pool: "torch.cuda._POOL_HANDLE") -> Captured:
     """Runs the steps a few times, then captures them; the model has moved on afterwards.
+
+    Args:
+        advance: one step.
+        inputs: examples; shapes are fixed by them.
+        pool: memory of the graph, which others may share.
 
     Raises:
         RunError: they cannot be captured (`unsupported`).
@@ -167,9 +170,7 @@ def refused_waiting() -> Iterator[None]:
 
 
 def record(
-    graph: torch.cuda.CUDAGraph,
-    run_all: Callable[[], Tensor],
-    pool: "torch.cuda._POOL_HANDLE | None" = None,
+    graph: torch.cuda.CUDAGraph, run_all: Callable[[], Tensor], pool: "torch.cuda._POOL_HANDLE"
 ) -> Tensor:
     """Captures into the graph, and gives the losses (K,) that it will write.
 

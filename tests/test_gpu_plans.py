@@ -148,7 +148,7 @@ def test_graphs_of_an_engine_that_is_gone_leave_their_memory() -> None:
         model.zero_grad()
         torch.cuda.empty_cache()
         reserved.append(torch.cuda.memory_reserved())
-    assert reserved[1] == reserved[3]
+    assert reserved[3] <= reserved[1]
 
 
 def test_the_scaler_of_fp16_works_inside_a_graph() -> None:
