@@ -7,8 +7,11 @@ See https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs.
 """
 
 import math
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeAlias
 
 import torch
@@ -16,11 +19,17 @@ from torch import Tensor
 
 from bench.engine import Drawn, StepEngine
 from bench.errors import RunError
+from bench.failures import classify
 from bench.group_engine import CompiledSteps, Steps
+from bench.messages import one_line
+from fmnist_models.external import message_of
 
-WARM_UP_RUNS = 3  # of a stream of their own: libraries choose algorithms and allocate workspaces
+WARM_UP_RUNS = 2  # of a stream of their own: libraries choose algorithms and allocate workspaces
+WAITED = "called a synchronizing CUDA operation"  # torch's words
 Advance: TypeAlias = Callable[[Tensor, Drawn, Tensor], Tensor]
 """One step: index (B,), drawn, learning rate () -> loss ()."""
+Buffers: TypeAlias = list[list[Tensor]]
+"""What K steps read, K tensors of one type in each list, which one kernel copies."""
 
 
 @dataclass(frozen=True)
@@ -29,26 +38,27 @@ class Captured:
 
     Attributes:
         graph: to be replayed.
-        inputs: what a replay reads: index tensors, draws and learning rates.
+        buffers: what a replay reads; see `inputs_of`.
         losses: (K,) what it writes.
     """
 
     graph: torch.cuda.CUDAGraph
-    inputs: list[Tensor]
+    buffers: Buffers
     losses: Tensor
 
-    def replay(self, inputs: Sequence[Tensor]) -> Tensor:
+    def replay(self, inputs: Buffers) -> Tensor:
         """The losses (K,) of K steps on these inputs."""
-        torch._foreach_copy_(self.inputs, list(inputs), non_blocking=True)
+        for own, given in zip(self.buffers, inputs, strict=True):
+            torch._foreach_copy_(own, given, non_blocking=True)
         self.graph.replay()
-        return self.losses.clone()  # the next replay writes over them
+        return self.losses.clone()  # the next replay, of whichever graph, writes over them
 
 
 class GraphSteps:
     """Groups as replays of captured graphs, one for each shape; captured when it first comes.
 
     A capture warms up with real steps, so every shape must come once in a warm-up whose changes
-    are put back.
+    are put back. The graphs share their memory: none needs anything of its last replay.
 
     Args:
         advance: one step.
@@ -58,6 +68,7 @@ class GraphSteps:
     def __init__(self, advance: Advance, around: Steps) -> None:
         self.advance = advance
         self.around = around
+        self.pool = torch.cuda.graph_pool_handle()
         self.captured: dict[tuple[int, int], Captured] = {}
 
     def begin(self) -> None:
@@ -74,38 +85,113 @@ class GraphSteps:
 
     def run(self, indices: Sequence[Tensor], drawn: Sequence[Drawn], rates: Tensor) -> Tensor:
         """Losses (K,) of K steps."""
-        shape = len(indices), len(indices[0])
+        shape, inputs = (len(indices), len(indices[0])), inputs_of(indices, drawn, rates)
         if shape not in self.captured:
-            self.captured[shape] = capture(self.advance, indices, drawn, rates)
-        flat_drawn = [tensor for draw in drawn for tensor in draw]
-        return self.captured[shape].replay([*indices, *flat_drawn, rates])
+            self.captured[shape] = capture(self.advance, inputs, self.pool)
+        return self.captured[shape].replay(inputs)
 
 
-def capture(
-    advance: Advance, indices: Sequence[Tensor], drawn: Sequence[Drawn], rates: Tensor
-) -> Captured:
-    """Runs the steps a few times, then captures them; the model has moved on afterwards."""
-    own_indices = [index.clone() for index in indices]
-    own_drawn = [tuple(tensor.clone() for tensor in draw) for draw in drawn]
-    own_rates = rates.clone()
+def inputs_of(indices: Sequence[Tensor], drawn: Sequence[Drawn], rates: Tensor) -> Buffers:
+    """Index tensors, draws of each augmentation, and learning rates of K steps.
+
+    Each rate lies in a buffer of its own: compiled code copies what is not aligned to 16 bytes.
+    """
+    return [list(indices), *map(list, zip(*drawn, strict=True)), list(rates.unbind())]
+
+
+def capture(advance: Advance, inputs: Buffers, pool: "torch.cuda._POOL_HANDLE") -> Captured:
+    """Runs the steps a few times, then captures them; the model has moved on afterwards.
+
+    Args:
+        advance: one step.
+        inputs: examples; shapes are fixed by them.
+        pool: memory of the graph, which others may share.
+
+    Raises:
+        RunError: they cannot be captured (`unsupported`).
+    """
+    buffers = [[tensor.clone() for tensor in kind] for kind in inputs]
+    indices, *kinds, rates = buffers
+    drawn = list(zip(*kinds, strict=True)) or [()] * len(indices)
 
     def run_all() -> Tensor:
-        steps = zip(own_indices, own_drawn, own_rates.unbind(), strict=True)
-        return torch.stack([advance(index, draw, rate) for index, draw, rate in steps])
+        steps = zip(indices, drawn, rates, strict=True)
+        return torch.stack([advance(*step) for step in steps])
 
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(WARM_UP_RUNS):
-            run_all()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        losses = run_all()
-    flat_drawn = [tensor for draw in own_drawn for tensor in draw]
-    captured = Captured(graph, [*own_indices, *flat_drawn, own_rates], losses)
+    graph, stream, before = torch.cuda.CUDAGraph(), capture_stream(), torch.cuda.current_stream()
+    stream.wait_stream(before)
+    try:
+        # also around the capture, which does not leave its stream where it fails
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UP_RUNS):
+                run_all()
+            with refused_waiting():
+                run_all()
+            losses = record(graph, run_all, pool)
+    finally:  # whoever puts weights back must come after the steps
+        before.wait_stream(stream)
+    captured = Captured(graph, buffers, losses)
     check_replay(captured)
     return captured
+
+
+@cache
+def capture_stream() -> torch.cuda.Stream:
+    """The one stream of a process that steps are captured on.
+
+    Libraries keep a workspace of some MiB for each stream that they ever met. The warm-up is on it
+    as well: a workspace that is first asked for in a capture would lie in the memory of its graph.
+    """
+    return torch.cuda.Stream()
+
+
+@contextmanager
+def refused_waiting() -> Iterator[None]:
+    """Refuses steps that wait for the device: with a capture begun they would spoil the process.
+
+    Raises:
+        RunError: a step does (`unsupported`).
+    """
+    before = torch.cuda.get_sync_debug_mode()
+    try:
+        with warnings.catch_warnings():  # torch calls this a prototype at its first use
+            warnings.simplefilter("ignore")
+            torch.cuda.set_sync_debug_mode("error")
+        yield
+    except RuntimeError as error:
+        if WAITED not in str(error):
+            raise
+        reason = "the model reads a value of the device on the host, or copies to it, at each step"
+        raise RunError(
+            "unsupported", f"{reason}, which no CUDA graph can; leave graph:N out"
+        ) from error
+    finally:
+        torch.cuda.set_sync_debug_mode(before)
+
+
+def record(
+    graph: torch.cuda.CUDAGraph, run_all: Callable[[], Tensor], pool: "torch.cuda._POOL_HANDLE"
+) -> Tensor:
+    """Captures into the graph, and gives the losses (K,) that it will write.
+
+    Raises:
+        RunError: CUDA permits something in it only outside (`unsupported`).
+    """
+    first: Exception | None = None
+    try:
+        with torch.cuda.graph(graph, pool=pool, stream=torch.cuda.current_stream()):
+            try:
+                losses = run_all()
+            except Exception as error:
+                first = error
+                raise
+    except Exception as error:  # the end of a broken capture raises too, and hides the cause
+        cause = first or error
+        if classify(cause)[0] == "out_of_memory":
+            raise cause from cause.__cause__
+        reason = f"the steps cannot be captured: {one_line(message_of(cause))}"
+        raise RunError("unsupported", f"{reason}; leave graph:N out") from cause
+    return losses
 
 
 def check_replay(captured: Captured) -> None:
@@ -114,9 +200,9 @@ def check_replay(captured: Captured) -> None:
     Raises:
         RunError: the capture holds nothing, which no error of CUDA's would tell (`unsupported`).
     """
-    captured.losses.fill_(math.nan)
+    captured.losses.fill_(-math.inf)  # no cross-entropy is; NaN it may well be
     captured.graph.replay()
-    if bool(captured.losses.isnan().all()):
+    if bool((captured.losses == -math.inf).all()):
         raise RunError("unsupported", "the CUDA graph captured no step; leave graph:N out")
 
 

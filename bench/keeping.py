@@ -52,6 +52,8 @@ class Kept:
 
     def close(self) -> None:
         """After the last leg, or the one that failed."""
+        # else the two hold each other, and with them a GPU's memory until cycles are collected
+        self.live.training.on_pause = lambda: None
         if self.log:
             self._tell(self.log.log.close)
 

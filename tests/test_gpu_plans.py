@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from bench import RECIPES, Budget, Plan, Recipe, RunSpec, execute
 from bench.engine import MEMORY_FORMATS, Engine, Feed
 from bench.engines import EngineMaker
+from bench.errors import RunError
 from bench.optimizer import make_optimizer
 from bench.runner import execute_seeds
 from bench.warmup import restored
 from data_pipeline import ResidentSplit
+from tests.test_graph_refusals import Reads
 from tests.training_by_hand import RECIPE, flat_state, random_split, small_net, some_batches
 
 pytestmark = pytest.mark.gpu
@@ -112,6 +114,41 @@ def test_dropout_draws_anew_at_each_replay(plan: str) -> None:
     first, second = (engine.run(index, [0.0] * 4) for _ in range(2))
     torch.cuda.synchronize()
     assert len({round(float(loss), 6) for loss in [*first, *second]}) == 8
+
+
+def test_a_model_that_waits_costs_no_other_plan_its_device() -> None:
+    model = small_net(dropout=0.5).append(Reads("item")).cuda()
+    engine, _ = cuda_engine(model, "graph:4")
+    with pytest.raises(RunError, match="leave graph:N out"):
+        engine.run(batches(4), [0.01] * 4)
+    for plan in ("eager", "graph:4"):  # both draw their dropout from the generator of the device
+        engine, _ = cuda_engine(small_net(dropout=0.5).cuda(), plan)
+        losses = engine.run(batches(4), [0.01] * 4)
+        torch.cuda.synchronize()
+        assert torch.isfinite(losses).all()
+
+
+@pytest.mark.parametrize("plan", GRAPHS)
+def test_losses_that_are_nan_from_the_first_step_are_no_empty_capture(plan: str) -> None:
+    model = small_net().cuda()
+    torch.nn.init.constant_(model[0].weight, torch.nan)  # type: ignore[arg-type]
+    engine, _ = cuda_engine(model, plan)
+    losses = engine.run(batches(4), [0.01] * 4)
+    torch.cuda.synchronize()
+    assert losses.isnan().all()
+
+
+def test_graphs_of_an_engine_that_is_gone_leave_their_memory() -> None:
+    model, reserved = small_net(size=8).cuda(), []
+    for _ in range(4):
+        engine, _ = cuda_engine(model, "graph:4")
+        for count in (4, 1):
+            engine.run(batches(count), [0.01] * count)
+        del engine
+        model.zero_grad()
+        torch.cuda.empty_cache()
+        reserved.append(torch.cuda.memory_reserved())
+    assert reserved[3] <= reserved[1]
 
 
 def test_the_scaler_of_fp16_works_inside_a_graph() -> None:
