@@ -14,12 +14,20 @@ from typing import Any, Self, TypeAlias
 import torch
 from torch import Tensor, nn, optim
 from torch.func import functional_call
+from torch.fx import GraphModule
 
 from bench.engine import Drawn, Feed, loss_function
 from bench.recipe import Recipe
 from bench.small_matmul import DECOMPOSITIONS
 from bench.update_rules import UpdateRule, prepare_state, slots_of
 
+# Casts of weights, counts of BatchNorm and the like are a kernel for each tensor, unless combined
+CUDA_OPTIONS = {"combo_kernels": True}
+AS_STRIDED = torch.ops.aten.as_strided.default
+CONVOLVED = {  # convolution -> which argument its images are
+    torch.ops.aten.convolution.default: 0,
+    torch.ops.aten.convolution_backward.default: 1,
+}
 Compiled: TypeAlias = Callable[..., Tensor]
 Shape: TypeAlias = tuple[int, int]
 """Steps in one call, images in each batch."""
@@ -33,7 +41,7 @@ class State:
         trainable: name -> parameter that receives gradients, without its autograd history.
         fixed: name -> frozen parameter or buffer (BatchNorm's are updated in the forward pass).
         slots: of the optimizer, a list in the order of `trainable` for each.
-        step: () float32, optimizer updates done.
+        step: () float32, optimizer updates done; stays where the rule counts none.
     """
 
     trainable: dict[str, Tensor]
@@ -110,7 +118,7 @@ class WholeStep:
         shape = len(indices), len(indices[0])
         if shape not in self.functions:
             steps = partial(_run_steps, self, state, feed, len(indices))
-            self.functions[shape] = compile_tensors(steps, arguments)
+            self.functions[shape] = compile_tensors(steps, [*arguments[:-1], _unaligned(rates)])
         return self.functions[shape](*arguments)
 
     def step(self, state: State, images: Tensor, labels: Tensor, rate: Tensor) -> Tensor:
@@ -120,7 +128,8 @@ class WholeStep:
             model = partial(functional_call, self.model, leaves | state.fixed)
             loss = loss_function(model, self.recipe, images.device.type)(images, labels)
             gradients = torch.autograd.grad(loss, list(leaves.values()))
-        state.step.add_(1)
+        if self.rule.counts_steps:
+            state.step.add_(1)
         parameters = list(state.trainable.values())
         self.rule.apply(parameters, list(gradients), state.slots, rate, state.step)
         return loss.detach()
@@ -137,6 +146,15 @@ def _run_steps(whole: WholeStep, state: State, feed: Feed, num_steps: int, *flat
         batch = feed.gather(images, labels, index, tuple(drawn[k * each : (k + 1) * each]))
         losses.append(whole.step(own, *batch, flat[-1][k]))
     return torch.stack(losses)
+
+
+def _unaligned(rates: Tensor) -> Tensor:
+    """Equal rates, away from a multiple of 16 bytes.
+
+    Compiled code copies an argument, at each call and with a kernel of its own, that does not begin
+    at such a multiple where its example did; and a slice of rates begins at any of 4 bytes.
+    """
+    return torch.cat([rates[:1], rates])[1:]
 
 
 def compile_tensors(
@@ -159,10 +177,31 @@ def compile_tensors(
         graph = make_fx(
             function, tracing_mode="fake", decomposition_table=DECOMPOSITIONS if is_cpu else {}
         )(*arguments)
+        if not is_cpu:
+            keep_strides(graph)
         # the caches of compiled code look for a shape environment, and are passed by without one
         mode = FakeTensorMode(shape_env=ShapeEnv(), static_shapes=True)
         with tracing(TracingContext(mode)):
             examples: list[Any] = [mode.from_tensor(tensor) for tensor in arguments]
-            options = {"cpp_wrapper": True} if is_cpu else None
+            options = {"cpp_wrapper": True} if is_cpu else CUDA_OPTIONS
             compiled: Callable[..., Tensor] = torch._inductor.compile(graph, examples, options)
     return compiled
+
+
+def keep_strides(traced: GraphModule) -> None:
+    """Makes the strides of one-channel images explicit where a convolution takes them.
+
+    Inductor keeps no stride of a dimension of size 1. Without it NHWC images of one channel would
+    look like NCHW, and so would the output of the first convolution, the largest of all.
+
+    Args:
+        traced: changes in place; of a convolution without a single channel nothing does.
+    """
+    for node in [node for node in traced.graph.nodes if node.target in CONVOLVED]:
+        images = node.args[CONVOLVED[node.target]]
+        value = images.meta["val"]
+        if value.dim() == 4 and value.shape[1] == value.stride(1) == 1:
+            told = (images, list(value.shape), list(value.stride()))
+            with traced.graph.inserting_before(node):
+                node.replace_input_with(images, traced.graph.call_function(AS_STRIDED, told))
+    traced.recompile()
