@@ -1,6 +1,6 @@
 """Compiles a whole step for an H100 (sm_90) on a machine without any GPU; launches nothing.
 
-`python -m tests.cuda_by_hand JSON` is a process of its own, since it makes this process believe in
+`python -m tests.cuda_code_by_hand JSON` is a process of its own, since it makes this process believe in
 a device that is not there; a real one is hidden from it. Tensors of the device are fake ones, which
 have shapes and no data. Inductor lowers the step, and Triton and ptxas compile its kernels.
 """
@@ -99,7 +99,7 @@ def compiled_code(wanted: Wanted, cache: Path = ROOT / ".cache" / "cuda") -> Cod
         "TORCHINDUCTOR_FX_GRAPH_CACHE": "0",  # code that is loaded could not be looked at
         "TORCHINDUCTOR_COMPILE_THREADS": "1",  # other processes would believe in no device
     }
-    command = [sys.executable, "-m", "tests.cuda_by_hand", json.dumps(asdict(wanted))]
+    command = [sys.executable, "-m", "tests.cuda_code_by_hand", json.dumps(asdict(wanted))]
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | own, capture_output=True, text=True, check=False
     )
