@@ -1,8 +1,8 @@
 """Compiles a whole step for an H100 (sm_90) on a machine without any GPU; launches nothing.
 
-`python -m tests.cuda_code_by_hand JSON` is a process of its own, since it makes this process believe in
-a device that is not there; a real one is hidden from it. Tensors of the device are fake ones, which
-have shapes and no data. Inductor lowers the step, and Triton and ptxas compile its kernels.
+`python -m tests.cuda_code_by_hand JSON` is a process of its own, since it makes this process
+believe in a device that is not there; a real one is hidden from it. Tensors of the device are fake
+ones, which have shapes and no data. Inductor lowers the step, Triton and ptxas compile its kernels.
 """
 
 import ast
