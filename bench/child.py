@@ -99,6 +99,7 @@ def check_request(pipe: Connection, job: CheckJob) -> None:
     with _as_child(pipe):
         try:
             if job.max_memory_bytes is not None:
+                _open_context(job.device)
                 _check_memory(job.max_memory_bytes)
             messages.send(pipe, messages.ANSWER, check(job))
         except REFUSALS as error:
@@ -106,6 +107,18 @@ def check_request(pipe: Connection, job: CheckJob) -> None:
         except KeyboardInterrupt:  # no Ctrl-C, which a child ignores
             what = "a model file raises KeyboardInterrupt; it must only define its model"
             messages.send(pipe, messages.REFUSAL, what)
+
+
+def _open_context(device: str) -> None:
+    """Has CUDA map what it maps before a model is there: every child will, and it counts."""
+    _import_torch()
+    import torch
+
+    from bench.device import pick_device
+
+    if pick_device(device).type == "cuda":
+        torch.cuda.init()
+        torch.cuda.synchronize(device)
 
 
 def _check_memory(max_bytes: int) -> None:

@@ -5,7 +5,7 @@ Everything goes the way of a run: the engine of a plan takes the steps, a sessio
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 import torch
@@ -73,7 +73,8 @@ def count_graphs(
     engine = _engine(model, input_size, plan, torch.device(device))
     sizes = [BATCH_SIZE] * (plan.group_steps + 1) + [RAGGED_SIZE]
     marks, order = [compile_counts()], torch.Generator().manual_seed(0)
-    with torch.random.fork_rng(), _one_thread(), warnings.catch_warnings(action="ignore"):
+    kept = _randomness_kept(torch.device(device))
+    with kept, _one_thread(), warnings.catch_warnings(action="ignore"):
         for _ in range(2):
             epoch = [torch.randint(STEP_IMAGES, (size,), generator=order) for size in sizes]
             engine.run([batch.to(device) for batch in epoch], [RATE] * len(epoch))
@@ -102,7 +103,7 @@ def count_epoch(*, drop_last: bool, device: str = "cpu") -> dict[str, int]:
     train, validation, test = (noise_split(size, 28, chosen) for size in sizes)
     session = Session(spec, chosen, Splits(train, validation, test, NO_DATA_HASH), spec.plan)
     findings = Findings()
-    with torch.random.fork_rng(), _one_thread():
+    with _randomness_kept(chosen), _one_thread():
         measure_seed(session, spec, findings, lambda _seed, _phase, _progress: None)
     return {
         "images": round(findings.measurements["images_seen"].values[0]),
@@ -140,6 +141,11 @@ def _recipe(device: torch.device) -> Recipe:
     recipe = replace(DEFAULT, learning_rate=RATE)
     spec = RunSpec(model="v0", recipe=recipe, budget=Budget(1, "steps"))
     return spec.resolved_for(device.type).recipe
+
+
+def _randomness_kept(device: torch.device) -> AbstractContextManager[None]:
+    """Leaves the random states as they were; on a CPU it looks at no GPU that may be there."""
+    return torch.random.fork_rng([device] if device.type == "cuda" else [])
 
 
 def _record_bytes(spec: RunSpec, device: torch.device, findings: Findings) -> int:

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import warnings
 from pathlib import Path
 
 import torch
@@ -80,6 +81,8 @@ def prepare_compilers() -> None:
     use_compile_cache()
     # it warns, with a time stamp, of a CUDA toolkit without a GPU: no news on a CPU
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    # torch 2.11 warns that tf32 would be faster than fp32: which it is, the recipe says
+    warnings.filterwarnings("ignore", "TensorFloat32 tensor cores")
 
 
 def check_supported(spec: RunSpec, device: torch.device) -> None:

@@ -15,7 +15,8 @@ OUT_OF_MEMORY = (
     "can't allocate memory",
     "not enough memory",
     "out of memory",
-    "ALLOC_FAILED",
+    "ALLOC_FAILED",  # cuBLAS's and cuDNN 8's
+    "ALLOCATION_FAILED",  # cuDNN 9's
     "bad_alloc",
 )
 # after these CUDA refuses everything else in this process; to take an error of another kind for
@@ -23,6 +24,7 @@ OUT_OF_MEMORY = (
 LOST_DEVICE = (
     "CUDA error",
     "CUDA driver error",
+    "Triton Error [CUDA]",
     "CUDNN_STATUS_",
     "CUBLAS_STATUS_",
     "device-side assert",
@@ -50,17 +52,22 @@ def classify(error: BaseException) -> tuple[str, str]:
 
 
 def loses_device(error: BaseException) -> bool:
-    """Whether an error leaves this process without its GPU; out of memory does not."""
-    return _want_of_memory(error) is None and any(map(_is_of_device, _with_causes(error)))
+    """Whether an error leaves this process without its GPU; out of memory alone does not."""
+    return any(_is_of_device(one) and not _is_out_of_memory(one) for one in _with_causes(error))
 
 
 def _with_causes(error: BaseException) -> list[BaseException]:
-    """The error and what it was raised from, as far as it says: compilers wrap what they meet."""
+    """The error and what it was raised from: compilers wrap what they meet.
+
+    Also what it was raised beside: a CUDA graph that cannot be captured to its end says so, and
+    nothing of why.
+    """
     found: list[BaseException] = []
     following: object = error
     while isinstance(following, BaseException) and all(following is not one for one in found):
         found.append(following)
-        following = getattr(following, "inner_exception", None) or following.__cause__
+        beside = None if following.__suppress_context__ else following.__context__
+        following = getattr(following, "inner_exception", None) or following.__cause__ or beside
     return found
 
 

@@ -4,6 +4,8 @@ Nothing here is on the training clock.
 """
 
 import math
+import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torch import nn, optim
@@ -11,8 +13,10 @@ from torch import nn, optim
 from bench.engine import Engine
 from bench.findings import Findings
 from bench.plan import Plan
+from bench.resume import Live
 from bench.roofline import Roofline, StepCost, roofline_of
 from bench.spec import RunSpec
+from bench.warmup import restored
 from bench.workload import count_kernels, passes_of_step
 
 if TYPE_CHECKING:
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
 LEAST_PROFILED_STEPS = 4
 ON_CPU = "a CPU queues no kernels"
+UNSEEN = "torch's profiler saw no kernels: it has no CUPTI here, or may not use it"
 NOT_LINEAR = "the model calls other operations for other batch sizes"
 BEAT_FLOOR = "beat_floor"  # the footer of a table says what that means
 
@@ -27,12 +32,11 @@ BEAT_FLOOR = "beat_floor"  # the footer of a table says what that means
 def count_step(
     session: "Session",
     plan: Plan,
-    engine: Engine,
     model: nn.Module,
     optimizer: optim.Optimizer,
     findings: Findings,
 ) -> None:
-    """FLOPs, bytes and kernels of a step, counted once a plan; random states move on.
+    """FLOPs and bytes of a step, counted once a plan; random states move on.
 
     Must come after the warm-up, which has made the optimizer's state, and have everything put back.
     """
@@ -42,17 +46,31 @@ def count_step(
         session.costs[plan] = StepCost(
             flops=findings.measurements["flops_per_image"].values[0] * recipe.batch_size,
             passes=passes_of_step(model, optimizer, size, recipe.batch_size, recipe.precision),
-            kernels=_kernels(session, engine),
         )
     cost = session.costs[plan]
     findings.add("flops_per_step", cost.flops)
     findings.add("bytes_per_step", cost.num_bytes, NOT_LINEAR)
-    findings.add("kernels_per_step", cost.kernels, ON_CPU)
+
+
+def count_step_kernels(session: "Session", live: Live, findings: Findings) -> None:
+    """Kernels of a step, counted once a session, after the first training: see `count_kernels`."""
+    engine, plan = live.training.engine, session.plan
+    assert plan is not None, "it was settled before the training"
+    if session.device.type != "cuda":
+        findings.missing["kernels_per_step"] = ON_CPU
+        return
+    if plan not in session.profiled:
+        session.profiled.add(plan)
+        if session.num_seeds > 1:  # has the profiler let go of CUPTI before the next training
+            os.environ.setdefault("TEARDOWN_CUPTI", "1")
+        with restored(live.model, live.optimizer, [live.augmentation]):
+            kernels = _kernels(session, engine)
+        engine.reset()
+        session.costs[plan] = replace(session.costs[plan], kernels=kernels)
+    findings.add("kernels_per_step", session.costs[plan].kernels, UNSEEN)
 
 
 def _kernels(session: "Session", engine: Engine) -> float | None:
-    if session.device.type != "cuda":
-        return None
     steps = engine.group_steps * math.ceil(LEAST_PROFILED_STEPS / engine.group_steps)
     batches = [session.random_batch() for _ in range(steps)]
     rates = [session.small_rate()] * steps

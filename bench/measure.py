@@ -17,7 +17,7 @@ from bench.engine import Engine
 from bench.findings import SHARED, Findings
 from bench.keep import NOTHING, Keep
 from bench.keeping import begin_keeping
-from bench.limit import count_step
+from bench.limit import count_step, count_step_kernels
 from bench.memory import model_bytes, peak_of_graphs, state_bytes
 from bench.meters import Meters, make_meters
 from bench.optimizer import make_optimizer
@@ -64,11 +64,9 @@ def measure_seed(
     count_workload(session, model, findings)
     live = prepare(session, spec, model, findings, tell)
     kept = begin_keeping(session, spec, live, keep, findings)
-    before = compile_counts()
     try:
-        live.training.run()
+        train(session, live, findings)
     finally:
-        report_compilers(compile_counts().since(before), findings)
         report_training(spec, session, live.training, findings)
         kept.close()
     tell("evaluate", None)
@@ -78,6 +76,16 @@ def measure_seed(
     report_fit(session, model, findings)
     report_quality(session, spec, model, findings)
     kept.end_run()
+
+
+def train(session: Session, live: Live, findings: Findings) -> None:
+    """The training, and what of its steps can only be counted once the clock has stopped."""
+    before = compile_counts()
+    try:
+        live.training.run()
+    finally:
+        report_compilers(compile_counts().since(before), findings)
+    count_step_kernels(session, live, findings)
 
 
 def report_start(session: Session, spec: RunSpec, findings: Findings) -> None:
@@ -143,7 +151,7 @@ def warm_engine(
         step_s = session.predict_step(engine)
         seconds = time.perf_counter() - started
         counts = compile_counts().since(before)
-        count_step(session, plan, engine, model, optimizer, findings)
+        count_step(session, plan, model, optimizer, findings)
     engine.reset()
     copies = model_bytes(model) + state_bytes(optimizer)  # those that `restored` kept
     session.graph_peak = peaks[0] - copies if plan.graph_steps and peaks else 0

@@ -17,12 +17,12 @@ class StepCost:
     Attributes:
         flops: of convolutions and matrix products.
         passes: bytes of each pass over memory, see `bench.workload.passes_of_step`.
-        kernels: that a step queues on CUDA.
+        kernels: that a step queues on CUDA; unknown until a training is over.
     """
 
     flops: float | None
     passes: Sequence[float] | None
-    kernels: float | None
+    kernels: float | None = None
 
     @property
     def num_bytes(self) -> float | None:

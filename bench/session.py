@@ -53,6 +53,7 @@ class Session:
         flops_per_image: of a training step, once it is counted.
         ceilings: of the machine; None where they were not measured.
         costs: of a step, by the plans that have been counted.
+        profiled: plans whose kernels have been counted, or could not be.
         graph_peak: bytes at the peak of the last warm-up of CUDA graphs; 0 without graphs.
         start: what the model of the last seed started from.
     """
@@ -69,6 +70,7 @@ class Session:
     idle_power: tuple[float | None, str] | None = None
     ceilings: Ceilings | None = None
     costs: dict[Plan, StepCost] = field(default_factory=dict)
+    profiled: set[Plan] = field(default_factory=set)
     graph_peak: int = 0
     start: Start | None = None
     _model: nn.Module | None = field(default=None, init=False)

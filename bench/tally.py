@@ -28,7 +28,7 @@ def tally_step(engine: StepEngine, batch: Tensor) -> dict[str, int]:
     """Counts of an eager step: four are run, so the model is no longer as it was.
 
     `kept_bytes` is by how much the tensors alive grow from one step to the next: 0, or a leak.
-    On CUDA `kernels` comes with them, and the peak is the allocator's.
+    On CUDA `kernels` comes with them where the profiler sees any, and the peak is the allocator's.
 
     Args:
         engine: of an eager plan; what is compiled hands over no operators.
@@ -70,10 +70,9 @@ def _of_cuda(step: Callable[[], None], device: torch.device) -> dict[str, int]:
     before = torch.cuda.memory_allocated(device)
     step()
     torch.cuda.synchronize(device)
-    return {
-        "kernels": round(kernels),
-        "peak_bytes": torch.cuda.max_memory_allocated(device) - before,
-    }
+    peak_bytes = torch.cuda.max_memory_allocated(device) - before
+    known = {} if kernels is None else {"kernels": round(kernels)}
+    return {**known, "peak_bytes": peak_bytes}
 
 
 class Tally(TorchDispatchMode):

@@ -80,7 +80,7 @@ def parse_augmentation(name: str) -> Augmentation:
         DataError: the name is unknown.
     """
     if name == "flip":
-        return Augmentation(name, _draw_flipped, flip)
+        return Augmentation(name, _draw_chances, _flip_half)
     match = re.fullmatch(r"(shift|cutout)([1-9][0-9]{0,2})", name)
     if match is None:
         choices = ", ".join(AUGMENTATION_FORMS)
@@ -125,11 +125,19 @@ def augment(
     return apply_augmentations(images, augmentations, drawn)
 
 
-def _draw_flipped(
+def _draw_chances(
     batch_size: int, image_size: int, generator: torch.Generator, device: torch.device | str
 ) -> Tensor:
-    """Return (B,) bool, True for half of the images on average."""
-    return torch.rand(batch_size, generator=generator, device=device) < 0.5
+    """Return (B,) float32 in [0, 1)."""
+    return torch.rand(batch_size, generator=generator, device=device)
+
+
+def _flip_half(images: Tensor, chances: Tensor) -> Tensor:
+    """Mirror the images whose chance (B,) is below one half.
+
+    Compared here: a draw is queued by itself, beside a CUDA graph of whole steps.
+    """
+    return flip(images, chances < 0.5)
 
 
 def _draw_offsets(

@@ -1,7 +1,9 @@
 """Measured ceilings: the best of repeats, monotone in size, cached by environment."""
 
 import statistics
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -160,3 +162,17 @@ def test_ceilings_of_a_gpu() -> None:
     assert rates["bf16"] > rates["tf32"] > rates["fp32"] > 1e12
     assert found.copy_bytes_per_s[1024 * MIB] > 1e11
     assert 1e-7 < found.latency_s < 2e-5
+
+
+def test_a_gpu_gets_its_memory_back_what_cublas_keeps_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    freed: list[str] = []
+    monkeypatch.setattr(torch._C, "_cuda_clearCublasWorkspaces", lambda: freed.append("cuBLAS"))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: freed.append("cache"))
+    monkeypatch.setattr(torch, "Generator", lambda _device: SimpleNamespace(manual_seed=id))
+    monkeypatch.setattr(ceilings, "_switches_kept", lambda _device: nullcontext())
+    monkeypatch.setattr(ceilings, "_best_of", lambda *_: {})
+    monkeypatch.setattr(ceilings, "latency", lambda *_: 1e-6)
+    assert measure_ceilings(torch.device("cuda", 0)) == Ceilings({}, {}, 1e-6)
+    assert freed == ["cuBLAS", "cache"]

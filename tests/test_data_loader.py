@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from bench.engine import MEMORY_FORMATS, Feed
 from data_pipeline import ImageDataset, LoaderStream, parse_augmentation
@@ -60,3 +61,22 @@ def test_a_dataset_has_a_length_and_items() -> None:
     image, label = dataset[(7, ())]
     assert torch.equal(image, split.images[7] / 255)
     assert int(label) == int(split.labels[7])
+
+
+def test_what_goes_to_a_worker_has_no_tensors() -> None:
+    """Each would be a handle of shared memory, and slow the yardstick down on a GPU alone."""
+    feed = resident("unit", NAMES)
+    stream = LoaderStream(ImageDataset(feed.split, feed.augmentations, "unit"), CPU)
+    index = some_batches(1)[0]
+    next(stream.batches([index], [feed.draw(len(index))]))
+    (items,) = stream._order
+    assert [number for number, _ in items] == index.tolist()
+    assert not any(isinstance(leaf, Tensor) for leaf in tree_leaves(items))
+
+
+def test_there_are_no_more_workers_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    # a container's processes may run on fewer than there are
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {0, 1, 5})
+    stream = LoaderStream(ImageDataset(random_split(), (), "unit"), torch.device("cuda", 0))
+    assert stream._loader.num_workers == 2

@@ -4,8 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from bench.evaluation import BATCH_SIZES, Quality, evaluate
+from data_pipeline import ResidentSplit
 from tests.training_by_hand import flat_state, random_split, small_net
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -81,3 +83,13 @@ def test_bf16_is_autocast() -> None:
     full = evaluate(model, random_split(), normalization="unit", precision="fp32")
     assert seen == [torch.bfloat16, torch.float32]
     assert quality.loss == pytest.approx(full.loss, abs=0.05)
+
+
+def test_a_gpu_is_waited_for_at_the_end_only() -> None:
+    seen: list[torch.Tensor] = []
+    with FakeTensorMode(), torch.device("cuda"):  # tensors that are nowhere, which nobody can read
+        model, images = small_net(), torch.zeros(4100, 1, 8, 8, dtype=torch.uint8)
+        split = ResidentSplit(images, torch.zeros(4100, dtype=torch.int64))
+        with pytest.raises(DataDependentOutputException):
+            evaluate(model, split, normalization="unit", precision="fp32", see=seen.append)
+    assert [len(logits) for logits in seen] == [2000, 2000, 100]

@@ -9,6 +9,7 @@ from bench import UsageError
 from bench.errors import RunError
 from bench.failures import classify, loses_device
 
+CUDNN_MESSAGE = "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"
 CPU_MESSAGE = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 64 bytes"
 
 
@@ -31,6 +32,7 @@ def raised(error: Exception) -> Exception:
         (RuntimeError("not enough memory: you tried"), "out_of_memory", "not enough memory"),
         (RuntimeError("std::bad_alloc"), "out_of_memory", "std::bad_alloc"),
         (RuntimeError("cuBLAS error:\nCUDA out of memory"), "out_of_memory", "CUDA out of memory"),
+        (RuntimeError(CUDNN_MESSAGE), "out_of_memory", CUDNN_MESSAGE),
         (UsageError("plan dp needs more"), "unsupported", "plan dp needs more"),
     ],
 )
@@ -99,6 +101,7 @@ def test_a_compilers_error_is_a_line(error: Exception, reason: str) -> None:
         RuntimeError("No CUDA GPUs: no CUDA-capable device is detected"),
         RuntimeError("GPU has fallen off the bus"),
         RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+        RuntimeError("Triton Error [CUDA]: misaligned address"),
     ],
 )
 def test_errors_after_which_a_gpu_is_lost_to_the_process(error: Exception) -> None:
@@ -111,6 +114,8 @@ def test_errors_after_which_a_gpu_is_lost_to_the_process(error: Exception) -> No
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB"),
         torch.AcceleratorError("CUDA error: out of memory"),
         RuntimeError("cuBLAS error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
+        RuntimeError(CUDNN_MESSAGE),
+        RuntimeError("Triton Error [CUDA]: out of memory"),
         RuntimeError("shapes differ"),
         RunError("diverged", "the loss became nan"),
         ValueError("CUDA error: no"),
@@ -139,6 +144,31 @@ def test_what_a_compiler_or_a_model_wraps_is_looked_at(wrap: Callable[..., Excep
     assert classify(taken) == ("out_of_memory", "CUDA out of memory")
     assert not loses_device(taken)
     assert loses_device(wrap(torch.AcceleratorError("CUDA error: an illegal memory access")))
+
+
+def capturing(error: Exception) -> Exception:
+    """What comes of an error inside of `torch.cuda.graph`, whose end raises another one."""
+    try:
+        try:
+            raise error
+        finally:
+            raise torch.AcceleratorError("CUDA error: operation failed due to a previous error")
+    except RuntimeError as caught:
+        return caught
+
+
+def test_what_a_broken_capture_hides_is_looked_at() -> None:
+    hidden = capturing(torch.OutOfMemoryError("CUDA out of memory"))
+    assert classify(hidden) == ("out_of_memory", "CUDA out of memory")
+    assert loses_device(hidden)  # its current stream may still be the one that was captured
+
+
+def test_what_an_error_was_raised_beside_counts_only_where_it_says_so() -> None:
+    error = ValueError("no such layer")
+    error.__context__ = MemoryError()
+    assert classify(error)[0] == "out_of_memory"
+    error.__suppress_context__ = True  # as `from None` does
+    assert classify(error)[0] == "crashed"
 
 
 def test_errors_that_wrap_each_other_in_a_ring_end() -> None:

@@ -1,8 +1,15 @@
 """Parameters, FLOPs, bytes and kernels by count."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
 import pytest
 import torch
 from torch import nn, optim
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from bench.workload import (
     count_kernels,
@@ -151,10 +158,74 @@ def test_counting_bytes_leaves_the_model_and_the_random_state_alone() -> None:
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+FIRST_KERNEL = "void at::native::elementwise_kernel<4, at::native::heaviside_kernel_cuda(...)>"
+
+
+def trace_of(names: Sequence[str], *, first: int = 3) -> dict[str, Any]:
+    """A trace of kernels by name, the first ones before them, and of what is no kernel."""
+    others = ("gpu_memcpy", "gpu_memset", "gpu_user_annotation", "cuda_runtime", None)
+    events = [{"name": "x"} | ({"cat": name} if name else {}) for name in others]
+    kernels = [FIRST_KERNEL] * first + [*names]
+    return {"traceEvents": [*events, *({"name": name, "cat": "kernel"} for name in kernels)]}
+
+
 def test_only_kernels_of_a_trace_are_counted() -> None:
-    categories = ("kernel", "gpu_memcpy", "gpu_user_annotation", "cuda_runtime", "kernel", None)
-    events = [{"name": "x"} | ({"cat": name} if name else {}) for name in categories]
-    assert kernels_in({"traceEvents": events}) == 2
+    assert kernels_in(trace_of(["gemm", "add"])) == 2
+
+
+def test_where_the_first_kernels_are_missing_others_may_be() -> None:
+    assert kernels_in(trace_of([], first=0)) is None
+    assert kernels_in(trace_of(["gemm"], first=0)) is None
+    assert kernels_in(trace_of(["gemm"], first=1)) == 1
+
+
+@dataclass
+class FakeProfiler:
+    """Stands for torch's, and sees what it is told."""
+
+    trace: dict[str, Any]
+    is_open: bool = False
+
+    def __call__(self, *, activities: list[Any]) -> "FakeProfiler":
+        """What `profile(...)` makes."""
+        assert activities == [torch.profiler.ProfilerActivity.CUDA]
+        return self
+
+    def __enter__(self) -> "FakeProfiler":
+        self.is_open = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.is_open = False
+
+    def export_chrome_trace(self, path: str) -> None:
+        """As torch's own."""
+        Path(path).write_bytes(orjson.dumps(self.trace))
+
+
+def profiled(
+    profiler: FakeProfiler, monkeypatch: pytest.MonkeyPatch, *, has_cupti: bool = True
+) -> float | None:
+    """The count of four steps under this profiler, on tensors that are nowhere."""
+    kinds = {torch.profiler.ProfilerActivity.CUDA} if has_cupti else set()
+    monkeypatch.setenv("KINETO_LOG_LEVEL", "")
+    monkeypatch.setattr(torch.profiler, "supported_activities", lambda: kinds)
+    monkeypatch.setattr(torch.profiler, "profile", profiler)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    seen: list[bool] = []
+    with FakeTensorMode():
+        count = count_kernels(lambda: seen.append(profiler.is_open), 4)
+    assert seen == [True] * has_cupti
+    return count
+
+
+def test_kernels_are_counted_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert profiled(FakeProfiler(trace_of(["gemm", "add"] * 4)), monkeypatch) == 2.0
+
+
+def test_a_profiler_that_sees_nothing_counts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert profiled(FakeProfiler({"traceEvents": []}), monkeypatch) is None
+    assert profiled(FakeProfiler({}), monkeypatch, has_cupti=False) is None
 
 
 @pytest.mark.gpu
@@ -166,4 +237,5 @@ def test_kernels_a_step_of_a_gpu() -> None:
             numbers.add_(1)
             numbers.mul_(2)
 
-    assert count_kernels(run, 6) == 2
+    for _ in range(4):  # each use may cost one kernel at its beginning
+        assert count_kernels(run, 6) == 2

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import torch
 import typer
+from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
 from bench.__main__ import run_app
@@ -23,6 +24,7 @@ from bench.gate.worker import Worker
 SIDES = ("dataloader", "resident")
 MODELS = ("v0", "v2", "resnet18_3x3")
 TURN_S = 0.5
+NO_KERNELS = ("Memcpy", "Memset")
 
 
 def main(
@@ -80,7 +82,7 @@ def line(
 
 
 def busy_share(worker: Worker, model: str, steps: int, device: str) -> float | None:
-    """Share of a traced turn in which some kernel ran; None on a CPU."""
+    """Share of a traced turn in which some kernel ran; None on a CPU, or where none is seen."""
     if device == "cpu":
         return None
     with profile(activities=[ProfilerActivity.CUDA]) as traced:
@@ -91,9 +93,15 @@ def busy_share(worker: Worker, model: str, steps: int, device: str) -> float | N
     kernels = [
         (event.time_range.start, event.time_range.end)
         for event in traced.events() or ()
-        if event.device_type.name == "CUDA"
+        if is_kernel(event)
     ]
-    return covered(kernels) / 1e6 / seconds
+    return covered(kernels) / 1e6 / seconds if kernels else None
+
+
+def is_kernel(event: FunctionEvent) -> bool:
+    """Whether it is no range of a step, nor a copy, which also lie on the device's time line."""
+    is_range = event.is_user_annotation or event.name.startswith(NO_KERNELS)
+    return event.device_type.name == "CUDA" and not is_range
 
 
 def covered(spans: Sequence[tuple[float, float]]) -> float:
