@@ -81,9 +81,11 @@ def report_limit(session: "Session", spec: RunSpec, findings: Findings) -> None:
 def report_floor(session: "Session", findings: Findings) -> None:
     """The floor of a step and what binds, where it is not trained to an end, as in a ladder."""
     roofline, reason = _roofline(session)
-    findings.add("floor", roofline and rounded(roofline.floor_s), reason)
-    if roofline is not None:
-        findings.conditions["limit"] = _bounds(roofline)
+    if roofline is None:
+        findings.add("floor", None, reason)
+        return
+    findings.add("floor", rounded(roofline.floor_s))
+    findings.conditions["limit"] = _bounds(roofline)
 
 
 def _bounds(roofline: Roofline) -> dict[str, float | str | None]:
