@@ -155,6 +155,8 @@ def _accuracy_for_time(seen: Seen) -> Iterator[str]:
             yield f"- {seconds} s: " + ", ".join(map(_scored, rows))
     if (seen.out / "report.html").exists():
         yield from ("", "The page: `report.html`.")
+    elif any(name.startswith("pareto-") for name in seen.records):
+        yield from ("", "The page: `python -m bench report --mixed OUT/pareto-*`.")
 
 
 def _scored(row: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from bench.gpu_proof_stages import Stage
@@ -60,7 +61,8 @@ def run_stages(
         spent += stage.seconds * max(1.0, limit_s / total)
         left_s = started + min(spent, limit_s) - time.monotonic()
         command = filled(stage, str(out), device, best_first(out))
-        status, code, seconds = _run(stage.name, command, out, left_s)
+        is_possible = all(map(find_spec, stage.needs))
+        status, code, seconds = _run(stage.name, command, out, left_s if is_possible else 0.0)
         before = earlier.get(stage.name)
         seconds += before.seconds if before and before.source == source else 0.0
         command_text = commands[stage.name]

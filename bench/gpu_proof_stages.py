@@ -16,6 +16,7 @@ ISSUE_POINTS = {  # what a GPU must show, as docs/gpu.md and `proof.md` number i
     8: "accuracy for time",
 }
 PARETO_S = (1, 3, 10, 30)
+CHARTS = ("altair", "vl_convert")
 CORE_TESTS = (
     "tests/test_gpu.py",
     "tests/test_ceilings.py",
@@ -45,6 +46,7 @@ class Stage:
         arguments: of the interpreter; `{out}`, `{device}` and `{best_first}` (the models, the most
             accurate so far in front) are filled in.
         points: of ISSUE_POINTS that it is for.
+        needs: packages; without them it is not begun.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Stage:
     seconds: float
     arguments: tuple[str, ...]
     points: tuple[int, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Size:
         ladder_32, ladder_1024, every: models of the ladders.
         pareto: of the trainings of so many seconds.
         pareto_s: these seconds.
+        large_batch: images of a large batch.
     """
 
     bench: tuple[str, ...]
@@ -83,6 +87,7 @@ class Size:
     every: str
     pareto: tuple[str, ...]
     pareto_s: tuple[float, ...]
+    large_batch: int = 1024
 
 
 PROOF = Size(
@@ -114,6 +119,7 @@ REHEARSAL_SIZE = Size(
     every="v0",
     pareto=("--models", "v0,v1", "--seeds", "1", "--plan", "resident"),
     pareto_s=(0.05, 0.1, 0.15, 0.2),
+    large_batch=64,
 )
 
 
@@ -147,7 +153,7 @@ def _short_stages(size: Size) -> tuple[Stage, ...]:
     doctor = ("-m", "bench", "doctor")
     loader = ("-m", "tests.benchmarks.loader_against_resident", "--device", "{device}")
     classic = ("--recipe", "classic", *size.classic)
-    large = ("--set", "batch_size=1024", *size.large)
+    large = ("--set", f"batch_size={size.large_batch}", *size.large)
     compiled, graphed = ("--plan", size.compiled), ("--plan", size.graphed)
     return (
         Stage("doctor", "ceilings, sensors, clocks, power cap", 25, doctor, (1,)),
@@ -159,7 +165,7 @@ def _short_stages(size: Size) -> tuple[Stage, ...]:
         run_stage("bench", "the defaults of `make bench`", 105, (2,), *size.bench),
         run_stage("classic", "V0, V1, V2 under `--plan auto`", 30, (3,), *classic),
         run_stage("classic-compiled", "the same as compiled steps", 45, (3,), *classic, *compiled),
-        run_stage("large", "batch 1024: MFU, share of the floor", 30, (4,), *large, *graphed),
+        run_stage("large", "at batch 1024: MFU, share of the floor", 30, (4,), *large, *graphed),
         Stage(
             "loader",
             "resident data against a tuned DataLoader",
@@ -172,26 +178,26 @@ def _short_stages(size: Size) -> tuple[Stage, ...]:
 
 
 def _long_stages(size: Size) -> tuple[Stage, ...]:
-    large = ("--set", "batch_size=1024", *size.large, "--plan", size.compiled)
+    large = ("--set", f"batch_size={size.large_batch}", *size.large, "--plan", size.compiled)
     folders = [f"{{out}}/{_pareto_name(number)}" for number in range(len(PARETO_S))]
     page = ("-m", "bench", "report", "--mixed", "--out", "{out}/report.html", *folders)
     return (
         _ladder("ladder-32", 120, size, 32, size.ladder_32),
         run_stage("large-compiled", "the same as compiled steps", 110, (4,), *large),
         _pareto(size, 1, 140),
-        _ladder("ladder-1024", 420, size, 1024, size.ladder_1024),
+        _ladder("ladder-1024", 420, size, size.large_batch, size.ladder_1024),
         _pareto(size, 2, 330),
         _pareto(size, 3, 870),
-        Stage("report", "the page of all accuracies for time", 15, page, (8,)),
+        Stage("report", "the page of all accuracies for time", 15, page, (8,), CHARTS),
         _ladder("ladder-32-all", 1200, size, 32, size.every, folder="ladder-32"),
-        _ladder("ladder-1024-all", 1500, size, 1024, size.every, folder="ladder-1024"),
+        _ladder("ladder-1024-all", 1500, size, size.large_batch, size.every, folder="ladder-1024"),
     )
 
 
 def _ladder(
     name: str, seconds: float, size: Size, batch_size: int, models: str, folder: str | None = None
 ) -> Stage:
-    claim = f"what each technique buys at batch {batch_size}"
+    claim = "what each technique buys, in interleaved turns"
     options = ("--plan", "ladder", "--models", models, "--set", f"batch_size={batch_size}")
     return run_stage(name, claim, seconds, (4,), *options, *size.ladder, folder=folder)
 
