@@ -33,6 +33,10 @@ SETUP_QUANTITIES = (
     "num_params",
     "num_trainable_params",
     "flops_per_image",
+    "flops_per_step",
+    "bytes_per_step",
+    "kernels_per_step",
+    "floor",
 )
 
 
@@ -103,6 +107,7 @@ def set_up(
     from bench.device import pick_device
     from bench.environment import describe_conditions
     from bench.findings import Findings
+    from bench.limit import report_floor
     from bench.measure import count_workload, prepare
     from bench.session import Session
 
@@ -116,11 +121,12 @@ def set_up(
     model = session.model_for(job.spec.seed)
     count_workload(session, model, findings)
     training = prepare(session, job.spec, model, findings, tell).training
+    report_floor(session, findings)
     training.report = lambda _progress: None  # nothing but training happens in a turn
     turn_steps = fix_turns(training, job, str(session.plan))
     found = _measured(findings) | _sizes(job.spec, training, findings)
     found |= {"turn_steps": turn_steps, "setup_time": time.perf_counter() - started}
-    conditions = describe_conditions(session.device)
+    conditions = describe_conditions(session.device) | findings.conditions
     return training, {"plan": str(session.plan), "measured": found, "conditions": conditions}
 
 

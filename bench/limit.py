@@ -91,14 +91,28 @@ def report_limit(session: "Session", spec: RunSpec, findings: Findings) -> None:
     no_rate = f"no matmul rate in {spec.recipe.precision} was measured here"
     findings.add("mfu", rounded(roofline.mfu(step_s)), no_rate)
     findings.add("bandwidth", rounded(roofline.bandwidth(step_s)), NOT_LINEAR)
-    findings.conditions["limit"] = {
+    findings.conditions["limit"] = _bounds(roofline)
+    if percent > 100:
+        findings.flags.append(BEAT_FLOOR)
+
+
+def report_floor(session: "Session", findings: Findings) -> None:
+    """The floor of a step and what binds, where it is not trained to an end, as in a ladder."""
+    roofline, reason = _roofline(session)
+    if roofline is None:
+        findings.add("floor", None, reason)
+        return
+    findings.add("floor", rounded(roofline.floor_s))
+    findings.conditions["limit"] = _bounds(roofline)
+
+
+def _bounds(roofline: Roofline) -> dict[str, float | str | None]:
+    return {
         "binds": roofline.binding_term,
         "flops_per_s": rounded(roofline.flops_per_s),
         "bytes_per_s": rounded(roofline.bytes_per_s),
         "latency_s": rounded(roofline.latency_s),
     }
-    if percent > 100:
-        findings.flags.append(BEAT_FLOOR)
 
 
 def rounded(value: float | None) -> float | None:

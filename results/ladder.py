@@ -37,6 +37,11 @@ LADDER_KEYS = (  # keys are only ever added, at the end: programs read them
     "batch_size",
     "device",
     "record_id",
+    "kernels_per_step",
+    "floor_s",
+    "percent_of_floor",
+    "binding_term",
+    "mfu",
 )
 
 
@@ -110,7 +115,7 @@ def _rows(ladder: Sequence[RunRecord]) -> list[dict[str, Any]]:
     for rung in ladder:
         row = _facts(rung)
         if has_numbers(rung) and first is not None:
-            row |= _ratio(rung, first) | _performance(rung)
+            row |= _ratio(rung, first) | _performance(rung) | _limit(rung)
             row["break_even_epochs"] = _break_even(rung, ladder)
         rows.append({key: row.get(key) for key in LADDER_KEYS})
     return rows
@@ -160,6 +165,22 @@ def _performance(rung: RunRecord) -> dict[str, Any]:
         "images_per_s": rate,
         "total_s": None if train_s is None else train_s + _before_training(rung),
         "epochs_in_budget": epochs,
+    }
+
+
+def _limit(rung: RunRecord) -> dict[str, Any]:
+    """The floor of a step, and how near the median turn came to it."""
+    limit, batch_size = rung.conditions.get("limit"), rung.spec["recipe"].get("batch_size")
+    floor_s, flops = rung.value("floor"), rung.value("flops_per_step")
+    if not limit or not batch_size or floor_s is None:
+        return {}
+    step_s, rate = batch_size / _images_per_s(rung), limit.get("flops_per_s")
+    return {
+        "kernels_per_step": rung.value("kernels_per_step"),
+        "floor_s": floor_s,
+        "percent_of_floor": 100 * floor_s / step_s,
+        "binding_term": limit.get("binds"),
+        "mfu": flops / rate / step_s if flops is not None and rate else None,
     }
 
 

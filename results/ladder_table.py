@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from results.columns import UNKNOWN, Column, failure_text, text_column
+from results.columns import UNKNOWN, Column, failure_text, share_of_floor, text_column
 from results.comparison import is_time_budget
 from results.ladder import rivals
 from results.lines import header_line, row_line, rule_line
@@ -67,6 +67,8 @@ def _number_columns(rows: Sequence[Row]) -> list[Column]:
         ),
         _plain("95 % interval", _cells(rows, "ratio_ci95", lambda pair: _interval(*pair))),
         _plain("images/s", _cells(rows, "images_per_s", format_count)),
+        _plain("of floor", tuple(map(share_of_floor, rows))),
+        _plain("MFU", _cells(rows, "mfu", lambda share: f"{share:.1%}")),
         _plain("compile", _cells(rows, "compile_time_s", format_seconds)),
         _plain("pays after", _cells(rows, "break_even_epochs", _pays_after)),
         *_budget_columns(rows),

@@ -3,32 +3,52 @@
 import signal
 import subprocess
 import sys
+import tarfile
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import orjson
 import pytest
 
-from bench import gpu_proof
-from bench.gpu_proof import CUT_SHORT, FAILED, NOT_BEGUN, PASSED, STAGES, Outcome, Stage, run_stages
+from bench import gpu_proof_run
+from bench.gpu_proof_archive import PROOF_ARCHIVE, SAMPLES_ARCHIVE
+from bench.gpu_proof_run import (
+    CUT_SHORT,
+    FAILED,
+    NOT_BEGUN,
+    PASSED,
+    Outcome,
+    run_stages,
+)
+from bench.gpu_proof_stages import (
+    CORE_TESTS,
+    FAILURE_TESTS,
+    ISSUE_POINTS,
+    PLAN_TESTS,
+    REHEARSAL,
+    STAGES,
+    Stage,
+)
+from bench.request import Request, check_options
 from tests.benchmarks.loader_against_resident import covered
 from tests.benchmarks.loader_against_resident import main as compare_loaders
-from tests.command_line import MARK, REPOSITORY, environment, processes_with, wait_for
+from tests.command_line import MARK, REPOSITORY, environment, processes_with, read_lines, wait_for
 
-QUIET = Stage("quiet", "ends well", 0.5, ("-c", "print('seen')"))
-FAILS = Stage("fails", "exits with 3", 0.5, ("-c", "raise SystemExit(3)"))
+QUIET = Stage("quiet", "ends well", 30, ("-c", "print('seen')"))
+FAILS = Stage("fails", "exits with 3", 30, ("-c", "raise SystemExit(3)"))
 WAITS = Stage(
     "waits",
     "ends at Ctrl-C",
-    0.5,
+    30,
     ("-c", "import time\ntry: time.sleep(60)\nexcept KeyboardInterrupt: print('kept')"),
 )
 STUBBORN = Stage(
     "stubborn",
     "hears nothing",
-    0.5,
+    30,
     ("-c", "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(60)"),
 )
 
@@ -49,7 +69,7 @@ def test_a_stage_passes_or_fails_by_its_exit_code(tmp_path: Path) -> None:
 def test_a_stage_that_takes_too_long_is_asked_to_end_and_keeps_what_it_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gpu_proof, "MIN_STAGE_S", 0.0)
+    monkeypatch.setattr(gpu_proof_run, "MIN_STAGE_S", 0.0)
     (outcome,) = run(tmp_path, WAITS, limit_s=2.0)
     assert (outcome.status, outcome.exit_code) == (CUT_SHORT, None)
     assert (tmp_path / "waits.txt").read_text() == "kept\n"
@@ -58,8 +78,8 @@ def test_a_stage_that_takes_too_long_is_asked_to_end_and_keeps_what_it_has(
 def test_a_stage_that_does_not_listen_is_ended_by_force(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gpu_proof, "MIN_STAGE_S", 0.0)
-    monkeypatch.setattr(gpu_proof, "PATIENCE_S", (0.1, 0.1))
+    monkeypatch.setattr(gpu_proof_run, "MIN_STAGE_S", 0.0)
+    monkeypatch.setattr(gpu_proof_run, "PATIENCE_S", (0.1, 0.1))
     (outcome,) = run(tmp_path, STUBBORN, limit_s=1.0)
     assert outcome.status == CUT_SHORT
     assert outcome.seconds < 30
@@ -73,7 +93,7 @@ def test_what_has_passed_is_not_run_again_and_what_has_no_time_is_not_begun(tmp_
 
 def test_what_another_commit_or_command_has_passed_counts_for_nothing(tmp_path: Path) -> None:
     (outcome,) = run(tmp_path, QUIET)
-    for other in (replace(outcome, commit="0" * 40), replace(outcome, command="python -c other")):
+    for other in (replace(outcome, source="0" * 40), replace(outcome, command="python -c other")):
         assert [o.status for o in run(tmp_path, QUIET, earlier=[other])] == [PASSED]
 
 
@@ -93,9 +113,68 @@ def test_a_signal_ends_the_stage_too(data_root: Path, tmp_path: Path) -> None:
     assert wait_for(lambda: not processes_with(mark), 30.0)
 
 
-def test_shares_add_up_and_every_stage_can_be_parsed() -> None:
-    assert sum(stage.share for stage in STAGES) == pytest.approx(1.0, abs=0.01)
-    assert len({stage.name for stage in STAGES}) == len(STAGES)
+def test_a_stage_has_its_seconds_and_what_was_left_over_and_a_long_limit_gives_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    def run_in_no_time(_name: str, _command: object, _out: Path, limit_s: float) -> object:
+        given.append(round(limit_s))
+        return PASSED, 0, 0.0
+
+    monkeypatch.setattr(gpu_proof_run, "_run", run_in_no_time)
+    stages = [replace(QUIET, name=f"stage-{number}", seconds=100) for number in range(4)]
+    for limit_s in (250.0, 4000.0):
+        run(tmp_path, *stages, limit_s=limit_s)
+    assert given == [100, 200, 250, 250, 1000, 2000, 3000, 4000]
+
+
+def test_the_rehearsal_has_the_same_stages_and_differs_in_options_of_size_only() -> None:
+    sizes = {
+        *("--models", "--budget", "--seeds", "--plan", "--precision", "--turns", "--turn", "--set")
+    }
+
+    def without_sizes(stage: Stage) -> list[str]:
+        kept = [text for text in stage.arguments if text not in sizes]
+        values = [b for a, b in pairwise(stage.arguments) if a in sizes]
+        return [text for text in kept if text not in values]
+
+    assert [stage.name for stage in REHEARSAL] == [stage.name for stage in STAGES]
+    for small, whole in zip(REHEARSAL, STAGES, strict=True):
+        assert without_sizes(small) == without_sizes(whole)
+        assert (small.claim, small.points) == (whole.claim, whole.points)
+
+
+def test_every_point_has_a_stage_and_every_stage_a_line_in_the_document() -> None:
+    assert {point for stage in STAGES for point in stage.points} == set(ISSUE_POINTS)
+    document = (REPOSITORY / "docs" / "gpu.md").read_text(encoding="utf-8")
+    assert [stage.name for stage in STAGES if f"`{stage.name}`" not in document] == []
+    assert [number for number in ISSUE_POINTS if f"| {number} |" not in document] == []
+
+
+def test_every_test_marked_gpu_is_in_a_stage() -> None:
+    marked = {
+        str(path.relative_to(REPOSITORY))
+        for path in (REPOSITORY / "tests").rglob("test_*.py")
+        if "pytest.mark" + ".gpu" in path.read_text(encoding="utf-8")
+    }
+    assert marked == {*CORE_TESTS, *PLAN_TESTS, *FAILURE_TESTS}
+
+
+def test_every_sweep_asks_for_what_there_is() -> None:
+    for stage in (*STAGES, *REHEARSAL):
+        if stage.arguments[:3] == ("-m", "bench", "run"):
+            options = dict(pairwise(stage.arguments))
+            check_options(
+                Request(
+                    models=options.get("--models", "all").replace("{best_first}", "v2,all"),
+                    budget=options.get("--budget"),
+                    plan=options.get("--plan", "auto"),
+                    precision=options.get("--precision", "auto"),
+                    recipe=options.get("--recipe", "default"),
+                    settings=[b for a, b in pairwise(stage.arguments) if a == "--set"],
+                )
+            )
 
 
 def rehearse(data_root: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
@@ -113,24 +192,35 @@ def rehearse(data_root: Path, out: Path, *more: str) -> subprocess.CompletedProc
 
 @pytest.mark.slow
 def test_a_rehearsal_writes_the_folder_and_goes_on(data_root: Path, tmp_path: Path) -> None:
-    first = rehearse(data_root, tmp_path, "--only", "bench")
+    first = rehearse(data_root, tmp_path / "out", "--only", "bench")
     assert first.returncode == 0, first.stderr
     assert "proves nothing about a GPU" in first.stdout
     assert "| v0 | 1 | 0 |" in first.stdout  # where its seconds went
-    second = rehearse(data_root, tmp_path)
+    some = ("--only", "bench,classic,loader,pareto-1s,pareto-3s,doctor")
+    second = rehearse(data_root, tmp_path / "out", *some, "--archive", str(tmp_path / "packed"))
     assert second.returncode == 0, second.stderr
     assert "bench: " not in second.stderr  # not run again
-    stored = orjson.loads((tmp_path / "proof.json").read_bytes())["outcomes"]
-    assert [one["name"] for one in stored] == ["bench", "doctor", "report"]
+    stored = orjson.loads((tmp_path / "out" / "proof.json").read_bytes())["outcomes"]
+    assert {one["name"] for one in stored} == set(some[1].split(","))
     assert {one["status"] for one in stored} == {PASSED}
-    assert (tmp_path / "bench" / "report.html").exists()
+    elsewhere = tmp_path / "elsewhere"  # as on a fresh machine
+    for name in (PROOF_ARCHIVE, SAMPLES_ARCHIVE):
+        with tarfile.open(tmp_path / "packed" / name) as packed:
+            packed.extractall(elsewhere, filter="data")
+    third = rehearse(data_root, elsewhere / "out", *some)
+    assert third.returncode == 0, third.stderr
+    assert third.stderr == ""  # nothing is run again
+    assert len(read_lines(elsewhere / "out" / "bench")) == 2
 
 
 def test_mistakes_are_one_line(data_root: Path, tmp_path: Path) -> None:
     unknown = rehearse(data_root, tmp_path, "--only", "nonsense")
     assert (unknown.returncode, unknown.stdout) == (2, "")
-    assert "no stage nonsense; choose from doctor, bench, report" in unknown.stderr
-    (tmp_path / "proof.json").write_text('{"outcomes": [], "rehearsal": false}')
+    assert "no stage nonsense; choose from doctor, tests," in unknown.stderr
+    stored = '{"outcomes": [], "rehearsal": %s, "device": "another"}'
+    (tmp_path / "proof.json").write_text(stored % "true")
+    assert "was begun on another, not on a CPU" in rehearse(data_root, tmp_path).stderr
+    (tmp_path / "proof.json").write_text(stored % "false")
     assert "holds a proof; name another --out" in rehearse(data_root, tmp_path).stderr
     (tmp_path / "proof.json").write_text("{")
     broken = rehearse(data_root, tmp_path)

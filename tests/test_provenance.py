@@ -41,6 +41,25 @@ def test_without_git_the_commit_is_unknown(folder: Path, monkeypatch: pytest.Mon
     assert describe_provenance()["commit"] is None
 
 
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ("a" * 40, ("a" * 40, False)),
+        ("a" * 40 + "-dirty", ("a" * 40, True)),
+        ("main", (None, None)),
+    ],
+)
+def test_a_copy_without_git_is_told_its_commit(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    told: str,
+    found: tuple[str | None, bool | None],
+) -> None:
+    monkeypatch.setenv("FMNIST_COMMIT", told)
+    provenance = describe_provenance()
+    assert (provenance["commit"], provenance["dirty"]) == found
+
+
 def test_commit_and_dirty_flag_are_git_s(folder: Path) -> None:
     git(folder, "init", "-q")
     git(folder, "add", ".")

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from results import (
     LADDER_KEYS,
+    Measurement,
     RunRecord,
     export,
     is_ladder,
@@ -108,6 +109,22 @@ def test_a_budget_comes_to_seconds_and_epochs(
     row = row_of([make_rung("resident", spec={"budget": budget}), step], "step")
     assert row["total_s"] == pytest.approx(total_s)
     assert row["epochs_in_budget"] == (None if epochs is None else pytest.approx(epochs))
+
+
+def test_a_rung_with_a_floor_says_how_near_it_came_and_what_binds() -> None:
+    limit = {"binds": "latency", "flops_per_s": 1e9, "bytes_per_s": 1e9, "latency_s": 1e-6}
+    resident = make_rung("resident", conditions={"limit": limit})  # 2000 images/s: 64 ms a step
+    values = {"floor": 0.016, "flops_per_step": 3.2e6, "kernels_per_step": 40.0}
+    measured = {name: Measurement(name, "any", (value,)) for name, value in values.items()}
+    resident = replace(resident, measurements={**resident.measurements, **measured})
+    rows = ladder_rows([make_rung("dataloader"), resident])
+    assert rows[1]["percent_of_floor"] == pytest.approx(25.0)
+    assert rows[1]["mfu"] == pytest.approx(0.05)
+    assert (rows[1]["binding_term"], rows[1]["kernels_per_step"]) == ("latency", 40.0)
+    table = export(rows, "markdown", columns=ladder_columns(rows))
+    assert "25 % latency" in table
+    assert "5.0%" in table
+    assert rows[0]["percent_of_floor"] is None
 
 
 def test_a_rung_that_failed_late_shows_its_reason_and_no_numbers() -> None:

@@ -7,10 +7,12 @@ covered by kernels over the time of a turn of its own, traced by torch's profile
 host down a little: no turn that is timed is traced. On a CPU it is unknown.
 """
 
+import json
 import statistics
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import torch
@@ -25,6 +27,7 @@ SIDES = ("dataloader", "resident")
 MODELS = ("v0", "v2", "resnet18_3x3")
 TURN_S = 0.5
 NO_KERNELS = ("Memcpy", "Memset")
+TRACED_STEPS = 200
 
 
 def main(
@@ -32,10 +35,12 @@ def main(
     models: Annotated[str, typer.Option(help="Names, separated by commas.")] = ",".join(MODELS),
     turns: Annotated[int, typer.Option(help="Turns a side.", min=1)] = 7,
     turn: Annotated[float, typer.Option(help="Seconds of one turn.")] = TURN_S,
+    out: Annotated[Path | None, typer.Option(help="File that gets the raw turns as JSON.")] = None,
 ) -> None:
     """Print images a second and the busy share of each side, and the ratio, turn by turn."""
     sys.stdout.write(f"{'model':<14}{'images/s: dataloader':>22}{'resident':>12}{'ratio':>8}")
     sys.stdout.write(f"{'busy: dataloader':>18}{'resident':>10}\n")
+    raw = {}
     for model in models.split(","):
         sides = {side: Worker() for side in SIDES}
         steps = {
@@ -43,10 +48,18 @@ def main(
             for side, worker in sides.items()
         }
         seconds = take_turns(sides, model, steps, turns)
-        busy = [busy_share(sides[side], model, steps[side], device) for side in SIDES]
         images = images_a_step(sides["resident"])
+        busy = [busy_share(sides[side], model, traced(steps[side]), device) for side in SIDES]
         sys.stdout.write(line(model, seconds["dataloader"], seconds["resident"], busy, images))
         sys.stdout.flush()
+        raw[model] = {"step_s": seconds, "images_a_step": images, "steps": steps, "busy": busy}
+    if out is not None:
+        out.write_text(json.dumps(raw, indent=1), encoding="utf-8")
+
+
+def traced(steps: int) -> int:
+    """Steps of a traced turn: a trace of a whole one takes the profiler longer than the turn."""
+    return max(1, min(steps, TRACED_STEPS))
 
 
 def take_turns(
