@@ -23,6 +23,7 @@ from tests.cuda_driver_by_hand import h100
 
 ROOT = Path(__file__).parents[1]
 NUM_IMAGES = 54_000
+CONVOLUTION = "torch.ops.aten.convolution.default"
 NO_LAUNCH = (
     "assert_",
     "empty_strided",
@@ -57,6 +58,7 @@ class Code:
     Attributes:
         kernels: names of the Triton kernels in the order of their launches.
         calls: of libraries, likewise: convolutions, matrix products, and what had no kernel.
+        layouts: strides of what convolutions give, as the code asserts them.
         compiled: Triton compilations that ended with machine code.
         checked: places of arguments that are copied where they are not aligned.
         arguments: their number; the last one holds the learning rates.
@@ -66,6 +68,7 @@ class Code:
 
     kernels: list[str]
     calls: list[str]
+    layouts: list[list[int]]
     compiled: int
     checked: list[int]
     arguments: int
@@ -142,6 +145,7 @@ def compile_here(wanted: Wanted) -> Code:
     return Code(
         kernels=[name for name in launched if name.startswith("triton_")],
         calls=[name for name in launched if not name.startswith("triton_")],
+        layouts=list(convolved_strides(source)),
         compiled=len(seconds),
         checked=checked,
         arguments=arguments,
@@ -152,9 +156,7 @@ def compile_here(wanted: Wanted) -> Code:
 
 def launches(source: str) -> Iterator[str]:
     """What the `call` of a generated wrapper launches, in its order; nothing there is in a loop."""
-    bodies = [node for node in ast.walk(ast.parse(source)) if getattr(node, "name", "") == "call"]
-    places = [node for body in bodies for node in ast.walk(body) if isinstance(node, ast.Call)]
-    for node in sorted(places, key=lambda call: (call.lineno, call.col_offset)):
+    for node in _calls(source):
         name = ast.unparse(node.func)
         if name.endswith(".run"):
             yield name.removesuffix(".run")
@@ -162,6 +164,21 @@ def launches(source: str) -> Iterator[str]:
             yield name
         else:
             assert name.startswith(NO_LAUNCH) or name == "args.clear", f"{name} is unknown here"
+
+
+def convolved_strides(source: str) -> Iterator[list[int]]:
+    """Strides of each forward convolution's output: checked where it has been called."""
+    for node in _calls(source):
+        is_check = ast.unparse(node.func) in {"assert_size_stride", "assert_tensor_metadata"}
+        last = node.args[-1] if node.args else None
+        if is_check and isinstance(last, ast.Constant) and last.value == CONVOLUTION:
+            yield list(ast.literal_eval(node.args[2]))
+
+
+def _calls(source: str) -> list[ast.Call]:
+    bodies = [node for node in ast.walk(ast.parse(source)) if getattr(node, "name", "") == "call"]
+    places = [node for body in bodies for node in ast.walk(body) if isinstance(node, ast.Call)]
+    return sorted(places, key=lambda call: (call.lineno, call.col_offset))
 
 
 def _compile(wanted: Wanted) -> tuple[int, float]:
