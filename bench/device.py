@@ -1,9 +1,11 @@
 """Devices: which one a request means, and the process-wide switches that a run sets on it."""
 
+import contextlib
 import logging
 import os
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -85,6 +87,21 @@ def prepare_compilers() -> None:
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     # torch 2.11 warns that tf32 would be faster than fp32: which it is, the recipe says
     warnings.filterwarnings("ignore", "TensorFloat32 tensor cores")
+
+
+@contextlib.contextmanager
+def gpu_taken_on_trust() -> Iterator[None]:
+    """Answers for torch whether there is a GPU, as its compiler (2.11) asks when it is imported.
+
+    To look (cuInit) would leave every child that is forked afterwards without one. Where there is
+    none, to say yes only chooses how the compiler would time kernels on it.
+    """
+    look = torch.cuda.is_available
+    torch.cuda.is_available = lambda: True
+    try:
+        yield
+    finally:
+        torch.cuda.is_available = look
 
 
 def check_supported(spec: RunSpec, device: torch.device) -> None:

@@ -17,7 +17,10 @@ with contextlib.suppress(Exception):  # a broken torch: the first child says wha
 
 use_compile_cache()  # the compiler settles its folder when it is imported
 with contextlib.suppress(Exception):  # a second that every compiled child would spend
-    import torch._inductor.compile_fx  # noqa: F401
+    from bench.device import gpu_taken_on_trust
+
+    with gpu_taken_on_trust():
+        import torch._inductor.compile_fx  # noqa: F401
     from torch._inductor import codecache
 
     codecache.torch_key()  # hashes of all of torch and triton, which name what is in the cache
