@@ -118,7 +118,8 @@ class Child:
                 if is_last_try:
                     why = getattr(error, "strerror", None) or "the fork server does not answer"
                     raise RunError("crashed", f"no process could be started: {why}") from None
-                if isinstance(error, FileNotFoundError):  # its socket is gone, and it lives on
+                # its socket is gone, and it lives on; or it dies, and cannot be seen to be dead yet
+                if isinstance(error, FileNotFoundError | ConnectionError | EOFError):
                     end_server()
         raise AssertionError
 

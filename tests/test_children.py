@@ -265,3 +265,19 @@ def test_a_socket_that_a_cleaner_removed_is_replaced(what: str) -> None:
     socket = Path(vars(forkserver._forkserver)["_forkserver_address"])
     shutil.rmtree(socket.parent) if what == "folder" else socket.unlink()
     assert ask(children.answers, "well") == "well"
+
+
+@pytest.mark.usefixtures("_bare_server")
+def test_a_server_that_refuses_while_it_dies_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    # for a moment it neither listens any more nor is it to be seen that it is gone
+    isolation.start_server()
+    fork, errors, before = isolation._fork, [ConnectionRefusedError(111, "refused")], server_pid()
+
+    def refused_once(*arguments: Any) -> Any:  # noqa: ANN401
+        if errors:
+            raise errors.pop()
+        return fork(*arguments)
+
+    monkeypatch.setattr(isolation, "_fork", refused_once)
+    assert ask(children.answers, "well") == "well"
+    assert server_pid() != before
