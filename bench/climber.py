@@ -10,7 +10,7 @@ from bench import messages
 from bench.errors import RunError
 from bench.interruption import Interruption
 from bench.isolation import STOPPED, Child
-from bench.ladder_child import FAILURE, READY, TURN, RungJob, climb
+from bench.ladder_child import COUNTED, FAILURE, READY, TURN, RungJob, climb
 from bench.rungs import RungSpec
 
 
@@ -28,6 +28,7 @@ class Climber:
         reason: what has.
         ready: what the child said when it was set up; None before.
         turns: seconds and images of each turn so far.
+        uncounted: why what is counted after all turns is unknown; empty where it is not.
     """
 
     rung: RungSpec
@@ -39,6 +40,7 @@ class Climber:
     reason: str | None = None
     ready: dict[str, Any] | None = None
     turns: list[tuple[float, int]] = field(default_factory=list)
+    uncounted: str = ""
     _child: Child | None = field(default=None, init=False)
 
     def set_up(self, tell: Callable[[str], None]) -> None:
@@ -64,6 +66,18 @@ class Climber:
             except OSError:  # it has died since its last turn
                 raise self._death() from None
             self.turns.append(checked_turn(self._answer(TURN)))
+
+    def count(self) -> None:
+        """Lets the child count what would have disturbed its turns; they stay if it fails."""
+        if self._child is None or self.status != "ok" or len(self.turns) < self.job.num_turns:
+            return
+        try:
+            messages.send(self._child.pipe, COUNTED)
+            self.ready = checked_ready(self._answer(COUNTED))
+            if "kernels_per_step" not in self.ready["measured"]:
+                self.uncounted = "torch's profiler saw none"
+        except (OSError, RunError) as error:
+            self.uncounted = f"it failed at the count: {messages.one_line(str(error))}"
 
     def stop(self) -> None:
         """Ends the child; a rung without all of its turns was interrupted."""
@@ -111,7 +125,9 @@ class Climber:
 
 
 def checked_ready(content: object) -> dict[str, Any]:
-    """What a child said when it was ready; user code runs there, so nothing is taken on trust.
+    """What a child said when it was ready, or had counted.
+
+    User code runs there, so nothing is taken on trust.
 
     Raises:
         RunError: it is not what `ladder_child.set_up` says.

@@ -90,6 +90,9 @@ def climb_ladder(ladder: Ladder, interruption: Interruption) -> "list[RunRecord]
         try:
             _set_up(ladder, climbers, interruption)
             _take_turns(ladder, climbers, interruption)
+            if ladder.environment["device_kind"] == "cuda" and not interruption.after_run:
+                for climber in climbers:
+                    climber.count()
         finally:
             for climber in climbers:
                 climber.stop()
@@ -128,6 +131,8 @@ def record_of(climber: Climber, ladder: Ladder, ladder_id: str) -> "RunRecord":
             spec=climber.rung.as_plain(ready["plan"]),
             provenance=record.provenance | {LADDER: ladder_id},
             measurements=_measurements(climber, ready["measured"]),
+            missing=record.missing
+            | ({"kernels_per_step": climber.uncounted} if climber.uncounted else {}),
         )
     )
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bench.findings import Findings
     from bench.training import Progress, Training
 
-READY, TURN, FAILURE = "ready", "turn", "failure"
+READY, TURN, COUNTED, FAILURE = "ready", "turn", "counted", "failure"
 MARGIN = 1.2  # so that a turn that goes faster than the untimed one is still long enough
 SETUP_QUANTITIES = (
     "data_load_time",
@@ -91,23 +91,28 @@ def climb(pipe: Connection, job: RungJob) -> None:
 
 
 def _climb(pipe: Connection, job: RungJob) -> None:
-    training, content = set_up(job, partial(_tell, pipe))
+    training, content, count = set_up(job, partial(_tell, pipe))
     messages.send(pipe, READY, content)
     for number in range(1, job.num_turns + 1):
         messages.receive(pipe)
         seconds, images = training.run_turn(number / job.num_turns)
         messages.send(pipe, TURN, {"seconds": seconds, "images": images})
+    messages.receive(pipe)  # all rungs have taken their turns, or the end
+    messages.send(pipe, COUNTED, count())
     messages.receive(pipe)  # nothing more comes but the end
 
 
 def set_up(
     job: RungJob, tell: Callable[[str, "Progress | None"], None]
-) -> tuple["Training", dict[str, Any]]:
-    """The training, its first timed turn next, and what the parent is told about it."""
+) -> "tuple[Training, dict[str, Any], Callable[[], dict[str, Any]]]":
+    """The training, its first timed turn next, and what the parent is told before it and after all.
+
+    Kernels are counted last: the profiler would slow down every turn that came after it.
+    """
     from bench.device import pick_device
     from bench.environment import describe_conditions
     from bench.findings import Findings
-    from bench.limit import report_floor
+    from bench.limit import count_step_kernels, report_floor
     from bench.measure import count_workload, prepare
     from bench.session import Session
 
@@ -120,14 +125,25 @@ def set_up(
     findings.add("data_load_time", session.setup_s.pop("data", None))
     model = session.model_for(job.spec.seed)
     count_workload(session, model, findings)
-    training = prepare(session, job.spec, model, findings, tell).training
-    report_floor(session, findings)
+    live = prepare(session, job.spec, model, findings, tell)
+    training = live.training
     training.report = lambda _progress: None  # nothing but training happens in a turn
     turn_steps = fix_turns(training, job, str(session.plan))
-    found = _measured(findings) | _sizes(job.spec, training, findings)
-    found |= {"turn_steps": turn_steps, "setup_time": time.perf_counter() - started}
-    conditions = describe_conditions(session.device) | findings.conditions
-    return training, {"plan": str(session.plan), "measured": found, "conditions": conditions}
+    found = _sizes(job.spec, training, findings) | {"turn_steps": turn_steps}
+    found["setup_time"] = time.perf_counter() - started
+    conditions = describe_conditions(session.device)
+
+    def content() -> dict[str, Any]:
+        report_floor(session, findings)  # which the latency of the kernels may raise
+        measured = found | _measured(findings)
+        bounds = conditions | findings.conditions
+        return {"plan": str(session.plan), "measured": measured, "conditions": bounds}
+
+    def count() -> dict[str, Any]:
+        count_step_kernels(session, live, findings)
+        return content()
+
+    return training, content(), count
 
 
 def fix_turns(training: "Training", job: RungJob, plan: str) -> int:

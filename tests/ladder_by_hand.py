@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import messages
-from bench.ladder_child import FAILURE, READY, TURN, RungJob
+from bench.ladder_child import COUNTED, FAILURE, READY, TURN, RungJob
 from results import Measurement, RunRecord
 from tests.results_records_by_hand import ENVIRONMENT, make_record
 
@@ -85,6 +85,19 @@ def play(pipe: Connection, job: RungJob) -> None:
         messages.receive(pipe)
         messages.send(pipe, *_turn(job, number))
     messages.receive(pipe)
+    messages.send(pipe, *_count(job, ready))
+    messages.receive(pipe)
+
+
+def _count(job: RungJob, ready: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """What is told once all turns are over, on a GPU only."""
+    assert job.data is not None
+    with (job.data / PLAYED).open("a", encoding="utf-8") as file:
+        file.write(f"counts {job.spec.model}\n")
+    if job.spec.model == "fails to count":
+        return FAILURE, {"status": "crashed", "reason": "CUPTI is gone"}
+    kernels = {} if job.spec.model == "sees nothing" else {"kernels_per_step": 12.0}
+    return COUNTED, ready | {"measured": ready["measured"] | kernels}
 
 
 def _greed() -> dict[str, str]:

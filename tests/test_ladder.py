@@ -103,6 +103,22 @@ def test_a_rung_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
     assert "unknown plan 'warp'" in str(records[1].reason)
 
 
+def test_kernels_of_a_gpu_are_counted_when_all_turns_are_over(tmp_path: Path) -> None:
+    asked = make_ladder(tmp_path, "a", "fails to count", "sees nothing", "dies in 1")
+    on_gpu = replace(asked, environment=ENVIRONMENT | {"device_kind": "cuda"})
+    records = climb_ladder(on_gpu, Interruption())
+    assert outcomes(records) == [("ok", 3)] * 3 + [("crashed", 0)]
+    assert played(tmp_path)[-3:] == ["counts a", "counts fails to count", "counts sees nothing"]
+    assert [record.value("kernels_per_step") for record in records] == [12.0, None, None, None]
+    assert [record.value("compile_time") for record in records[:3]] == [2.5] * 3
+    reasons = [record.missing.get("kernels_per_step") for record in records[:3]]
+    assert reasons == [
+        None,
+        "it failed at the count: CUPTI is gone",
+        "torch's profiler saw none",
+    ]
+
+
 def test_a_rung_that_hangs_is_given_up(tmp_path: Path) -> None:
     records = climb_ladder(make_ladder(tmp_path, "a", "hangs in 2", timeout_s=3.0), Interruption())
     assert outcomes(records) == [("ok", 3), ("timeout", 1)]
