@@ -96,9 +96,9 @@ PROOF = Size(
     compiled="channels_last,step,graph:8",
     large=("--models", "resnet18_3x3,resnet50", "--budget", "3epochs", "--seeds", "1"),
     graphed="channels_last,graph:8",
-    loader=("--turns", "5", "--turn", "0.3"),
+    loader=("--models", "v0,resnet18_3x3", "--turns", "5", "--turn", "0.3"),
     ladder=("--precision", "bf16"),
-    ladder_32="v0,v2",
+    ladder_32="v0",
     ladder_1024="resnet18_3x3,resnet50",
     every="all,resnet18_3x3",
     pareto=("--models", "{best_first}", "--seeds", "3"),
@@ -158,22 +158,23 @@ def _short_stages(size: Size) -> tuple[Stage, ...]:
     return (
         Stage("doctor", "ceilings, sensors, clocks, power cap", 25, doctor, (1,)),
         stage_of_tests(
-            "tests", "tests marked gpu: meters, sensors, children", 85, (1,), CORE_TESTS
+            "tests", "tests marked gpu: meters, sensors, children", 80, (1,), CORE_TESTS
         ),
-        stage_of_tests("tests-plans", "the same under every plan", 100, (1, 5), PLAN_TESTS),
-        stage_of_tests("tests-failures", "failures are rows", 75, (1, 6), FAILURE_TESTS),
-        run_stage("bench", "the defaults of `make bench`", 105, (2,), *size.bench),
+        stage_of_tests("tests-plans", "the same under every plan", 95, (1, 5), PLAN_TESTS),
+        stage_of_tests("tests-failures", "failures are rows", 95, (1, 6), FAILURE_TESTS),
+        run_stage("bench", "the defaults of `make bench`", 130, (2,), *size.bench),
         run_stage("classic", "V0, V1, V2 under `--plan auto`", 30, (3,), *classic),
         run_stage("classic-compiled", "the same as compiled steps", 45, (3,), *classic, *compiled),
         run_stage("large", "at batch 1024: MFU, share of the floor", 30, (4,), *large, *graphed),
         Stage(
             "loader",
             "resident data against a tuned DataLoader",
-            40,
+            30,
             (*loader, *size.loader, "--out", "{out}/loader.json"),
             (7,),
         ),
-        _pareto(size, 0, 90),
+        _ladder("ladder-32", 65, size, 32, size.ladder_32),
+        _pareto(size, 0, 95),
     )
 
 
@@ -182,7 +183,6 @@ def _long_stages(size: Size) -> tuple[Stage, ...]:
     folders = [f"{{out}}/{_pareto_name(number)}" for number in range(len(PARETO_S))]
     page = ("-m", "bench", "report", "--mixed", "--out", "{out}/report.html", *folders)
     return (
-        _ladder("ladder-32", 120, size, 32, size.ladder_32),
         run_stage("large-compiled", "the same as compiled steps", 110, (4,), *large),
         _pareto(size, 1, 140),
         _ladder("ladder-1024", 420, size, size.large_batch, size.ladder_1024),

@@ -127,6 +127,8 @@ def test_every_rung_is_a_record_with_its_raw_turns(climbed: Climbed) -> None:
         assert values(record, "budget_images") == [3 * 53_984]  # whole batches
         assert min(values(record, "turn_seconds")) > 0
         assert values(record, "compile_time")[0] > 0
+        assert values(record, "floor")[0] > 0
+        assert record["conditions"]["limit"]["binds"] in {"compute", "bandwidth", "latency"}
         assert values(record, "turn_images") == [32 * values(record, "turn_steps")[0]] * 6
     chosen = records[2]["spec"]["plan"]
     assert chosen.startswith("resident,contiguous,")

@@ -96,7 +96,7 @@ def test_the_classic_table_has_targets_floors_and_the_accuracy_of_the_cpu(out: P
     assert cells[11].endswith("points: not told apart")
     assert (
         "- classic, v0: 3.33 times its target; its floor is 0.113 s, bound by latency "
-        "(12 kernels a step, 1.50 us a node); 0.287 s lie above it"
+        "(12 kernels a step, 1.50 us a node); 0.288 s lie above it"
     ) in text
     assert "v2: 1.5 times its target; its floor is above the target: 1.12 s" in text
 
