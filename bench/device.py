@@ -81,8 +81,6 @@ def prepare_determinism(spec: RunSpec) -> None:
 def prepare_compilers() -> None:
     """Points torch's compilers at our cache, and quietens what they say of no consequence."""
     use_compile_cache()
-    # the precision is the recipe's, whatever else the card could do
-    warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
     # it warns, with a time stamp, of a CUDA toolkit without a GPU: no news on a CPU
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     # torch 2.11 warns that tf32 would be faster than fp32: which it is, the recipe says

@@ -1,6 +1,5 @@
 """Compilations are counted where they happen: before the clock, or on it."""
 
-import warnings
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,7 +10,6 @@ from torch import Tensor, nn
 
 from bench import Budget, Plan, RunSpec, session
 from bench.compile_counters import CompileCounts, compile_counts
-from bench.device import prepare_compilers
 from bench.findings import Findings
 from bench.measure import measure_seed
 from bench.outcome import report_compilers
@@ -33,16 +31,6 @@ def test_a_compilation_and_a_recompilation_are_counted() -> None:
     assert compile_counts().since(before).compilations == 1
     double(torch.ones(4))
     assert compile_counts().since(before).compilations == 2
-
-
-def test_the_precision_is_the_recipe_s_whatever_the_compiler_would_rather_have() -> None:
-    said = "TensorFloat32 tensor cores for float32 matrix multiplication available but not enabled."
-    with pytest.raises(UserWarning):
-        warnings.warn(said, stacklevel=1)
-    prepare_compilers()
-    warnings.warn(said, stacklevel=1)  # torch 2.11 does, on CUDA, where fp32 is compiled
-    with pytest.raises(UserWarning):
-        warnings.warn("anything else", stacklevel=1)
 
 
 def test_a_graph_break_is_counted() -> None:
