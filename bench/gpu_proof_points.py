@@ -156,7 +156,7 @@ def _accuracy_for_time(seen: Seen) -> Iterator[str]:
     if (seen.out / "report.html").exists():
         yield from ("", "The page: `report.html`.")
     elif any(name.startswith("pareto-") for name in seen.records):
-        yield from ("", "The page: `python -m bench report --mixed OUT/pareto-*`.")
+        yield from ("", "The page: `python -m bench report --mixed OUT/pareto-*/`.")
 
 
 def _scored(row: Mapping[str, Any]) -> str:

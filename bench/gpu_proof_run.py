@@ -50,7 +50,7 @@ def run_stages(
     than all of them need, it is shared out in proportion.
     """
     source = source_of_now()
-    commands = {stage.name: shown(stage, out, device) for stage in stages}
+    commands = {stage.name: shown(stage, device) for stage in stages}
     due = [
         stage
         for stage in stages
@@ -81,10 +81,9 @@ def filled(stage: Stage, out: str, device: str, models: str) -> list[str]:
     return [text.format(out=out, device=device, best_first=models) for text in stage.arguments]
 
 
-def shown(stage: Stage, out: Path, device: str) -> str:
-    """The command as it is noted: the same in every checkout, whatever model goes first."""
-    place = out.relative_to(ROOT) if out.is_relative_to(ROOT) else out
-    return " ".join(["python", *filled(stage, str(place), device, "all")])
+def shown(stage: Stage, device: str) -> str:
+    """The command as it is noted: the same wherever the folder lies, whatever model goes first."""
+    return " ".join(["python", *filled(stage, "OUT", device, "all")])
 
 
 def best_first(out: Path) -> str:

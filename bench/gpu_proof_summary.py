@@ -28,7 +28,13 @@ def summary(
     lines += ["## Seconds, all seeds of a model together", ""]
     for name, records in seen.records.items():
         lines += seconds_of(name, records)
-    lines += ["## Commands", "", *(f"- {one['name']}: `{one['command']}`" for one in outcomes)]
+    lines += [
+        "## Commands",
+        "",
+        "OUT is the folder of this file.",
+        "",
+        *(f"- {one['name']}: `{one['command']}`" for one in outcomes),
+    ]
     sources = dict.fromkeys(str(one["source"]) for one in outcomes)
     return "\n".join([*lines, "", f"Source: {', '.join(sources)}."]) + "\n"
 

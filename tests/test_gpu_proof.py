@@ -152,6 +152,16 @@ def test_every_point_has_a_stage_and_every_stage_a_line_in_the_document() -> Non
     assert [number for number in ISSUE_POINTS if f"| {number} |" not in document] == []
 
 
+def test_the_command_for_a_lent_machine_is_one_that_can_be_given() -> None:
+    document = (REPOSITORY / "docs" / "gpu.md").read_text(encoding="utf-8")
+    (command,) = [part for part in document.split("```") if "--archive $OUT" in part]
+    assert len(command) < 2000  # characters, the most that are taken there
+    checked = subprocess.run(
+        ["bash", "-n"], input=command, capture_output=True, text=True, check=False
+    )
+    assert checked.stderr == ""
+
+
 def test_every_test_marked_gpu_is_in_a_stage() -> None:
     marked = {
         str(path.relative_to(REPOSITORY))
