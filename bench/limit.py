@@ -79,40 +79,35 @@ def _kernels(session: "Session", engine: Engine) -> float | None:
 
 def report_limit(session: "Session", spec: RunSpec, findings: Findings) -> None:
     """The floor of a step, how near the training came to it, and what binds."""
-    roofline, reason = _roofline(session)
+    roofline = report_floor(session, findings)
     if roofline is None:
-        for quantity in ("floor", "percent_of_floor", "mfu", "bandwidth"):
-            findings.add(quantity, None, reason)
+        for quantity in ("percent_of_floor", "mfu", "bandwidth"):
+            findings.add(quantity, None, findings.missing["floor"])
         return
     step_s = _full_step_s(spec, findings)
     percent = roofline.percent_of_floor(step_s)
-    findings.add("floor", rounded(roofline.floor_s))
     findings.add("percent_of_floor", rounded(percent))
     no_rate = f"no matmul rate in {spec.recipe.precision} was measured here"
     findings.add("mfu", rounded(roofline.mfu(step_s)), no_rate)
     findings.add("bandwidth", rounded(roofline.bandwidth(step_s)), NOT_LINEAR)
-    findings.conditions["limit"] = _bounds(roofline)
     if percent > 100:
         findings.flags.append(BEAT_FLOOR)
 
 
-def report_floor(session: "Session", findings: Findings) -> None:
-    """The floor of a step and what binds, where it is not trained to an end, as in a ladder."""
+def report_floor(session: "Session", findings: Findings) -> Roofline | None:
+    """The floor of a step and what binds: all that is known where no training comes to its end."""
     roofline, reason = _roofline(session)
     if roofline is None:
         findings.add("floor", None, reason)
-        return
+        return None
     findings.add("floor", rounded(roofline.floor_s))
-    findings.conditions["limit"] = _bounds(roofline)
-
-
-def _bounds(roofline: Roofline) -> dict[str, float | str | None]:
-    return {
+    findings.conditions["limit"] = {
         "binds": roofline.binding_term,
         "flops_per_s": rounded(roofline.flops_per_s),
         "bytes_per_s": rounded(roofline.bytes_per_s),
         "latency_s": rounded(roofline.latency_s),
     }
+    return roofline
 
 
 def rounded(value: float | None) -> float | None:
