@@ -48,3 +48,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("needs a CUDA device")
+
+
+@pytest.fixture
+def nets_to_resume(
+    one_thread: None, quick_collections: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Sessions build the nets of `resume_by_hand.py`, on one thread, with a cache of their own."""
+    from bench import session
+    from tests.resume_by_hand import build
+
+    monkeypatch.setattr(session, "usable_cores", lambda: 1)
+    monkeypatch.setattr(session, "build_model", build)
+    monkeypatch.setenv("FMNIST_CACHE", str(tmp_path / "cache"))

@@ -13,17 +13,10 @@ from bench.keep import Keep, parse_every
 from bench.saved_model import read_resume, read_saved
 from bench.session import Session
 from fmnist_models.pretrained import Start
-from tests.resume_by_hand import build, killed_at_step, run, spec_of
+from tests.resume_by_hand import killed_at_step, run, spec_of
 from tests.test_session import open_session
 
-
-@pytest.fixture(autouse=True)
-def _small(
-    one_thread: None, quick_collections: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(session, "usable_cores", lambda: 1)
-    monkeypatch.setattr(session, "build_model", build)
-    monkeypatch.setenv("FMNIST_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("nets_to_resume")
 
 
 def test_the_best_weights_stand_beside_the_last(tmp_path: Path) -> None:

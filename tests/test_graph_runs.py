@@ -17,19 +17,14 @@ from bench.measure import measure_seed
 from bench.optimizer import make_optimizer
 from bench.settle import Trial
 from tests.cuda_by_hand import Simulation, simulate_cuda
-from tests.resume_by_hand import assert_same, build, killed_at_step, run, spec_of
+from tests.resume_by_hand import assert_same, killed_at_step, run, spec_of
 from tests.test_graph_refusals import Reads
 from tests.test_session import open_session, silent
 from tests.training_by_hand import small_net
 
 
 @pytest.fixture(autouse=True)
-def simulation(
-    one_thread: None, quick_collections: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Simulation:
-    monkeypatch.setattr(session, "usable_cores", lambda: 1)
-    monkeypatch.setattr(session, "build_model", build)
-    monkeypatch.setenv("FMNIST_CACHE", str(tmp_path / "cache"))
+def simulation(nets_to_resume: None, monkeypatch: pytest.MonkeyPatch) -> Simulation:
     monkeypatch.setattr("torch._inductor.compile", lambda graph, _examples, _options: graph)
     return simulate_cuda(monkeypatch)
 

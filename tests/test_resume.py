@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import Plan, RunSpec, session
+from bench import Plan, RunSpec
 from bench.checkpoints import path_of
 from bench.errors import RunError
 from bench.findings import Findings
@@ -16,18 +16,11 @@ from bench.saved_model import read_saved
 from bench.session import Session
 from bench.splits import Splits
 from data_pipeline import ResidentSplit
-from tests.resume_by_hand import RECIPES, assert_same, build, killed_at_step, run, spec_of
+from tests.resume_by_hand import RECIPES, assert_same, killed_at_step, run, spec_of
 from tests.test_session import open_session, silent
 from tests.training_by_hand import random_split
 
-
-@pytest.fixture(autouse=True)
-def _small(
-    one_thread: None, quick_collections: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(session, "usable_cores", lambda: 1)
-    monkeypatch.setattr(session, "build_model", build)
-    monkeypatch.setenv("FMNIST_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("nets_to_resume")
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -7,26 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from bench import saved_model, session
+from bench import saved_model
 from bench.checkpoints import path_of
 from bench.findings import Findings
 from bench.keep import Keep, parse_every
 from bench.measure import measure_seed
 from bench.saved_model import read_saved
 from data_pipeline.files import write_file
-from tests.resume_by_hand import assert_same, build, killed_at_step, run, spec_of
+from tests.resume_by_hand import assert_same, killed_at_step, run, spec_of
 from tests.test_session import open_session, silent
 
 SPEC = spec_of("closed_loop")
 
 
-@pytest.fixture(autouse=True)
-def _small(
-    one_thread: None, quick_collections: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(session, "usable_cores", lambda: 1)
-    monkeypatch.setattr(session, "build_model", build)
-    monkeypatch.setenv("FMNIST_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("nets_to_resume")
 
 
 def fill_after(num_files: int, monkeypatch: pytest.MonkeyPatch, until: int = 10**9) -> None:
