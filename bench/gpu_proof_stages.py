@@ -18,21 +18,21 @@ ISSUE_POINTS = {  # what a GPU must show, as docs/gpu.md and `proof.md` number i
 PARETO_S = (1, 3, 10, 30)
 CHARTS = ("altair", "vl_convert")
 CORE_TESTS = (
-    "tests/test_gpu.py",
-    "tests/test_ceilings.py",
-    "tests/test_data_resident.py",
-    "tests/test_gate_worker.py",
-    "tests/test_resume.py",
-    "tests/test_tally.py",
-    "tests/test_workload.py",
+    "tests/gpu/test_runs.py",
+    "tests/bench/machine/test_ceilings.py",
+    "tests/data_pipeline/test_resident.py",
+    "tests/bench/gate/test_worker.py",
+    "tests/bench/keep/test_resume.py",
+    "tests/bench/measure/test_tally.py",
+    "tests/bench/measure/test_workload.py",
     "tests/benchmarks/test_timer.py",
 )
 PLAN_TESTS = (
-    "tests/test_gpu_graphs.py",
-    "tests/test_gpu_plans.py",
-    "tests/test_deterministic_models.py",
+    "tests/gpu/test_graphs.py",
+    "tests/gpu/test_plans.py",
+    "tests/bench/run/test_deterministic_models.py",
 )
-FAILURE_TESTS = ("tests/test_gpu_failures.py",)
+FAILURE_TESTS = ("tests/gpu/test_failures.py",)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ Both are held to one error rate over all rows together: the intervals by their c
 process by a higher bar (+49 % for one cost, +74 % for nine).
 
 Simulated on such a machine, seconds of nine rows of the same code together (300 comparisons each;
-tests/test_compare_rows.py draws them anew): with one process a side 80 % are green, 1.0 % red and
-19 % unclear; with three 12, 0.7 and 87 %; with five 24, 1.3 and 75 %. Of one row that takes twice
-as long 89, 97 and 100 % are red, of nine rows one at least in 99 % or more. Several processes make
-more of it unclear than one, as they claim to see a tenth: on such a machine only turns do.
+tests/results/compare/test_rows.py draws them anew): with one process a side 80 % are green, 1.0 %
+red and 19 % unclear; with three 12, 0.7 and 87 %; with five 24, 1.3 and 75 %. Of one row that takes
+twice as long 89, 97 and 100 % are red, of nine rows one at least in 99 % or more. Several processes
+make more of it unclear than one, as they claim to see a tenth: on such a machine only turns do.
 """
 
 import math

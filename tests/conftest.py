@@ -56,7 +56,7 @@ def nets_to_resume(
 ) -> None:
     """Sessions build the nets of `resume_by_hand.py`, on one thread, with a cache of their own."""
     from bench import session
-    from tests.resume_by_hand import build
+    from tests.bench.keep.resume_by_hand import build
 
     monkeypatch.setattr(session, "usable_cores", lambda: 1)
     monkeypatch.setattr(session, "build_model", build)

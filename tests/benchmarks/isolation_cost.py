@@ -34,7 +34,7 @@ from bench.isolation import ask, start_server
 from bench.runner import RunResult
 from bench.sweep import Sweep, _here, _in_child
 from results import RunStore
-from tests.children_by_hand import answers
+from tests.bench.workers.children_by_hand import answers
 
 PLANS = {
     "cpu": {"eager": "threads:1", "step": "step,threads:1"},

@@ -12,7 +12,7 @@ from bench.workload import num_parameters
 from data_pipeline import ResidentSplit, load_fashion_mnist, parse_augmentation, place
 from fmnist_models import build_model
 from results import RunStore, render_table, summarize, table_rows
-from tests.results_records_by_hand import make_sweep
+from tests.results.records_by_hand import make_sweep
 
 BATCH = 128
 

@@ -9,7 +9,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.telemetry import Sampler
-from tests.nvml_by_hand import Nvml, fake_gpu
+from tests.bench.machine.nvml_by_hand import Nvml, fake_gpu
 
 STEPS = 2000  # some 0.2 s: a reading or two a loop
 ANSWER_S = 1e-3  # a slow driver's, outside the interpreter's lock as NVML's calls are

@@ -9,7 +9,7 @@ import pytest
 
 from results import RunStore
 from tests.command_line import REPOSITORY, Finished, environment
-from tests.results_records_by_hand import make_record
+from tests.results.records_by_hand import make_record
 
 SHELL = 'exec "$0" -m bench "$@"'
 ASCII = {"PYTHONIOENCODING": "ascii"}

@@ -15,7 +15,7 @@ from data_pipeline.csv_files import COPY_NAME, CsvData, load_csv
 from data_pipeline.fetch import find_or_fetch
 from data_pipeline.files import DataFile, unpack
 from data_pipeline.sources import Say, Source, SourceError, read_debian_folder
-from tests.csv_by_hand import TEST, TRAIN, SmallData, csv_text
+from tests.data_pipeline.csv_by_hand import TEST, TRAIN, SmallData, csv_text
 from tests.fuzz.fuzzing import NASTY_TEXTS, damaged, fuzzed, no_hang, read_or_refused
 
 SMALL = SmallData.drawn(num_train=12, num_test=4, num_pixels=4)

@@ -15,10 +15,10 @@ from results.report.material import gather
 from results.report.page import render_page
 from tests.fuzz.fuzzing import JSON_VALUES, NASTY_TEXTS, damaged, fuzzed, read_or_refused
 from tests.fuzz.shown import assert_finite, ways_to_show
-from tests.html_by_hand import assert_own_elements
+from tests.golden_text import GOLDEN
+from tests.results.report.html_by_hand import assert_own_elements
 
 TABLES = Path(__file__).parents[2] / "results" / "tables"
-GOLDEN = Path(__file__).parents[1] / "golden"
 EXTREMES = (
     *(0, -0.0, 0.0, 1, -1, 0.5, 1e300, -1e300, 1e-300, 5e-324, 1.7e308, 2**63, 2**64 - 1, -(2**63)),
     *(1e38, 1e-45, 1e20, 1e16, 1e-9, 0.1, 0.9999999, 1.0, 100.0),

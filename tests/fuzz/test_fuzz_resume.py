@@ -15,8 +15,8 @@ from bench.failures import classify
 from bench.findings import Findings
 from bench.keep import Keep, parse_every
 from bench.saved_model import load_plain
+from tests.bench.keep.resume_by_hand import build, killed_at_step, run, spec_of
 from tests.fuzz.fuzzing import JSON_VALUES, fuzzed, no_hang, read_or_refused
-from tests.resume_by_hand import build, killed_at_step, run, spec_of
 
 SPEC = spec_of("closed_loop")
 ODD = JSON_VALUES | st.sampled_from(

@@ -18,8 +18,8 @@ from results.report.material import gather
 from results.report.page import render_page
 from tests.fuzz.fuzzing import damaged, fuzzed, read_or_refused
 from tests.fuzz.shown import assert_finite
-from tests.html_by_hand import assert_own_elements
-from tests.report_by_hand import finished
+from tests.results.report.html_by_hand import assert_own_elements
+from tests.results.report.report_by_hand import finished
 
 RECORD, SAMPLES = finished("v0", 0, 0.84, 0.22, 7_850)
 KINDS = ("f8", "f4", "f2", "i8", "u1", "c16", "U3", "M8[s]", "O", "?")

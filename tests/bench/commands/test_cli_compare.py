@@ -1,0 +1,259 @@
+"""`compare` on the command line: exit codes, the verdict as JSON, mistakes in one line."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from results import RunRecord, RunStore
+from tests.command_line import REPOSITORY, Finished, assert_refused, call
+from tests.results.compare.compare_by_hand import SEEDS, runs
+from tests.results.records_by_hand import ENVIRONMENT, make_record
+
+TABLES = Path(__file__).parents[3] / "results" / "tables"
+Compare = Callable[..., Finished]
+
+
+@pytest.fixture
+def compare(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Compare:
+    """The command in this process, in an empty folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+    return lambda *words: call(monkeypatch, capfd, tmp_path, "compare", *words)
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    return written(tmp_path / "monday", runs())
+
+
+def written(folder: Path, records: Sequence[RunRecord]) -> Path:
+    store = RunStore(folder)
+    for record in records:
+        store.append(record)
+    return folder
+
+
+def verdict_of(done: Finished) -> dict[str, Any]:
+    verdict: dict[str, Any] = json.loads(done.stdout)
+    assert (verdict["exit_code"], done.stderr) == (done.returncode, "")
+    return verdict
+
+
+@pytest.mark.parametrize(
+    ("head", "code", "name"),
+    [
+        (runs(), 0, "ok"),
+        (runs(seconds=(1.0, 1.01, 0.99)), 0, "ok"),
+        (runs(seconds=(4.0, 4.01, 4.02)), 1, "regression"),
+        (runs((0.87, 0.873, 0.872)), 1, "regression"),
+        (runs(seconds=(2.5, 2.51, 2.52)), 0, "ok"),  # no more than one process can show
+        (runs(seconds=(3.0, 3.01, 3.02)), 3, "inconclusive"),
+        (runs(SEEDS[:1]), 0, "ok"),
+        (runs((0.87,)), 3, "inconclusive"),
+    ],
+)
+def test_the_exit_code_is_that_of_the_verdict(
+    compare: Compare, base: Path, head: list[RunRecord], code: int, name: str
+) -> None:
+    done = compare(base, written(base.parent / "tuesday", head), "--format", "json")
+    assert (done.returncode, verdict_of(done)["verdict"]) == (code, name)
+
+
+def test_runs_that_failed_on_both_sides_leave_nothing_to_compare(
+    compare: Compare, tmp_path: Path
+) -> None:
+    record = make_record(status="crashed", reason="signal 9")
+    both = [written(tmp_path / name, [record]) for name in ("a", "b")]
+    done = compare(*both, "--format", "json")
+    assert (done.returncode, verdict_of(done)["verdict"]) == (4, "nothing comparable")
+
+
+def test_what_must_not_be_compared_is_refused_with_4(compare: Compare, base: Path) -> None:
+    torch = ENVIRONMENT | {"torch": "2.15.0"}
+    head = written(base.parent / "head", runs(environment=torch))
+    wanted = "not comparable: torch is 2.14.1 in the base but 2.15.0 in the head; measure both"
+    assert_refused(compare(base, head), wanted, exit_code=4)
+    other = written(base.parent / "other", runs(model="v1"))
+    assert_refused(compare(base, other), "nothing to compare", exit_code=4)
+
+
+def test_the_verdict_names_both_sides_and_can_be_traced(compare: Compare, base: Path) -> None:
+    head = written(base.parent / "tuesday", runs(commit="f" * 40))
+    verdict = verdict_of(compare(base, head / "records.jsonl", "--format", "json"))
+    assert verdict["base"] == {"revision": "monday", "commit": "0123456789abcdef", "subject": ""}
+    assert verdict["head"] == {"revision": "tuesday", "commit": "f" * 40, "subject": ""}
+    assert verdict["environment"] == ENVIRONMENT
+    assert verdict["rule"] == {
+        "threshold": 0.1,
+        "margin": 0.01,
+        "least_change": 0.02,
+        "process_sd": 0.2,
+        "error_rate": 0.05,
+        "memory_bytes": 8 * 2**20,
+    }
+    ids = verdict["measured"]["record_ids"]["v0"]
+    assert ids["head"] == [run.record_id for run in runs(commit="f" * 40)]
+    command = f"fmnist-bench compare {base} {head}/records.jsonl --threshold 0.1 --margin 0.01"
+    assert verdict["command"] == command
+
+
+def test_records_of_several_commits_have_no_commit_of_their_own(
+    compare: Compare, base: Path
+) -> None:
+    mixed = runs(SEEDS[:2]) + runs(SEEDS[2:], first_seed=2, commit="f" * 40)
+    verdict = verdict_of(compare(base, written(base.parent / "mixed", mixed), "--format", "json"))
+    assert verdict["head"]["commit"] == ""
+    assert verdict["notes"] == [
+        "head: runs of 2 commits together (0123456789, ffffffffff)",
+        "2 records are both in the base and the head",
+    ]
+
+
+def test_folders_of_one_name_are_called_by_their_paths(compare: Compare, base: Path) -> None:
+    other = written(base.parent / "earlier" / "monday", runs())
+    verdict = verdict_of(compare(base, other, "--format", "json"))
+    assert [verdict[side]["revision"] for side in ("base", "head")] == [str(base), str(other)]
+
+
+def test_published_tables_are_no_worse_than_themselves(compare: Compare) -> None:
+    table = TABLES / "cpu-default-3epochs.jsonl"
+    verdict = verdict_of(compare(table, table, "--format", "json"))
+    assert {finding["outcome"] for finding in verdict["findings"]} == {"same"}
+    assert verdict["exit_code"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [((), 3), (("--threshold", "0.6"), 0), (("--threshold", "0.2"), 3)],
+)
+def test_the_threshold_decides(
+    compare: Compare, base: Path, words: Sequence[str], code: int
+) -> None:
+    head = written(base.parent / "head", runs(seconds=(3.0, 3.01, 3.02)))
+    assert compare(base, head, "--format", "json", *words).returncode == code
+
+
+def test_the_margin_decides(compare: Compare, base: Path) -> None:
+    head = written(base.parent / "head", runs((0.885, 0.888, 0.886)))
+    codes = [
+        compare(base, head, "--format", "json", "--margin", margin).returncode
+        for margin in ("0.01", "0.02")
+    ]
+    assert codes == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (("--threshold", "10"), "--threshold is a fraction between 0 and 1, not 10; write 0.1 for"),
+        (("--threshold", "0"), "--threshold is a fraction between 0 and 1, not 0; write for ex"),
+        (("--threshold", "nan"), "not nan; write for example 0.1"),
+        (("--margin", "1"), "--margin is a fraction between 0 and 1, not 1; write 0.01 for 1 %"),
+        (("--margin", "a point"), "--margin"),
+        (("--format", "csv"), "unknown format 'csv'; choose from rich, markdown, json"),
+        (("--mixed",), "--mixed"),
+    ],
+)
+def test_mistakes_are_one_line(
+    compare: Compare, base: Path, words: tuple[str, ...], wanted: str
+) -> None:
+    assert_refused(compare(base, base, *words), wanted)
+
+
+def test_no_records_are_one_line_too(compare: Compare, base: Path) -> None:
+    assert_refused(compare(base, base.parent / "nowhere"), "no records in ")
+    assert_refused(compare(base), "head", exit_code=2)
+
+
+def test_a_verdict_is_shown_to_people_and_written_to_a_folder(compare: Compare, base: Path) -> None:
+    hungry = runs(seconds=(4.0, 4.01, 4.02), values={"energy": 9000.0})
+    head = written(base.parent / "head", hungry)
+    out = base.parent / "verdict"
+    for fmt in ("rich", "markdown"):
+        done = compare(base, head, "--format", fmt, "--out", out)
+        assert (done.returncode, done.stderr) == (1, "")
+        assert "v0 is 100.5 % slower a step" in done.stdout
+        assert "joules an image" in done.stdout
+    assert json.loads((out / "verdict.json").read_bytes())["verdict"] == "regression"
+
+
+def test_the_help_names_the_smallest_change_that_one_process_can_show(compare: Compare) -> None:
+    help_text = " ".join(compare("--help").stdout.split())
+    assert "a change of speed below 49 % cannot be seen" in help_text
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file names are UTF-8")
+def test_a_folder_whose_name_is_no_utf8_is_compared(compare: Compare, base: Path) -> None:
+    head = written(base.parent / os.fsdecode(b"x\xffy"), runs(seconds=(4.0, 4.01, 4.02)))
+    done = compare(base, head, "--format", "json", "--out", base.parent / "out")
+    assert (done.returncode, verdict_of(done)["head"]["revision"]) == (1, "x?y")
+    for fmt in ("rich", "markdown"):
+        done = compare(base, head, "--format", fmt)
+        assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_names_in_records_and_folders_start_no_command_of_github(
+    compare: Compare, tmp_path: Path
+) -> None:
+    hostile = "v0\n::error title=x::pwned\x1b[31m"
+    folders = [
+        written(tmp_path / f"{name}\n::error::x", runs(model=hostile, seconds=(second,) * 3))
+        for name, second in (("a", 2.0), ("b", 4.0))
+    ]
+    for fmt in ("rich", "markdown"):
+        lines = compare(*folders, "--format", fmt).stdout.splitlines()
+        assert not [line for line in lines if line.startswith("::") or "\x1b" in line]
+    assert sum(line.startswith("again: ") for line in compare(*folders).stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize("seconds", [(2.0,) * 3, (4.0, 4.01, 4.02)])
+def test_the_exit_code_of_very_many_records_is_that_of_the_verdict(
+    base: Path, seconds: Sequence[float]
+) -> None:
+    head = written(base.parent / "tuesday", runs(seconds=seconds))
+    program = (
+        "import sys, bench.show; bench.show.MANY_RECORDS = 1; from bench.__main__ import main; "
+        "sys.argv = ['fmnist-bench', 'compare', *sys.argv[1:]]; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(base), str(head), "--format", "json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=REPOSITORY,
+    )
+    verdict = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (verdict["exit_code"], "")
+    assert done.returncode == (1 if seconds[0] == 4.0 else 0)
+
+
+def test_a_failure_reads_as_words_and_a_new_model_is_called_new(
+    compare: Compare, base: Path
+) -> None:
+    full = make_record("v1", status="out_of_memory", reason="96 GiB")
+    before = written(base.parent / "before", [*runs(commit="e" * 16), full])
+    after = written(base.parent / "after", [*runs(), full, *runs(model="v9")])
+    done = compare(before, after)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[0].startswith("No regression: 1 model, nothing ")
+    assert done.stdout.splitlines()[0].endswith("; 1 new")
+    assert "skipped: finished seeds of v1 (on both sides: out of memory: 96 GiB)" in done.stdout
+    assert "new, with nothing to be compared with: v9" in done.stdout
+    assert "purpose" not in done.stdout
+
+
+def test_what_speed_is_worse_by_is_a_line_of_a_table(compare: Compare, base: Path) -> None:
+    head = written(base.parent / "head", runs(seconds=(4.0, 4.01, 4.02)))
+    lines = compare(base, head).stdout.splitlines()
+    (speed,) = [line for line in lines if line.startswith("worse") and "seconds a step" in line]
+    assert speed.endswith("%, needs +56.6 % (3 + 3 runs)")
+    assert max(map(len, lines[:8])) <= 120
+    assert [line for line in lines if line.startswith("model ") and " energy " in line]

@@ -1,0 +1,92 @@
+"""The command `report`: where it writes, and what it refuses in one line."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bench.__main__ import run_app
+from bench.cli import app
+from tests.results.records_by_hand import make_record
+
+ROOT = Path(__file__).parents[3]
+RECORDS = ROOT / "results" / "tables" / "cpu-default-3epochs.jsonl"
+OTHER_BUDGET = ROOT / "results" / "tables" / "cpu-default-30s.jsonl"
+
+
+def report(*arguments: object) -> int:
+    return run_app(app, ["report", *map(str, arguments)], "fmnist-bench")
+
+
+def only_v2(records: Path, folder: Path) -> Path:
+    """A run folder with the record of one model, which has few charts to draw."""
+    folder.mkdir()
+    line = next(line for line in records.read_bytes().splitlines() if b'"model":"v2"' in line)
+    (folder / "records.jsonl").write_bytes(line + b"\n")
+    return folder
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    return only_v2(RECORDS, tmp_path / "run")
+
+
+@pytest.fixture
+def failed(tmp_path: Path) -> Path:
+    """A record without numbers, of which there is nothing to draw."""
+    file = tmp_path / "failed.jsonl"
+    file.write_bytes(make_record("v0", status="crashed").to_json_line())
+    return file
+
+
+def test_the_page_lies_in_the_run_folder(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(run_folder) == 0
+    page = run_folder / "report.html"
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert capsys.readouterr().out.startswith(f"{page}  (")
+
+
+def test_a_file_can_be_named_and_charts_written_beside_it(run_folder: Path, tmp_path: Path) -> None:
+    out, figures = tmp_path / "new" / "page.html", tmp_path / "figures"
+    assert report(run_folder, "--out", out, "--figures", figures, "--figure-format", "png") == 0
+    assert out.exists()
+    pictures = list(figures.iterdir())
+    assert pictures
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
+    with Image.open(figures / "confusion-matrix.png") as picture:
+        assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)  # readable anywhere
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["nowhere"], 2, "no records in nowhere"),
+        ([RECORDS, "--figure-format", "gif"], 2, "choose from svg, png"),
+        ([RECORDS, OTHER_BUDGET, "--out", "x.html"], 4, "pass --mixed"),
+        (["--out", "/proc/nothing/x.html"], 2, "cannot write /proc/nothing/x.html"),
+        (["--out", "/"], 2, "cannot write /"),
+    ],
+)
+def test_mistakes_are_one_line(
+    arguments: list[object],
+    code: int,
+    words: str,
+    failed: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folders = [failed] if arguments[0] == "--out" else []
+    assert report(*folders, *arguments) == code
+    complaints = [line for line in capsys.readouterr().err.splitlines() if "samples" not in line]
+    assert len(complaints) == 1
+    assert words in complaints[0]
+
+
+def test_what_is_not_comparable_is_labelled_where_asked_for(tmp_path: Path) -> None:
+    out = tmp_path / "mixed.html"
+    few = [only_v2(RECORDS, tmp_path / "one"), only_v2(OTHER_BUDGET, tmp_path / "other")]
+    assert report(*few, "--mixed", "--out", out) == 0
+    text = out.read_text(encoding="utf-8")
+    assert "Not comparable: budget is 30s" in text
+    assert "v2 (30s" in text

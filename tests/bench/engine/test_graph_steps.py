@@ -1,0 +1,277 @@
+"""Captured steps on a simulated device: the same training as eager, whatever the recipe."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench import Plan, Recipe
+from bench.engine import MEMORY_FORMATS, Engine, Feed
+from bench.engines import EngineMaker
+from bench.group_engine import GroupEngine
+from bench.optimizer import make_optimizer
+from bench.warmup import restored
+from data_pipeline import parse_augmentation
+from fmnist_models.freezing import train_mode
+from tests.bench.engine.cuda_by_hand import Simulation, simulate_cuda
+from tests.bench.train.training_by_hand import (
+    RECIPE,
+    random_split,
+    small_net,
+    some_batches,
+    tensors_in,
+)
+
+ADAMW = replace(RECIPE, optimizer="adamw", weight_decay=0.01, augment=("flip", "shift1"))
+RMSPROP = replace(RECIPE, optimizer="rmsprop", weight_decay=0.01)
+RECIPES = {
+    "sgd": RECIPE,
+    "sgd, decay": replace(RECIPE, weight_decay=0.1),
+    "momentum": replace(RECIPE, momentum=0.9),
+    "nesterov": replace(RECIPE, momentum=0.9, nesterov=True, weight_decay=0.01),
+    "adam": replace(ADAMW, optimizer="adam"),
+    "adamw": ADAMW,
+    "rmsprop": RMSPROP,
+    "rmsprop, momentum": replace(RMSPROP, momentum=0.5),
+    "smoothing": replace(ADAMW, label_smoothing=0.1, augment=("cutout4",)),
+    "bf16": replace(ADAMW, precision="bf16"),
+    "fp16": replace(RECIPE, momentum=0.9, precision="fp16"),
+    "fp16, adam": replace(ADAMW, precision="fp16"),
+}
+# exact in float32, in which a graph has them; zero where a schedule begins or ends
+RATES = [0.0, 2**-6, 2**-5, 0.0, 2**-7, 2**-6, 2**-5, 2**-8, 0.0, 2**-9]
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def simulation(monkeypatch: pytest.MonkeyPatch) -> Simulation:
+    # whole steps: what is traced is taken for what Inductor would make of it
+    monkeypatch.setattr("torch._inductor.compile", lambda graph, _examples, _options: graph)
+    return simulate_cuda(monkeypatch)
+
+
+def feed_of(recipe: Recipe) -> Feed:
+    return Feed(
+        random_split(),
+        tuple(map(parse_augmentation, recipe.augment)),
+        recipe.normalize,
+        torch.Generator().manual_seed(1),
+        MEMORY_FORMATS["contiguous"],
+    )
+
+
+def made(
+    model: nn.Module, plan: str, recipe: Recipe = ADAMW, maker: EngineMaker | None = None
+) -> Engine:
+    maker = maker or EngineMaker(model, recipe)
+    return maker.make(Plan.parse(plan), make_optimizer(recipe, model), feed_of(recipe))
+
+
+def batches(count: int) -> list[Tensor]:
+    """Of 8 images, a ragged one of 3 in their midst and one at the end."""
+    whole = some_batches(count)
+    return [*whole[:5], whole[5][:3], *whole[6:-1], whole[-1][:3]]
+
+
+def warm(engine: Engine, model: nn.Module) -> None:
+    """Meets every shape, as a session does."""
+    optimizer, feed = engine.optimizer, engine.feed  # type: ignore[attr-defined]
+    with restored(model, optimizer, [feed.generator]):
+        for shape in (some_batches(engine.group_steps), some_batches(1), [some_batches(1)[0][:3]]):
+            engine.run(shape, [0.25] * len(shape))
+    engine.reset()
+
+
+def state_of(engine: Engine, model: nn.Module) -> list[Tensor]:
+    named = [*model.parameters(), *model.buffers()]
+    optimizer = engine.optimizer  # type: ignore[attr-defined]
+    slots = [t for parameter in named for t in tensors_in(optimizer.state.get(parameter))]
+    return [tensor.clone() for tensor in (*named, *slots)]
+
+
+def trained(plan: str, recipe: Recipe, *, dropout: float = 0.5) -> list[Tensor]:
+    """Losses of a warmed engine in two chunks, and all that it trained."""
+    model = small_net(dropout=dropout)
+    engine = made(model, plan, recipe)
+    warm(engine, model)
+    torch.manual_seed(7)
+    losses = [engine.run(batches(10), RATES), engine.run(batches(10), RATES[::-1])]
+    return [*losses, *state_of(engine, model)]
+
+
+def assert_alike(found: list[Tensor], expected: list[Tensor], *, is_exact: bool) -> None:
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert one.isfinite().all()
+        if is_exact:
+            assert torch.equal(one, other)
+        else:
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("plan", "name"),
+    [
+        *(("graph:4", name) for name in RECIPES),
+        # what is in such a step, tests/bench/engine/test_same_mathematics.py holds to the eager one
+        *(("step,graph:4", name) for name in ("nesterov", "adamw", "rmsprop, momentum")),
+    ],
+)
+def test_captured_steps_train_as_eager_ones(name: str, plan: str, simulation: Simulation) -> None:
+    recipe = RECIPES[name]
+    assert_alike(
+        trained(plan, recipe),
+        trained("eager", recipe),
+        is_exact="step" not in plan and recipe.optimizer != "rmsprop",
+    )
+
+
+@pytest.mark.parametrize("group_steps", [1, 8])
+def test_any_length_of_a_group_will_do(group_steps: int, simulation: Simulation) -> None:
+    found = trained(f"graph:{group_steps}", ADAMW)
+    assert_alike(found, trained("eager", ADAMW), is_exact=True)
+
+
+def test_shapes_are_captured_once_on_one_stream_into_one_pool(simulation: Simulation) -> None:
+    trained("graph:4", ADAMW)
+    _, streams, pools = zip(*simulation.captures, strict=True)
+    assert len(streams) == 3  # a group, a step, a ragged step
+    assert len(set(streams)) == len(set(pools)) == 1
+    assert pools[0] is not None
+    trained("graph:4", ADAMW)
+    assert len({stream for _, stream, _ in simulation.captures}) == 1
+
+
+def test_every_rate_has_a_buffer_of_its_own(simulation: Simulation) -> None:
+    model = small_net()
+    engine = made(model, "graph:4")
+    assert isinstance(engine, GroupEngine)
+    engine.run(some_batches(4), [0.1] * 4)
+    (captured,) = engine.steps.captured.values()  # type: ignore[attr-defined]
+    assert all(rate.data_ptr() % 16 == 0 for rate in captured.buffers[-1])
+    assert len({rate.untyped_storage().data_ptr() for rate in captured.buffers[-1]}) == 4
+    assert all(len({tensor.dtype for tensor in kind}) == 1 for kind in captured.buffers)
+
+
+def test_several_seeds_share_what_was_compiled(simulation: Simulation) -> None:
+    model = small_net()
+    for plan in ("graph:4", "step,graph:4"):
+        maker, found = EngineMaker(model, ADAMW), []
+        for seed in (0, 1, 0):
+            model.load_state_dict(small_net(seed=seed).state_dict())
+            model.zero_grad()
+            engine = made(model, plan, maker=maker)
+            warm(engine, model)
+            torch.manual_seed(seed)
+            found.append([engine.run(batches(10), RATES), *state_of(engine, model)])
+        assert_alike(found[0], found[2], is_exact=True)
+        assert not torch.equal(found[0][0], found[1][0])
+        del engine
+    assert simulation.num_alive == 0  # no cycle keeps a graph, and its memory, from the next one
+
+
+def test_steps_are_counted(simulation: Simulation) -> None:
+    for plan in ("graph:4", "step,graph:4"):
+        model = small_net()
+        engine = made(model, plan)
+        warm(engine, model)
+        engine.run(batches(10), RATES)
+        engine.run(batches(7), RATES[:7])
+        states = engine.optimizer.state.values()  # type: ignore[attr-defined]
+        assert {float(state["step"]) for state in states} == {17.0}
+
+
+def test_the_scale_of_fp16_backs_off_grows_and_begins_again(
+    simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.amp, "GradScaler", partial(torch.amp.GradScaler, growth_interval=3))
+    scales, nets = {}, {}
+    for plan in ("eager", "graph:4"):
+        model = small_net()
+        engine = made(model, plan, RECIPES["fp16, adam"])
+        steps: Any = engine if plan == "eager" else engine.steps.around.engine  # type: ignore[attr-defined]
+        warm(engine, model)
+        scaler = steps.scaler
+        seen = [scaler.get_scale()]
+        with torch.no_grad():
+            model[0].weight.mul_(1e4)  # type: ignore[operator]
+        for chunk in range(3):
+            if chunk == 1:
+                with torch.no_grad():
+                    model[0].weight.mul_(1e-4)  # type: ignore[operator]
+            engine.run(some_batches(4), RATES[1:5])
+            seen.append(scaler.get_scale())
+        scales[plan], nets[plan] = seen, state_of(engine, model)
+    assert scales["graph:4"] == scales["eager"]
+    assert scales["eager"][0] == 2.0**16
+    assert min(scales["eager"]) < 2.0**16
+    assert scales["eager"][-1] > min(scales["eager"])
+    assert_alike(nets["graph:4"], nets["eager"], is_exact=True)
+
+
+class Unsaved(nn.Module):
+    """Counts its batches, and shifts by their mean, in buffers that no state dict has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(()), persistent=False)
+        self.register_buffer("mean", torch.zeros(4, 8, 8), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:  # noqa: D102 - torch's own
+        self.seen.add_(1)  # type: ignore[operator]
+        self.mean.lerp_(images.detach().mean(0), 0.5)  # type: ignore[operator]
+        return images.sub(self.mean)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("plan", ["graph:4", "step,graph:4"])
+def test_frozen_parts_and_buffers_that_are_not_saved(plan: str, simulation: Simulation) -> None:
+    found = {}
+    for name in ("eager", plan):
+        model = small_net()
+        model.insert(2, Unsaved())
+        for part in list(model)[:2]:
+            part.requires_grad_(False)
+        train_mode(model, "eval")
+        engine = made(model, name)
+        warm(engine, model)
+        losses = engine.run(batches(10), RATES)
+        assert model[2].seen == 10
+        found[name] = [losses, *state_of(engine, model)]
+    assert_alike(found[plan], found["eager"], is_exact=plan == "graph:4")
+
+
+@pytest.mark.parametrize("plan", ["graph:4", "step,graph:4"])
+def test_dropout_and_augmentation_draw_anew_at_each_replay(
+    plan: str, simulation: Simulation
+) -> None:
+    for recipe, dropout in ((RECIPE, 0.5), (replace(RECIPE, augment=("shift2",)), 0.0)):
+        engine = made(small_net(dropout=dropout), plan, recipe)
+        index = some_batches(1) * 4
+        engine.run(index, [0.0] * 4)
+        losses = torch.cat([engine.run(index, [0.0] * 4) for _ in range(2)])
+        assert len({round(float(loss), 6) for loss in losses}) == 8
+
+
+@pytest.fixture
+def nothing_compiled() -> Iterator[None]:
+    torch.compiler.reset()
+    yield
+    torch.compiler.reset()
+
+
+def test_forward_and_backward_may_be_compiled(
+    monkeypatch: pytest.MonkeyPatch, nothing_compiled: None
+) -> None:
+    simulate_cuda(monkeypatch, is_available=False)
+    found = {}
+    for plan in ("eager", "compile,graph:4"):
+        model = small_net()
+        engine = made(model, plan, maker=EngineMaker(model, ADAMW, backend="aot_eager"))
+        warm(engine, model)
+        found[plan] = [engine.run(batches(10), RATES), *state_of(engine, model)]
+    assert_alike(found["compile,graph:4"], found["eager"], is_exact=False)

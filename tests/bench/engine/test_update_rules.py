@@ -1,0 +1,103 @@
+"""The optimizers as functions of tensors: torch's own arithmetic and torch's own state."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench import Recipe
+from bench.optimizer import make_optimizer
+from bench.update_rules import prepare_state, slots_of, step_counts, update_rule
+from tests.bench.train.training_by_hand import RECIPE, tensors_in
+
+RATES = (0.1, 0.02, 0.3, 0.01)
+RECIPES = {
+    "sgd": RECIPE,
+    "sgd with decay": replace(RECIPE, weight_decay=0.05),
+    "momentum": replace(RECIPE, momentum=0.9, weight_decay=0.05),
+    "nesterov": replace(RECIPE, momentum=0.9, nesterov=True),
+    "adam": replace(RECIPE, optimizer="adam"),
+    "adam with decay": replace(RECIPE, optimizer="adam", weight_decay=0.05),
+    "rmsprop": replace(RECIPE, optimizer="rmsprop", weight_decay=0.05),
+    "rmsprop with momentum": replace(RECIPE, optimizer="rmsprop", momentum=0.9),
+    "adamw": replace(RECIPE, optimizer="adamw", weight_decay=0.05),
+}
+any_recipe = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+
+
+def a_net() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2)).double()
+
+
+def gradients(net: nn.Module) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return [
+        torch.randn(p.shape, generator=generator, dtype=torch.float64) for p in net.parameters()
+    ]
+
+
+def train_with_torch(net: nn.Module, recipe: Recipe, rates: tuple[float, ...]) -> dict[str, object]:
+    optimizer = make_optimizer(recipe, net)
+    for step, rate in enumerate(rates, 1):
+        for parameter, gradient in zip(net.parameters(), gradients(net), strict=True):
+            parameter.grad = gradient * step
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+    return optimizer.state_dict()
+
+
+@torch.no_grad()
+def train_with_rule(net: nn.Module, recipe: Recipe, rates: tuple[float, ...]) -> dict[str, object]:
+    optimizer, rule = make_optimizer(recipe, net), update_rule(recipe)
+    prepare_state(optimizer, rule)
+    parameters = [parameter.detach() for parameter in net.parameters()]
+    for step, rate in enumerate(rates, 1):
+        scaled = [gradient * step for gradient in gradients(net)]
+        counted = torch.tensor(float(step))
+        rate_now = torch.tensor(rate, dtype=torch.float64)
+        rule.apply(parameters, scaled, slots_of(optimizer, rule), rate_now, counted)
+        for count in step_counts(optimizer, rule):
+            count.add_(1)
+    return optimizer.state_dict()
+
+
+@any_recipe
+def test_a_rule_does_what_torch_does(recipe: Recipe) -> None:
+    ours, theirs = a_net(), a_net()
+    state = train_with_rule(ours, recipe, RATES)
+    expected = train_with_torch(theirs, recipe, RATES)
+    for found, wanted in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-12)
+    found_state, wanted_state = tensors_in(state["state"]), tensors_in(expected["state"])
+    assert len(found_state) == len(wanted_state)
+    for slot, wanted_slot in zip(found_state, wanted_state, strict=True):
+        torch.testing.assert_close(slot, wanted_slot, rtol=1e-10, atol=1e-12)
+
+
+@any_recipe
+def test_torch_goes_on_from_prepared_state_as_from_none(recipe: Recipe) -> None:
+    prepared, fresh = a_net(), a_net()
+    for net in (prepared, fresh):
+        optimizer = make_optimizer(recipe, net)
+        if net is prepared:
+            prepare_state(optimizer, update_rule(recipe))
+        for parameter, gradient in zip(net.parameters(), gradients(net), strict=True):
+            parameter.grad = gradient
+        optimizer.step()
+    for found, wanted in zip(prepared.parameters(), fresh.parameters(), strict=True):
+        assert torch.equal(found, wanted)
+
+
+def test_state_that_is_there_stays() -> None:
+    net = a_net()
+    recipe = RECIPES["adamw"]
+    optimizer, rule = make_optimizer(recipe, net), update_rule(recipe)
+    prepare_state(optimizer, rule)
+    before = slots_of(optimizer, rule)
+    before[0][0].fill_(3.0)
+    prepare_state(optimizer, rule)
+    assert slots_of(optimizer, rule)[0][0] is before[0][0]
+    assert float(before[0][0].max()) == 3.0

@@ -1,0 +1,112 @@
+"""How `gate` ends where it does not come to a verdict: refused in one line, or stopped."""
+
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.bench.gate.gate_by_hand import Gate, answers, git, make_repository
+from tests.command_line import (
+    LIMIT_S,
+    MARK,
+    REPOSITORY,
+    assert_refused,
+    environment,
+    processes_with,
+    wait_for,
+)
+
+
+@pytest.fixture
+def gate(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    data_root: Path,
+) -> Gate:
+    """Holds the head of a repository to its base, with more options."""
+    return Gate(tmp_path, monkeypatch, capfd, data_root)
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        (("--models", "nonsense"), "unknown model 'nonsense'"),
+        (("--checks", "beauty"), "cannot read --checks 'beauty'; choose from counts, speed"),
+        (
+            ("--threshold", "15"),
+            "--threshold is a fraction between 0 and 1, not 15; write 0.15",
+        ),
+        (("--margin", "0"), "--margin is a fraction"),
+        (("--head", "nowhere"), "unknown revision 'nowhere'"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(
+    gate: Gate, tmp_path: Path, options: tuple[str, str], wanted: str
+) -> None:
+    finished = gate(make_repository(tmp_path / "r", answers(), answers()), *options)
+    last = finished.stderr.splitlines()[-1]
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert last.startswith("fmnist-bench: ")
+    assert wanted in last
+    assert not (tmp_path / "out" / "verdict.json").exists()
+
+
+def test_an_unknown_base_an_unclean_tree_and_no_repository_are_one_line(
+    gate: Gate, tmp_path: Path
+) -> None:
+    repository = make_repository(tmp_path / "r", answers(), answers())
+    assert_refused(gate(repository, base="v9"), "unknown revision 'v9': name a commit")
+    (repository / "bench" / "new.py").write_text("", encoding="utf-8")
+    assert_refused(gate(repository), "bench/new.py")
+    (repository / "bench" / "new.py").unlink()
+    (repository / "README.md").write_text("changed", encoding="utf-8")
+    assert_refused(gate(repository), "the work tree differs from its commit (README.md)")
+    assert gate(repository, "--head", "base", "--checks", "counts").returncode == 0
+    (tmp_path / "empty").mkdir()
+    assert_refused(gate(tmp_path / "empty"), "run it in a git checkout")
+
+
+def test_a_base_without_the_harness_is_one_line_and_4(gate: Gate, tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "r", answers(), answers(), has_worker=False)
+    assert_refused(gate(repository), "has no bench/gate/worker.py", exit_code=4)
+
+
+def test_another_protocol_is_one_line_and_4(gate: Gate, tmp_path: Path) -> None:
+    old = answers(introduce={"protocol": 0})
+    finished = gate(make_repository(tmp_path / "r", old, answers()))
+    assert finished.returncode == 4
+    assert "the base speaks protocol 0 and this gate 2" in finished.stderr.splitlines()[-1]
+
+
+def test_a_folder_with_a_verdict_is_not_written_over(gate: Gate, tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "r", answers(), answers())
+    assert gate(repository, "--checks", "counts").returncode == 0
+    assert_refused(gate(repository), "already holds a verdict; name another --out")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_gate_that_is_stopped_leaves_no_worktree_and_no_process(
+    tmp_path: Path, data_root: Path, number: int, code: int
+) -> None:
+    slow = answers(sleep_s=0.5)
+    repository = make_repository(tmp_path / "r", slow, slow)
+    mark = uuid.uuid4().hex
+    gate = subprocess.Popen(
+        # -P: the folder that it stands in has a package `bench` of its own
+        [sys.executable, "-P", "-m", "bench", "gate", "--base", "base", "--out", tmp_path / "out"],
+        cwd=repository,
+        env=environment(data_root) | {"PYTHONPATH": str(REPOSITORY), MARK: mark},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    logs = tmp_path / "out"
+    assert wait_for((logs / "again.log").exists)  # the first pair is under way
+    gate.send_signal(number)
+    assert gate.wait(LIMIT_S) == code
+    assert wait_for(lambda: not processes_with(mark), 30.0)
+    assert git(repository, "worktree", "list").count("\n") == 0
+    assert not (logs / "verdict.json").exists()

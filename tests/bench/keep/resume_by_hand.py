@@ -1,0 +1,130 @@
+"""Small trainings that are killed and gone on with."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+import torch
+
+from bench import Budget, Plan, RunSpec, training
+from bench.checkpoints import path_of
+from bench.findings import Findings
+from bench.keep import Keep
+from bench.measure import measure_seed
+from bench.saved_model import read_saved
+from bench.session import Session
+from bench.training import Training
+from tests.bench.run.test_session import SPEC, open_session, silent
+from tests.bench.train.training_by_hand import small_net
+
+AUGMENT = ("flip", "shift2", "cutout8")
+SGD = replace(SPEC.recipe, augment=AUGMENT, momentum=0.9, validation_fraction=0.1)
+CLOSED_LOOP = replace(
+    SGD,
+    optimizer="adam",
+    learning_rate=1e-3,
+    schedule="plateau",
+    schedule_patience=0,
+    stop_patience=3,
+    selection="loss",
+)
+CYCLIC = replace(
+    SGD,
+    schedule="triangular2",
+    epochs=4,
+    schedule_epochs=1,
+    base_learning_rate=0.01,
+    base_momentum=0.5,
+    order="dataloader",
+)
+RECIPES = {
+    "sgd": SGD,
+    "closed_loop": CLOSED_LOOP,
+    "cyclic": CYCLIC,
+    "adamw": replace(SGD, optimizer="adamw", momentum=0.0, schedule="cosine"),
+    "rmsprop": replace(SGD, optimizer="rmsprop", learning_rate=1e-3),
+    "muon": replace(SGD, optimizer="muon", momentum=0.0, learning_rate=1e-2),
+    "conv_head": replace(SGD, optimizer="muon", momentum=0.0, learning_rate=1e-2),
+    "head": replace(SGD, trainable="head", frozen_batchnorm="eval"),
+}
+
+
+MODELS = {"conv_head": "net_with_conv_head"}  # recipes with a model of their own
+
+
+class Killed(Exception):  # noqa: N818 - it is what happened
+    """Stands for SIGKILL: nothing that a run does at its end may happen."""
+
+
+def net_to_resume() -> torch.nn.Module:
+    """Convolutions, BatchNorm and dropout on 28x28 images."""
+    return small_net(size=28, dropout=0.3, seed=torch.initial_seed())
+
+
+def net_with_conv_head() -> torch.nn.Module:
+    """Its last layer has strides that the memory format decides."""
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(1, 8, 3, stride=4),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(8, 8, 3),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(8, 10, 3),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+    )
+
+
+BUILDERS = {"net_to_resume": net_to_resume, "net_with_conv_head": net_with_conv_head}
+
+
+def build(name: str) -> torch.nn.Module:
+    """One of these nets; they are not registered, so that no other test meets them."""
+    return BUILDERS[name]()
+
+
+def spec_of(recipe: str) -> RunSpec:
+    return RunSpec(
+        model=MODELS.get(recipe, "net_to_resume"),
+        recipe=RECIPES[recipe],
+        budget=Budget(28, "steps"),  # 7 an epoch of 100 images, the last of them ragged
+        plan=Plan(memory_format="channels_last", threads=1),
+        seed=3,
+    )
+
+
+def run(
+    spec: RunSpec, keep: Keep, opener: Callable[[RunSpec], Session] = open_session
+) -> tuple[dict[str, torch.Tensor], Findings]:
+    findings = Findings()
+    measure_seed(opener(spec), spec, findings, silent, keep)
+    path = path_of(keep, spec, "last")
+    assert path is not None
+    return dict(read_saved(path).weights), findings
+
+
+def killed_at_step(
+    step: int,
+    spec: RunSpec,
+    keep: Keep,
+    monkeypatch: pytest.MonkeyPatch,
+    opener: Callable[[RunSpec], Session] = open_session,
+) -> None:
+    """Runs until so many steps are done, a step a chunk."""
+    run_chunk = Training._run_chunk
+
+    def run_or_die(self: Training, fractions: Sequence[float]) -> None:
+        if self._steps_given >= step:
+            raise Killed
+        run_chunk(self, fractions)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "_run_chunk", run_or_die)
+        patch.setattr(training, "chunk_steps", lambda _step_s: 1)
+        with pytest.raises(Killed):
+            run(spec, keep, opener)
+
+
+def assert_same(ones: Mapping[str, torch.Tensor], others: Mapping[str, torch.Tensor]) -> None:
+    assert ones.keys() == others.keys()
+    for name, tensor in ones.items():
+        assert torch.equal(tensor, others[name]), name

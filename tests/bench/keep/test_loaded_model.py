@@ -1,0 +1,70 @@
+"""Saved models as networks again: only with their own weights and their own text."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bench.loaded_model import load_model
+from bench.recipes import DEFAULT
+from bench.request import file_hash
+from bench.saved_model import read_saved, saved_model_of, write_saved
+from fmnist_models import build_model
+from tests.bench.keep.test_saved_model import path, refusal, saved_v0
+
+__all__ = ["path"]  # a fixture
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+WRONG_WEIGHTS: dict[str, tuple[dict[str, Any], str]] = {
+    "no such model": ({"name": "v9"}, "unknown model 'v9'; choose from v0"),
+    "no such file": ({"name": "gone.py:Net"}, "gone.py:Net: No such file"),
+    "another model": (
+        {"weights": build_model("v2").state_dict()},
+        "2 missing (1.weight, 1.bias), 8 unknown (0.weight, 0.bias, 5.weight, ...), 1 of another",
+    ),
+    "another shape": (
+        {"weights": build_model("v0").state_dict() | {"2.weight": torch.zeros(10, 11)}},
+        "are not those of v0: 1 of another shape (2.weight)",
+    ),
+    "sparse": (
+        {"weights": build_model("v0").state_dict() | {"2.weight": torch.eye(10).to_sparse()}},
+        "cannot be those of v0",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG_WEIGHTS)
+def test_weights_that_do_not_fit_are_one_line_with_the_name_of_the_file(
+    path: Path, fault: str
+) -> None:
+    changes, wanted = WRONG_WEIGHTS[fault]
+    line = refusal(load_model, saved_v0(path=path, **changes))
+    assert str(path) in line
+    assert wanted in line
+
+
+def test_a_users_own_file_must_be_the_one_trained_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "from torch import nn\ndef net():\n    return nn.Sequential(nn.Flatten(), %s)\n"
+    Path("net.py").write_text(text % "nn.Linear(784, 10)")
+    live = build_model("net.py:net")
+    write_saved(
+        Path("m.pt"),
+        saved_model_of(
+            live, name="net.py:net", recipe=DEFAULT, trained={}, model_hash=file_hash("net.py:net")
+        ),
+    )
+    saved = read_saved(Path("m.pt"))
+    assert saved.model_hash == file_hash("net.py:net") is not None
+    assert torch.equal(load_model(saved)[1].weight, live[1].weight)  # type: ignore[index]
+    Path("net.py").write_text(
+        "import pathlib\npathlib.Path('executed').touch()\n" + text % "nn.Linear(784, 10)"
+    )
+    wanted = "m.pt was trained with another text of net.py; put that back, or say --model"
+    assert refusal(load_model, saved).startswith(wanted)
+    assert not Path("executed").exists()
+    assert load_model(saved, checks_text=False)(torch.zeros(1, 1, 28, 28)).shape == (1, 10)

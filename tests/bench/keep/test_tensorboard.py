@@ -1,0 +1,153 @@
+"""Logs for TensorBoard, read back by TensorBoard's own reader."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import Tensor, nn
+
+from bench.tensorboard import MAX_POINTS, TensorBoardLog, image_strip
+from tests.bench.train.training_by_hand import flat_state, small_net
+
+IMAGES = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+LABELS = ["Bag", "Coat", "Shirt"]
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def opened(folder: Path, model: nn.Module | None = None) -> TensorBoardLog:
+    return TensorBoardLog.open(folder, model or small_net(), IMAGES, LABELS)
+
+
+def read(folder: Path) -> EventAccumulator:
+    found = EventAccumulator(str(folder), size_guidance={"scalars": 0})
+    found.Reload()
+    return found
+
+
+def points(found: EventAccumulator, tag: str) -> list[tuple[int, float]]:
+    return [(event.step, event.value) for event in found.Scalars(tag)]
+
+
+def test_a_log_holds_samples_with_their_labels_and_the_graph(tmp_path: Path) -> None:
+    log = opened(tmp_path / "run")
+    log.close()
+    found = read(tmp_path / "run")
+    assert log.graph_failure is None
+    (image,) = found.Images("samples/images")
+    assert (image.width, image.height) == (24, 8)
+    (text,) = found.Tensors("samples/labels/text_summary")
+    assert text.tensor_proto.string_val == [b"Bag, Coat, Shirt"]
+    operations = {node.op for node in found.Graph().node}
+    assert {"aten::_convolution", "aten::linear"} <= operations
+    assert "model/no_graph/text_summary" not in found.Tags()["tensors"]
+
+
+def test_steps_and_epochs_are_read_back_with_their_values(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    log.log_steps(1, [2.5, 2.25], [0.5, 0.25])
+    log.log_epoch(2, {"validation/accuracy": 0.75, "train/epoch": 1.0})
+    log.log_steps(3, [2.0], [0.125])
+    found = read(tmp_path)  # nobody has closed it: all is on disk already
+    assert points(found, "train/loss") == [(1, 2.5), (2, 2.25), (3, 2.0)]
+    assert points(found, "train/learning_rate") == [(1, 0.5), (2, 0.25), (3, 0.125)]
+    assert points(found, "validation/accuracy") == [(2, 0.75)]
+    assert points(found, "train/epoch") == [(2, 1.0)]
+    log.close()
+
+
+def test_of_many_steps_neighbours_share_a_point(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    count = 2 * MAX_POINTS + 1  # three to a point
+    log.log_steps(11, [float(step) for step in range(count)], [step / 4 for step in range(count)])
+    log.log_steps(count + 11, [], [])
+    log.close()
+    found = read(tmp_path)
+    losses, rates = points(found, "train/loss"), points(found, "train/learning_rate")
+    assert losses[:2] == [(13, 1.0), (16, 4.0)]
+    assert rates[:2] == [(13, 0.5), (16, 1.25)]
+    assert losses[-1] == (count + 10, 1999.0)
+    assert rates[-1] == (count + 10, 500.0)
+    assert len(losses) == len(rates) == count // 3 <= MAX_POINTS
+
+
+def test_a_loss_for_every_rate(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    with pytest.raises(ValueError, match="2 losses and 1 learning rates"):
+        log.log_steps(1, [2.0, 1.0], [0.1])
+    log.log_steps(1, [math.nan], [0.1])  # a training that diverged is shown as it is
+    log.close()
+    assert math.isnan(points(read(tmp_path), "train/loss")[0][1])
+
+
+class Counting(nn.Module):
+    """Changes a buffer, draws and branches at every pass, in whatever mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passes: Tensor
+        self.register_buffer("passes", torch.zeros(1))
+        self.layers = small_net(dropout=0.5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, 10)."""
+        self.passes += 1
+        noisy = images + torch.rand_like(images) if bool(images.max() > 0) else images
+        logits: Tensor = self.layers(noisy)
+        return logits
+
+
+def test_the_model_and_what_is_drawn_next_stay_as_they_are(tmp_path: Path) -> None:
+    model = Counting().train()
+    model.layers[1].eval()  # as frozen BatchNorm is
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    modes = [module.training for module in model.modules()]
+    state, addresses = flat_state(model), [p.data_ptr() for p in model.parameters()]
+    drawn = torch.get_rng_state()
+    log = opened(tmp_path, model)
+    log.close()
+    assert log.graph_failure is None
+    assert torch.equal(torch.get_rng_state(), drawn)
+    assert torch.equal(flat_state(model), state)
+    assert [p.data_ptr() for p in model.parameters()] == addresses
+    assert [module.training for module in model.modules()] == modes
+    assert all(p.grad is not None and bool((p.grad == 1).all()) for p in model.parameters())
+
+
+class Untraceable(nn.Module):
+    """Gives what no trace can hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = small_net()
+
+    def forward(self, images: Tensor) -> object:
+        """No tensor."""
+        return self.layers(images), object()
+
+
+def test_a_model_that_cannot_be_traced_is_noted_and_the_log_goes_on(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = opened(tmp_path, Untraceable())
+    log.log_steps(1, [2.0], [0.1])
+    log.close()
+    assert log.graph_failure is not None
+    found = read(tmp_path)
+    (text,) = found.Tensors("model/no_graph/text_summary")
+    assert text.tensor_proto.string_val == [log.graph_failure.encode()]
+    assert not found.Tags()["graph"]
+    assert points(found, "train/loss") == [(1, 2.0)]
+    assert capfd.readouterr().out == ""
+
+
+def test_the_strip_shows_every_image_in_full_contrast() -> None:
+    strip = image_strip(IMAGES * 4 - 2)
+    assert strip.shape == (1, 8, 24)
+    assert (float(strip.min()), float(strip.max())) == (0.0, 1.0)
+    shown = strip[:, :, 8:16] * (IMAGES.max() - IMAGES.min()) + IMAGES.min()
+    torch.testing.assert_close(shown, IMAGES[1])
+    assert not image_strip(torch.ones(2, 1, 8, 8)).isnan().any()

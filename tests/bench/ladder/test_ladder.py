@@ -1,0 +1,178 @@
+"""The parent of a ladder against children that play their part: order, failures, interruption."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench import climber, ladder
+from bench.interruption import Interruption
+from bench.ladder import Ladder, climb_ladder, is_complete
+from bench.rungs import Rung, RungSpec
+from results import RunRecord, RunStore
+from tests.bench.ladder.ladder_by_hand import PLAYED, TURN_IMAGES, play
+from tests.bench.ladder.test_rungs import SPEC
+from tests.command_line import wait_for
+
+ENVIRONMENT = {"device": "none", "device_kind": "cpu", "data_hash": "0"}
+
+
+@pytest.fixture(autouse=True)
+def _players(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(climber, "climb", play)
+
+
+def make_ladder(folder: Path, *names: str, timeout_s: float | None = 60.0) -> Ladder:
+    rungs = [
+        RungSpec.settle(
+            replace(SPEC, model=name), Rung(f"{index}", plan, "fp32", ""), index, has_compiler=True
+        )
+        for index, name in enumerate(names)
+        for plan in ["warp" if name == "unknown" else "resident"]
+    ]
+    return Ladder(
+        "v2", rungs, "cpu", ENVIRONMENT, data=folder, timeout_s=timeout_s, rounds=3, turn_s=0.1
+    )
+
+
+def outcomes(records: Sequence[RunRecord]) -> list[tuple[str, int]]:
+    """Status and number of turns of each rung."""
+    return [
+        (
+            r.status,
+            len(r.measurements["throughput"].values) if "throughput" in r.measurements else 0,
+        )
+        for r in records
+    ]
+
+
+def played(folder: Path) -> list[str]:
+    return (folder / PLAYED).read_text(encoding="utf-8").splitlines()
+
+
+def test_turns_go_forward_and_backward_and_every_rung_is_recorded(tmp_path: Path) -> None:
+    told: list[str] = []
+    asked = replace(
+        make_ladder(tmp_path, "a", "b", "c"), report=lambda what, _share: told.append(what)
+    )
+    records = climb_ladder(asked, Interruption())
+    assert played(tmp_path) == ["1 a", "1 b", "1 c", "2 c", "2 b", "2 a", "3 a", "3 b", "3 c"]
+    assert outcomes(records) == [("ok", 3)] * 3
+    assert told[:2] == ["0 · warm-up", "1 · warm-up"]
+    assert told[-1] == "round 3 of 3"
+    first = records[0]
+    assert first.measurements["throughput"].values == (TURN_IMAGES / 0.5,) * 3
+    assert first.measurements["turn_seconds"].values == (0.5,) * 3
+    assert first.value("compile_time") == 2.5
+    assert "odd" not in first.measurements  # a child's own invention
+    assert first.spec["requested_plan"] == "ladder"
+    assert len({record.provenance["ladder"] for record in records}) == 1
+    assert len({record.config_id for record in records}) == 3
+
+
+def test_a_rung_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
+    names = (
+        "a",
+        "unknown",
+        "fails at once",
+        "is not ready",
+        "diverges in 2",
+        "dies in 3",
+        "lies in 1",
+        "babbles in 2",
+        "b",
+    )
+    records = climb_ladder(make_ladder(tmp_path, *names), Interruption())
+    assert outcomes(records) == [
+        ("ok", 3),
+        ("unsupported", 0),
+        ("out_of_memory", 0),
+        ("crashed", 0),
+        ("diverged", 1),
+        ("crashed", 2),
+        ("crashed", 0),
+        ("crashed", 1),
+        ("ok", 3),
+    ]
+    assert records[5].reason == "the process exited with code 3"
+    assert records[4].reason == "the loss became nan"
+    assert records[6].reason == "the child said nothing sensible after a turn"
+    assert records[7].reason == "the child sent a message that nobody expects: 'babble'"
+    assert "unknown plan 'warp'" in str(records[1].reason)
+
+
+def test_kernels_of_a_gpu_are_counted_when_all_turns_are_over(tmp_path: Path) -> None:
+    asked = make_ladder(tmp_path, "a", "fails to count", "sees nothing", "dies in 1")
+    on_gpu = replace(asked, environment=ENVIRONMENT | {"device_kind": "cuda"})
+    records = climb_ladder(on_gpu, Interruption())
+    assert outcomes(records) == [("ok", 3)] * 3 + [("crashed", 0)]
+    assert played(tmp_path)[-3:] == ["counts a", "counts fails to count", "counts sees nothing"]
+    assert [record.value("kernels_per_step") for record in records] == [12.0, None, None, None]
+    assert [record.value("compile_time") for record in records[:3]] == [2.5] * 3
+    reasons = [record.missing.get("kernels_per_step") for record in records[:3]]
+    assert reasons == [
+        None,
+        "it failed at the count: CUPTI is gone",
+        "torch's profiler saw none",
+    ]
+
+
+def test_a_rung_that_hangs_is_given_up(tmp_path: Path) -> None:
+    records = climb_ladder(make_ladder(tmp_path, "a", "hangs in 2", timeout_s=3.0), Interruption())
+    assert outcomes(records) == [("ok", 3), ("timeout", 1)]
+    assert records[1].reason == "no result within 3 s"
+
+
+def test_a_rung_has_no_more_memory_than_its_limit(tmp_path: Path) -> None:
+    asked = replace(make_ladder(tmp_path, "a", "is greedy"), max_memory_bytes=2 * 10**9)
+    records = climb_ladder(asked, Interruption())
+    assert outcomes(records) == [("ok", 3), ("out_of_memory", 0)]
+    assert str(records[1].reason).startswith("its memory was limited to 2 GB (--max-memory-gb)")
+
+
+def interrupted(folder: Path, *, count: int, goes_on: bool) -> list[RunRecord]:
+    """A ladder that is interrupted while its second rung takes its second turn."""
+    interruption = Interruption()
+
+    def interrupt() -> None:
+        assert wait_for((folder / "waiting").exists)
+        interruption.count = count
+        if goes_on:
+            (folder / "go").touch()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    records = climb_ladder(make_ladder(folder, "a", "waits in 2", "c"), interruption)
+    thread.join()
+    return records
+
+
+def test_ctrl_c_ends_after_the_present_round(tmp_path: Path) -> None:
+    records = interrupted(tmp_path, count=1, goes_on=True)
+    assert outcomes(records) == [("interrupted", 2)] * 3
+    assert records[0].reason == "stopped on request after 2 of 3 turns"
+
+
+def test_ctrl_c_twice_ends_now(tmp_path: Path) -> None:
+    records = interrupted(tmp_path, count=2, goes_on=False)
+    assert outcomes(records) == [("interrupted", 1), ("interrupted", 1), ("interrupted", 2)]
+
+
+def test_an_interruption_before_the_first_turn_leaves_nothing(tmp_path: Path) -> None:
+    assert climb_ladder(make_ladder(tmp_path, "a"), Interruption(count=1)) == []
+
+
+def test_only_a_ladder_with_an_answer_for_every_rung_is_complete(tmp_path: Path) -> None:
+    asked = make_ladder(tmp_path, "a", "fails at once", "dies in 3")
+    store = RunStore(tmp_path / "run")
+    for record in climb_ladder(asked, Interruption()):
+        store.append(record)
+    assert is_complete(store, asked.rungs[:2])
+    assert not is_complete(store, asked.rungs)
+    assert not is_complete(RunStore(tmp_path / "none"), asked.rungs)
+
+
+def test_the_constants_are_those_of_the_documents() -> None:
+    assert (ladder.ROUNDS, ladder.TURN_S) == (7, 0.5)

@@ -1,0 +1,137 @@
+"""A fake NVML that replays recorded counters, and clocks that tests move by hand."""
+# ruff: noqa: N802 - the names are NVML's
+
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain, repeat
+from types import ModuleType, SimpleNamespace
+
+import pytest
+import torch
+
+from bench.nvml import Gpu
+from bench.telemetry import INTERVAL_S, Sampler
+from tests.bench.train.training_by_hand import FakeClock
+
+GPU = torch.device("cuda", 0)
+UUID = "GPU-abc-def"
+Recorded = Iterator[int | None]
+
+
+class NVMLError(Exception):
+    """What the real module raises."""
+
+
+def replay(*values: int | None) -> Recorded:
+    """The values one after the other, then the last one for ever; None is a reading that raises."""
+    return chain(values, repeat(values[-1]))
+
+
+def _answer(recorded: Recorded) -> int:
+    value = next(recorded)
+    if value is None:
+        raise NVMLError("Not Supported")
+    return value
+
+
+@dataclass
+class Nvml:
+    """Answers for one GPU in NVML's own units: an H100 at work, where a test says nothing else."""
+
+    energy_mj: Recorded = field(default_factory=lambda: replay(5_000))
+    average_mw: Recorded = field(default_factory=lambda: replay(123_400))
+    instant_mw: Recorded = field(default_factory=lambda: replay(300_000))
+    cap_mw: Recorded = field(default_factory=lambda: replay(700_000))
+    sm_mhz: Recorded = field(default_factory=lambda: replay(1980))
+    memory_mhz: Recorded = field(default_factory=lambda: replay(2619))
+    celsius: Recorded = field(default_factory=lambda: replay(54))
+    event_reasons: Recorded = field(default_factory=lambda: replay(0))
+    throttle_reasons: Recorded = field(default_factory=lambda: replay(None))
+    asked: list[str] = field(default_factory=list)
+
+    NVMLError = NVMLError
+    NVML_SUCCESS = 0
+    NVML_CLOCK_SM = 1
+    NVML_CLOCK_MEM = 2
+    NVML_TEMPERATURE_GPU = 0
+    NVML_FI_DEV_POWER_INSTANT = 186
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Takes the place of pynvml and gives torch a GPU with a UUID."""
+        module = ModuleType("pynvml")
+        names = [name for name in dir(self) if name.lower().startswith("nvml")]
+        vars(module).update({name: getattr(self, name) for name in names})
+        monkeypatch.setitem(sys.modules, "pynvml", module)
+        properties = SimpleNamespace(uuid="abc-def")
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _device: properties)
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda _device: "Fake H1")
+        monkeypatch.setattr(torch.cuda, "synchronize", lambda _device: None)
+
+    def nvmlInit(self) -> None:
+        """Always there."""
+
+    def nvmlDeviceGetHandleByUUID(self, uuid: str) -> str:
+        """A handle that tells what was asked for."""
+        self.asked.append(uuid)
+        return f"handle of {uuid}"
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle: str) -> int:
+        """Millijoules since the driver was loaded."""
+        assert handle == f"handle of {UUID}"
+        return _answer(self.energy_mj)
+
+    def nvmlDeviceGetPowerUsage(self, _handle: str) -> int:
+        """Milliwatts, averaged."""
+        return _answer(self.average_mw)
+
+    def nvmlDeviceGetFieldValues(self, _handle: str, ids: list[int]) -> list[SimpleNamespace]:
+        """Milliwatts at this moment; a field that is not supported says so in its return code."""
+        assert ids == [self.NVML_FI_DEV_POWER_INSTANT]
+        milliwatts = next(self.instant_mw)
+        value = SimpleNamespace(uiVal=milliwatts or 0)
+        return [SimpleNamespace(nvmlReturn=3 if milliwatts is None else 0, value=value)]
+
+    def nvmlDeviceGetEnforcedPowerLimit(self, _handle: str) -> int:
+        """Milliwatts."""
+        return _answer(self.cap_mw)
+
+    def nvmlDeviceGetClockInfo(self, _handle: str, kind: int) -> int:
+        """Megahertz."""
+        return _answer(self.sm_mhz if kind == self.NVML_CLOCK_SM else self.memory_mhz)
+
+    def nvmlDeviceGetTemperature(self, _handle: str, sensor: int) -> int:
+        """Degrees Celsius."""
+        assert sensor == self.NVML_TEMPERATURE_GPU
+        return _answer(self.celsius)
+
+    def nvmlDeviceGetCurrentClocksEventReasons(self, _handle: str) -> int:
+        """Bits."""
+        return _answer(self.event_reasons)
+
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, _handle: str) -> int:
+        """Bits, by the name that older drivers know."""
+        return _answer(self.throttle_reasons)
+
+
+def fake_gpu(nvml: Nvml) -> Gpu:
+    """The GPU that this NVML answers for."""
+    return Gpu(nvml, f"handle of {UUID}", UUID)
+
+
+def stop_at_once(_stop: threading.Event, _seconds: float) -> bool:
+    """A wait after which the sampler's thread ends: the test takes the readings itself."""
+    return True
+
+
+def by_hand(nvml: Nvml, clock: FakeClock) -> Sampler:
+    """A sampler whose readings a test takes."""
+    return Sampler(fake_gpu(nvml), clock.now, stop_at_once)
+
+
+def work(clock: FakeClock, sampler: Sampler, seconds: float) -> None:
+    """Lets the device work, and takes a reading where the thread would have."""
+    for _ in range(round(seconds / INTERVAL_S)):
+        clock.work(INTERVAL_S)
+        sampler.take()

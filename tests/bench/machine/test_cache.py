@@ -1,0 +1,91 @@
+"""The cache folder: found by variable, written whole, never a reason to fail."""
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from bench.cache import cache_folder, read_cached, use_compile_cache, write_cached
+from tests.bench.sweep.mounting import mounted
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FMNIST_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_the_variable_names_the_folder(folder: Path) -> None:
+    assert cache_folder() == folder
+
+
+def test_without_it_the_folder_lies_in_the_users_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FMNIST_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
+    assert cache_folder() == Path("/somewhere/fmnist-bench")
+
+
+def test_a_user_without_a_home_has_it_in_the_temporary_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("FMNIST_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54_321)  # who has no entry in passwd
+    assert cache_folder() == Path(tempfile.gettempdir()) / "cache-54321" / "fmnist-bench"
+
+
+def test_what_was_written_is_read(folder: Path) -> None:
+    write_cached("plans/a.json", {"step_s": [0.5]})
+    assert read_cached("plans/a.json") == {"step_s": [0.5]}
+    assert [path.name for path in (folder / "plans").iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]"])
+def test_what_is_missing_torn_or_strange_is_unknown(folder: Path, content: bytes) -> None:
+    assert read_cached("a.json") is None
+    folder.mkdir()
+    (folder / "a.json").write_bytes(content)
+    assert read_cached("a.json") is None
+
+
+def test_a_folder_that_cannot_be_written_is_no_failure(folder: Path) -> None:
+    folder.write_bytes(b"a file where the folder should be")
+    write_cached("plans/a.json", {})
+    assert read_cached("plans/a.json") is None
+
+
+def inductor_folder(monkeypatch: pytest.MonkeyPatch) -> str | None:
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    use_compile_cache()
+    return os.environ.pop("TORCHINDUCTOR_CACHE_DIR", None)
+
+
+def test_compilers_keep_their_code_in_the_cache(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert inductor_folder(monkeypatch) == str(folder / "inductor")
+    assert list((folder / "inductor").iterdir()) == []
+
+
+def test_compilers_use_their_own_folder_where_the_cache_takes_no_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.write_bytes(b"a file where the folder should be")
+    assert inductor_folder(monkeypatch) is None
+
+
+def test_a_full_or_read_only_disk_under_the_cache_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mounted(tmp_path / "disk", "size=64k") as disk:
+        monkeypatch.setenv("FMNIST_CACHE", str(disk / "cache"))
+        assert inductor_folder(monkeypatch) is None
+        write_cached("a.json", {"kept": True})
+        write_cached("a.json", {"too large": "x" * 100_000})
+        assert read_cached("a.json") == {"kept": True}
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        assert inductor_folder(monkeypatch) is None
+        write_cached("a.json", {})
+        assert read_cached("a.json") == {"kept": True}

@@ -1,0 +1,172 @@
+"""What a run reports of its limit: counts of a step, floor, share of it, and what binds."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import pytest
+import torch
+
+from bench import Plan, limit, outcome
+from bench.ceilings import MIB, Ceilings
+from bench.findings import Findings
+from bench.limit import BEAT_FLOOR, LEAST_PROFILED_STEPS, UNSEEN, report_limit, rounded
+from bench.measure import measure_seed
+from bench.session import Session
+from bench.training import Trace, Training
+from tests.bench.run.test_session import SPEC, open_session, silent, value
+
+pytestmark = pytest.mark.usefixtures("one_thread", "quick_collections")
+CEILINGS = Ceilings({MIB: 1e12}, {"fp32": 1e14}, 1e-7)  # more than any CPU has
+SHARES = ("floor", "percent_of_floor", "mfu", "bandwidth")
+GPU = torch.device("cuda", 0)
+
+
+@dataclass
+class Counted:
+    """What happened in what order, and what came of it."""
+
+    order: list[str] = field(default_factory=list)
+    num_steps: list[int] = field(default_factory=list)
+    findings: list[Findings] = field(default_factory=list)
+    session: Session = field(default_factory=open_session)
+
+
+def measured(ceilings: Ceilings | None = CEILINGS) -> tuple[Session, Findings]:
+    session, findings = open_session(), Findings()
+    session.ceilings = ceilings
+    measure_seed(session, SPEC, findings, silent)
+    return session, findings
+
+
+def test_a_run_states_its_floor_and_what_binds() -> None:
+    session, findings = measured()
+    batch = SPEC.recipe.batch_size
+    assert value(findings, "flops_per_step") == 31_960 * batch
+    assert value(findings, "bytes_per_step") == session.costs[Plan(threads=1)].num_bytes
+    step_s = value(findings, "train_time") * batch / value(findings, "images_seen")
+    percent = 100 * value(findings, "floor") / step_s
+    assert value(findings, "percent_of_floor") == pytest.approx(percent, rel=0.01)
+    assert 0 < percent < 100
+    mfu = 31_960 * batch / step_s / 1e14
+    assert value(findings, "mfu") == pytest.approx(mfu, rel=0.01)
+    limit = findings.conditions["limit"]
+    assert limit["binds"] in {"bandwidth", "latency"}
+    assert (limit["flops_per_s"], limit["latency_s"]) == (1e14, 1e-7)
+    assert findings.missing["kernels_per_step"]
+    assert BEAT_FLOOR not in findings.flags
+
+
+def test_a_run_that_beats_its_floor_is_flagged() -> None:
+    _, findings = measured(Ceilings({MIB: 1e3}, {"fp32": 1e3}, 1e-7))
+    assert value(findings, "percent_of_floor") > 100
+    assert BEAT_FLOOR in findings.flags
+
+
+def test_without_ceilings_counts_remain() -> None:
+    _, findings = measured(None)
+    assert {findings.missing[name] for name in SHARES} == {"no ceilings were measured"}
+    assert value(findings, "bytes_per_step") > 0
+    assert "limit" not in findings.conditions
+
+
+def test_a_precision_without_a_ceiling_has_no_mfu() -> None:
+    _, findings = measured(replace(CEILINGS, matmul_flops_per_s={}))
+    assert "fp32" in findings.missing["mfu"]
+    assert value(findings, "percent_of_floor") > 0
+    assert findings.conditions["limit"]["flops_per_s"] is None
+
+
+def test_several_gpus_have_no_ceilings() -> None:
+    session, _ = measured()
+    session.costs[Plan(parallel="dp")] = session.costs[Plan(threads=1)]
+    session.plan, fresh = Plan(parallel="dp"), Findings()
+    report_limit(session, SPEC, fresh)
+    assert {fresh.missing[name] for name in SHARES} == {
+        "plan dp: the ceilings are those of one GPU"
+    }
+
+
+def test_a_step_is_counted_once_a_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    session, _ = measured()
+    monkeypatch.setattr("bench.limit.passes_of_step", None)  # would fail if it were called
+    findings = Findings()
+    measure_seed(session, replace(SPEC, seed=1), findings, silent)
+    assert value(findings, "bytes_per_step") > 0
+
+
+def test_a_seed_trains_alike_with_and_without_ceilings() -> None:
+    (_, known), (_, unknown) = measured(), measured(None)
+    assert (known.samples["loss"] == unknown.samples["loss"]).all()
+
+
+def test_figures_have_three_significant_digits() -> None:
+    assert rounded(209_212_599_428.0) == 209e9
+    assert rounded(0.00123456) == 0.00123
+    assert rounded(None) is None
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, kernels: float | None, seeds: int = 1) -> Counted:
+    """Trains some seeds whose kernels are counted as on a GPU, though all of it is on a CPU."""
+    found = Counted()
+
+    def count(run: Callable[[], object], num_steps: int) -> float | None:
+        found.order.append("count")
+        run()
+        found.num_steps.append(num_steps)
+        return kernels
+
+    def run(training: Training) -> Trace:
+        found.order.append("train")
+        trace = really_run(training)
+        found.session.device = GPU  # from here on
+        return trace
+
+    really_run = Training.run
+    monkeypatch.setenv("TEARDOWN_CUPTI", "")  # so that it is taken away again
+    monkeypatch.delenv("TEARDOWN_CUPTI")
+    monkeypatch.setattr(limit, "count_kernels", count)
+    monkeypatch.setattr(Training, "run", run)
+    monkeypatch.setattr(Session, "random_batch", lambda *_: torch.arange(16))
+    monkeypatch.setattr(outcome, "report_limit", lambda session, *_: set_device(session))
+    found.session.num_seeds, found.session.ceilings = seeds, CEILINGS
+    for seed in range(seeds):
+        findings = Findings()
+        measure_seed(found.session, replace(SPEC, seed=seed), findings, silent)
+        report_limit(found.session, SPEC, findings)
+        found.findings.append(findings)
+    return found
+
+
+def set_device(session: Session) -> None:
+    """Puts a session back where its tensors are."""
+    session.device = torch.device("cpu")
+
+
+def test_kernels_are_counted_once_after_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = counted(monkeypatch, 12.0, seeds=2)
+    assert found.order == ["train", "count", "train"]
+    assert found.num_steps == [LEAST_PROFILED_STEPS]
+    assert [value(findings, "kernels_per_step") for findings in found.findings] == [12.0, 12.0]
+    assert {value(findings, "floor") for findings in found.findings} == {12.0 * 1e-7}
+
+
+def test_the_count_changes_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, plain = measured()
+    (findings,) = counted(monkeypatch, 12.0).findings
+    assert value(findings, "test_accuracy") == value(plain, "test_accuracy")
+    assert value(findings, "test_loss") == value(plain, "test_loss")
+    assert value(findings, "compilations_in_clock") == 0
+
+
+def test_kernels_that_nobody_saw_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = counted(monkeypatch, None, seeds=2)
+    assert found.order.count("count") == 1
+    assert {findings.missing["kernels_per_step"] for findings in found.findings} == {UNSEEN}
+
+
+def test_the_profiler_lets_go_before_another_seed_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted(monkeypatch, 12.0)
+    assert "TEARDOWN_CUPTI" not in os.environ
+    counted(monkeypatch, 12.0, seeds=2)
+    assert os.environ["TEARDOWN_CUPTI"] == "1"

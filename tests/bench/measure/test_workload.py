@@ -1,0 +1,241 @@
+"""Parameters, FLOPs, bytes and kernels by count."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import torch
+from torch import nn, optim
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from bench.workload import (
+    count_kernels,
+    flops_per_image,
+    kernels_in,
+    num_parameters,
+    passes_of_step,
+)
+from fmnist_models import build_model
+from fmnist_models.freezing import freeze
+from tests.bench.train.training_by_hand import flat_state, small_net
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters", "flops"),
+    [("v0", 7_960, 31_960), ("v2", 7_740, 6_662_040), ("resnet8", 77_754, 55_849_728)],
+)
+def test_counts_of_known_models(model: str, parameters: int, flops: int) -> None:
+    built = build_model(model)
+    assert num_parameters(built) == parameters
+    assert flops_per_image(built, 28) == flops
+
+
+def test_counting_leaves_the_model_and_the_random_state_alone() -> None:
+    model = small_net(dropout=0.5).eval()
+    state, rng = flat_state(model), torch.get_rng_state()
+    assert flops_per_image(model, 8) > 0
+    assert torch.equal(flat_state(model), state)
+    assert torch.equal(torch.get_rng_state(), rng)
+    assert not model.training
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_frozen_parameters_are_told_apart() -> None:
+    model = small_net()
+    model[0].requires_grad_(False)
+    assert num_parameters(model) - num_parameters(model, trainable_only=True) == 36
+
+
+# ResNet-50 at 16 pixels by hand: forward, of which the stem, and of the head its two layers
+FORWARD, STEM, WIDE, LAST = 64_636_928, 2 * 64 * 49 * 8 * 8, 2 * 2048 * 512, 2 * 512 * 10
+
+
+@pytest.mark.parametrize(
+    ("trainable", "flops"),
+    [
+        ("all", FORWARD + (FORWARD - STEM) + FORWARD),  # no gradient of the images
+        ("stem_head", FORWARD + (FORWARD - STEM) + (STEM + WIDE + LAST)),
+        ("head", FORWARD + LAST + (WIDE + LAST)),
+    ],
+)
+def test_flops_of_a_frozen_model_are_those_of_the_gradients_it_needs(
+    trainable: str, flops: int
+) -> None:
+    model = build_model("resnet50")
+    freeze(model, "resnet50", trainable)
+    assert flops_per_image(model, 16) == flops
+
+
+def untrained(model: nn.Module) -> optim.Optimizer:
+    return optim.SGD(model.parameters(), lr=0.1)
+
+
+def linear_net() -> nn.Sequential:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+
+
+def test_passes_of_a_linear_net_by_hand() -> None:
+    model = linear_net()
+    batch, images, weights, logits = 8 * (64 + 8), 8 * 64 * 4, 640 * 4, 8 * 10 * 4
+    forward = images + weights + 10 * 4 + logits
+    weight_gradient = logits + images + weights
+    update = 3 * 650 * 4
+    passes = passes_of_step(model, untrained(model), 8, 8, "fp32")
+    assert passes == [batch, forward, weight_gradient, update]
+
+
+def test_passes_of_a_convolution_by_hand() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 4, 3, bias=False), nn.AvgPool2d(6), nn.Flatten())
+    images, maps, weights = 16 * 64 * 4, 16 * 4 * 36 * 4, 36 * 4
+    forward, backward = images + weights + maps, maps + images + weights + weights
+    passes = passes_of_step(model, untrained(model), 8, 16, "fp32")
+    assert passes == [16 * (64 + 8), forward, backward, 3 * weights]
+
+
+def test_pixels_that_are_stepped_over_are_not_counted() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 4, 1, stride=4, bias=False), nn.Flatten())
+    maps, weights = 16 * 4 * 4 * 4, 4 * 4
+    passes = passes_of_step(model, untrained(model), 8, 16, "fp32")
+    assert passes is not None
+    assert passes[1:3] == [maps + weights, maps + weights + weights]
+
+
+def test_under_autocast_activations_take_half_the_bytes() -> None:
+    model = linear_net()
+    batch, *full, update = passes_of_step(model, untrained(model), 8, 8, "fp32") or []
+    same, *half, same_update = passes_of_step(model, untrained(model), 8, 8, "bf16") or []
+    assert (same, same_update) == (batch, update)
+    assert [2 * num_bytes for num_bytes in half] == full
+
+
+def test_the_state_of_the_optimizer_is_read_and_written() -> None:
+    model = linear_net()
+    adam = optim.Adam(model.parameters(), fused=True)
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    adam.step()
+    passes = passes_of_step(model, adam, 8, 8, "fp32")
+    assert passes is not None
+    assert passes[-1] == (3 + 2 * 2) * 650 * 4 + 2 * 2 * 4  # and a step counter a tensor
+
+
+def test_passes_grow_in_a_straight_line_with_the_batch() -> None:
+    model = small_net(dropout=0.5)
+    optimizer = untrained(model)
+    few, some, many = (passes_of_step(model, optimizer, 8, n, "fp32") or [] for n in (2, 8, 14))
+    assert [2 * b for b in some] == [a + c for a, c in zip(few, many, strict=True)]
+
+
+class Fickle(nn.Module):
+    """Calls one layer more for large batches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(64, 64)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 1, 8, 8) -> (B, 64)."""
+        hidden: torch.Tensor = self.layer(images.flatten(1))
+        return self.layer(hidden) if len(images) > 2 else hidden
+
+
+def test_a_model_that_changes_with_the_batch_has_no_count() -> None:
+    model = Fickle()
+    assert passes_of_step(model, untrained(model), 8, 16, "fp32") is None
+
+
+def test_counting_bytes_leaves_the_model_and_the_random_state_alone() -> None:
+    model = small_net(dropout=0.5).eval()
+    state, rng = flat_state(model), torch.get_rng_state()
+    assert passes_of_step(model, untrained(model), 8, 16, "bf16")
+    assert torch.equal(flat_state(model), state)
+    assert torch.equal(torch.get_rng_state(), rng)
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+FIRST_KERNEL = "void at::native::elementwise_kernel<4, at::native::heaviside_kernel_cuda(...)>"
+
+
+def trace_of(names: Sequence[str], *, first: int = 3) -> dict[str, Any]:
+    """A trace of kernels by name, the first ones before them, and of what is no kernel."""
+    others = ("gpu_memcpy", "gpu_memset", "gpu_user_annotation", "cuda_runtime", None)
+    events = [{"name": "x"} | ({"cat": name} if name else {}) for name in others]
+    kernels = [FIRST_KERNEL] * first + [*names]
+    return {"traceEvents": [*events, *({"name": name, "cat": "kernel"} for name in kernels)]}
+
+
+def test_only_kernels_of_a_trace_are_counted() -> None:
+    assert kernels_in(trace_of(["gemm", "add"])) == 2
+
+
+def test_where_the_first_kernels_are_missing_others_may_be() -> None:
+    assert kernels_in(trace_of([], first=0)) is None
+    assert kernels_in(trace_of(["gemm"], first=0)) is None
+    assert kernels_in(trace_of(["gemm"], first=1)) == 1
+
+
+@dataclass
+class FakeProfiler:
+    """Stands for torch's, and sees what it is told."""
+
+    trace: dict[str, Any]
+    is_open: bool = False
+
+    def __call__(self, *, activities: list[Any]) -> "FakeProfiler":
+        """What `profile(...)` makes."""
+        assert activities == [torch.profiler.ProfilerActivity.CUDA]
+        return self
+
+    def __enter__(self) -> "FakeProfiler":
+        self.is_open = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.is_open = False
+
+    def export_chrome_trace(self, path: str) -> None:
+        """As torch's own."""
+        Path(path).write_bytes(orjson.dumps(self.trace))
+
+
+def profiled(
+    profiler: FakeProfiler, monkeypatch: pytest.MonkeyPatch, *, has_cupti: bool = True
+) -> float | None:
+    """The count of four steps under this profiler, on tensors that are nowhere."""
+    kinds = {torch.profiler.ProfilerActivity.CUDA} if has_cupti else set()
+    monkeypatch.setenv("KINETO_LOG_LEVEL", "")
+    monkeypatch.setattr(torch.profiler, "supported_activities", lambda: kinds)
+    monkeypatch.setattr(torch.profiler, "profile", profiler)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    seen: list[bool] = []
+    with FakeTensorMode():
+        count = count_kernels(lambda: seen.append(profiler.is_open), 4)
+    assert seen == [True] * has_cupti
+    return count
+
+
+def test_kernels_are_counted_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert profiled(FakeProfiler(trace_of(["gemm", "add"] * 4)), monkeypatch) == 2.0
+
+
+def test_a_profiler_that_sees_nothing_counts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert profiled(FakeProfiler({"traceEvents": []}), monkeypatch) is None
+    assert profiled(FakeProfiler({}), monkeypatch, has_cupti=False) is None
+
+
+@pytest.mark.gpu
+def test_kernels_a_step_of_a_gpu() -> None:
+    numbers = torch.rand(8, device="cuda")
+
+    def run() -> None:
+        for _ in range(6):
+            numbers.add_(1)
+            numbers.mul_(2)
+
+    for _ in range(4):  # each use may cost one kernel at its beginning
+        assert count_kernels(run, 6) == 2

@@ -1,0 +1,300 @@
+"""`--plan auto`: which plans are tried, how long, and which is taken for a budget."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from bench import Budget, Plan, RunSpec
+from bench.candidates import compiled_plans, expected_compile_s, hope, uncompiled_plans
+from bench.plan_cache import cache_name, read_timings, write_timings
+from bench.probe import CAP_S, ROUNDS, Candidate, Compilation, Probe, probe_seconds
+from tests.bench.train.training_by_hand import RECIPE, FakeClock, small_net
+
+PLANS = (Plan(), Plan(memory_format="channels_last"), Plan(threads=1))
+STEP = Plan(mode="step", threads=1)
+NEVER = 1e9
+
+
+@dataclass
+class Machine:
+    """Plans whose steps and compilations take those seconds."""
+
+    costs: dict[Plan, float]
+    compile_s: float = 10.0
+    steps: float = 100.0
+    clock: FakeClock = field(default_factory=FakeClock)
+    order: list[Plan] = field(default_factory=list)
+
+    def time_steps(self, plan: Plan) -> list[float]:
+        """Two steps; only the first of all is the best."""
+        self.order.append(plan)
+        cost = self.costs[plan]
+        self.clock.work(2 * cost)
+        return [cost, cost + self.order.count(plan)]
+
+    def compile(self, plan: Plan) -> Compilation:
+        """Takes its time."""
+        self.order.append(plan)
+        self.clock.work(self.compile_s)
+        return Compilation(self.compile_s, is_cold=True)
+
+    def choose(
+        self,
+        plans: Sequence[Plan] = PLANS,
+        compiled: Sequence[Plan] = (),
+        cap_s: float = NEVER,
+        known: Sequence[Candidate] = (),
+        expected_s: float = 1.0,
+        refused: Sequence[Plan] = (),
+    ) -> tuple[Plan, list[Candidate]]:
+        """The answer of a probe on this machine."""
+        probe = Probe(
+            self.time_steps,
+            self.compile,
+            expected_s,
+            lambda _step_s: self.steps,
+            0.5,
+            self.clock.now,
+            lambda plan: f"no place for {plan.mode}; use another" if plan in refused else None,
+        )
+        kept = {candidate.plan: candidate for candidate in known}
+        return probe.choose(plans, lambda _best: compiled, cap_s, kept)
+
+
+@pytest.mark.parametrize("best", [0, 1, 2])
+def test_the_fastest_is_taken_and_all_are_told(best: int) -> None:
+    machine = Machine({plan: 1.0 if k == best else 2.0 for k, plan in enumerate(PLANS)})
+    plan, tried = machine.choose()
+    assert plan == PLANS[best]
+    assert [candidate.best_s for candidate in tried] == list(machine.costs.values())
+    assert [len(candidate.step_seconds) for candidate in tried] == [2 * ROUNDS] * 3
+    assert machine.order == [*PLANS] * ROUNDS  # interleaved: a slow minute hits all alike
+
+
+@pytest.mark.parametrize(("cap_s", "rounds"), [(0.0, 1), (5.9, 1), (6.1, 2), (13.0, 3)])
+def test_no_round_begins_after_the_cap_and_the_first_is_whole(cap_s: float, rounds: int) -> None:
+    machine = Machine(dict.fromkeys(PLANS, 1.0))  # 6 s a round
+    machine.choose(cap_s=cap_s)
+    assert len(machine.order) == 3 * rounds
+
+
+@pytest.mark.parametrize(
+    ("steps", "compile_s", "is_taken"), [(100, 4.0, True), (100, 6.0, False), (200, 6.0, True)]
+)
+def test_a_compiled_plan_must_earn_its_compilation(
+    steps: float, compile_s: float, is_taken: bool
+) -> None:
+    # 0.1 s a step against 0.05 s: half of the training is saved
+    machine = Machine({Plan(): 0.1, STEP: 0.05}, compile_s, steps)
+    plan, tried = machine.choose([Plan()], [STEP])
+    assert (plan == STEP) == is_taken
+    assert tried[-1].compile_s == compile_s
+
+
+def test_what_cannot_pay_is_not_compiled_and_says_so() -> None:
+    machine = Machine({Plan(): 0.1, STEP: 0.001}, steps=10.0)
+    plan, tried = machine.choose([Plan()], [STEP], expected_s=0.6)  # hope: half of one second
+    assert plan == Plan()
+    assert STEP not in machine.order
+    assert tried[-1].as_plain()["error"] == ("not tried: compiling takes about 1 s, training 1.0 s")
+
+
+def test_what_takes_longer_than_a_probe_may_is_not_compiled() -> None:
+    machine = Machine({Plan(): 1.0, STEP: 0.1}, steps=1e6)
+    _, tried = machine.choose([Plan()], [STEP], expected_s=CAP_S + 1)
+    assert STEP not in machine.order
+    assert tried[-1].error
+
+
+def test_a_compilation_that_fails_is_told_and_another_plan_runs() -> None:
+    class Broken(Machine):
+        def compile(self, plan: Plan) -> Compilation:
+            raise RuntimeError(f"no compiler\nfor {plan}")
+
+    plan, tried = Broken({Plan(): 0.1}).choose([Plan()], [STEP])
+    assert plan == Plan()
+    assert tried[-1].as_plain() == {"plan": str(STEP), "error": "RuntimeError: no compiler"}
+
+
+def test_plans_that_the_recipe_has_no_place_for_are_not_tried_and_say_why() -> None:
+    machine = Machine(dict.fromkeys(PLANS, 0.1), steps=1e6)
+    plan, tried = machine.choose(PLANS, [STEP], refused=[PLANS[1], STEP])
+    assert plan in {PLANS[0], PLANS[2]}
+    assert set(machine.order) == {PLANS[0], PLANS[2]}
+    assert [candidate.plan for candidate in tried] == [*PLANS, STEP]
+    assert [candidate.error for candidate in tried] == [
+        None,
+        "not tried: no place for eager",
+        None,
+        "not tried: no place for step",
+    ]
+
+
+def test_what_is_refused_is_not_taken_from_an_earlier_run() -> None:
+    machine = Machine({})
+    known = [Candidate(Plan(), [0.1]), Candidate(STEP, [0.01], compile_s=1.0)]
+    plan, tried = machine.choose([Plan()], [STEP], known=known, refused=[STEP])
+    assert (plan, machine.order) == (Plan(), [])
+    assert tried[0] == known[0]
+
+
+def test_what_is_known_is_not_timed_again() -> None:
+    machine = Machine({})
+    known = [Candidate(Plan(), [0.1]), Candidate(STEP, [0.01], compile_s=1.0)]
+    plan, tried = machine.choose([Plan()], [STEP], known=known)
+    assert (plan, tried, machine.order) == (STEP, known, [])
+
+
+def test_code_that_was_compiled_cold_is_tried_again_at_a_quarter() -> None:
+    machine = Machine({STEP: 0.01}, compile_s=1.5)
+    known = [Candidate(Plan(), [0.1]), Candidate(STEP, [0.01], compile_s=16.0, is_cold=True)]
+    plan, tried = machine.choose([Plan()], [STEP], known=known)
+    assert plan == STEP
+    assert tried[-1].compile_s == 1.5
+    machine = Machine({STEP: 0.01}, compile_s=1.5)
+    known[1].compile_s = 24.0  # a quarter is more than half of the training
+    assert machine.choose([Plan()], [STEP], known=known)[0] == Plan()
+    assert machine.order == []
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("10s", 1.0), ("30s", 3.0), ("1e6s", CAP_S), ("3epochs", CAP_S), ("500J", CAP_S)],
+)
+def test_a_probe_takes_a_tenth_of_a_seconds_budget_at_most(text: str, seconds: float) -> None:
+    assert probe_seconds(Budget.parse(text)) == seconds
+
+
+def texts(plans: Sequence[Plan]) -> list[str]:
+    return [str(plan).removeprefix("resident,") for plan in plans]
+
+
+def test_convolutions_are_tried_in_both_memory_formats() -> None:
+    formats = ["contiguous,eager", "channels_last,eager"]
+    assert texts(uncompiled_plans(small_net(), "cpu")) == formats
+    graphs = [f"{text},graph:8" for text in formats]
+    assert texts(uncompiled_plans(small_net(), "cuda")) == formats + graphs
+
+
+def test_a_linear_net_is_tried_on_one_thread_of_a_cpu() -> None:
+    net = nn.Linear(2, 2)
+    assert uncompiled_plans(net, "cpu") == (Plan(), Plan(threads=1))
+    assert texts(uncompiled_plans(net, "cuda")) == [
+        "contiguous,eager",
+        "contiguous,eager,graph:8",
+    ]
+
+
+def test_the_compiled_plan_keeps_what_won_without_a_compiler() -> None:
+    channels_last, one_thread = PLANS[1:]
+    conv, linear = small_net(), nn.Linear(2, 2)
+    assert texts(compiled_plans(channels_last, conv, "cpu")) == ["channels_last,step"]
+    for best in (Plan(), one_thread):
+        found = texts(compiled_plans(best, linear, "cpu"))
+        assert found == ["contiguous,step:5,threads:1"]
+    on_cuda = compiled_plans(channels_last, conv, "cuda")
+    assert texts(on_cuda) == ["channels_last,step,graph:8"]
+
+
+def test_without_a_compiler_none_is_considered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+    assert compiled_plans(Plan(), small_net(), "cpu") == ()
+
+
+def test_deeper_nets_are_expected_to_compile_longer() -> None:
+    deeper = nn.Sequential(small_net(), small_net())
+    assert expected_compile_s(small_net()) < expected_compile_s(deeper) < CAP_S
+    assert expected_compile_s(nn.Linear(2, 2)) < CAP_S  # else it would never be tried
+    assert 0 < hope(small_net(), "cpu") < hope(nn.Linear(2, 2), "cpu") < 1
+
+
+def test_what_was_tried_is_plain_and_short() -> None:
+    plain = Candidate(Plan(threads=1), [0.123456789, 0.1]).as_plain()
+    assert plain == {"plan": "resident,contiguous,eager,threads:1", "step_s": [0.1, 0.123457]}
+
+
+def failing(plans: Sequence[Plan]) -> Callable[[Plan], list[float]]:
+    def time_steps(plan: Plan) -> list[float]:
+        if plan in plans:
+            raise RuntimeError(f"no {plan.memory_format}\nand more")
+        return [0.5]
+
+    return time_steps
+
+
+def probe_of(time_steps: Callable[[Plan], list[float]]) -> Probe:
+    return Probe(time_steps, Machine({}).compile, 1.0, lambda _s: 1.0, 0.5, lambda: 0.0)
+
+
+def test_a_candidate_that_fails_falls_out_and_says_why() -> None:
+    plans = (Plan(memory_format="channels_last"), Plan())
+    chosen, tried = probe_of(failing(plans[:1])).choose(plans, lambda _best: (), 1.0, {})
+    assert chosen == Plan()
+    assert tried[0].as_plain()["error"] == "RuntimeError: no channels_last"
+
+
+def test_a_failure_that_cannot_be_told_is_one_too() -> None:
+    class SpeechlessError(RuntimeError):
+        def __str__(self) -> str:
+            raise ValueError
+
+    def time_steps(plan: Plan) -> list[float]:
+        if plan == Plan():
+            return [0.5]
+        raise SpeechlessError
+
+    _, tried = probe_of(time_steps).choose((Plan(threads=1), Plan()), lambda _best: (), 1.0, {})
+    assert tried[0].as_plain()["error"] == "SpeechlessError:"
+
+
+def test_where_every_candidate_fails_the_run_does() -> None:
+    plans = (Plan(memory_format="channels_last"), Plan())
+    with pytest.raises(RuntimeError, match="no contiguous"):
+        probe_of(failing(plans)).choose(plans, lambda _best: (), 1.0, {})
+
+
+@pytest.fixture
+def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunSpec:
+    monkeypatch.setenv("FMNIST_CACHE", str(tmp_path))
+    return RunSpec(model="v0", recipe=RECIPE, budget=Budget(3, "epochs"))
+
+
+def test_timings_are_kept_and_failures_are_not(spec: RunSpec) -> None:
+    name = cache_name(spec, torch.device("cpu"))
+    assert read_timings(name) == {}
+    timed = Candidate(STEP, [0.25, 0.5, 0.5, 0.75], compile_s=3.5, is_cold=True)
+    write_timings(name, [timed, Candidate(Plan(), error="not tried"), Candidate(PLANS[1])])
+    assert read_timings(name) == {STEP: timed}
+
+
+def test_timings_serve_every_budget_but_no_other_recipe(spec: RunSpec) -> None:
+    cpu = torch.device("cpu")
+    name = cache_name(spec, cpu)
+    assert cache_name(replace(spec, budget=Budget(9, "s"), seed=4), cpu) == name
+    others = [
+        replace(spec, model="v1"),
+        replace(spec, model_hash="abc"),
+        replace(spec, recipe=replace(RECIPE, batch_size=64)),
+        replace(spec, is_deterministic=True),
+    ]
+    assert len({name, *(cache_name(other, cpu) for other in others)}) == 5
+
+
+@pytest.mark.parametrize("content", [b"{}", b'{"timings": [{"plan": "warp"}, {}, 3]}'])
+def test_a_strange_cache_is_no_failure(spec: RunSpec, content: bytes, tmp_path: Path) -> None:
+    name = cache_name(spec, torch.device("cpu"))
+    (tmp_path / "plans").mkdir()
+    (tmp_path / name).write_bytes(content)
+    assert read_timings(name) == {}
+
+
+def test_what_is_kept_outlives_a_run_that_tried_less(spec: RunSpec) -> None:
+    name = cache_name(spec, torch.device("cpu"))
+    cold = Candidate(STEP, [1.2345678e-5], compile_s=3.5, is_cold=True)
+    write_timings(name, [cold])
+    write_timings(name, [Candidate(Plan(), [0.5]), Candidate(STEP, error="not tried")])
+    assert read_timings(name) == {STEP: cold, Plan(): Candidate(Plan(), [0.5])}

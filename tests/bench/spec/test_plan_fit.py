@@ -1,0 +1,98 @@
+"""Which plans are refused for a recipe; every optimizer has a rule or is known to have none."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench import RECIPES, Budget, Plan, Recipe, RunSpec, UsageError
+from bench.plan_fit import ASKS_THE_HOST, WITHOUT_RULE, why_no_graph, why_no_whole_step, why_not
+from bench.recipe_checks import CHOICES
+from bench.rungs import Ground, RungSpec, list_rungs
+from bench.update_rules import update_rule
+from tests.bench.train.training_by_hand import RECIPE, small_net
+
+MUON = replace(RECIPE, optimizer="muon")
+FP16 = replace(RECIPE, precision="fp16")
+RMSPROP_FP16 = replace(FP16, optimizer="rmsprop")
+CYCLED = replace(RECIPE, momentum=0.9, base_momentum=0.8, schedule="one_cycle")
+EAGER, COMPILE, STEP, GRAPH = map(Plan.parse, ("eager", "compile", "step:5", "graph:4"))
+BOTH = Plan.parse("step,graph:4")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "step", "graph"),
+    [
+        (RECIPE, None, None),
+        (replace(RECIPE, optimizer="rmsprop"), None, None),
+        (FP16, "gradient scaler", None),
+        (RMSPROP_FP16, "gradient scaler", "as fp16 may need"),
+        (MUON, "optimizer muon", "optimizer muon"),
+        (CYCLED, "base_momentum", "base_momentum"),
+    ],
+    ids=["sgd", "rmsprop", "fp16", "rmsprop in fp16", "muon", "cycled momentum"],
+)
+def test_what_compiled_steps_and_graphs_cannot_do(
+    recipe: Recipe, step: str | None, graph: str | None
+) -> None:
+    assert why_not(EAGER, recipe) is None
+    assert why_not(COMPILE, recipe) is None
+    for plan, expected in ((STEP, step), (GRAPH, graph), (BOTH, step or graph)):
+        reason = why_not(plan, recipe)
+        assert (reason is None) == (expected is None)
+        assert expected is None or expected in (reason or "")
+
+
+@pytest.mark.parametrize("recipe", [FP16, RMSPROP_FP16, MUON, CYCLED])
+def test_a_refusal_is_one_line_with_a_remedy_that_works(recipe: Recipe) -> None:
+    for reason in filter(None, (why_no_whole_step(recipe), why_no_graph(recipe))):
+        assert "; use " in reason or "; leave " in reason
+        assert "\n" not in reason
+    assert why_not(COMPILE, recipe) is None
+    assert why_not(STEP, replace(FP16, precision="bf16")) is None
+
+
+@pytest.mark.parametrize("plan", [STEP, GRAPH, BOTH])
+def test_a_run_that_cannot_be_is_refused_with_that_line(plan: Plan) -> None:
+    with pytest.raises(UsageError) as caught:
+        RunSpec(model="v2", recipe=MUON, budget=Budget(3, "epochs"), plan=plan)
+    assert str(caught.value) == why_not(plan, MUON)
+
+
+def test_the_rungs_of_a_ladder_that_cannot_be_say_why() -> None:
+    spec = RunSpec(model="v2", recipe=MUON, budget=Budget(3, "epochs"))
+    rungs = [
+        RungSpec.settle(spec, rung, index, has_compiler=True)
+        for index, rung in enumerate(list_rungs(Ground("cuda"), has_convolutions=True))
+    ]
+    refusals = {rung.rung.name: rung.refusal for rung in rungs if rung.refusal}
+    assert set(refusals) == {"step", "step + amp", "graph", "graph + amp"}
+    assert set(refusals.values()) == {why_no_whole_step(MUON)}
+
+
+def test_every_optimizer_has_a_rule_or_is_known_to_have_none() -> None:
+    for optimizer in CHOICES["optimizer"]:
+        recipe = replace(RECIPE, optimizer=optimizer)
+        if optimizer in WITHOUT_RULE:
+            with pytest.raises(KeyError):
+                update_rule(recipe)
+        else:
+            assert callable(update_rule(recipe).apply)
+
+
+def test_what_asks_the_host_in_fp16_is_what_torch_has_no_fused_kernel_for() -> None:
+    from bench.optimizer import make_optimizer
+
+    unfused = {
+        optimizer
+        for optimizer in CHOICES["optimizer"]
+        if not getattr(
+            make_optimizer(replace(RECIPE, optimizer=optimizer), small_net()),
+            "_step_supports_amp_scaling",
+            False,
+        )
+    }
+    assert unfused == ASKS_THE_HOST | WITHOUT_RULE
+
+
+def test_the_recipe_of_r1_has_no_compiled_steps() -> None:
+    assert why_not(STEP, RECIPES["r1_resnet50"]) == why_no_whole_step(CYCLED)

@@ -1,0 +1,259 @@
+"""A sweep whose children lie, lose their GPU or their fork server: rows, and it goes on."""
+
+import io
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from bench import Budget, Plan, RunSpec, sweep
+from bench.child import sendable
+from bench.errors import RunError
+from bench.messages import MAX_SAMPLES_BYTES, unpacked_samples
+from bench.runner import RunResult, make_record
+from bench.sweep import Sweep, checked_record, run_sweep
+from results import RunRecord, RunStore
+from tests.bench.ladder.test_rungs import SPEC
+from tests.bench.workers.children_by_hand import plays
+
+ENVIRONMENT = {"device": "none", "device_kind": "cpu", "data_hash": "0"}
+V0 = replace(SPEC, model="v0", plan=Plan.parse("threads:1"), budget=Budget(60, "steps"))
+# as in test_isolation.py: trouble comes at step 55, beyond any warm-up
+MODELS = """
+import os
+import signal
+from pathlib import Path
+
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(784, 10)
+        self.register_buffer("calls", torch.tensor(0))
+        self.register_buffer("seed", torch.tensor(torch.initial_seed() % 3))
+
+    def forward(self, images):
+        self.calls += self.training
+        if self.training and self.calls == 55:
+            with open(Path(__file__).parent / "pids", "a") as file:
+                file.write(f"{os.getpid()} ")
+            if int(self.seed) == 0:
+                self.misbehave()
+        return self.head(images.flatten(1))
+
+class LosesGpu(Net):
+    def misbehave(self):
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered\\nmore")
+
+class IsOutOfMemory(Net):
+    def misbehave(self):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+
+class KillsServer(Net):
+    def misbehave(self):
+        os.kill(os.getppid(), signal.SIGKILL)
+        while True:
+            pass
+"""
+
+
+def swept(
+    folder: Path,
+    spec: RunSpec,
+    seeds: Sequence[int] = (0,),
+    data: Path | None = None,
+    **options: Any,  # noqa: ANN401
+) -> list[RunRecord]:
+    """The records of a sweep over one configuration."""
+    store = RunStore(folder / "run")
+    run_sweep(Sweep([spec], seeds, "cpu", ENVIRONMENT, store, data=data, timeout_s=60.0, **options))
+    return store.read()
+
+
+def pids_of_runs(folder: Path, data_root: Path, name: str, seeds: Sequence[int]) -> list[str]:
+    """The process of each seed, and beside it how it ended."""
+    (folder / "models.py").write_text(MODELS, encoding="utf-8")
+    spec = replace(V0, model=f"{folder / 'models.py'}:{name}")
+    records = swept(folder, spec, seeds, data_root)
+    assert [record.spec["seed"] for record in records] == list(seeds)
+    pids = (folder / "pids").read_text(encoding="utf-8").split()
+    return [
+        f"{len(set(pids[: k + 1]))}: {record.status}: {record.reason}"
+        for k, record in enumerate(records)
+    ]
+
+
+def test_seeds_after_a_lost_gpu_get_a_fresh_process(data_root: Path, tmp_path: Path) -> None:
+    first, *rest = pids_of_runs(tmp_path, data_root, "LosesGpu", (0, 1, 2))
+    assert first.startswith("1: crashed: AcceleratorError: CUDA error: device-side assert trigg")
+    assert rest == ["2: ok: None", "2: ok: None"]
+
+
+def test_seeds_after_a_gpu_without_memory_stay_in_theirs(data_root: Path, tmp_path: Path) -> None:
+    first, second = pids_of_runs(tmp_path, data_root, "IsOutOfMemory", (0, 1))
+    assert first == "1: out_of_memory: CUDA out of memory. Tried to allocate 20 GiB"
+    assert second == "1: ok: None"
+
+
+def test_a_fork_server_that_is_killed_costs_one_run(data_root: Path, tmp_path: Path) -> None:
+    first, second = pids_of_runs(tmp_path, data_root, "KillsServer", (0, 1))
+    assert first.startswith("1: crashed: the fork server died")
+    assert second == "2: ok: None"
+
+
+def test_a_gpu_that_is_gone_for_good_is_a_row_for_every_seed(tmp_path: Path) -> None:
+    store, told = RunStore(tmp_path), list[str]()
+    asked = Sweep(
+        [V0], range(3), "cuda:99", ENVIRONMENT, store, done=lambda r: told.append(str(r.reason))
+    )
+    run_sweep(asked)
+    assert [record.status for record in store.read()] == ["crashed"] * 3
+    assert all(reason.startswith("no device cuda:99") for reason in told)
+
+
+def frame(kind: str, content: object) -> bytes:
+    return orjson.dumps({"kind": kind, "content": content})
+
+
+def line(**changes: Any) -> str:  # noqa: ANN401
+    """What a child would send of seed 0, but for some fields."""
+    record = make_record(V0, "ok", None, environment=ENVIRONMENT)
+    return orjson.dumps(orjson.loads(record.to_json_line()) | changes).decode()
+
+
+@pytest.mark.parametrize(
+    ("frames", "reason"),
+    [
+        ([frame("progress", 3)], "the child sent progress that is none"),
+        ([frame("progress", {"seed": 0})], "the child sent progress that is none"),
+        ([frame("verdict", "x" * 99)], "the child sent a message that nobody expects: 'verdict'"),
+        ([frame("farewell", None)], "the child sent a message that nobody expects: 'farewell'"),
+        ([frame("refusal", "the data\nare gone")], "the data are gone"),
+    ],
+)
+def test_messages_that_make_no_sense_are_a_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frames: list[bytes], reason: str
+) -> None:
+    monkeypatch.setattr(sweep, "run_seeds", partial(plays, tuple(frames)))
+    (record,) = swept(tmp_path, V0)
+    assert (record.status, record.reason) == ("crashed", reason)
+
+
+def test_the_record_of_another_run_is_not_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forged = line(spec=V0.as_plain() | {"model": "v7"}, measurements={})
+    monkeypatch.setattr(sweep, "run_seeds", partial(plays, (frame("record", forged), packed())))
+    (record,) = swept(tmp_path, V0)
+    assert (record.spec["model"], record.status) == ("v0", "crashed")
+    assert record.reason == "the child sent the record of another run"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"config_id": "0" * 12},
+        {"spec": V0.as_plain() | {"seed": 1}},
+        {"spec": V0.as_plain() | {"seed": False}},
+        {"spec": V0.as_plain() | {"plan": "resident,contiguous,eager,single,threads:2"}},
+        {"spec": V0.as_plain() | {"budget": "70steps"}},
+        {"status": "well"},
+        {"record_id": "../../../passwd"},
+        {"tried": ["x" * 5000]},
+    ],
+)
+def test_records_that_cannot_be_trusted(changes: dict[str, Any]) -> None:
+    assert checked_record(line(), V0, {0}).config_id == V0.config_id
+    with pytest.raises(RunError) as caught:
+        checked_record(line(**changes), V0, {0})
+    assert (caught.value.status, "\n" in caught.value.reason) == ("crashed", False)
+
+
+def test_a_record_too_deep_to_be_written_is_refused_before() -> None:
+    deep = line().replace('"conditions":{}', f'"conditions":{{"x":{"[" * 400}{"]" * 400}}}')
+    with pytest.raises(RunError, match="the child sent no record"):
+        checked_record(deep, V0, {0})
+
+
+def test_auto_may_come_to_any_plan_that_there_is() -> None:
+    auto = replace(V0, plan=None)
+    chosen = auto.with_chosen_plan(Plan.parse("step:5"))
+    sent = line(spec=chosen.as_plain(), config_id=auto.config_id)
+    assert checked_record(sent, auto, {0}).spec["plan"] == str(chosen.plan)
+    with pytest.raises(RunError):
+        checked_record(sent.replace("step:5", "warp:5"), auto, {0})
+
+
+def test_no_samples_are_taken_on_the_childs_word() -> None:
+    forged = line(samples={"file": "/etc/passwd", "sha256": "0" * 64})
+    with pytest.raises(RunError, match=r"no record: .*samples.file is '/etc/passwd'"):
+        checked_record(forged, V0, {0})
+    named = line(record_id="0" * 16, samples={"file": f"samples/{'0' * 16}.npz", "sha256": ""})
+    assert checked_record(named, V0, {0}).samples is None
+
+
+def packed(write: Callable[..., None] = np.savez, /, **arrays: Any) -> bytes:  # noqa: ANN401
+    buffer = io.BytesIO()
+    write(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def zipped(num_values: int, names: Sequence[str] = ("loss.npy",)) -> zipfile.ZipFile:
+    """Samples of eight bytes whose header promises more; open, as `bytes_of` wants them."""
+    member = io.BytesIO()
+    header = {"descr": "|u1", "fortran_order": False, "shape": (num_values,)}
+    np.lib.format.write_array_header_1_0(member, header)
+    archive = zipfile.ZipFile(io.BytesIO(), "w")
+    for name in names:
+        archive.writestr(name, member.getvalue() + b"12345678")
+    return archive
+
+
+def bytes_of(archive: zipfile.ZipFile) -> bytes:
+    buffer = archive.fp
+    assert isinstance(buffer, io.BytesIO)
+    archive.close()
+    return buffer.getvalue()
+
+
+def overlapping() -> bytes:
+    """A zip whose hundred entries are all the same bytes."""
+    archive = zipped(8)
+    archive.filelist *= 100
+    return bytes_of(archive)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        packed(np.savez_compressed, loss=np.zeros(10**6)),
+        packed(**{"a name": np.zeros(1)}),
+        packed(loss=np.array(["text"])),
+        bytes_of(zipped(9)),
+        bytes_of(zipped(10**16)),
+        overlapping(),
+    ],
+    ids=["bomb", "name", "text", "short", "huge", "overlap"],
+)
+def test_samples_that_are_not_kept(frame: bytes) -> None:
+    with pytest.raises(
+        (ValueError, MemoryError), match=r"compressed|cannot be kept|EOF|allocate|claim"
+    ):
+        unpacked_samples(frame)
+
+
+def test_samples_that_are_too_many_are_left_out_and_named() -> None:
+    result = RunResult(make_record(V0, "ok", None, environment={}), {"loss": np.zeros(3)})
+    assert sendable(result) is result
+    many = np.broadcast_to(np.zeros(1), (MAX_SAMPLES_BYTES // 8,))
+    left = sendable(replace(result, samples={"loss": many}))
+    assert left.samples == {}
+    assert left.record.missing["samples"].startswith("left out: 0.5 GB")

@@ -1,0 +1,107 @@
+"""What a training decides by its validation scores: rate, end, best weights."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from bench import Recipe
+from bench.control import Control
+from bench.recipes import R2_RESNET8, find_recipe
+from bench.warmup import named_tensors
+from tests.bench.train.training_by_hand import RECIPE, HandScores, small_net
+
+WATCHING = replace(RECIPE, validation_fraction=0.1)
+losses_of_epochs = st.lists(
+    st.floats(0.1, 3.0) | st.sampled_from([1.0, 1.00001, 0.99999]), min_size=1, max_size=60
+)
+
+
+def control_with(recipe: Recipe, model: nn.Module | None = None) -> Control:
+    return Control(recipe, model or nn.Linear(2, 2))
+
+
+@given(losses_of_epochs, st.integers(0, 6), st.integers(1, 8))
+@settings(deadline=None)
+def test_early_stopping_never_fires_before_the_plateau_has_acted(
+    losses: list[float], patience: int, more: int
+) -> None:
+    recipe = replace(
+        R2_RESNET8, schedule_patience=patience, stop_patience=patience + 1 + more, selection="last"
+    )
+    control = control_with(recipe)
+    trained_at = []  # scale of the rate of each epoch
+    for epoch, loss in enumerate(losses, start=1):
+        trained_at.append(control.rate_scale)
+        control.end_epoch(epoch, HandScores(0.5, loss))
+        if control.is_over:
+            break
+    assert not control.is_over or min(trained_at) < 1.0  # some epoch was trained at a lower rate
+
+
+@pytest.mark.parametrize(("protocol", "epochs_at_a_tenth"), [("clean", 5), ("as_published", 0)])
+def test_the_plateau_of_r2_acts_when_clean_and_never_did_in_its_own_hands(
+    protocol: str, epochs_at_a_tenth: int
+) -> None:
+    recipe = replace(find_recipe("r2_resnet8", protocol), selection="last")
+    control = control_with(recipe)
+    control.end_epoch(1, HandScores(0.9, 0.3))
+    trained_at = []
+    for epoch in range(2, 100):
+        trained_at.append(control.rate_scale)
+        control.end_epoch(epoch, HandScores(0.9, 0.4))
+        if control.is_over:
+            break
+    assert len(trained_at) == recipe.stop_patience
+    assert trained_at == pytest.approx([1.0] * 5 + [0.1] * epochs_at_a_tenth)
+
+
+def test_the_rate_falls_as_torchs_plateau_says() -> None:
+    recipe = replace(WATCHING, schedule="plateau", schedule_patience=1, schedule_factor=0.5)
+    control = control_with(recipe)
+    scales = []
+    for epoch, loss in enumerate((1.0, 0.5, 0.5, 0.5, 0.4, 0.6, 0.6), start=1):
+        control.end_epoch(epoch, HandScores(0.5, loss))
+        scales.append(control.rate_scale)
+    assert scales == pytest.approx([1, 1, 1, 0.5, 0.5, 0.5, 0.25])
+    assert not control.is_over
+
+
+@pytest.mark.parametrize(
+    ("selection", "best_epoch"), [("accuracy", 2.0), ("loss", 3.0), ("last", None)]
+)
+def test_the_weights_of_the_best_epoch_are_kept(selection: str, best_epoch: float | None) -> None:
+    model = small_net()
+    control = control_with(replace(WATCHING, selection=selection), model)
+    scores = [HandScores(0.5, 0.9), HandScores(0.8, 0.7), HandScores(0.8, 0.6)]
+    for epoch, score in enumerate(scores, start=1):
+        with torch.no_grad():
+            for tensor in named_tensors(model).values():
+                tensor.fill_(epoch)  # BatchNorm's buffers too
+        control.end_epoch(epoch, score)
+    control.use_best()
+    found = {float(tensor.detach().double().mean()) for tensor in named_tensors(model).values()}
+    assert found == {best_epoch or 3.0}
+    assert (control.best.epoch if control.best else None) == best_epoch
+
+
+def test_the_state_goes_through_a_checkpoint() -> None:
+    recipe = replace(R2_RESNET8, schedule_patience=1, stop_patience=5)
+    model, other = small_net(), small_net(seed=1)
+    control, twin = control_with(recipe, model), control_with(recipe, other)
+    for epoch, loss in enumerate((1.0, 0.8, 0.9, 0.9), start=1):
+        control.end_epoch(epoch, HandScores(0.5, loss))
+    twin.load_state(control.state())
+    assert (twin.rate_scale, twin.best) == (control.rate_scale, control.best)
+    for epoch, loss in enumerate((0.9, 0.9, 0.9, 0.9), start=5):
+        control.end_epoch(epoch, HandScores(0.5, loss))
+        twin.end_epoch(epoch, HandScores(0.5, loss))
+        assert (twin.rate_scale, twin.is_over) == (control.rate_scale, control.is_over)
+    assert control.is_over
+    control.use_best()
+    twin.use_best()
+    for name, tensor in named_tensors(model).items():
+        assert torch.equal(named_tensors(other)[name], tensor)

@@ -1,0 +1,238 @@
+"""The training loop with a fake device: windows, legs, budgets, losses."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from bench import Budget
+from bench.errors import RunError
+from bench.meters import Meters
+from bench.nvml import Gpu
+from bench.pacing import CHUNK_S, Pacer
+from bench.training import Progress, Training
+from data_pipeline import BatchStream
+from tests.bench.train.training_by_hand import STEP_S, FakeClock, FakeEngine, FakeMemory, HandScores
+
+WATTS = 200.0
+
+
+@dataclass
+class Rig:
+    """A training and the fakes in it."""
+
+    training: Training
+    engine: FakeEngine
+    clock: FakeClock
+    memory: FakeMemory
+
+
+def make_rig(
+    budget: str = "96steps",
+    *,
+    lag: int = 0,
+    num_images: int = 1000,
+    cost_of: Callable[[int], float] = lambda _step: STEP_S,
+    not_finite_at: int | None = None,
+    step_s: float = STEP_S,
+    **options: Any,  # noqa: ANN401
+) -> Rig:
+    clock, memory, parsed = FakeClock(lag), FakeMemory(), Budget.parse(budget)
+    engine = FakeEngine(clock, cost_of, not_finite_at)
+    millijoules = SimpleNamespace(
+        nvmlDeviceGetTotalEnergyConsumption=lambda _handle: clock.host_s * WATTS * 1000
+    )
+    training = Training(
+        engine=engine,
+        stream=BatchStream(
+            num_images,
+            10,
+            drop_last=False,
+            generator=torch.Generator().manual_seed(0),
+            device="cpu",
+        ),
+        budget=parsed,
+        pacer=Pacer(parsed.amount, 1.0 if parsed.is_counted else step_s),
+        meters=Meters(clock, memory, Gpu(millijoules, None)),
+        learning_rate_at=lambda fraction: fraction,
+        step_s=step_s,
+        **options,
+    )
+    return Rig(training, engine, clock, memory)
+
+
+@pytest.fixture(params=[0, 1], ids=["cpu", "cuda-like"])
+def lag(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+def test_every_step_gets_the_rate_of_its_fraction(lag: int) -> None:
+    rig = make_rig(lag=lag)
+    rig.training.run()
+    assert rig.engine.rates == [step / 96 for step in range(96)]
+
+
+def test_losses_of_all_steps_are_kept_in_order(lag: int) -> None:
+    trace = make_rig(lag=lag).training.run()
+    assert trace.losses == list(range(1, 97))
+    assert (trace.steps, sum(trace.chunk_steps)) == (96, 96)
+
+
+def test_chunks_hold_whole_groups(lag: int) -> None:
+    rig = make_rig(lag=lag)
+    rig.engine.group_steps = 2  # three steps would fit a chunk
+    assert rig.training.run().chunk_steps == [2] * 48
+    rig = make_rig(lag=lag)
+    rig.engine.group_steps = 5
+    assert rig.training.run().chunk_steps == [5] * 19 + [1]
+
+
+def test_chunks_are_short_and_end_with_the_epoch(lag: int) -> None:
+    trace = make_rig(lag=lag, num_images=73).training.run()  # 8 steps an epoch
+    assert trace.chunk_steps == [3, 3, 2] * 12
+    assert trace.chunk_seconds == [STEP_S * steps for steps in trace.chunk_steps]
+
+
+def test_the_ragged_batch_counts_its_own_images() -> None:
+    rig = make_rig("16steps", num_images=73)
+    assert rig.training.run().images_seen == 2 * 73
+    rig = make_rig("7steps", num_images=73)
+    assert rig.training.run().images_seen == 70
+
+
+def test_the_curve_is_drawn_at_its_fractions(lag: int) -> None:
+    asked: list[int] = []
+    rig = make_rig(lag=lag, curve_fractions=(0.1, 0.5, 1.0))
+
+    def validate() -> HandScores:
+        asked.append(len(rig.engine.rates))
+        return HandScores(len(asked) / 10)
+
+    rig.training.validate = validate
+    curve = rig.training.run().curve
+    assert asked == [10, 48, 96]  # 9.6 steps are not reached by 9
+    assert [point.budget_fraction for point in curve] == [0.1, 0.5, 1.0]
+    assert [point.images_seen for point in curve] == [100, 480, 960]
+    assert [point.train_seconds for point in curve] == [10 * STEP_S, 0.75, 1.5]
+    assert [point.validation_accuracy for point in curve] == [0.1, 0.2, 0.3]
+
+
+def test_a_curve_without_the_end_trains_to_the_end() -> None:
+    rig = make_rig(curve_fractions=(0.5,), validate=lambda: HandScores(0.5))
+    trace = rig.training.run()
+    assert (trace.steps, len(trace.curve)) == (96, 1)
+
+
+def test_evaluation_is_not_on_the_clock(lag: int) -> None:
+    rig = make_rig(lag=lag, curve_fractions=(0.5, 1.0))
+    rig.training.validate = rig.clock.slow_validation
+    trace = rig.training.run()
+    meters = rig.training.meters
+    assert rig.clock.host_s == pytest.approx(201.5)
+    assert meters.seconds == pytest.approx(1.5)
+    assert sum(trace.chunk_seconds) == pytest.approx(1.5)
+    assert meters.joules == pytest.approx(WATTS * 1.5)
+    assert (rig.memory.num_opened, rig.memory.num_closed) == (2, 2)
+
+
+def test_evaluation_spends_nothing_of_a_seconds_budget(lag: int) -> None:
+    rig = make_rig("1.5s", lag=lag, curve_fractions=(0.25, 0.5, 1.0))
+    rig.training.validate = rig.clock.slow_validation
+    assert rig.training.run().steps == pytest.approx(96, abs=3)
+
+
+def test_queued_work_gives_the_same_trace_as_work_done_at_once() -> None:
+    traces = [make_rig(lag=lag, curve_fractions=(0.3, 1.0)).training.run() for lag in (0, 1)]
+    one, two = traces
+    assert one.chunk_steps == two.chunk_steps
+    assert one.chunk_seconds == pytest.approx(two.chunk_seconds)
+    assert one.losses == two.losses
+    assert one.images_seen == two.images_seen
+
+
+def test_a_queue_is_drained_only_where_a_leg_begins_and_ends() -> None:
+    rig = make_rig(lag=1, curve_fractions=(0.5, 1.0), validate=lambda: HandScores(0.5))
+    rig.training.run()
+    assert len(rig.engine.chunks) == 32
+    assert rig.clock.num_synchronized == 4
+
+
+def test_a_queue_is_never_empty_inside_a_leg() -> None:
+    ahead: list[float] = []
+
+    def cost_of(_step: int) -> float:
+        ahead.append(rig.clock.device_s - rig.clock.host_s)
+        return STEP_S
+
+    rig = make_rig(lag=1, cost_of=cost_of)
+    rig.training.run()
+    assert min(ahead[3:]) >= STEP_S  # all but the first chunk found the device at work
+
+
+@pytest.mark.parametrize("step", [1, 3, 4, 37, 95, 96])
+def test_divergence_is_found_at_its_step(lag: int, step: int) -> None:
+    rig = make_rig(lag=lag, not_finite_at=step)
+    with pytest.raises(RunError, match=f"nan at step {step}$") as caught:
+        rig.training.run()
+    assert caught.value.status == "diverged"
+    assert rig.training.trace.steps >= step
+    assert len(rig.engine.rates) <= rig.training.trace.steps + 3 * lag
+
+
+def test_an_engine_that_raises_leaves_the_meters_closed() -> None:
+    def cost_of(step: int) -> float:
+        if step == 49:
+            raise MemoryError
+        return STEP_S
+
+    rig = make_rig(cost_of=cost_of)
+    with pytest.raises(MemoryError):
+        rig.training.run()
+    assert rig.memory.num_closed == 1
+    assert (rig.training.trace.steps, rig.training.meters.seconds) == (48, 0.75)
+
+
+@pytest.mark.parametrize(("budget", "seconds"), [("2s", 2.0), ("400J", 2.0)])
+@pytest.mark.parametrize("first_guess", [0.001, STEP_S, 0.2])
+def test_a_measured_budget_stops_within_a_chunk(
+    lag: int, budget: str, seconds: float, first_guess: float
+) -> None:
+    rig = make_rig(budget, lag=lag, step_s=first_guess)
+    trace = rig.training.run()
+    chunk_s = max(trace.chunk_seconds[1 + lag :])  # the first ones trust the guess
+    assert chunk_s <= CHUNK_S * 1.001
+    assert rig.training.meters.seconds == pytest.approx(seconds, abs=chunk_s * 1.001)
+    if not lag:  # read after every chunk: never short of the budget
+        assert rig.training.meters.seconds >= seconds
+
+
+def test_chunks_follow_steps_that_get_slower() -> None:
+    rig = make_rig("2s", cost_of=lambda step: 0.005 if step <= 100 else 0.025)
+    chunks = rig.training.run().chunk_steps
+    assert max(chunks[1:10]) == 10
+    assert max(chunks[-10:]) == 2
+
+
+def test_progress_is_reported_once_a_chunk() -> None:
+    seen: list[Progress] = []
+    make_rig(report=seen.append).training.run()
+    assert [report.images_seen for report in seen] == list(range(30, 961, 30))
+    assert [report.fraction for report in seen] == pytest.approx([n / 32 for n in range(1, 33)])
+    assert [report.loss for report in seen] == [3.0 * n for n in range(1, 33)]
+    assert seen[-1].seconds == 1.5
+
+
+def test_seconds_in_steps_are_the_host_s() -> None:
+    assert make_rig(lag=0).training.run().seconds_in_steps == 1.5
+    assert make_rig(lag=1).training.run().seconds_in_steps == 0.0
+
+
+def test_a_turn_is_a_leg_with_seconds_and_images_of_its_own(lag: int) -> None:
+    rig = make_rig(lag=lag)
+    turns = [rig.training.run_turn(number / 3) for number in (1, 2, 3)]
+    assert turns == [(32 * STEP_S, 320)] * 3
+    assert rig.engine.rates == [step / 96 for step in range(96)]
+    assert rig.memory.num_opened == rig.memory.num_closed == 3

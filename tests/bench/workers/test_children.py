@@ -1,0 +1,283 @@
+"""A child seen from its parent: whatever it does, the parent hears of it in time and lives on."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import struct
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing import forkserver
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import isolation, messages
+from bench.errors import RunError, UsageError
+from bench.isolation import Child, ask
+from bench.messages import packed_samples
+from tests.bench.workers import children_by_hand as children
+
+GB = 10**9
+SOON_S = 60.0  # of a busy machine; what is right comes at once
+Starter = Callable[..., Child]
+
+
+@pytest.fixture
+def start() -> Iterator[Starter]:
+    """Starts children; all are ended with the test."""
+    running: list[Child] = []
+
+    def start(*arguments: Any) -> Child:  # noqa: ANN401
+        running.append(Child.start(*arguments))
+        return running[-1]
+
+    yield start
+    for child in running:
+        child.kill()
+
+
+def heard(child: Child, timeout_s: float | None = SOON_S, *, stop: bool = False) -> list[Any]:
+    """All messages of a child."""
+    return list(child.messages(timeout_s=timeout_s, should_stop=lambda: stop))
+
+
+def outcome(child: Child, timeout_s: float | None = SOON_S, *, stop: bool = False) -> RunError:
+    """How a child ended that gave no result."""
+    try:
+        heard(child, timeout_s, stop=stop)
+    except RunError as error:
+        return error
+    return child.close()
+
+
+HALF_A_FRAME = struct.pack("!i", 100) + b"{}"
+A_GIGABYTE = struct.pack("!i", 1 << 30) + b"x"
+PROGRESS = b'{"kind": "progress", "content": {}}'
+RECORD = b'{"kind": "record", "content": "x"}'
+NO_MESSAGE = "the child wrote something into the pipe that is no message"
+
+
+@pytest.mark.parametrize("junk", [HALF_A_FRAME, HALF_A_FRAME[:2], b""])
+def test_a_half_written_frame_is_no_reason_to_wait(start: Starter, junk: bytes) -> None:
+    error = outcome(start(children.writes, junk), 0.3)
+    assert (error.status, error.reason) == ("timeout", "no result within 0.3 s")
+
+
+def test_an_interruption_is_heard_in_the_middle_of_a_frame(start: Starter) -> None:
+    assert outcome(start(children.writes, HALF_A_FRAME), None, stop=True).status == "interrupted"
+
+
+@pytest.mark.parametrize(
+    "junk", [A_GIGABYTE, b"\xff" * 9, struct.pack("!iQ", -1, 1 << 40), b"rubbish!" * 9]
+)
+def test_a_length_that_no_message_has_is_refused_at_once(start: Starter, junk: bytes) -> None:
+    error = outcome(start(children.writes, junk), None)
+    assert (error.status, error.reason) == ("crashed", NO_MESSAGE)
+
+
+def test_samples_that_never_come_time_out(start: Starter) -> None:
+    assert outcome(start(children.sends, (RECORD,)), 0.3).status == "timeout"
+    error = outcome(start(children.sends, (RECORD, b"no zip")), None)
+    assert (error.status, error.reason[:41]) == (
+        "crashed",
+        "the child sent samples that are no arrays",
+    )
+
+
+@pytest.mark.parametrize("frame", [b"[" * 10_000 + b"]" * 10_000, b'{"kind": ["a"]}', b"{}"])
+def test_frames_that_are_no_messages(start: Starter, frame: bytes) -> None:
+    assert outcome(start(children.sends, (frame,)), None).status == "crashed"
+
+
+def test_what_a_child_said_while_its_parent_was_stopped_counts(
+    start: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arriving = start(children.sends, (PROGRESS, RECORD, packed_samples({}))).messages(
+        timeout_s=SOON_S, should_stop=lambda: False
+    )
+    assert next(arriving)[0] == messages.PROGRESS
+    clock = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + 2 * SOON_S)
+    assert next(arriving) == (messages.RECORD, ("x", {}))
+
+
+def test_a_flood_of_messages_does_not_hide_the_deadline(start: Starter) -> None:
+    assert outcome(start(children.floods, None), 0.3).status == "timeout"
+
+
+@pytest.mark.parametrize(
+    ("target", "job", "reason"),
+    [
+        (children.leaves_quietly, None, "the process ended without a result"),
+        (children.is_killed, signal.SIGKILL, "the process was killed by SIGKILL (out of memory?)"),
+        (children.is_killed, signal.SIGABRT, "the process was killed by SIGABRT"),
+        (children.exits, 3, "the process exited with code 3"),
+    ],
+)
+def test_a_death_is_heard_even_where_a_grandchild_holds_the_pipe(
+    start: Starter,
+    target: Callable[..., None],
+    job: object,
+    reason: str,
+) -> None:
+    error = outcome(start(target, job), None)
+    assert (error.status, error.reason) == ("crashed", reason)
+
+
+def test_sigkill_while_the_kernel_was_short_of_memory(
+    start: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = start(children.is_killed, signal.SIGKILL)
+    assert child.num_taken is not None
+    monkeypatch.setattr(isolation, "count_oom_kills", lambda: 1 + (child.num_taken or 0))
+    assert outcome(child, None).status == "out_of_memory"
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process is no more, or nothing but an entry that nobody has read."""
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize("then", ["ends", "crashes", "hangs"])
+def test_nothing_that_a_child_has_started_outlives_it(start: Starter, then: str) -> None:
+    child = start(children.spawns, then)
+    arriving = child.messages(timeout_s=SOON_S, should_stop=lambda: False)
+    _, started = next(arriving)
+    assert len(started) == 3
+    assert not any(map(is_gone, started))
+    child.kill() if then == "hangs" else child.close()
+    assert all(map(is_gone, started))
+
+
+def test_a_child_that_is_alive_keeps_what_it_has_started(start: Starter) -> None:
+    child = start(children.spawns, "hangs")
+    _, started = next(child.messages(timeout_s=SOON_S, should_stop=lambda: False))
+    start(children.answers, 1).kill()
+    assert not any(map(is_gone, started))
+
+
+def test_it_leads_a_session_and_goes_before_its_parent() -> None:
+    ours = int(Path("/proc/self/oom_score_adj").read_text(encoding="ascii"))
+    pid, group, session, score, limit = ask(children.tells_about_itself, None)
+    assert (pid, pid) == (group, session)
+    assert score == min(ours + 500, 1000)
+    assert limit is None
+
+
+def test_memory_beyond_the_limit_cannot_be_had() -> None:
+    limit = 2 * GB
+    assert ask(children.allocates, GB // 2, max_memory_bytes=limit) == ["ok", ""]
+    status, reason = ask(children.allocates, 2 * GB, max_memory_bytes=limit)
+    assert status == "out_of_memory"
+    assert reason.startswith("its memory was limited to 2 GB (--max-memory-gb): ")
+
+
+def test_the_fork_server_dies_and_the_next_child_gets_a_new_one(start: Starter) -> None:
+    bystander = start(children.writes, b"")
+    error = outcome(start(children.kills_the_server, None), None)
+    assert error.status == "crashed"
+    assert error.reason.startswith("the fork server died")
+    assert outcome(bystander, None).reason.startswith("the fork server died")
+    assert ask(children.answers, "well") == "well"
+
+
+def refuse_to_fork(*_arguments: object) -> None:
+    raise BlockingIOError(11, "Resource temporarily unavailable")
+
+
+def test_no_further_process_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forkserver, "ensure_running", refuse_to_fork)
+    with pytest.raises(RunError) as caught:
+        Child.start(children.answers, None)
+    reason = "no process could be started: Resource temporarily unavailable"
+    assert (caught.value.status, caught.value.reason) == ("crashed", reason)
+    with pytest.raises(UsageError, match=reason):
+        ask(children.answers, None)
+    with pytest.raises(UsageError, match=r"Resource temporarily unavailable.*TMPDIR"):
+        isolation.start_server()  # before a sweep it is for the user to mend
+
+
+def test_a_server_that_has_just_died_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, start: Starter
+) -> None:
+    tries = [forkserver.ensure_running, refuse_to_fork]
+
+    def ensure_running() -> None:
+        tries.pop()()
+
+    monkeypatch.setattr(forkserver, "ensure_running", ensure_running)
+    assert heard(start(children.answers, 1)) == [(messages.ANSWER, 1)]
+
+
+def test_orphans_are_children_of_the_server_alone(start: Starter) -> None:
+    start(children.writes, b"")
+    assert isolation._orphans() == set()
+
+
+def test_a_child_is_killed_no_second_time(monkeypatch: pytest.MonkeyPatch, start: Starter) -> None:
+    child = start(children.writes, b"")
+    child.kill()
+    killed: list[int] = []
+    monkeypatch.setattr(os, "killpg", lambda pid, _number: killed.append(pid))
+    child.kill()
+    assert killed == []
+
+
+def server_pid() -> int:
+    """The id of the fork server."""
+    return int(vars(forkserver._forkserver)["_forkserver_pid"])
+
+
+@pytest.fixture
+def _bare_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A fork server that imports nothing beforehand, so that another one is there at once."""
+    context = multiprocessing.get_context("forkserver")
+    monkeypatch.setattr(isolation, "fork_server", lambda: context)
+    context.set_forkserver_preload([])
+    isolation.end_server()
+    yield
+    isolation.end_server()
+
+
+@pytest.mark.usefixtures("_bare_server")
+def test_a_server_that_has_stopped_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, start: Starter
+) -> None:
+    monkeypatch.setattr(isolation, "BURIAL_S", 0.2)
+    child = start(children.writes, b"")
+    stopped = server_pid()
+    os.kill(stopped, signal.SIGSTOP)
+    child.kill()
+    assert not child.process.is_alive()
+    assert is_gone(stopped)
+    assert ask(children.answers, "well") == "well"
+
+
+@pytest.mark.usefixtures("_bare_server")
+@pytest.mark.parametrize("what", ["socket", "folder"])
+def test_a_socket_that_a_cleaner_removed_is_replaced(what: str) -> None:
+    isolation.start_server()
+    socket = Path(vars(forkserver._forkserver)["_forkserver_address"])
+    shutil.rmtree(socket.parent) if what == "folder" else socket.unlink()
+    assert ask(children.answers, "well") == "well"
+
+
+@pytest.mark.usefixtures("_bare_server")
+def test_a_server_that_refuses_while_it_dies_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    # for a moment it neither listens any more nor is it to be seen that it is gone
+    isolation.start_server()
+    fork, errors, before = isolation._fork, [ConnectionRefusedError(111, "refused")], server_pid()
+
+    def refused_once(*arguments: Any) -> Any:  # noqa: ANN401
+        if errors:
+            raise errors.pop()
+        return fork(*arguments)
+
+    monkeypatch.setattr(isolation, "_fork", refused_once)
+    assert ask(children.answers, "well") == "well"
+    assert server_pid() != before

@@ -1,0 +1,221 @@
+"""Frames of a child, over a real pipe."""
+
+import contextlib
+import io
+import time
+from collections.abc import Iterator
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bench import messages
+from bench.runner import RunResult
+from bench.training import Progress
+from results import RunRecord
+from tests.results.records_by_hand import make_record
+
+json_values = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.text(), st.floats(-1e9, 1e9)
+    ),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner)),
+    max_leaves=8,
+)
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[Connection, Connection]]:
+    ours, theirs = Pipe()
+    with ours, theirs:
+        yield ours, theirs
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(content=json_values)
+def test_a_frame_arrives_as_it_was_sent(
+    pipe: tuple[Connection, Connection],
+    content: Any,  # noqa: ANN401
+) -> None:
+    ours, theirs = pipe
+    messages.send(theirs, messages.ANSWER, content)
+    assert messages.receive(ours) == (messages.ANSWER, content)
+
+
+def test_progress_that_nobody_reads_is_dropped_and_a_record_after_it_is_not(
+    pipe: tuple[Connection, Connection],
+) -> None:
+    ours, theirs = pipe
+    content = messages.progress_content(0, "training", Progress(0.5, 128, 1.0, 2.3))
+    for _ in range(10_000):  # far more than a pipe holds; a send would never return
+        messages.send_progress(theirs, content)
+    num_read = 0
+    while ours.poll():
+        assert messages.receive(ours) == (messages.PROGRESS, content)
+        num_read += 1
+    assert 0 < num_read < 10_000
+    messages.send_progress(theirs, content)
+    messages.send(theirs, messages.RECORD, "x")
+    assert [messages.receive(ours)[0] for _ in "12"] == [messages.PROGRESS, messages.RECORD]
+
+
+def test_progress_to_a_parent_that_is_gone_is_heard_of(pipe: tuple[Connection, Connection]) -> None:
+    ours, theirs = pipe
+    ours.close()
+    with pytest.raises(OSError, match="Broken pipe"):
+        messages.send_progress(theirs, {})
+
+
+def test_a_limit_counts_no_time_in_which_nobody_looked(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    limit, none = messages.TimeLimit(10.0), messages.TimeLimit(None)
+    now = 7200.0  # stopped by Ctrl-Z
+    assert not limit.is_over()
+    for _ in range(9):
+        now += 1.0
+        assert not limit.is_over()
+    now += 0.5
+    assert limit.is_over()
+    assert not none.is_over()
+
+
+def test_a_result_arrives_with_its_samples(pipe: tuple[Connection, Connection]) -> None:
+    ours, theirs = pipe
+    samples = {"loss": np.array([2.5, 1.5], dtype=np.float32), "chunk_steps": np.array([1, 1])}
+    record = make_record("v0")
+    messages.send_result(theirs, RunResult(record, samples))
+    kind, line = messages.receive(ours)
+    arrays = messages.receive_samples(ours)
+    assert kind == messages.RECORD
+    assert RunRecord.from_json_line(line.encode()) == record
+    assert set(arrays) == set(samples)
+    assert all(np.array_equal(arrays[name], samples[name]) for name in samples)
+    assert arrays["loss"].dtype == np.float32
+
+
+def test_a_result_without_samples_arrives_too(pipe: tuple[Connection, Connection]) -> None:
+    ours, theirs = pipe
+    messages.send_result(theirs, RunResult(make_record("v0")))
+    messages.receive(ours)
+    assert messages.receive_samples(ours) == {}
+
+
+def test_progress_is_plain() -> None:
+    content = messages.progress_content(3, "train", Progress(0.5, 100, 2.0, 0.7))
+    values = {"fraction": 0.5, "images_seen": 100, "seconds": 2.0, "loss": 0.7}
+    assert content == {"seed": 3, "phase": "train", "progress": values}
+    assert messages.progress_content(3, "warm-up", None)["progress"] is None
+
+
+def test_progress_arrives_as_it_was_told() -> None:
+    told = messages.progress_content(3, "train", Progress(0.5, 100, 2.0, 0.7))
+    assert messages.checked_progress(told) == told
+    before = messages.progress_content(3, "warm-up", None)
+    assert messages.checked_progress(before) == before
+
+
+def test_a_loss_that_is_not_finite_is_still_a_number(
+    pipe: tuple[Connection, Connection],
+) -> None:
+    ours, theirs = pipe
+    told = messages.progress_content(3, "train", Progress(0.5, 100, 2.0, float("inf")))
+    messages.send(theirs, messages.PROGRESS, told)
+    loss = messages.checked_progress(messages.receive(ours)[1])["progress"]["loss"]
+    assert f"{loss:.3f}" == "nan"
+
+
+FULL = {"fraction": 0.5, "images_seen": 100, "seconds": 2.0, "loss": 0.7}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        [],
+        "train",
+        {},
+        {"seed": 0, "phase": "train"},
+        {"seed": "0", "phase": "train", "progress": None},
+        {"seed": 0, "phase": ["train"], "progress": None},
+        {"seed": 0, "phase": "x" * 10_000, "progress": None},
+        {"seed": 0, "phase": "train", "progress": 7},
+        {"seed": 0, "phase": "train", "progress": [1, 2, 3, 4]},
+        {"seed": 0, "phase": "train", "progress": FULL | {"seconds": None}},
+        {"seed": 0, "phase": "train", "progress": FULL | {"fraction": "half"}},
+        {"seed": 0, "phase": "train", "progress": {"loss": 1.0}},
+    ],
+)
+def test_progress_that_is_none_is_refused(content: object) -> None:
+    with pytest.raises(ValueError, match="progress that is none"):
+        messages.checked_progress(content)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(content=json_values)
+def test_whatever_is_told_is_progress_or_refused(content: Any) -> None:  # noqa: ANN401
+    for told in (content, {"seed": 1, "phase": "train", "progress": content}):
+        with contextlib.suppress(ValueError):
+            assert messages.checked_progress(told)["phase"] == told["phase"]
+
+
+def test_a_reason_is_a_line_that_ends() -> None:
+    assert messages.one_line(" a\n  b\t") == "a b"
+    assert messages.one_line("\x1b[2Jgone\x07") == "[2Jgone"
+    assert messages.one_line("x" * 10**7) == "x" * 1000 + " ..."
+    assert messages.one_line("a name \udcff") == "a name \\udcff"
+
+
+@pytest.mark.parametrize("frame", [b"hello", b"\xff", b"[1]", b'{"content": 1}', b"3", b"null"])
+def test_a_frame_that_is_no_message_is_refused(
+    pipe: tuple[Connection, Connection], frame: bytes
+) -> None:
+    ours, theirs = pipe
+    theirs.send_bytes(frame)
+    with pytest.raises(ValueError, match=r"no message|JSON|character|UTF-8|utf-8"):
+        messages.receive(ours)
+
+
+def packed(**arrays: Any) -> bytes:  # noqa: ANN401
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def plain_npy() -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.arange(3))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        packed(loss=np.array([{"a": 1}], dtype=object)),
+        b"garbage",
+        b"",
+        packed(loss=np.arange(9))[:-30],
+        plain_npy(),
+    ],
+    ids=["pickle", "garbage", "empty", "cut", "npy"],
+)
+def test_samples_that_are_none_are_refused(
+    pipe: tuple[Connection, Connection], frame: bytes
+) -> None:
+    ours, theirs = pipe
+    theirs.send_bytes(frame)
+    with pytest.raises(ValueError, match="samples"):
+        messages.receive_samples(ours)
+
+
+def test_a_closed_pipe_is_the_end() -> None:
+    ours, theirs = Pipe()
+    messages.send(theirs, messages.PROGRESS, {})
+    theirs.close()
+    assert messages.receive(ours) == (messages.PROGRESS, {})
+    with pytest.raises(EOFError):
+        messages.receive(ours)

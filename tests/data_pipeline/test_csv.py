@@ -1,0 +1,281 @@
+"""Kaggle's CSV form: what is read, what its hash says, and the decoded copy beside the files."""
+
+import errno
+import gzip
+import hashlib
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import astuple
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+import torch
+
+from data_pipeline import (
+    DataError,
+    DataFile,
+    FashionMNIST,
+    Source,
+    csv_files,
+    data_hash,
+    ensure_data,
+    load_fashion_mnist,
+)
+from data_pipeline.csv_files import COPY_NAME
+from data_pipeline.sources import Packed, Say
+from tests.data_pipeline.csv_by_hand import TEST, TRAIN, SmallData, csv_text, header_line
+
+REPOSITORY = Path(__file__).parents[2]
+DATA = SmallData.drawn()
+FILES = DATA.idx_files()
+SHUFFLED = SmallData(random.Random(1).sample(DATA.train, k=len(DATA.train)), DATA.test)
+
+
+def must_not_ask(files: Sequence[DataFile], say: Say) -> Packed:
+    raise AssertionError("a source was asked")
+
+
+UNASKED = (Source("unasked", must_not_ask),)
+
+
+def hash_of(root: Path) -> str:
+    return ensure_data(root, files=FILES, sources=UNASKED).data_hash
+
+
+def load(root: Path) -> FashionMNIST:
+    return load_fashion_mnist(root, fetch=False, files=FILES)
+
+
+def must_not_parse(*_: object) -> None:
+    raise AssertionError("the CSV files were read again")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder with both CSV files in the order of the official files."""
+    DATA.write_csv(tmp_path)
+    return tmp_path
+
+
+def test_the_original_order_gives_the_official_hash_and_nothing_is_fetched(root: Path) -> None:
+    lines: list[str] = []
+    found = ensure_data(root, say=lines.append, files=FILES, sources=UNASKED)
+    assert astuple(found) == (root, data_hash(FILES), "CSV files")
+    assert lines == []
+
+
+def test_another_order_gives_another_hash_and_a_line_says_so(root: Path) -> None:
+    SHUFFLED.write_csv(root)
+    lines: list[str] = []
+    found = ensure_data(root, say=lines.append, files=FILES, sources=UNASKED)
+    md5s = [hashlib.md5(content).hexdigest() for content in SHUFFLED.idx_contents().values()]
+    assert found.data_hash == hashlib.sha256("".join(md5s).encode()).hexdigest()[:12]
+    assert found.data_hash != data_hash(FILES)
+    assert len(lines) == 1
+    assert f"(data hash {found.data_hash}, not {data_hash(FILES)})" in lines[0]
+
+
+@pytest.mark.parametrize("part", ["first reading", "copy"])
+def test_the_tensors_are_those_of_the_idx_files(root: Path, tmp_path: Path, part: str) -> None:
+    DATA.write_idx(tmp_path / "torchvision")
+    if part == "copy":
+        hash_of(root)
+    ours, wanted = load(root), load(tmp_path / "torchvision")
+    for name in ("train_images", "train_labels", "test_images", "test_labels"):
+        mine, official = getattr(ours, name), getattr(wanted, name)
+        assert mine.dtype == official.dtype
+        assert torch.equal(mine, official)
+        assert mine.is_contiguous()
+    assert (ours.data_hash, ours.classes) == (wanted.data_hash, wanted.classes)
+
+
+def test_torchvision_s_layout_goes_first_where_it_is_whole(root: Path) -> None:
+    SHUFFLED.write_csv(root)
+    folder = DATA.write_idx(root)
+    assert astuple(ensure_data(root, files=FILES)) == (folder, data_hash(FILES), "found")
+    assert not (root / COPY_NAME).exists()
+
+
+def test_csv_files_are_used_before_a_missing_idx_file_is_fetched(root: Path) -> None:
+    (DATA.write_idx(root) / FILES[0].name).unlink()
+    found = ensure_data(root, files=FILES, sources=UNASKED)
+    assert (found.source, found.data_hash) == ("CSV files", data_hash(FILES))
+
+
+def test_a_bad_idx_file_is_reported_all_the_same(root: Path) -> None:
+    path = DATA.write_idx(root) / FILES[0].name
+    path.write_bytes(b"")
+    with pytest.raises(DataError, match="train-images-idx3-ubyte: expected 496 bytes"):
+        hash_of(root)
+
+
+def test_the_second_reading_takes_the_copy(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = load(root)
+    assert {path.name for path in root.iterdir()} == {TRAIN, TEST, COPY_NAME}
+    monkeypatch.setattr(csv_files, "parse_rows", must_not_parse)
+    after = load(root)
+    assert torch.equal(before.train_images, after.train_images)
+    assert after.data_hash == before.data_hash == data_hash(FILES)
+
+
+@pytest.mark.parametrize("name", [TRAIN, TEST])
+def test_a_copy_of_other_csv_files_is_not_taken_but_replaced(root: Path, name: str) -> None:
+    hash_of(root)
+    text = (root / name).read_text()
+    first, second, *rest = text.splitlines(keepends=True)[1:]
+    header = text.splitlines(keepends=True)[0]
+    (root / name).write_text("".join([header, second, first, *rest]))  # the same size and rows
+    changed = hash_of(root)
+    assert changed != data_hash(FILES)
+    (root / name).write_text(text)
+    assert hash_of(root) == data_hash(FILES)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.8, 0.99])
+def test_a_damaged_copy_is_not_taken_but_replaced(root: Path, share: float) -> None:
+    hash_of(root)
+    good = (root / COPY_NAME).read_bytes()
+    position = int(len(good) * share)
+    bad = good[:position] + bytes([good[position] ^ 0xFF]) + good[position + 1 :]
+    (root / COPY_NAME).write_bytes(bad)
+    assert hash_of(root) == data_hash(FILES)
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"half"])
+def test_what_is_no_copy_is_not_taken_but_replaced(
+    root: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hash_of(root)
+    good = (root / COPY_NAME).read_bytes()
+    (root / COPY_NAME).write_bytes(good[: len(good) // 2] if content == b"half" else content)
+    assert hash_of(root) == data_hash(FILES)
+    monkeypatch.setattr(csv_files, "parse_rows", must_not_parse)
+    assert hash_of(root) == data_hash(FILES)
+
+
+def test_a_copy_of_images_of_another_size_is_not_taken(root: Path) -> None:
+    hash_of(root)
+    with pytest.raises(DataError, match=r"expected 50 columns \(label,pixel1,...,pixel49\)"):
+        ensure_data(root, files=SmallData.drawn(num_pixels=49).idx_files())
+
+
+def test_a_folder_that_cannot_be_written_works_without_a_copy(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Path.open
+
+    def refuse(path: Path, mode: str = "r") -> IO[Any]:
+        if "x" in mode:  # as root, real rights would stop nobody
+            raise OSError(errno.EROFS, "Read-only file system")
+        return opened(path, mode)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    lines: list[str] = []
+    for _ in range(2):
+        found = ensure_data(root, say=lines.append, files=FILES, sources=UNASKED)
+        assert found.data_hash == data_hash(FILES)
+    wanted = f"no decoded copy {root / COPY_NAME} (Read-only file system): each process reads "
+    assert [line.startswith(wanted) for line in lines] == [True, True]
+    assert {path.name for path in root.iterdir()} == {TRAIN, TEST}
+
+
+def test_a_full_disk_leaves_no_half_copy(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    assert hash_of(root) == data_hash(FILES)
+    assert {path.name for path in root.iterdir()} == {TRAIN, TEST}
+
+
+def test_no_reader_ever_sees_half_a_copy(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda _: seen.append((root / COPY_NAME).exists()))
+    hash_of(root)
+    assert seen == [False]
+    assert (root / COPY_NAME).exists()
+
+
+def zipped(name: str, content: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("__MACOSX/._" + Path(name).name, b"not this")
+        archive.writestr(name, content)
+    return stream.getvalue()
+
+
+PACK: dict[str, tuple[str, Callable[[str, bytes], bytes]]] = {
+    "gzip": (".gz", lambda _, content: gzip.compress(content)),
+    "zip": (".zip", zipped),
+    "zip by the name of the CSV file": ("", zipped),
+    "zip with a folder": (".zip", lambda name, content: zipped(f"data/{name}", content)),
+}
+
+
+@pytest.mark.parametrize("form", PACK)
+def test_packed_files_are_read(root: Path, form: str) -> None:
+    ending, pack = PACK[form]
+    for name in (TRAIN, TEST):
+        content = (root / name).read_bytes()
+        (root / name).unlink()
+        (root / f"{name}{ending}").write_bytes(pack(name, content))
+    assert hash_of(root) == data_hash(FILES)
+    assert hash_of(root) == data_hash(FILES)
+
+
+HEADER = header_line(16)
+AS_WRITTEN = csv_text(DATA.train)
+SAME = {
+    "no header": AS_WRITTEN.removeprefix(f"{HEADER}\n"),
+    "no line end at the end": AS_WRITTEN.removesuffix("\n"),
+    "empty lines": AS_WRITTEN.replace("\n", "\n\n") + "\n \n",
+    "Windows": AS_WRITTEN.replace("\n", "\r\n"),
+    "Excel": "\ufeff" + AS_WRITTEN,
+    "Excel without a header": "\ufeff" + AS_WRITTEN.removeprefix(f"{HEADER}\n"),
+    "blanks": AS_WRITTEN.replace(",", ", "),
+    "quoted": "".join(
+        ",".join(f'"{field}"' for field in line.split(",")) + "\n"
+        for line in AS_WRITTEN.splitlines()
+    ),
+    "whole floats": csv_text([[float(value) for value in row] for row in DATA.train]),  # type: ignore[misc]
+    "capitals": AS_WRITTEN.replace("label", "Label"),
+}
+
+
+@pytest.mark.parametrize("form", SAME)
+def test_the_same_numbers_in_another_form_are_the_same_data(root: Path, form: str) -> None:
+    (root / TRAIN).write_text(SAME[form], encoding="utf-8", newline="")
+    assert hash_of(root) == data_hash(FILES)
+
+
+@pytest.mark.parametrize(("num_train", "num_test"), [(10, 10), (4_500, 20)])
+def test_files_of_other_sizes_are_read(tmp_path: Path, num_train: int, num_test: int) -> None:
+    data = SmallData.drawn(num_train, num_test)  # equal: not swapped; large: several chunks
+    data.write_csv(tmp_path)
+    loaded = load_fashion_mnist(tmp_path, files=data.idx_files())
+    assert loaded.data_hash == data_hash(data.idx_files())
+    assert len(loaded.train_images) == num_train
+
+
+def test_reading_needs_no_torch_and_the_copy_no_pandas(root: Path) -> None:
+    script = (
+        "import json, sys\n"
+        "from pathlib import Path\n"
+        "from data_pipeline import DataFile, ensure_data\n"
+        "files = [DataFile(*row) for row in json.loads(sys.argv[2])]\n"
+        "ensure_data(Path(sys.argv[1]), files=files)\n"
+        "print(*sorted({'torch', 'pandas'} & set(sys.modules)))\n"
+    )
+    command = [sys.executable, "-c", script, str(root), json.dumps([astuple(f) for f in FILES])]
+    loaded = [
+        subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout
+        for _ in range(2)
+    ]
+    assert loaded == ["pandas\n", "\n"]

@@ -1,0 +1,246 @@
+"""Every mistake in a CSV file is one line that names the file, the place and the remedy."""
+
+import gzip
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from data_pipeline import DataError, ensure_data
+from data_pipeline.csv_files import COPY_NAME
+from tests.data_pipeline.csv_by_hand import TEST, TRAIN, SmallData, csv_text, header_line
+
+DATA = SmallData.drawn()
+FILES = DATA.idx_files()
+HEADER = header_line(16)
+AS_WRITTEN = csv_text(DATA.train)
+REMEDY = "; put Kaggle's file there, or remove both CSV files and run `fmnist-bench doctor --fetch`"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    DATA.write_csv(tmp_path)
+    return tmp_path
+
+
+def error_line(root: Path) -> str:
+    """Return the message of the expected DataError, which is one line."""
+    with pytest.raises(DataError) as caught:
+        ensure_data(root, fetch=False, files=FILES)
+    assert "\n" not in str(caught.value)
+    assert not (root / COPY_NAME).exists()
+    return str(caught.value)
+
+
+def with_field(text: str, line: int, column: int, field: str) -> str:
+    """Return the text with another field, line and column counted from 1."""
+    lines = [line.split(",") for line in text.splitlines()]
+    lines[line - 1][column - 1] = field
+    return "\n".join(map(",".join, lines)) + "\n"
+
+
+PIXEL, LABEL = "expected a whole number in 0..255, found", "expected a whole number in 0..9, found"
+BAD_FIELDS = [
+    (2, 1, "10", f"line 2, column 1 (label): {LABEL} '10'"),
+    (31, 1, "-1", f"line 31, column 1 (label): {LABEL} '-1'"),
+    (9, 1, "2.5", f"line 9, column 1 (label): {LABEL} '2.5'"),
+    (9, 1, "Bag", f"line 9, column 1 (label): {LABEL} 'Bag'"),
+    (9, 1, "", f"line 9, column 1 (label): {LABEL} ''"),
+    (3, 2, "256", f"line 3, column 2 (pixel1): {PIXEL} '256'"),
+    (31, 17, "-1", f"line 31, column 17 (pixel16): {PIXEL} '-1'"),
+    (31, 17, "", f"line 31, column 17 (pixel16): {PIXEL} ''"),
+    (5, 6, "0.5", f"line 5, column 6 (pixel5): {PIXEL} '0.5'"),
+    (5, 6, "nan", f"line 5, column 6 (pixel5): {PIXEL} 'nan'"),
+    (5, 6, "inf", f"line 5, column 6 (pixel5): {PIXEL} 'inf'"),
+    (5, 6, "True", f"line 5, column 6 (pixel5): {PIXEL} 'True'"),
+    (5, 6, "1_0", f"line 5, column 6 (pixel5): {PIXEL} '1_0'"),
+    (5, 6, "9" * 30, f"line 5, column 6 (pixel5): {PIXEL} '99999999999999999999'"),
+    (5, 6, "é", f"line 5, column 6 (pixel5): {PIXEL} 'é'"),
+    (5, 6, "3\0", f"line 5, column 6 (pixel5): {PIXEL} '3\\x00'"),
+    (5, 6, "\x1b[31m", f"line 5, column 6 (pixel5): {PIXEL} '\\x1b[31m'"),
+    (4, 17, "7,7", "line 4: expected 17 columns, found 18"),
+]
+
+
+@pytest.mark.parametrize(("line", "column", "field", "wanted"), BAD_FIELDS)
+def test_a_bad_field_is_named_by_line_and_column(
+    root: Path, line: int, column: int, field: str, wanted: str
+) -> None:
+    (root / TRAIN).write_text(with_field(AS_WRITTEN, line, column, field), encoding="utf-8")
+    assert error_line(root) == f"{root / TRAIN}: {wanted}{REMEDY}"
+
+
+def test_a_column_of_true_is_no_column_of_ones(root: Path) -> None:
+    text = AS_WRITTEN
+    for line in range(2, 32):  # pandas makes a column of bool of it
+        text = with_field(text, line, 3, "True")
+    (root / TRAIN).write_text(text)
+    assert f"line 2, column 3 (pixel2): {PIXEL} 'True'" in error_line(root)
+
+
+def test_a_word_far_down_a_long_file_is_named_without_a_warning_of_pandas(root: Path) -> None:
+    data = SmallData.drawn(num_train=1_100, num_pixels=784)  # pandas looks at 1,024 rows at once
+    data.write_csv(root)
+    (root / TRAIN).write_text(with_field(csv_text(data.train), 1_090, 9, "dark"))
+    with pytest.raises(DataError) as caught:
+        ensure_data(root, fetch=False, files=data.idx_files())
+    assert f"{TRAIN}: line 1090, column 9 (pixel8): {PIXEL} 'dark'" in str(caught.value)
+
+
+@pytest.mark.parametrize("has_header", [True, False])
+def test_lines_are_counted_as_an_editor_counts_them(root: Path, has_header: bool) -> None:
+    text = AS_WRITTEN if has_header else AS_WRITTEN.removeprefix(f"{HEADER}\n")
+    lines = with_field(text, 7, 4, "x").splitlines(keepends=True)
+    (root / TRAIN).write_text("".join([*lines[:3], "\n", *lines[3:]]))  # an empty one counts
+    assert "line 8, column 4 (pixel3)" in error_line(root)
+
+
+def rows_with(first: list[int], others: list[list[int]]) -> str:
+    return csv_text([first, *others], HEADER)
+
+
+WRONG = {
+    "empty": ("", "is empty"),
+    "blank": ("\n \n", "is empty"),
+    "two columns less": (
+        csv_text([row[:-2] for row in DATA.train]),
+        "line 1: expected 17 columns (label,pixel1,...,pixel16), found 15",
+    ),
+    "one column less below the header": (
+        csv_text([row[:-1] for row in DATA.train], HEADER),
+        "line 2: expected 17 columns, found 16",
+    ),
+    "one column more": (
+        csv_text([[*row, 0] for row in DATA.train]),
+        "line 1: expected 17 columns (label,pixel1,...,pixel16), found 18",
+    ),
+    "one column more below the header": (
+        csv_text([[*row, 0] for row in DATA.train], HEADER),
+        "line 2: expected 17 columns, found 18",
+    ),
+    "a short row": (
+        csv_text([*DATA.train[:5], DATA.train[5][:-1], *DATA.train[6:]]),
+        "line 7: expected 17 columns, found 16",
+    ),
+    "cut short": (AS_WRITTEN[:-9], "line 31: expected 17 columns, found "),
+    "the label last": (
+        csv_text(DATA.train, HEADER.removeprefix("label,") + ",label"),
+        "line 1, column 1: expected label, found 'pixel1'",
+    ),
+    "pixels in another order": (
+        csv_text(DATA.train, HEADER.replace("pixel3,pixel4", "pixel4,pixel3")),
+        "line 1, column 4: expected pixel3, found 'pixel4'",
+    ),
+    "semicolons": (
+        AS_WRITTEN.replace(",", ";"),
+        "line 1: expected 17 columns (label,pixel1,...,pixel16), found 1",
+    ),
+    "a web page": (
+        "<!DOCTYPE html>\n<html>\n",
+        "line 1: expected 17 columns (label,pixel1,...,pixel16), found 1",
+    ),
+    "a header alone": (f"{HEADER}\n", "expected 30 rows, found 0"),
+    "a row less": (csv_text(DATA.train[:-1]), "expected 30 rows, found 29"),
+    "a row more": (csv_text([*DATA.train, DATA.train[0]]), "expected 30 rows, found 31"),
+    "the header twice": (
+        csv_text(DATA.train, f"{HEADER}\n{HEADER}"),
+        f"line 2, column 1 (label): {LABEL} 'label'",
+    ),
+    "a quote without an end": (
+        with_field(AS_WRITTEN, 5, 3, '"3'),
+        "pandas cannot read it (Error tokenizing data. C error: EOF inside string",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_a_file_that_is_wrong_as_a_whole_is_refused(root: Path, mistake: str) -> None:
+    text, wanted = WRONG[mistake]
+    (root / TRAIN).write_text(text)
+    message = error_line(root)
+    assert message.startswith(f"{root / TRAIN}: {wanted}")
+    assert message.endswith(REMEDY)
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        pytest.param(AS_WRITTEN.encode("utf-16"), "line 1: expected text in UTF-8", id="UTF-16"),
+        pytest.param(b"\x89PNG\r\n\x1a\n\0\0", "line 1: expected text in UTF-8", id="a picture"),
+        pytest.param(
+            AS_WRITTEN.encode("utf-16-le"), "line 1, column 1: expected label", id="no mark"
+        ),
+        pytest.param(
+            AS_WRITTEN.replace("\n9,", "\nä,", 1).encode("latin-1"),
+            f"line 11, column 1 (label): {LABEL} '\\\\xe4'",
+            id="Latin-1",
+        ),
+        pytest.param(
+            AS_WRITTEN.encode() + b"\0\n", "line 32: expected 17 columns, found 1", id="zero"
+        ),
+        pytest.param(
+            gzip.compress(AS_WRITTEN.encode())[:-9], f"cannot unpack {TRAIN} (", id="cut gzip"
+        ),
+        pytest.param(b"PK\3\4" + bytes(99), f"cannot unpack {TRAIN} (", id="no zip"),
+        pytest.param(b"0" * 20_000, "expected at most 8,432 bytes, found more", id="long"),
+        pytest.param(gzip.compress(b"0" * 20_000), "expected at most 8,432 bytes", id="long gzip"),
+    ],
+)
+def test_bytes_that_are_no_csv_are_refused(root: Path, content: bytes, wanted: str) -> None:
+    (root / TEST).write_text(csv_text(DATA.test))
+    (root / TRAIN).write_bytes(content)
+    message = error_line(root)
+    assert message.startswith(f"{root / TRAIN}: ")
+    assert wanted in message
+    assert message.endswith(REMEDY)
+
+
+@pytest.mark.parametrize("num_train", [11, 30, 600])
+def test_swapped_files_are_recognised_by_their_rows(root: Path, num_train: int) -> None:
+    data = SmallData.drawn(num_train)
+    (root / TRAIN).write_text(csv_text(data.test))
+    (root / TEST).write_text(csv_text(data.train))  # however much longer than a test file
+    with pytest.raises(DataError) as caught:
+        ensure_data(root, fetch=False, files=data.idx_files())
+    assert str(caught.value) == (
+        f"{root / TRAIN} has 10 rows and {TEST} {num_train}: "
+        "they are swapped; exchange the names of the two files"
+    )
+
+
+def test_an_archive_of_something_else_is_refused(root: Path) -> None:
+    with zipfile.ZipFile(root / f"{TRAIN}.zip", "w") as archive:
+        archive.writestr(TEST, AS_WRITTEN)
+    (root / TRAIN).unlink()
+    what = f"cannot unpack {TRAIN} (the archive holds no such file)"
+    assert error_line(root) == f"{root / TRAIN}.zip: {what}{REMEDY}"
+
+
+def test_the_test_file_twice_is_not_swapped(root: Path) -> None:
+    (root / TRAIN).write_text(csv_text(DATA.test))
+    assert f"{root / TRAIN}: expected 30 rows, found 10" in error_line(root)
+
+
+def test_the_test_file_is_checked_too(root: Path) -> None:
+    (root / TEST).write_text(with_field(csv_text(DATA.test), 11, 17, "300"))
+    assert f"{root / TEST}: line 11, column 17 (pixel16): {PIXEL} '300'" in error_line(root)
+
+
+@pytest.mark.parametrize(("lone", "missing"), [(TRAIN, TEST), (TEST, TRAIN)])
+def test_one_of_the_two_files_alone_is_refused(root: Path, lone: str, missing: str) -> None:
+    (root / missing).unlink()
+    assert error_line(root) == (
+        f"{root}: no {missing} beside {lone}; "
+        "put it there, or remove the other and run `fmnist-bench doctor --fetch`"
+    )
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused(root: Path) -> None:
+    (root / TRAIN).unlink()
+    (root / TRAIN).mkdir()
+    message = error_line(root)
+    assert message.startswith(f"cannot read {root / TRAIN}: Is a directory; ")
+
+
+def test_without_csv_files_all_is_as_before(tmp_path: Path) -> None:
+    assert "no train-images-idx3-ubyte, " in error_line(tmp_path)

@@ -1,0 +1,275 @@
+"""Models from elsewhere: torchvision, timm, a user's file; and what goes wrong with them."""
+
+import sys
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from torch import nn
+
+from fmnist_models import ModelError, ModelInfo, build_model, model_info, resolve_names
+from fmnist_models.adapt import adapt_to_fashion_mnist
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "tiny_net.py"
+NET = "from torch import nn\nclass Net(nn.Sequential):\n    '''A user's net.'''\n"
+GOOD_BODY = "        super().__init__(nn.Flatten(), nn.Linear(784, 10))\n"
+GOOD = f"{NET}    def __init__(self):\n{GOOD_BODY}"
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in an empty folder, and forget what the test's files put into the search path."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
+def write(text: str, file: str = "net.py") -> None:
+    Path(file).write_text(text)
+
+
+def refusal_of(name: str) -> str:
+    with pytest.raises(ModelError) as refusal:
+        build_model(name)
+    assert "\n" not in str(refusal.value)
+    return str(refusal.value)
+
+
+def convolutions(model: nn.Module) -> list[nn.Conv2d]:
+    return [module for module in model.modules() if isinstance(module, nn.Conv2d)]
+
+
+def test_the_example_is_a_model() -> None:
+    name = f"{EXAMPLE}:TinyNet"
+    assert resolve_names(f"v0,{name}") == ["v0", name]
+    summary = "Two strided convolutions and a linear layer on the average of each channel."
+    assert model_info(name) == ModelInfo(name, 28, None, "user", summary)
+    model = build_model(name)
+    assert model.training
+    assert model(torch.rand(3, 1, 28, 28)).shape == (3, 10)
+    assert sum(p.numel() for p in model.parameters()) == 160 + 4_640 + 330
+
+
+def test_torchvision_mobilenet_is_adapted() -> None:
+    model = build_model("torchvision:mobilenet_v3_small")
+    stem = convolutions(model)[0]
+    assert (stem.in_channels, stem.out_channels, stem.stride) == (1, 16, (2, 2))
+    # 2,542,856 published, less two colours of a 3x3x16 stem, less 990 classes of 1024 + 1
+    removed = 2 * 9 * 16 + 990 * 1025
+    assert sum(p.numel() for p in model.parameters()) == 2_542_856 - removed
+    assert model.training
+    assert model(torch.rand(2, 1, 28, 28)).shape == (2, 10)
+
+
+def test_torchvision_squeezenet_ends_in_a_convolution() -> None:
+    model = build_model("torchvision:squeezenet1_1")
+    assert convolutions(model)[-1].out_channels == 10
+    assert model(torch.rand(2, 1, 28, 28)).shape == (2, 10)
+
+
+def test_torchvision_googlenet_trains_without_auxiliary_heads() -> None:
+    assert build_model("torchvision:googlenet")(torch.rand(2, 1, 28, 28)).shape == (2, 10)
+
+
+def test_a_torchvision_model_that_needs_larger_images_is_refused() -> None:
+    message = refusal_of("torchvision:alexnet")
+    assert message.startswith("torchvision:alexnet fails on images (2, 1, 28, 28): RuntimeError: ")
+    assert message.endswith(
+        "; for larger images build it in a file, file.py:CALLABLE, that sets input_size"
+    )
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v3_smal", "fasterrcnn_resnet50_fpn"])
+def test_an_unknown_torchvision_name_gets_close_matches(name: str) -> None:
+    message = refusal_of(f"torchvision:{name}")
+    assert message.startswith(f"unknown model 'torchvision:{name}'; the closest names are ")
+    assert ("mobilenet_v3_small" if "mobile" in name else "resnet50") in message
+
+
+def test_library_models_are_described_without_building_them() -> None:
+    info = model_info("torchvision:resnet34")
+    assert (info.input_size, info.variant_of, info.source) == (28, None, "torchvision")
+    assert info.summary == "torchvision's resnet34 with random weights, one channel and ten classes"
+
+
+def test_adaptation_keeps_all_else_of_the_layers() -> None:
+    stem = nn.Conv2d(3, 6, (5, 3), (2, 1), (1, 2), bias=False, padding_mode="reflect")
+    net = nn.Sequential(stem, nn.Conv2d(6, 3, 1), nn.Flatten(), nn.Linear(7, 7), nn.Linear(7, 100))
+    first, _, _, hidden, last = adapt_to_fashion_mnist(net).children()
+    assert repr(first) == repr(stem).replace("(3, 6,", "(1, 6,")
+    assert isinstance(hidden, nn.Linear)
+    assert isinstance(last, nn.Linear)
+    assert (hidden.out_features, last.out_features) == (7, 10)
+
+
+def test_adaptation_leaves_a_fitting_network_alone() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(4, 10))
+    before = list(net)
+    assert list(adapt_to_fashion_mnist(net).children()) == before
+
+
+def test_timm_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)  # makes the import fail
+    assert refusal_of("timm:resnet10t") == "timm:resnet10t needs timm; run: pip install timm"
+
+
+def fake_timm(create_model: Callable[..., nn.Module]) -> ModuleType:
+    timm = ModuleType("timm")
+    timm.__spec__ = ModuleSpec("timm", None)
+    timm.__dict__.update(
+        list_models=lambda: ["resnet10t"],
+        is_model=lambda name: name in ("resnet10t", "resnet10t.tagged"),
+        create_model=create_model,
+    )
+    return timm
+
+
+def test_timm_adapts_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def create_model(name: str, **arguments: object) -> nn.Module:
+        assert name == "resnet10t.tagged"
+        assert arguments == {"pretrained": False, "in_chans": 1, "num_classes": 10}
+        return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+
+    monkeypatch.setitem(sys.modules, "timm", fake_timm(create_model))
+    assert isinstance(build_model("timm:resnet10t.tagged"), nn.Sequential)
+    message = "unknown model 'timm:resnet10'; the closest names are resnet10t"
+    assert refusal_of("timm:resnet10") == message
+
+
+def test_timm_model_that_does_not_take_our_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    def create_model(name: str, **arguments: object) -> nn.Module:
+        raise TypeError(f"{name} takes no in_chans\nand more")
+
+    monkeypatch.setitem(sys.modules, "timm", fake_timm(create_model))
+    message = "timm:resnet10t cannot be built: TypeError: resnet10t takes no in_chans"
+    assert refusal_of("timm:resnet10t") == message
+
+
+def test_a_function_with_its_own_input_size() -> None:
+    write(
+        "from torch import nn\n"
+        "def small():\n"
+        "    '''Sixteen pixels.'''\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(256, 10))\n"
+        "small.input_size = 16\n"
+    )
+    assert model_info("net.py:small") == ModelInfo(
+        "net.py:small", 16, None, "user", "Sixteen pixels."
+    )
+    assert build_model("net.py:small")(torch.rand(2, 1, 16, 16)).shape == (2, 10)
+
+
+def test_a_users_net_for_other_images_is_fitted() -> None:
+    write(
+        "from torch import nn\n"
+        "def Net():\n"
+        "    return nn.Sequential(\n"
+        "        nn.Conv2d(3, 4, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),\n"
+        "        nn.Linear(4, 1000))\n"
+    )
+    model = build_model("net.py:Net")
+    assert sum(p.numel() for p in model.parameters()) == (9 * 4 + 4) + (4 * 10 + 10)
+    assert model(torch.rand(2, 1, 28, 28)).shape == (2, 10)
+
+
+def test_a_net_that_cannot_be_fitted_is_refused_as_it_was_written() -> None:
+    write(GOOD.replace("Linear(784, 10)", "Linear(784, 7), nn.Unflatten(1, (7, 1))"))
+    assert refusal_of("net.py:Net") == (
+        "net.py:Net turns images (2, 1, 28, 28) into (2, 7, 1); it must return logits (2, 10)"
+    )
+
+
+def test_a_lazy_layer_can_be_trained_after_the_check() -> None:
+    write(GOOD.replace("Linear(784, 10)", "LazyLinear(10)"))
+    model = build_model("net.py:Net")
+    model(torch.rand(2, 1, 28, 28)).sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_the_check_leaves_batch_statistics_and_mode_alone() -> None:
+    write(GOOD.replace("nn.Flatten()", "nn.BatchNorm2d(1), nn.Flatten()"))
+    model = build_model("net.py:Net")
+    assert model.training
+    assert model.get_buffer("0.num_batches_tracked") == 0
+
+
+def test_a_file_runs_once_until_it_changes() -> None:
+    count = "with open('runs', 'a') as runs: runs.write('.')\n"
+    write(count + GOOD)
+    assert type(build_model("net.py:Net")) is type(build_model("./net.py:Net"))
+    assert Path("runs").read_text() == "."
+    write(count + GOOD.replace("784, 10", "784, 10, bias=False"))
+    assert sum(p.numel() for p in build_model("net.py:Net").parameters()) == 7_840
+    assert Path("runs").read_text() == ".."
+
+
+def test_a_file_imports_its_neighbour() -> None:
+    write("WIDTH = 10\n", "neighbour_of_net.py")
+    write("from neighbour_of_net import WIDTH\n" + GOOD.replace("784, 10", "784, WIDTH"))
+    assert isinstance(build_model("net.py:Net"), nn.Sequential)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("\n\n1 / 0\n", "net.py raised ZeroDivisionError at import: division by zero (line 3)"),
+        ("x = (\n", "net.py raised SyntaxError at import: '(' was never closed (line 1)"),
+        ("import no_such_module_here\n", "No module named 'no_such_module_here' (line 1)"),
+        ("raise ValueError('one\\ntwo')\n", "net.py raised ValueError at import: one (line 1)"),
+        ("import sys\nsys.exit()\n", "net.py raised SystemExit at import: no message (line 2)"),
+        ("x = 1\n", "net.py defines no 'Net'; name a class or function of that file"),
+        ("Net = 1\n", "net.py:Net is int; name a class or a function"),
+        ("def Net(): return 1\n", "net.py:Net returned int; it must return a torch.nn.Module"),
+        ("def Net(width): ...\n", "missing 1 required positional argument: 'width'"),
+        (
+            f"{NET}    def __init__(self):\n        self.width\n",
+            "net.py:Net fails when called without arguments: AttributeError: "
+            "'Net' object has no attribute 'width' (line 5)",
+        ),
+        (
+            f"{GOOD}    def forward(self, images):\n        return images[7]\n",
+            "net.py:Net fails on images (2, 1, 28, 28): IndexError: "
+            "index 7 is out of bounds for dimension 0 with size 2 (line 7)",
+        ),
+        (
+            f"{GOOD}    def forward(self, images):\n        return images, images\n",
+            "net.py:Net turns images (2, 1, 28, 28) into tuple; it must return logits (2, 10)",
+        ),
+        (
+            f"{GOOD}    input_size = '28'\n",
+            "net.py:Net has input_size '28'; it must be 1 to 2048 pixels",
+        ),
+    ],
+)
+def test_what_a_users_file_can_do_wrong(text: str, message: str) -> None:
+    write(text)
+    assert refusal_of("net.py:Net").endswith(message)
+
+
+def test_a_file_that_failed_is_read_again_once_it_is_mended() -> None:
+    write("1 / 0\n")
+    assert "division by zero" in refusal_of("net.py:Net")
+    assert "division by zero" in refusal_of("net.py:Net")
+    write(GOOD)
+    assert isinstance(build_model("net.py:Net"), nn.Sequential)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing.py:Net", "there is no Python file 'missing.py'; write path/to/file.py:CALLABLE"),
+        ("net.py", "'net.py' names no class or function; write path/to/file.py:CALLABLE"),
+        ("net.py:", "'net.py:' names no class or function; write path/to/file.py:CALLABLE"),
+        ("net.py:a-b", "'net.py:a-b' names no class or function; write path/to/file.py:CALLABLE"),
+        ("torchvision:", "'torchvision:' names no model; write torchvision:NAME"),
+        ("timm:", "'timm:' names no model; write timm:NAME"),
+    ],
+)
+def test_wrong_external_names_are_told_before_anything_runs(name: str, message: str) -> None:
+    write("1 / 0\n")
+    for ask in (resolve_names, model_info, build_model):
+        with pytest.raises(ModelError) as refusal:
+            ask(name)
+        assert str(refusal.value) == message

@@ -1,0 +1,195 @@
+"""Weights from a file: our checkpoints, state dicts as others save them, and what is neither."""
+
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from fmnist_models import ModelError, build_model
+from fmnist_models.pretrained import Start, start_from
+from tests.fmnist_models.weights_by_hand import (
+    HEAD_RANDOM,
+    Tensors,
+    built,
+    refusal_of,
+    saved,
+    states,
+    unlike,
+)
+
+pytestmark = pytest.mark.usefixtures("one_thread", "_here")
+
+
+@pytest.fixture
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def checkpoint(name: str) -> dict[str, Any]:
+    """What the harness saves."""
+    return {
+        "format": 1,
+        "model": {"name": name, "input_size": 28},
+        "weights": built(name).state_dict(),
+    }
+
+
+def test_our_own_checkpoint_goes_in_whole() -> None:
+    torch.manual_seed(9)
+    model = build_model("resnet8")
+    start = start_from(model, "resnet8", saved(checkpoint("resnet8")), "random")
+    assert start == Start(True, None)
+    assert not unlike(states(model), built("resnet8").state_dict())
+
+
+def test_a_checkpoint_of_another_model_is_refused_by_name() -> None:
+    assert refusal_of("resnet8", saved(checkpoint("v0"))) == (
+        "weights.pth is a checkpoint of v0, not of resnet8; choose --models v0, or another file"
+    )
+
+
+def test_our_own_checkpoint_must_fit_to_the_last_tensor() -> None:
+    content = checkpoint("resnet8")
+    content["weights"]["head.weight"] = torch.zeros(11, 64)
+    assert refusal_of("resnet8", saved(content)) == (
+        "weights.pth does not fit resnet8: its head.weight is (11, 64), not (10, 64);"
+        " choose another file, or --set weights=random"
+    )
+
+
+def prefixed(prefix: str) -> Callable[[Tensors], object]:
+    return lambda tensors: {prefix + key: tensor for key, tensor in tensors.items()}
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        dict,
+        OrderedDict,
+        prefixed("module."),
+        prefixed("_orig_mod.module."),
+        lambda tensors: {"epoch": 3, "loss": [0.5], "model_state_dict": tensors},
+        lambda tensors: {"state_dict": prefixed("module.")(tensors), "arch": "resnet8"},
+    ],
+)
+def test_state_dicts_as_others_save_them(wrap: Callable[[Tensors], object]) -> None:
+    torch.manual_seed(9)
+    model = build_model("resnet8")
+    assert start_from(
+        model, "resnet8", saved(wrap(built("resnet8").state_dict())), "rgb_sum"
+    ) == Start(True)
+    assert not unlike(states(model), built("resnet8").state_dict())
+
+
+def test_a_layer_that_is_called_module_keeps_its_name() -> None:
+    model, other = (nn.Sequential(OrderedDict(module=nn.Linear(4, 10))) for _ in range(2))
+    file = saved(other.state_dict())
+    assert start_from(model, "mine", file, "rgb_sum") == Start(True)
+    assert not unlike(states(model), other.state_dict())
+
+
+def test_a_head_for_other_classes_stays_random() -> None:
+    tensors = {**built("resnet8").state_dict(), "head.weight": torch.ones(100, 64)}
+    tensors["head.bias"] = torch.ones(100)
+    torch.manual_seed(9)
+    model = build_model("resnet8")
+    before = states(model)
+    assert start_from(model, "resnet8", saved(tensors), "rgb_sum") == HEAD_RANDOM
+    assert unlike(states(model), built("resnet8").state_dict()) == {"head.weight", "head.bias"}
+    assert not {"head.weight", "head.bias"} & unlike(states(model), before)
+
+
+def changed(**changes: Tensor | None) -> Tensors:
+    tensors = built("resnet8").state_dict() | {
+        key.replace("__", "."): t for key, t in changes.items()
+    }
+    return {key: tensor for key, tensor in tensors.items() if tensor is not None}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (changed(stem__1__bias=None), "it has no tensor stem.1.bias"),
+        (
+            changed(stem__1__bias=torch.zeros(3)),
+            "its stem.1.bias is (3,), not (16,)",
+        ),
+        (changed(more=torch.zeros(3)), "the model has no tensor more"),
+        (
+            changed(stem__0__weight=torch.zeros(8, 3, 3, 3)),
+            "its stem.0.weight is (8, 3, 3, 3), not (16, 1, 3, 3)",
+        ),
+        (
+            changed(stem__0__weight=torch.zeros(16, 4, 3, 3)),
+            "its stem.0.weight is (16, 4, 3, 3), not (16, 1, 3, 3)",
+        ),
+        ({"a": torch.zeros(1)}, "it has no tensor stem.0.weight"),
+    ],
+)
+def test_the_first_tensor_that_does_not_fit_is_named(content: Tensors, message: str) -> None:
+    assert refusal_of("resnet8", saved(content)) == (
+        f"weights.pth does not fit resnet8: {message}; choose another file, or --set weights=random"
+    )
+
+
+def test_a_file_that_would_leave_all_at_random_is_refused() -> None:
+    with pytest.raises(
+        ModelError, match=r"^w\.pth does not fit mine: it would leave all at random"
+    ):
+        start_from(nn.Linear(4, 10), "mine", saved({"x": torch.zeros(1)}, "w.pth"), "rgb_sum")
+
+
+class Secret:
+    """No tensor, so that loading it needs its code."""
+
+
+NO_STATE_DICT = (
+    "weights.pth holds no state dict that can be read safely;"
+    " write it with torch.save(model.state_dict(), FILE)"
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        Secret(),
+        torch.zeros(3),
+        [1, 2],
+        {},
+        {"epoch": 3},
+        {"x": torch.zeros(1), "epoch": 3},
+        {"state_dict": 3},
+        {"format": 1, "model": "v0", "weights": {"x": torch.zeros(1)}},
+        {"format": 1, "model": {}, "weights": {"x": torch.zeros(1)}},
+        {"format": 1, "model": {"name": "resnet8"}, "weights": [1]},
+    ],
+)
+def test_what_is_no_state_dict(content: object) -> None:
+    assert refusal_of("resnet8", saved(content)) == NO_STATE_DICT
+
+
+@pytest.mark.parametrize("content", [b"", b"text\n", b"PK\x03\x04 cut off", b"\x80\x02}q\x00."])
+def test_what_is_no_file_of_torch(content: bytes) -> None:
+    Path("weights.pth").write_bytes(content)
+    assert refusal_of("resnet8", "weights.pth") == NO_STATE_DICT
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")  # of torch.jit
+def test_a_compiled_archive_is_no_state_dict() -> None:
+    torch.jit.script(nn.Linear(2, 2)).save("weights.pth")
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        assert refusal_of("resnet8", "weights.pth") == NO_STATE_DICT
+    assert not warned
+
+
+@pytest.mark.parametrize("path", ["missing.pth", "."])
+def test_a_file_that_is_not_there(path: str) -> None:
+    assert refusal_of("resnet8", path) == (
+        f"there is no file of weights {path}; choose --set weights=random, imagenet or a file"
+    )

@@ -1,0 +1,175 @@
+"""What holds the house together: import direction, file sizes, lazy imports, public interface."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from bench.cli import app
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("bench", "data_pipeline", "fmnist_models", "results")
+MAY_IMPORT = {"bench": set(PACKAGES)} | {name: {name} for name in PACKAGES[1:]}
+HEAVY = ("torch", "torchvision", "pandas", "scipy")
+FILES = [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"))]
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+RUN_COMMAND_LINE = "import sys; from bench.__main__ import main; sys.argv = ['x', {!r}]; main()"
+IMPORT_ALL = """
+from bench import RECIPES, Budget, Plan, Recipe, RunSpec, execute
+from fmnist_models import build_model, list_models, register
+import data_pipeline, results
+"""
+COMMAND_LINE: dict[
+    str, dict[str, object]
+] = {  # add to it; to change or remove what is here breaks somebody's script
+    "run": {
+        "--models": "all",
+        "--budget": None,
+        "--recipe": "default",
+        "--seeds": None,
+        "--plan": "auto",
+        "--precision": "auto",
+        "--device": "auto",
+        "--data": None,
+        "--out": None,
+        "--resume": False,
+        "--set": None,
+        "--config": None,
+        "--full-train": False,
+        "--deterministic": False,
+        "--in-process": False,
+        "--timeout": None,
+        "--target": None,
+        "--max-memory-gb": None,
+    },
+    "table": {
+        "run_dirs": None,
+        "--format": "rich",
+        "--sort": "test_accuracy",
+        "--by": "model",
+        "--mixed": False,
+    },
+    "choose": {
+        "run_dirs": None,
+        "--max-seconds": None,
+        "--min-accuracy": None,
+        "--max-memory": None,
+        "--max-joules": None,
+        "--max-params": None,
+        "--by": "accuracy",
+        "--target": None,
+        "--format": "rich",
+        "--mixed": False,
+    },
+    "compare": {
+        "base": None,
+        "head": None,
+        "--threshold": 0.1,
+        "--margin": 0.01,
+        "--format": "rich",
+        "--out": None,
+    },
+    "list": {},
+    "doctor": {"--fetch": False, "--data": None},
+    "predict": {
+        "model": None,
+        "images": None,
+        "--top": 3,
+        "--invert": "auto",
+        "--model": None,
+        "--input-size": None,
+        "--normalize": None,
+        "--format": "rich",
+        "--mistakes": None,
+        "--data": None,
+        "--device": "auto",
+    },
+}
+
+
+def label(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def packages_imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield str(node.module).partition(".")[0]
+
+
+@pytest.mark.parametrize("path", FILES, ids=label)
+def test_imports_go_one_way(path: Path) -> None:
+    ours = set(packages_imported(ast.parse(path.read_text(encoding="utf-8")))) & set(PACKAGES)
+    assert ours <= MAY_IMPORT[path.relative_to(ROOT).parts[0]]
+
+
+@pytest.mark.parametrize("path", [*FILES, *TESTS], ids=label)
+def test_no_file_has_more_than_300_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+
+
+def test_only_the_entry_point_prints() -> None:
+    printing = {
+        label(path)
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "print"
+    }
+    assert printing == {"bench/__main__.py"}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [RUN_COMMAND_LINE.format("list"), RUN_COMMAND_LINE.format("--help"), IMPORT_ALL],
+    ids=["list", "--help", "import"],
+)
+def test_nothing_heavy_is_loaded(script: str) -> None:
+    code = (
+        "import atexit, os, sys\n"
+        f"loaded = lambda: [name for name in {HEAVY} if name in sys.modules]\n"
+        "atexit.register(lambda: os._exit(9) if loaded() else None)\n" + script
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)  # noqa: PLW1510
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_check_above_sees_a_heavy_import() -> None:
+    code = "import sys, scipy; assert 'scipy' in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_the_command_line_is_frozen() -> None:
+    group = typer.main.get_command(app)
+    commands = getattr(group, "commands")  # noqa: B009 - typer's own Group is untyped
+    found = {
+        name: {parameter.opts[0]: parameter.default for parameter in command.params}
+        for name, command in commands.items()
+    }
+    for name, options in COMMAND_LINE.items():
+        assert found[name].items() >= options.items()
+
+
+def test_every_command_and_option_has_help() -> None:
+    group = typer.main.get_command(app)
+    for command in getattr(group, "commands").values():  # noqa: B009
+        assert command.help
+        assert all(parameter.help for parameter in command.params)
+
+
+def test_the_public_python_names() -> None:
+    from bench import Budget, Recipe, RunSpec, execute
+    from data_pipeline import load_fashion_mnist
+    from fmnist_models import build_model, list_models, register
+    from results import RunRecord, read_records, summarize
+
+    functions = (execute, load_fashion_mnist, build_model, list_models, register)
+    assert all(callable(function) for function in (*functions, read_records, summarize))
+    assert all(isinstance(kind, type) for kind in (Budget, Recipe, RunSpec, RunRecord))

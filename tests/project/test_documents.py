@@ -1,0 +1,58 @@
+"""Documents that must keep up with the code: the tree in the README, the options, the links."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fmnist_models import list_models
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("bench", "data_pipeline", "fmnist_models", "results")
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_tree_in_the_readme_has_a_line_for_each_file(package: str) -> None:
+    tree = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in sorted((ROOT / package).rglob("*.py")):
+        summary = (ast.get_docstring(ast.parse(path.read_text())) or "").splitlines()[0]
+        assert f"  {path.name:<21} {summary.rstrip('.')}\n" in tree
+
+
+def test_the_options_document_is_what_the_command_line_says(tmp_path: Path) -> None:
+    fresh = tmp_path / "cli.md"
+    command = ["-m", "typer", "bench.cli", "utils", "docs", "--name", "fmnist-bench"]
+    subprocess.run(
+        [sys.executable, *command, "--output", str(fresh)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    assert (ROOT / "docs" / "cli.md").read_text() == fresh.read_text(), "run `make docs`"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8"))
+    local = [link for link in links if "://" not in link]
+    assert [link for link in local if not (document.parent / link).exists()] == []
+
+
+def test_every_model_has_a_line_in_the_models_document() -> None:
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    assert [name for name in list_models() if f"| `{name}` |" not in text] == []
+
+
+def test_the_glossary_is_in_order() -> None:
+    lines = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines()
+    words = [line.split("|")[1].strip() for line in lines if line.startswith("| ")][1:]
+    assert words == sorted(words, key=lambda word: word.lower().replace("-", " "))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_blank_is_left_to_fill(document: Path) -> None:
+    assert re.findall(r"@[A-Z]+@", document.read_text(encoding="utf-8")) == []

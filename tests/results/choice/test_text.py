@@ -1,0 +1,296 @@
+"""The choice as a person reads it, held by golden text, and as a program does."""
+
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from results import (
+    ROW_KEYS,
+    Choice,
+    Constraints,
+    Objective,
+    RunRecord,
+    choice_headline,
+    choice_json,
+    choice_notes,
+    choose,
+    render_choice,
+)
+from tests.golden_text import WIDTHS, assert_golden
+from tests.results.choice.choice_by_hand import run
+from tests.results.records_by_hand import make_curve, make_record, make_sweep, make_values
+
+KEYS = (
+    *("recommended", "reason", "runner_up", "runner_up_costs", "objective", "constraints"),
+    *("qualifying", "excluded", "pareto_front", "nearest_miss"),
+)
+
+
+def drawn(choice: Choice, width: int) -> str:
+    """The whole answer as a terminal of this width shows it, without blanks at ends of lines."""
+    console = Console(file=io.StringIO(), width=width, no_color=True, force_terminal=False)
+    for line in [*choice_headline(choice), ""]:
+        console.print(line, markup=False)
+    console.print(render_choice(choice, width=width))
+    for line in ["", *choice_notes(choice)]:
+        console.print(line, markup=False)
+    assert isinstance(console.file, io.StringIO)
+    return "".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines())
+
+
+def table(choice: Choice, width: int = 200) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, no_color=True, force_terminal=False)
+    console.print(render_choice(choice, width=width))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+def why(records: Sequence[RunRecord], by: str = "accuracy", **demands: Any) -> str:  # noqa: ANN401
+    return choice_headline(choose(records, Constraints(**demands), Objective(by)))[1]
+
+
+def runner_up(*records: RunRecord, by: str = "accuracy") -> str:
+    line = choice_headline(choose(records, None, Objective(by)))[2]
+    return line.partition("chosen instead, it ")[2]
+
+
+def seeds(model: str, *accuracies: float, **fields: Any) -> list[RunRecord]:  # noqa: ANN401
+    values = [make_values(accuracy, 10, 7_850, 2**20) for accuracy in accuracies]
+    return [make_record(model, seed, values=own, **fields) for seed, own in enumerate(values)]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_answer_looks_as_it_should(width: int) -> None:
+    assert_golden(f"choice_{width}.txt", drawn(choose(make_sweep()), width))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_so_does_the_answer_where_nothing_qualifies(width: int) -> None:
+    constraints = Constraints(max_seconds=0.2, max_memory_bytes=2**30)
+    assert_golden(f"choice_none_{width}.txt", drawn(choose(make_sweep(), constraints), width))
+
+
+@pytest.mark.parametrize("width", range(40, 201, 8))
+def test_the_table_fits_and_keeps_its_last_column(width: int) -> None:
+    choice = choose(make_sweep(), Constraints(max_seconds=10))
+    lines = table(choice, width)
+    assert max(map(len, lines)) <= width
+    assert len(lines) == 2 + 7
+    assert lines[0].rstrip().endswith("choice")
+    assert "94.15" in lines[2]
+    assert lines[2].rstrip().endswith("recommended")
+    assert sum("no: " in line for line in lines) == 4
+
+
+def test_the_interval_knows_seeds_and_test_images() -> None:
+    (line,) = table(choose(seeds("v0", 0.90, 0.90)))[2:]
+    assert line.split()[:5] == ["v0", "90.00", "89.4", "to", "90.6"]
+    (line,) = table(choose(seeds("v0", 0.89, 0.90, 0.91)))[2:]
+    assert line.split()[:5] == ["v0", "90.00", "87.4", "to", "92.5"]  # 2.48 and 0.59 points
+    (line,) = table(choose(seeds("v0", 0.90, spec={"evaluation_split": "half of test"})))[2:]
+    assert line.split()[:3] == ["v0", "90.00", "10.0"]  # unknown
+
+
+def test_the_reason_says_whether_the_runner_up_is_told_apart() -> None:
+    best = seeds("best", 0.90, 0.901, 0.902)
+    far, near = seeds("far", 0.80, 0.801, 0.802), seeds("near", 0.899, 0.90, 0.901)
+    assert "; it is told apart from far (10.0 points more, ±" in why([*best, *far])
+    assert why([*best, *far, *near]).endswith(
+        "; it cannot be told apart from near (0.10 points more, ±0.86 by seeds and test images)."
+    )
+    assert why([*best[:1], *far[:1]]).endswith(
+        "; whether it differs from far (10.0 points more, ±0.98 by test images alone) for other "
+        "seeds too is unknown."
+    )
+
+
+def test_the_reason_is_one_sentence_with_numbers_and_units() -> None:
+    text = why(seeds("v2", 0.90, 0.902) + seeds("v0", 0.80, 0.802))
+    assert text.startswith(
+        "why: v2 is the most accurate of the 2 rows that qualify: 90.10 % on test (mean of 2 "
+        "seeds), 10.0 s of training, 1.00 MiB of memory, 4.10 kJ; it is told apart from v0 ("
+    )
+    assert text.count(". ") == 0
+
+
+def test_the_reason_of_each_objective() -> None:
+    records = [
+        run("tiny", 0.80, train_time=1, energy=90, curve=make_curve(1.0, [0.9])),
+        run("large", 0.94, train_time=30, energy=300, curve=make_curve(60.0, [0.8, 0.91])),
+    ]
+    assert "more accuracy" not in why(records)
+    assert (
+        "tiny has the most accuracy per second of the 2 rows that qualify, 80.0 points against "
+        "3.13 of large: " in why(records, "accuracy-per-second")
+    )
+    assert "per joule of the 2 rows that qualify, 0.889 points against 0.313 of large: " in why(
+        records, "accuracy-per-joule"
+    )
+    text = why(records, "time-to-target")
+    assert (
+        "tiny was the first of the 2 rows that qualify to reach 90 % on validation, after 1.00 s "
+        "against 60.0 s of large: " in text
+    )
+    assert "whether in accuracy it differs from large (14.0 points less, " in text
+
+
+def test_the_reason_of_a_single_row_and_of_a_tie() -> None:
+    assert why([run("v2")]).startswith("why: v2 is the only row there is: 90.00 % on test (one ")
+    only = why([run("v2"), run("v0", train_time=20)], max_seconds=10)
+    assert only.startswith("why: v2 is the only one of 2 rows that qualifies: ")
+    equals = [run("v2"), run("v0")]
+    assert "v0 ties for most accurate of the 2 rows" in why(equals)
+    assert "v0 ties for the most accuracy per second of" in why(equals, "accuracy-per-second")
+
+
+def test_what_the_runner_up_would_cost_and_save() -> None:
+    best = run("best", 0.92, train_time=10, peak_memory=2**20, energy=100, num_params=2000)
+    other = run("other", 0.90, train_time=4, peak_memory=2**21, energy=150, num_params=2000)
+    assert runner_up(best, other) == (
+        "costs 2.00 points of accuracy, 1.00 MiB of memory and 50 J, but saves 6.00 s of training."
+    )
+    assert runner_up(run("a"), run("b")) == "costs and saves nothing."
+    assert runner_up(best, run("other", 0.9, peak_memory=None, num_params=2000)) == (
+        "costs 2.00 points of accuracy."
+    )
+
+
+def test_by_time_the_runner_up_may_gain_accuracy() -> None:
+    early = run("early", 0.90, curve=make_curve(5.0, [0.9]))
+    late = run("late", 0.91, curve=make_curve(9.0, [0.9]))
+    assert runner_up(early, late, by="time-to-target") == (
+        "costs 4.00 s to 90 %, but gains 1.00 points of accuracy."
+    )
+
+
+def test_where_nothing_qualifies_the_nearest_and_a_hint_are_told() -> None:
+    curve = make_curve(30, [0.7, 0.871, 0.88, 0.9, 0.9, 0.9])
+    records = [run("v2", train_time=30, curve=curve, spec={"recipe": {"name": "default"}})]
+    lines = choice_headline(choose(records, Constraints(max_seconds=11)))
+    assert lines == [
+        "recommended: none, as nothing qualifies",
+        "nearest: v2, 19.0 s over --max-seconds 11 (173 %).",
+        "hint: after 10.0 s of its 30.0 s v2 had 87.10 % on validation; measure it with "
+        "`fmnist-bench run --models v2 --budget 11s`.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "remedy"),
+    [
+        ("sgd", "`fmnist-bench run --models 'my net.py:Net' --budget 11s --recipe sgd`."),
+        ("default+batch_size=64", "a budget of 11s."),
+    ],
+)
+def test_the_hint_is_a_command_that_can_be_typed(recipe: str, remedy: str) -> None:
+    curve = make_curve(30, [0.7, 0.8, 0.9])
+    spec = {"recipe": {"name": recipe}}
+    records = [run("my net.py:Net", train_time=30, curve=curve, spec=spec)]
+    hint = choice_headline(choose(records, Constraints(max_seconds=11)))[-1]
+    assert hint.endswith(f"; measure it with {remedy}")
+
+
+def test_every_demand_that_the_nearest_misses_is_told() -> None:
+    demanded = Constraints(max_memory_bytes=50, min_accuracy=0.95, max_params=800, max_joules=9)
+    line = choice_headline(choose([run("v2", energy=10)], demanded))[1]
+    assert line == (
+        "nearest: v2, 5.00 points under --min-accuracy 0.95 (5.26 %), 50 B over --max-memory 50B "
+        "(100 %), 1 J over --max-joules 9 (11.1 %) and 200 over --max-params 800 (25.0 %)."
+    )
+
+
+def test_nothing_near_is_said_to_be_so() -> None:
+    lines = choice_headline(choose([run("v2", status="crashed")]))
+    assert lines[1].startswith("nearest: none; each row failed, ")
+    assert table(choose([])) == ["no records"]
+
+
+def test_what_cannot_be_compared_is_labelled() -> None:
+    records = [run("v2", 0.91), run("v2", 0.90, spec={"budget": "60s"}), run("v0", 0.8)]
+    choice = choose(records)
+    first, _, reason, _ = choice_headline(choice)
+    assert (
+        first == "Not comparable: budget is 3epochs for v2 but 60s for v2: do not rank these rows."
+    )
+    assert reason.endswith("; the runner-up v2 (60s) is not comparable with it.")
+    assert table(choice)[0].split()[:2] == ["model", "budget"]
+
+
+def test_beaten_rows_are_named_below_and_many_excluded_ones_counted() -> None:
+    records = [run("best", 0.95), run("second", 0.94, num_params=1), run("beaten", 0.90)]
+    records += [run(f"x{number:02}", 0.9, train_time=99) for number in range(15)]
+    choice = choose(records, Constraints(max_seconds=50))
+    assert len(table(choice)) == 2 + 2 + 12
+    notes = choice_notes(choice)
+    assert "qualify as well, but a row of the front beats them: beaten." in notes
+    assert "3 more rows do not qualify; --format json lists them." in notes
+
+
+def test_flags_and_failed_seeds_of_what_is_recommended_are_told() -> None:
+    records = [run("v2", flags=("throttled", "odd")), run("v2", seed=1, status="crashed")]
+    choice = choose(records)
+    (beware,) = [line for line in choice_notes(choice) if line.startswith("beware, v2: ")]
+    assert "1 of 2 runs failed: crashed; throttled (its GPU was slowed down" in beware
+    assert beware.endswith("; odd.")
+    assert table(choice)[2].rstrip().endswith("recommended (1 of 2 failed)")
+
+
+def test_accuracy_per_second_never_stands_alone() -> None:
+    (note,) = [line for line in choice_notes(choose([run("v2")])) if "flatters" in line]
+    assert note.startswith("accuracy per second alone flatters tiny models: ")
+    timed = choose([run("v2", spec={"budget": "60s"})])
+    (note,) = [line for line in choice_notes(timed) if "flatters" in line]
+    assert " and, under a budget of seconds, merely repeats accuracy: " in note
+
+
+def test_names_from_records_steer_no_terminal() -> None:
+    records = [run("[bold]\x1b[31mnet\n.py:Net"), run("v0", 0.8)]
+    text = drawn(choose(records), 200)
+    assert "\x1b" not in text
+    assert "[bold] [31mnet .py:Net" in text
+
+
+def test_json_holds_the_answer_in_base_units() -> None:
+    choice = choose(make_sweep(), Constraints(max_seconds=10.0))
+    answer = json.loads(choice_json(choice))
+    assert tuple(answer) == KEYS
+    assert (answer["recommended"], answer["runner_up"]) == ("resnet8", "fashion_cnn")
+    assert f"why: {answer['reason']}" == choice_headline(choice)[1]
+    assert [row["model"] for row in answer["qualifying"]] == ["resnet8", "fashion_cnn", "v0"]
+    assert {tuple(row) for row in answer["qualifying"]} == {ROW_KEYS}
+    assert answer["pareto_front"] == ["resnet8", "fashion_cnn", "v0"]
+    assert answer["constraints"]["max_seconds"] == 10
+    assert answer["objective"] == {"by": "accuracy", "target": None}
+    assert answer["nearest_miss"] is None
+    costs = answer["runner_up_costs"]
+    assert costs["test_accuracy_difference"] == pytest.approx(0.91187 - 0.94147, abs=1e-4)
+    assert costs["train_time_s_difference"] == pytest.approx(0.916 - 6.33)
+    assert costs["test_accuracy_verdict"] == "different"
+    low, high = costs["test_accuracy_difference_ci95"]
+    assert low < costs["test_accuracy_difference"] < high < 0
+    assert answer["excluded"][0] == {"model": "resnet50", "why": "train time 60.2 s > 10.0 s"}
+
+
+def test_json_tells_the_nearest_miss_and_its_hint() -> None:
+    curve = make_curve(30, [0.7, 0.8, 0.9])
+    choice = choose([run("v2", train_time=30, curve=curve)], Constraints(max_seconds=12))
+    answer = json.loads(choice_json(choice))
+    assert (answer["recommended"], answer["reason"], answer["runner_up_costs"]) == (None,) * 3
+    miss = answer["nearest_miss"]
+    assert miss["model"] == "v2"
+    assert miss["misses"] == [
+        {
+            "constraint": "--max-seconds 12",
+            "key": "train_time_s",
+            "value": 30,
+            "bound": 12,
+            "relative_excess": 1.5,
+        }
+    ]
+    assert miss["hint"].startswith("after 10.0 s of its 30.0 s v2 had 70.00 % on validation")
+    timed = choose([run("v2", curve=curve)], None, Objective("time-to-target", "0.85"))
+    assert json.loads(choice_json(timed))["objective"] == {"by": "time-to-target", "target": 0.85}

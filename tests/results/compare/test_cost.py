@@ -1,0 +1,157 @@
+"""What a change of speed or energy between two sets of runs comes to."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from results import RunRecord, compare_records
+from results.compare_notes import ADVICE
+from tests.results.compare.compare_by_hand import SEEDS, found, runs, without
+
+BLIND = "one process a side shows nothing below 49 %; fmnist-bench gate measures in turns"
+
+
+@pytest.mark.parametrize(
+    ("factor", "outcome", "needed"),
+    [
+        (1.0, "same", None),
+        (1.3, "same", None),
+        (1.45, "same", None),
+        (1.52, "unclear", "+49.2"),
+        (1.7, "worse", "+49.2"),
+        (0.8, "same", None),
+        (0.5, "better", "-33.0"),
+    ],
+)
+def test_the_seeds_of_one_process_only_tell_a_gross_change_of_speed(
+    factor: float, outcome: str, needed: str | None
+) -> None:
+    base, head = (unpowered(seconds) for seconds in (1.0, factor))
+    finding = found(compare_records(base, head), "speed")
+    assert (finding.outcome, finding.quantity) == (outcome, "seconds a step")
+    assert finding.change == pytest.approx(factor - 1)
+    assert finding.base == pytest.approx(2.0 / 1266, rel=1e-3)
+    wanted = f", needs {needed} % (3 + 3 runs)" if needed else BLIND
+    assert finding.evidence.endswith(wanted)
+
+
+def unpowered(factor: float, num_seeds: int = 3, **fields: Any) -> list[RunRecord]:  # noqa: ANN401
+    """Runs of one process that know no energy, so that there is one cost to judge."""
+    seconds = [second * factor for second in (2.00, 2.02, 1.98)]
+    made = runs(SEEDS[:num_seeds], seconds=seconds, **fields)
+    return [without(record, "energy") for record in made]
+
+
+@pytest.mark.parametrize(("factor", "outcome"), [(1.6, "unclear"), (1.45, "same"), (0.5, "same")])
+def test_a_run_a_side_says_nothing_sure_of_speed(factor: float, outcome: str) -> None:
+    comparison = compare_records(unpowered(1.0, 1), unpowered(factor, 1))
+    finding = found(comparison, "speed")
+    wanted = BLIND if outcome == "same" else "no interval, needs +49.2 % (1 + 1 runs)"
+    assert (finding.outcome, finding.evidence) == (outcome, wanted)
+
+
+@pytest.mark.parametrize(
+    ("factor", "notes"),
+    [
+        (1.05, []),
+        (1.3, [f"v0: more than 10 % up, but {BLIND}"]),
+        (0.7, []),
+        (1.5, [ADVICE]),  # unclear
+        (3.0, [ADVICE]),  # worse
+    ],
+)
+def test_a_comparison_advises_turns_wherever_speed_is_in_question(
+    factor: float, notes: Sequence[str]
+) -> None:
+    comparison = compare_records(unpowered(1.0), unpowered(factor, commit="e" * 16))
+    assert list(comparison.notes) == notes
+
+
+def test_the_more_rows_the_more_one_process_must_show() -> None:
+    def outcome(num_rows: int) -> str:
+        base, head = (
+            [run for n in range(num_rows) for run in unpowered(factor, model=f"m{n}")]
+            for factor in (1.0, 1.7)
+        )
+        speeds = {f.outcome for f in compare_records(base, head).findings if f.check == "speed"}
+        return speeds.pop()
+
+    assert [outcome(number) for number in (1, 9)] == ["worse", "unclear"]
+
+
+def test_an_interval_that_reaches_anywhere_is_not_told() -> None:
+    base, head = in_processes(1.0, 2.0), in_processes(1.0, 40.0)
+    finding = found(compare_records(base, head), "speed")
+    assert finding.evidence == "no useful interval, needs +2.0 % (2 + 2 processes)"
+
+
+@pytest.mark.parametrize("quantity", ["train_time", "steps", "energy", "images_seen"])
+@pytest.mark.parametrize("value", [0.0, None])
+def test_a_cost_that_vanishes_is_unclear(quantity: str, value: float | None) -> None:
+    head = (
+        [without(run, quantity) for run in runs()]
+        if value is None
+        else runs(values={quantity: value})
+    )
+    unclear = [f for f in compare_records(runs(), head).findings if f.outcome == "unclear"]
+    assert {f.check for f in unclear} == {
+        "energy" if quantity in {"energy", "images_seen"} else "speed"
+    }
+    reason = "no counter" if value is None else "no reason given"
+    assert {f.evidence for f in unclear} == {f"unknown on the head: {reason}"}
+    assert not [f for f in compare_records(head, runs()).findings if f.outcome == "unclear"]
+
+
+def in_processes(*seconds: float) -> list[RunRecord]:
+    """Two runs of each process, at 99 and 101 % of its seconds."""
+    return [
+        record
+        for place, mean in enumerate(seconds)
+        for record in runs(SEEDS[:2], seconds=[mean * 0.99, mean * 1.01], commit=f"{place}" * 16)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("head", "outcome"),
+    [
+        ((2.00, 2.02, 1.98), "same"),
+        ((2.24, 2.26, 2.22), "worse"),  # 12 %
+        ((2.16, 2.18, 2.14), "same"),  # 8 %, sure but below the threshold
+        ((1.70, 2.30, 2.90), "unclear"),  # 10 % and more, but processes differ that much
+        ((1.60, 1.62, 1.58), "better"),
+    ],
+)
+def test_several_processes_tell_what_one_cannot(head: Sequence[float], outcome: str) -> None:
+    finding = found(compare_records(in_processes(2.0, 2.02, 1.98), in_processes(*head)), "speed")
+    assert finding.outcome == outcome
+    assert finding.evidence.endswith("(3 + 3 processes)")
+
+
+def test_seconds_are_those_of_an_image_where_the_batch_has_another_size() -> None:
+    recipes = [{"recipe": {"name": "sgd", "batch_size": size}} for size in (128, 256)]
+    base = runs(spec=recipes[0])
+    head = runs(spec=recipes[1], values={"steps": 633.0})
+    comparison = compare_records(base, head)
+    finding = found(comparison, "speed")
+    assert (finding.quantity, finding.outcome) == ("seconds an image", "same")
+    assert comparison.notes == ("v0: the recipe has another batch_size",)
+
+
+def with_energy_method(records: list[RunRecord], method: str) -> list[RunRecord]:
+    return [replace(record, conditions={"energy_method": method}) for record in records]
+
+
+def test_energy_is_compared_where_it_is_known_and_measured_in_one_way() -> None:
+    counter, power = (with_energy_method(runs(), name) for name in ("counter", "power"))
+    hungry = with_energy_method(runs(values={"energy": 2000.0}), "counter")
+    finding = found(compare_records(counter, hungry), "energy")
+    assert (finding.quantity, finding.outcome) == ("joules an image", "worse")
+    assert finding.head == pytest.approx(2000 / 162_000)
+    skipped = found(compare_records(counter, power), "energy")
+    assert skipped.outcome == "skipped"
+    assert skipped.evidence == "measured by counter on the base, by power on the head"
+    unknown = [without(record, "energy") for record in runs()]
+    assert found(compare_records(counter, unknown), "energy").outcome == "unclear"
+    assert "energy" not in {f.check for f in compare_records(unknown, counter).findings}

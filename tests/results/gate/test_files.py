@@ -1,0 +1,190 @@
+"""What a gate leaves behind: files that are whole, the summary of a step, annotations."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from results.errors import ResultsError
+from results.gate.files import (
+    annotation,
+    annotations,
+    append_step_summary,
+    read_verdict,
+    write_verdict,
+)
+from results.gate.summary import summary_markdown
+from results.gate.verdict import Finding, Verdict
+from tests.results.gate.verdicts_by_hand import (
+    make_good,
+    make_hostile,
+    make_regression,
+    make_verdict,
+    speed,
+)
+
+
+def plain(verdict: Verdict) -> Any:  # noqa: ANN401
+    return json.loads(json.dumps(verdict.as_plain()))
+
+
+@pytest.mark.parametrize("verdict", [make_regression(), make_good(), make_verdict([])])
+def test_what_is_written_can_be_read_back(verdict: Verdict, tmp_path: Path) -> None:
+    paths = write_verdict(verdict, tmp_path / "new" / "folder")
+    assert [path.name for path in paths] == ["verdict.json", "summary.md"]
+    assert plain(read_verdict(paths[0])) == plain(verdict)
+    assert read_verdict(paths[0]).exit_code == verdict.exit_code
+    assert paths[1].read_text(encoding="utf-8") == summary_markdown(verdict)
+
+
+def test_the_file_says_verdict_and_exit_code_first(tmp_path: Path) -> None:
+    path, _ = write_verdict(make_regression(), tmp_path)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert list(content)[:3] == ["schema_version", "verdict", "exit_code"]
+    assert (content["verdict"], content["exit_code"]) == ("regression", 1)
+
+
+def test_files_are_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
+    write_verdict(make_regression(), tmp_path)
+    path, _ = write_verdict(make_good(), tmp_path)
+    assert read_verdict(path).exit_code == 0
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["summary.md", "verdict.json"]
+
+
+def test_no_json_that_is_none_is_written(tmp_path: Path) -> None:
+    measured = {"pairs": (float("nan"), float("-inf"), 1.5), "by": {3: "\udcff"}}
+    path, _ = write_verdict(make_verdict(make_hostile().findings, measured=measured), tmp_path)
+
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    content = json.loads(path.read_bytes(), parse_constant=refuse)
+    assert content["measured"] == {"pairs": [None, None, 1.5], "by": {"3": "?"}}
+    assert content["findings"][0]["base"] is None
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ResultsError, match=r"^cannot write to .*file/out: Not a directory$"):
+        write_verdict(make_good(), tmp_path / "file" / "out")
+
+
+def test_a_write_that_fails_leaves_the_former_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = write_verdict(make_regression(), tmp_path)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("results.gate.files.os.fsync", full)
+    with pytest.raises(ResultsError, match="No space left on device"):
+        write_verdict(make_good(), tmp_path)
+    assert read_verdict(path).exit_code == 1
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema_version": 2}, r"has schema_version 2, this is 1; read it with the version"),
+        ({"base": None}, "is no verdict"),
+        ({"base": {"hash": "0"}}, "is no verdict"),
+        ({"findings": [{"check": "speed"}]}, "is no verdict"),
+        (
+            {"findings": [{"check": "speed", "model": "", "quantity": "", "outcome": "fine"}]},
+            "unknown check or outcome: speed, fine",
+        ),
+    ],
+)
+def test_another_file_is_refused_in_one_line(
+    change: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "verdict.json"
+    path.write_text(json.dumps(make_good().as_plain() | change), encoding="utf-8")
+    with pytest.raises(ResultsError, match=message) as caught:
+        read_verdict(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "no json", "[]", "3", "{}", "\x00"])
+def test_what_is_no_verdict_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "verdict.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ResultsError, match="is no verdict"):
+        read_verdict(path)
+
+
+def test_no_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match=r"^cannot read .*: No such file or directory$"):
+        read_verdict(tmp_path / "verdict.json")
+
+
+def test_the_summary_of_a_step_grows(tmp_path: Path) -> None:
+    environ = {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
+    assert append_step_summary("**one**: é\n", environ) is None
+    assert append_step_summary("two", environ) is None
+    assert (tmp_path / "summary").read_text(encoding="utf-8") == "**one**: é\ntwo\n"
+
+
+@pytest.mark.parametrize("environ", [{}, {"GITHUB_STEP_SUMMARY": ""}])
+def test_elsewhere_there_is_no_summary_of_a_step(environ: dict[str, str]) -> None:
+    assert append_step_summary("text", environ) is None
+
+
+@pytest.mark.parametrize("name", ["", "no/such/folder/file", "a\0b"])
+def test_a_bad_path_is_a_warning_and_no_failure(name: str, tmp_path: Path) -> None:
+    warning = append_step_summary("text", {"GITHUB_STEP_SUMMARY": f"{tmp_path}/{name}"})
+    assert warning is not None
+    assert warning.startswith("warning: no summary for GitHub: ")
+    assert "\n" not in warning
+
+
+def test_annotations_name_what_is_in_trouble() -> None:
+    lines = annotations(make_regression())
+    assert lines[0] == (
+        "::error title=gate%2C worse%3A v2 is 14.8 %25 slower a step::v2, seconds a step: "
+        "from 10.0 ms to 11.5 ms (+14.8 %25), 9 of 10 pairs, control +0.4 %25"
+    )
+    assert [line.split(" ")[0] for line in lines] == [*["::error"] * 6, "::warning"]
+    assert "unusable%3A my_net%2C a training step::" in lines[5]
+    assert "unclear%3A resnet8%2C seconds a step::" in lines[6]
+
+
+def test_a_good_verdict_needs_no_annotation_but_none_at_all_does() -> None:
+    assert annotations(make_good()) == []
+    assert annotations(make_verdict([])) == [
+        "::error title=gate::Nothing to compare: no check was made"
+    ]
+
+
+def test_annotations_cannot_be_broken_out_of() -> None:
+    evidence = "100%\r\n::error::fake, really: 5 %0A"
+    finding = Finding(
+        check="run", model="a:b,c\n::x", quantity="q", outcome="worse", evidence=evidence
+    )
+    (line,) = annotations(make_verdict([finding]))
+    head, title, message = line.partition("title=")[2].partition("::")[0], *line.split("::")[1:3]
+    assert head.count(":") == head.count(",") == 0
+    assert title.startswith("error title=gate%2C worse%3A a%3Ab%2Cc %3A%3Ax")
+    assert message.startswith("a:b,c ")
+    assert "100%25 ::error::fake, really: 5 %250A" in line
+    assert "\n" not in line
+    assert "\r" not in line
+    assert all(
+        line.startswith(("::error title=", "::warning title=")) and line.isprintable()
+        for line in annotations(make_hostile())
+    )
+
+
+def test_annotations_beyond_ten_are_counted() -> None:
+    worse = [speed(f"v{n}", "worse", 0.02) for n in range(25)]
+    lines = annotations(make_verdict([*worse, *(speed(f"u{n}", "unclear", 1) for n in range(3))]))
+    assert [line.split(" ")[0] for line in lines] == [*["::error"] * 10, *["::warning"] * 3]
+    assert lines[9] == "::error title=gate::16 more; verdict.json has them all"
+
+
+def test_whatever_is_told_github_it_is_one_command() -> None:
+    line = annotation("warning", "a: b,\n::error::x", "50 %\r\n::error::y \x1b[31m")
+    assert line == "::warning title=a%3A b%2C %3A%3Aerror%3A%3Ax::50 %25 ::error::y [31m"

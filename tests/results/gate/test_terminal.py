@@ -1,0 +1,137 @@
+"""A verdict on a terminal, held by golden text: it fits, and breaks no word."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from results.gate.headline import headline
+from results.gate.terminal import render_verdict, verdict_lines
+from results.gate.verdict import Finding, Verdict
+from tests.golden_text import assert_golden
+from tests.results.gate.verdicts_by_hand import (
+    VERDICTS,
+    count,
+    equal,
+    make_hostile,
+    make_many,
+    make_regression,
+    make_verdict,
+    speed,
+)
+
+
+def drawn(verdict: Verdict, width: int) -> str:
+    """First line, tables and lines below, without blanks at the ends of lines."""
+    console = Console(file=io.StringIO(), width=width, no_color=True, force_terminal=False)
+    console.print(render_verdict(verdict, width=width))
+    assert isinstance(console.file, io.StringIO)
+    tables = [line.rstrip() for line in console.file.getvalue().splitlines()]
+    parts = [str(headline(verdict)), "", *tables, "", *verdict_lines(verdict)]
+    return "".join(f"{line}\n" for line in parts)
+
+
+def tables_of(verdict: Verdict, width: int) -> list[str]:
+    end = -1 - len(verdict_lines(verdict))
+    return drawn(verdict, width).splitlines()[2:end]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("name", ["regression", "slower"])
+def test_a_verdict_looks_as_it_should(name: str, width: int) -> None:
+    assert_golden(f"gate_{name}_{width}.txt", drawn(VERDICTS[name](), width))
+
+
+@pytest.mark.parametrize("width", range(40, 201, 8))
+@pytest.mark.parametrize("name", ["regression", "slower", "good", "unusable", "none"])
+def test_tables_fit_and_break_no_word(name: str, width: int) -> None:
+    verdict = VERDICTS[name]()
+    lines = tables_of(verdict, width)
+    assert max(map(len, lines)) <= width
+    shortened = [line for line in lines if "…" in line]
+    assert len(shortened) <= 1  # the name of a row of counts
+    assert all(line.startswith("epoch") for line in shortened)
+    words = {word for line in lines for word in line.split()}
+    troubles = verdict.of("worse", "unusable", "unclear")
+    assert {word.strip(":,()") for f in troubles for word in f.evidence.split()} <= {
+        word.strip(":,()") for word in words
+    }
+
+
+@pytest.mark.parametrize("width", [44, 60, 80])
+def test_a_number_stays_with_its_unit(width: int) -> None:
+    lines = tables_of(make_regression(), width)
+    assert not [line for line in lines if line.strip().startswith(("%", "ms", "MiB", "points"))]
+
+
+def test_a_narrow_table_tells_changes_before_values() -> None:
+    headers = [
+        next(line for line in tables_of(make_regression(), width) if line.startswith("model"))
+        for width in (60, 120)
+    ]
+    assert headers[0].split() == ["model", "step", "change", "accuracy", "memory"]
+    assert headers[1].endswith("memory  counts")
+    assert "step before" in headers[1]
+
+
+@pytest.mark.parametrize("width", range(40, 140, 4))
+@pytest.mark.parametrize("name", ["regression", "slower", "good"])
+def test_half_of_a_change_is_never_shown(name: str, width: int) -> None:
+    (header,) = [x for x in tables_of(VERDICTS[name](), width) if x.startswith("model  ")][-1:]
+    assert ("step before" in header) == ("step after" in header)
+
+
+def test_names_alike_when_cut_are_told_apart() -> None:
+    paths = [f"my/long/path/to/some_network_file.py:Net{n}" for n in (1, 2)]
+    lines = tables_of(make_verdict([speed(path, "same", 0.01) for path in paths]), 80)
+    names = [line.split()[0] for line in lines[-2:]]
+    assert names[0] != names[1]
+    assert all("…" in name for name in names)
+
+
+def test_energy_has_a_column() -> None:
+    hungry = Finding(
+        check="energy", model="v0", quantity="joules an image", outcome="worse", change=0.5
+    )
+    assert tables_of(make_verdict([hungry, speed("v0", "same", 0.01)]), 80)[-1].endswith("+50.0 %")
+
+
+def test_a_good_verdict_without_numbers_says_no_more_than_its_first_line() -> None:
+    ended = Finding(check="run", model="v0", quantity="finished seeds", outcome="better")
+    assert "no numbers" not in drawn(make_verdict([ended]), 80)
+    assert "no numbers" in drawn(make_verdict([]), 80)
+
+
+def test_hundreds_of_findings_are_cut_and_counted() -> None:
+    lines = tables_of(make_many(), 120)
+    assert "260 more; verdict.json has them all" in lines
+    assert len([line for line in lines if line.startswith("worse")]) == 40
+    below = verdict_lines(make_many())
+    assert "288 more changed on purpose; verdict.json has them all" in below
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_names_cannot_steer_a_terminal(width: int) -> None:
+    text = drawn(make_hostile(), width)
+    assert all(char.isprintable() or char == "\n" for char in text)
+    assert max(map(len, tables_of(make_hostile(), width))) <= width
+
+
+def test_what_is_worse_is_red_on_a_terminal() -> None:
+    console = Console(file=io.StringIO(), width=120, force_terminal=True, color_system="standard")
+    console.print(render_verdict(make_regression(), width=120))
+    assert isinstance(console.file, io.StringIO)
+    assert "\x1b[1;31mworse\x1b[0m" in console.file.getvalue()
+
+
+def test_counts_of_a_model_stand_in_its_row() -> None:
+    rows = {line[:8].strip(): line for line in tables_of(make_regression(), 120)[-5:]}
+    assert rows["v0"].endswith("15 equal")  # 12 of the model, 3 of its compiled plan
+    assert rows["v2"].endswith("2 worse, 1 changed")
+    assert rows["epoch, r"].endswith("3 equal")
+    assert rows["my_net"].split()[1:] == ["-"] * 6
+
+
+def test_better_counts_are_told_too() -> None:
+    fewer = [count("v2", "kernels a step", "better", 9, 5), equal("v2, plan compile", 3)]
+    assert tables_of(make_verdict([*fewer, speed("v2", "same", 0.01)]), 80)[-1].endswith("1 better")

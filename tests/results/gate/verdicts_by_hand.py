@@ -1,0 +1,223 @@
+"""Hand-made verdicts of gates."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from results.gate.verdict import Commit, Finding, Verdict
+from tests.results.records_by_hand import ENVIRONMENT
+
+BASE = Commit("main", "0123456789abcdef0123456789abcdef01234567", "Faster gathers")
+HEAD = Commit("fedcba98", "fedcba9876543210fedcba9876543210fedcba98", "V2: another convolution")
+COMMAND = "fmnist-bench gate --base main --models v0,v2,resnet8 --device cuda:0"
+STEP, SURE = "seconds a step", "9 of 10 pairs, control +0.4 %"
+HOSTILE = (
+    "</td></details><script>alert(1)</script>",
+    "a|b|c \\| d",
+    "`rm -rf` ``` $x$ ~~no~~ *b* _i_ __init__ **b**",
+    "[click](https://evil.example) ![x](http://evil.example/x.png) www.evil.example",
+    "@octocat and @org/team &lt;b&gt; &amp; &#124;",
+    "# heading",
+    "> quote",
+    "1. one\n\n- two\n\n---\n\n| a | b |\n|---|---|\n| c | d |",
+    "- [ ] task <!-- gone -->",
+    "\x1b[31mred\x1b[0m\r::error::fake",
+    "::warning file=a,line=1::fake %0A",
+    "ends with a backslash \\",
+    "[x]: https://evil.example",
+    "lone surrogate \udcff",
+)
+
+
+def speed(model: str, outcome: Any, head: float, evidence: str = SURE) -> Finding:  # noqa: ANN401
+    """Of a step that took a hundredth of a second on the base."""
+    return Finding(
+        check="speed",
+        model=model,
+        quantity=STEP,
+        outcome=outcome,
+        base=0.01,
+        head=head,
+        change=head / 0.01 - 1,
+        evidence=evidence,
+    )
+
+
+def accuracy(model: str, outcome: Any, change: float) -> Finding:  # noqa: ANN401
+    """Of a model that was right in 90 % on the base."""
+    return Finding(
+        check="accuracy",
+        model=model,
+        quantity="validation accuracy",
+        outcome=outcome,
+        base=0.9,
+        head=0.9 + change,
+        change=change,
+        evidence="5 seeds, margin 0.5 points",
+    )
+
+
+def memory(model: str, outcome: Any, head_mib: float) -> Finding:  # noqa: ANN401
+    """Of a training that took 48 MiB on the base."""
+    return Finding(
+        check="memory",
+        model=model,
+        quantity="peak memory",
+        outcome=outcome,
+        base=48 * 2**20,
+        head=head_mib * 2**20,
+        change=head_mib / 48 - 1,
+    )
+
+
+def count(row: str, quantity: str, outcome: Any, base: int, head: int) -> Finding:  # noqa: ANN401
+    """Of a count that differs."""
+    change = head / base - 1 if base else None
+    return Finding(
+        check="counts",
+        model=row,
+        quantity=quantity,
+        outcome=outcome,
+        base=base,
+        head=head,
+        change=change,
+    )
+
+
+def equal(row: str, number: int) -> Finding:
+    """Of a row whose counts are all what they were."""
+    return Finding(
+        check="counts",
+        model=row,
+        quantity="counts",
+        outcome="same",
+        evidence=f"{number} counts equal",
+    )
+
+
+def make_verdict(findings: Sequence[Finding], **fields: Any) -> Verdict:  # noqa: ANN401
+    """On a GPU, in three minutes."""
+    stated: dict[str, Any] = {
+        "base": BASE,
+        "head": HEAD,
+        "command": COMMAND,
+        "environment": ENVIRONMENT,
+        "seconds": 171.4,
+    }
+    return Verdict(findings=findings, **(stated | fields))
+
+
+def make_regression() -> Verdict:
+    """One model slower, with twice the work; one unclear; one that has no base; the rest well."""
+    return make_verdict(
+        [
+            speed("v0", "same", 0.00995),
+            speed("v2", "worse", 0.01148),
+            speed("resnet8", "unclear", 0.0107, "7 of 10 pairs, control +6.1 %"),
+            accuracy("v0", "same", -0.0001),
+            accuracy("v2", "worse", -0.021),
+            memory("v0", "same", 48),
+            memory("v2", "worse", 53.9),
+            memory("resnet8", "better", 40),
+            equal("v0", 12),
+            equal("v0, plan compile", 3),
+            count("v2", "FLOPs a step", "worse", 53_296_320, 106_592_640),
+            count("v2", "operators a step", "changed", 77, 81),
+            equal("v2", 10),
+            count("v2, plan compile", "graphs compiled in the second epoch", "worse", 0, 3),
+            equal("resnet8", 12),
+            equal("epoch, ragged batch kept", 3),
+            Finding(
+                check="run",
+                model="my_net",
+                quantity="a training step",
+                outcome="unusable",
+                evidence="the base crashed: no module named 'my_layers'",
+            ),
+            Finding(
+                check="accuracy",
+                model="resnet8",
+                quantity="validation accuracy",
+                outcome="skipped",
+                evidence="only with --seeds",
+            ),
+        ],
+        notes=["kernels a step: the base does not know this stack"],
+    )
+
+
+def make_good() -> Verdict:
+    """Nothing worse, one thing better."""
+    return make_verdict(
+        [
+            speed("v0", "same", 0.0101),
+            speed("v2", "better", 0.0082),
+            accuracy("v0", "same", 0.0),
+            accuracy("v2", "same", 0.0012),
+            memory("v0", "same", 48),
+            equal("v0", 12),
+            count("v2", "operators a step", "changed", 77, 70),
+        ]
+    )
+
+
+def make_hostile() -> Verdict:
+    """Whatever comes from outside is hostile."""
+    outcomes = ("worse", "unclear", "unusable", "changed", "skipped")
+    findings = [
+        Finding(
+            check="run",
+            model=text,
+            quantity=text,
+            outcome=outcome,  # type: ignore[arg-type]  # one of a tuple of them
+            base=float("nan"),
+            head=float("inf"),
+            evidence=text,
+        )
+        for text in HOSTILE
+        for outcome in outcomes
+    ]
+    commit = Commit(HOSTILE[0], HOSTILE[1], HOSTILE[2])
+    return make_verdict(
+        findings,
+        base=commit,
+        head=Commit(HOSTILE[3], HOSTILE[4], HOSTILE[7]),
+        command="gate --models '``` </code></pre><b>'\n```\n# out",
+        environment={"device": HOSTILE[0], "torch": HOSTILE[1]},
+        notes=HOSTILE,
+    )
+
+
+def make_slower() -> Verdict:
+    """One of two models slower."""
+    return make_verdict([speed("v2", "worse", 0.01148), speed("v0", "same", 0.01)])
+
+
+def make_unusable() -> Verdict:
+    """A base that cannot be measured at all."""
+    broken = Finding(
+        check="run",
+        model="",
+        quantity="the base",
+        outcome="unusable",
+        evidence="it has no harness: no module named 'bench.gate'",
+    )
+    return make_verdict([broken])
+
+
+def make_many() -> Verdict:
+    """Three findings of each of 300 models, and 300 notes."""
+    findings = [count(f"net{n}", "FLOPs a step", "worse", 1000, 2000 + n) for n in range(300)]
+    findings += [speed(f"net{n}", "same", 0.01) for n in range(300)]
+    findings += [count(f"net{n}", "operators a step", "changed", 5, 6) for n in range(300)]
+    return make_verdict(findings, notes=[f"note {n} " + "x" * 400 for n in range(300)])
+
+
+VERDICTS: dict[str, Callable[[], Verdict]] = {
+    "regression": make_regression,
+    "slower": make_slower,
+    "good": make_good,
+    "unusable": make_unusable,
+    "none": lambda: make_verdict([]),
+    "many": make_many,
+    "hostile": make_hostile,
+}

@@ -1,0 +1,255 @@
+"""Ladders from hand-made records: ratios, intervals, break-even, text."""
+
+import io
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from results import (
+    LADDER_KEYS,
+    Measurement,
+    RunRecord,
+    export,
+    is_ladder,
+    ladder_columns,
+    ladder_footer_lines,
+    ladder_rows,
+    ladder_sentences,
+    render_ladder,
+)
+from tests.bench.ladder.ladder_by_hand import make_ladder, make_rung
+from tests.golden_text import assert_golden
+from tests.results.records_by_hand import make_record
+
+UNKNOWN_PLAN = "unknown plan 'dataloader'; choose from auto, resident, contiguous, channels_last"
+
+
+def two_models() -> list[RunRecord]:
+    """One ladder without a failure, and one of which two rungs failed."""
+    failed = make_ladder("[my] net", "b" * 16)
+    bare: dict[str, Any] = {"measurements": {}}
+    failed[0] = replace(failed[0], status="unsupported", reason=UNKNOWN_PLAN, **bare)
+    failed[3] = replace(failed[3], status="crashed", reason="the process exited with code 3")
+    return [*make_ladder(), *failed]
+
+
+def row_of(records: list[RunRecord], rung: str) -> dict[str, Any]:
+    return next(row for row in ladder_rows(records) if row["rung"] == rung)
+
+
+def drawn(records: list[RunRecord], width: int) -> str:
+    console = Console(file=io.StringIO(), width=width, no_color=True, force_terminal=False)
+    console.print(render_ladder(ladder_rows(records), width=width, title="Ladder"))
+    assert isinstance(console.file, io.StringIO)
+    return "".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines())
+
+
+def test_rows_have_the_promised_keys_in_the_order_of_the_rungs() -> None:
+    rows = ladder_rows(reversed(make_ladder()))
+    assert {tuple(row) for row in rows} == {LADDER_KEYS}
+    names = ["dataloader", "resident", "amp", "compile", "step", "auto"]
+    assert [row["rung"] for row in rows] == names
+
+
+def test_a_ratio_is_taken_round_by_round() -> None:
+    row = row_of(make_ladder(), "step")
+    # of the raw rates: round 4 was slow for all, and that cancels out
+    ratios = sorted(
+        own / base
+        for own, base in zip(
+            (4000, 4000, 4000, 2000, 4000, 4000, 4000),
+            (1000, 1010, 990, 500, 1000, 1005, 995),
+            strict=True,
+        )
+    )
+    assert row["ratio"] == ratios[3] == 4.0
+    assert row["ratio_ci95"] == [ratios[0], ratios[6]]
+    assert row["images_per_s"] == 4000
+
+
+def test_the_first_rung_is_the_measure_of_all() -> None:
+    row = row_of(make_ladder(), "dataloader")
+    assert (row["ratio"], row["ratio_ci95"]) == (1.0, None)
+
+
+def test_below_six_rounds_there_is_no_interval() -> None:
+    row = row_of(make_ladder(num_turns=5), "step")
+    assert row["ratio"] is not None
+    assert (row["ratio_ci95"], row["rounds"]) == (None, 5)
+
+
+def test_break_even_is_against_the_best_uncompiled_rung_of_the_precision() -> None:
+    records = make_ladder()
+    # 54,000 images: 27 s an epoch at 2000 images/s, 13.5 s at 4000; 54 s to win back
+    assert row_of(records, "step")["break_even_epochs"] == pytest.approx(54 / 13.5)
+    assert row_of(records, "compile")["break_even_epochs"] == "never"
+    for rung in ("dataloader", "resident", "amp", "auto"):
+        assert row_of(records, rung)["break_even_epochs"] is None
+
+
+def test_without_an_uncompiled_rung_of_its_precision_it_is_unknown() -> None:
+    records = [make_rung("amp"), make_rung("step")]
+    assert row_of(records, "step")["break_even_epochs"] is None
+
+
+@pytest.mark.parametrize(
+    ("budget", "total_s", "epochs"),
+    [("3epochs", 54 + 162_000 / 4000, None), ("60s", 54 + 60, 60 * 4000 / 54_000)],
+)
+def test_a_budget_comes_to_seconds_and_epochs(
+    budget: str, total_s: float, epochs: float | None
+) -> None:
+    step = make_rung("step", spec={"budget": budget})
+    row = row_of([make_rung("resident", spec={"budget": budget}), step], "step")
+    assert row["total_s"] == pytest.approx(total_s)
+    assert row["epochs_in_budget"] == (None if epochs is None else pytest.approx(epochs))
+
+
+def test_a_rung_with_a_floor_says_how_near_it_came_and_what_binds() -> None:
+    limit = {"binds": "latency", "flops_per_s": 1e9, "bytes_per_s": 1e9, "latency_s": 1e-6}
+    resident = make_rung("resident", conditions={"limit": limit})  # 2000 images/s: 64 ms a step
+    values = {"floor": 0.016, "flops_per_step": 3.2e6, "kernels_per_step": 40.0}
+    measured = {name: Measurement(name, "any", (value,)) for name, value in values.items()}
+    resident = replace(resident, measurements={**resident.measurements, **measured})
+    rows = ladder_rows([make_rung("dataloader"), resident])
+    assert rows[1]["percent_of_floor"] == pytest.approx(25.0)
+    assert rows[1]["mfu"] == pytest.approx(0.05)
+    assert (rows[1]["binding_term"], rows[1]["kernels_per_step"]) == ("latency", 40.0)
+    table = export(rows, "markdown", columns=ladder_columns(rows))
+    assert "25 % latency" in table
+    assert "5.0%" in table
+    assert rows[0]["percent_of_floor"] is None
+
+
+def test_a_rung_that_failed_late_shows_its_reason_and_no_numbers() -> None:
+    failed = make_rung("compile", num_turns=2, status="crashed", reason="the process exited")
+    records = [make_rung("resident"), failed]
+    row = row_of(records, "compile")
+    assert (row["ratio"], row["status"], row["rounds"]) == (None, "crashed", 2)
+    assert failed.measurements["throughput"].values  # what it measured stays in the record
+
+
+def test_ratios_refer_to_the_first_rung_that_was_measured() -> None:
+    lost = make_rung("dataloader", measurements={}, status="unsupported", reason="why")
+    records = [lost, make_rung("resident"), make_rung("step")]
+    assert row_of(records, "step")["ratio"] == 2.0
+    assert "ratio: images/s over those of resident in" in "\n".join(ladder_footer_lines(records))
+
+
+def test_a_ladder_that_was_broken_off_and_run_again_does_not_count() -> None:
+    def broken_off(**fields: Any) -> list[RunRecord]:  # noqa: ANN401
+        ladder = make_ladder(num_turns=2)
+        return [replace(rung, status="interrupted", **fields) for rung in ladder]
+
+    again = make_ladder(ladder="c" * 16)
+    assert [row["rounds"] for row in ladder_rows([*broken_off(), *again])] == [7] * 6
+    assert len(ladder_rows(broken_off())) == 6
+    elsewhere = broken_off(environment={"device": "another"})
+    assert len(ladder_rows([*elsewhere, *again])) == 12
+
+
+def test_two_whole_ladders_of_a_model_stay_apart() -> None:
+    rows = ladder_rows([*make_ladder(), *make_ladder(ladder="d" * 16)])
+    assert [row["rung"] for row in rows].count("step") == 2
+
+
+def test_ordinary_records_are_no_ladder() -> None:
+    assert not is_ladder(make_record())
+    assert not ladder_rows([make_record()])
+    assert not ladder_footer_lines([make_record()])
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_ladder_looks_as_it_should(width: int) -> None:
+    assert_golden(f"ladder_{width}.txt", drawn(two_models(), width))
+
+
+def test_the_lines_below_read_as_they_should() -> None:
+    records = two_models()
+    lines = [*ladder_sentences(records), "", *ladder_footer_lines(records)]
+    assert_golden("ladder_footer.txt", "\n".join(lines) + "\n")
+
+
+def test_the_ladder_in_markdown() -> None:
+    rows = ladder_rows(two_models())
+    assert_golden("ladder.md", export(rows, "markdown", columns=ladder_columns(rows)))
+
+
+@pytest.mark.parametrize("width", range(40, 181, 10))
+def test_nothing_is_squeezed_and_nothing_wraps(width: int) -> None:
+    lines = drawn(two_models(), width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert len(lines) == 3 + 2 * (1 + 6)
+    assert any("4.00x*" in line for line in lines)
+
+
+def test_json_and_csv_hold_raw_values() -> None:
+    rows = ladder_rows(two_models())
+    columns = ladder_columns(rows)
+    assert json.loads(export(rows, "json", columns=columns)) == rows
+    header, first, *_ = export(rows, "csv", columns=columns).splitlines()
+    assert header.split(",") == list(LADDER_KEYS)
+    assert first.startswith("v2,dataloader,dataloader,fp32,1000,1.0,")
+    assert export([], "csv", keys=LADDER_KEYS).strip() == ",".join(LADDER_KEYS)
+
+
+@pytest.mark.parametrize(
+    ("rungs", "sentence"),
+    [
+        (["resident", "amp"], "v2: nothing is faster than resident."),
+        (
+            ["dataloader", "resident", "compile"],
+            "v2: resident is 2.00x the DataLoader loop (1.98 to 2.02); compiling never pays.",
+        ),
+        (
+            ["resident", "auto"],
+            "v2: auto (channels_last,step) is 2.00x resident (1.98 to 2.05).",
+        ),
+    ],
+)
+def test_the_sentence_of_a_model(rungs: list[str], sentence: str) -> None:
+    records = [make_rung(name) for name in rungs]
+    assert ladder_sentences(records) == [sentence]
+
+
+def test_what_auto_comes_to_is_said_though_no_rung_has_its_plan() -> None:
+    auto = make_rung("auto", spec={"plan": "resident"})
+    slower = replace(auto, measurements=scaled(auto, 0.75))
+    assert ladder_sentences([make_rung("resident"), make_rung("step"), slower]) == [
+        "v2: step is 2.00x resident (1.98 to 2.00); compiling pays after 4 epochs; "
+        "auto comes to 1.50x."
+    ]
+
+
+def test_a_compiled_rung_may_pay_though_another_is_fastest() -> None:
+    slow = make_rung("step", spec={"precision": "bf16", "rung": "step + amp", "rung_index": 9})
+    fast = make_rung("resident", spec={"rung_index": 0})
+    records = [fast, make_rung("amp"), replace(slow, measurements=scaled(slow, 0.45))]
+    assert ladder_sentences(records) == [
+        "v2: nothing is faster than resident; compiling (step + amp) pays after 9 epochs."
+    ]
+
+
+def scaled(rung: RunRecord, factor: float) -> dict[str, Any]:
+    turns = rung.measurements["throughput"]
+    values = tuple(value * factor for value in turns.values)
+    return {**rung.measurements, "throughput": replace(turns, values=values)}
+
+
+def test_a_ladder_without_numbers_has_no_sentence() -> None:
+    record = make_rung(measurements={}, status="crashed", reason="why")
+    assert ladder_sentences([record]) == []
+    assert "no turn was measured" in "\n".join(ladder_footer_lines([record]))
+    assert drawn([], 80) == "Ladder\nno records\n"
+
+
+def test_a_rung_that_stood_still_for_a_turn_has_no_ratio() -> None:
+    still = two_models()
+    slow = replace(still[0].measurements["throughput"], values=(0.0, 1.0))
+    still[0] = replace(still[0], measurements={**still[0].measurements, "throughput": slow})
+    rows = ladder_rows(still)
+    assert rows[0]["ratio"] is None
+    assert rows[1]["ratio"] == 1.0

@@ -1,0 +1,154 @@
+"""One run, one line: what is kept, cut, refused."""
+
+import dataclasses
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from results import STATUSES, Measurement, RecordError, RunRecord
+from tests.results.records_by_hand import make_record, make_spec
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+SIZES = st.just(0.0) | st.floats(1e-45, 1e38)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | NUMBERS | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=4,
+)
+OBJECTS = st.dictionaries(TEXT, JSON, max_size=3)
+NAMES = st.sampled_from(["train_time", "test_accuracy", "energy"])
+VALUES = st.just(0.0) | st.floats(1e-45, 1)
+MEASUREMENTS = st.dictionaries(
+    NAMES, st.tuples(st.just("s"), st.lists(VALUES, min_size=1, max_size=4).map(tuple))
+).map(lambda raw: {name: Measurement(name, *rest) for name, rest in raw.items()})
+
+
+POINTS = st.tuples(SIZES, SIZES, SIZES, st.floats(0, 1)).map(list)
+
+
+@st.composite
+def records(draw: st.DrawFn) -> RunRecord:
+    return RunRecord(
+        record_id=draw(st.text("0123456789abcdef", min_size=16, max_size=16)),
+        config_id=draw(TEXT),
+        status=draw(st.sampled_from(STATUSES)),
+        reason=draw(st.none() | TEXT),
+        flags=tuple(draw(st.lists(TEXT, max_size=3))),
+        spec=make_spec() | {"note": draw(JSON)},
+        environment=draw(OBJECTS),
+        conditions=draw(OBJECTS),
+        measurements=draw(MEASUREMENTS),
+        missing=draw(st.dictionaries(TEXT, TEXT, max_size=2)),
+        curve=draw(st.none() | st.lists(POINTS, max_size=3)),
+        extra={f"new_{key}": value for key, value in draw(OBJECTS).items()},
+    )
+
+
+@given(records())
+def test_a_record_survives_its_line(record: RunRecord) -> None:
+    line = record.to_json_line()
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert RunRecord.from_json_line(line) == record
+
+
+def test_keys_of_a_later_version_are_kept_and_written_back() -> None:
+    line = orjson.dumps(orjson.loads(make_record().to_json_line()) | {"carbon_g": {"mean": 3}})
+    record = RunRecord.from_json_line(line)
+    assert record.extra == {"carbon_g": {"mean": 3}}
+    assert orjson.loads(record.to_json_line())["carbon_g"] == {"mean": 3}
+
+
+def test_whole_numbers_are_written_without_a_point_and_read_back_as_floats() -> None:
+    values = (20.0, 0.5, 2.0**60)
+    record = make_record(measurements={"steps": Measurement("steps", "steps", values)})
+    line = record.to_json_line()
+    assert b'"steps":["steps",20,0.5,' in line
+    read = RunRecord.from_json_line(line).measurements["steps"].values
+    assert read == values
+    assert {type(value) for value in read} == {float}
+
+
+def test_a_long_reason_is_cut_to_make_the_record_fit() -> None:
+    record = make_record(status="crashed", reason="x" * 9000)
+    line = record.to_json_line()
+    assert len(line) <= 4096
+    assert RunRecord.from_json_line(line).reason == "x" * 300
+
+
+def test_a_reason_that_fits_is_left_whole() -> None:
+    record = make_record(status="crashed", reason="x" * 1000)
+    assert RunRecord.from_json_line(record.to_json_line()).reason == "x" * 1000
+
+
+def test_a_line_of_4096_bytes_passes_and_one_more_does_not() -> None:
+    room = 4096 - len(make_record(conditions={"load": ""}, record_id="0" * 16).to_json_line())
+    fits = make_record(conditions={"load": "x" * room}, record_id="0" * 16)
+    assert len(fits.to_json_line()) == 4096
+    with pytest.raises(RecordError, match="takes 4097 bytes of 4096"):
+        dataclasses.replace(fits, conditions={"load": "x" * (room + 1)}).to_json_line()
+
+
+def test_a_newer_schema_is_refused_with_the_remedy() -> None:
+    line = orjson.dumps(orjson.loads(make_record().to_json_line()) | {"schema_version": 3})
+    with pytest.raises(RecordError, match=r"record schema 3.*update fmnist-bench"):
+        RunRecord.from_json_line(line)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"status": "fine"}, "unknown status 'fine'; choose from ok, diverged"),
+        ({"record_id": "../../etc/passwd"}, "not 16 lower-case hex digits"),
+        ({"spec": {"model": "v0"}}, "spec lacks recipe, budget"),
+        ({"spec": make_spec(recipe="sgd")}, "recipe is no object with a name"),
+        ({"flags": "at_chance"}, "flags is str"),
+        ({"schema_version": True}, "schema_version is bool"),
+        ({"measurements": {"train_time": 3.0}}, "measurement 'train_time' is malformed"),
+        ({"measurements": {"train_time": ["s", None]}}, "malformed"),
+    ],
+)
+def test_a_line_that_is_no_record_says_why(change: dict[str, Any], message: str) -> None:
+    line = orjson.dumps(orjson.loads(make_record().to_json_line()) | change)
+    with pytest.raises(RecordError, match=message) as caught:
+        RunRecord.from_json_line(line)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("line", [b"{}", b"[1]", b"null", b'"spec"'])
+def test_other_json_is_no_record(line: bytes) -> None:
+    with pytest.raises(RecordError, match="no run record"):
+        RunRecord.from_json_line(line)
+
+
+def test_what_json_cannot_hold_is_one_error() -> None:
+    with pytest.raises(RecordError, match="holds no plain JSON"):
+        make_record(conditions={"load": object()}).to_json_line()
+
+
+def test_a_reason_with_undecodable_file_names_is_written() -> None:
+    record = make_record(status="crashed", reason="no file caf\udce9.py")
+    assert RunRecord.from_json_line(record.to_json_line()).reason == r"no file caf\udce9.py"
+
+
+@pytest.mark.parametrize("values", [(), (float("nan"),), (1.0, float("inf"))])
+def test_an_unknown_quantity_is_no_measurement(values: tuple[float, ...]) -> None:
+    with pytest.raises(RecordError, match="name an unknown quantity in `missing`"):
+        Measurement("test_loss", "nats", values)
+
+
+def test_statistics_are_derived_and_one_value_has_no_spread() -> None:
+    measurement = Measurement("step_time", "s", (1.0, 2.0, 6.0))
+    assert (measurement.mean(), measurement.median()) == (3.0, 2.0)
+    assert measurement.stdev() == pytest.approx(7**0.5)
+    assert Measurement("step_time", "s", (1.0,)).stdev() is None
+
+
+def test_a_value_is_none_where_it_was_not_measured() -> None:
+    record = make_record(values={"train_time": 2.5})
+    assert record.value("train_time") == 2.5
+    assert record.value("energy") is None

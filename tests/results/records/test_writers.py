@@ -1,0 +1,105 @@
+"""Sixteen writers at once: every line is whole and there once, whoever is killed meanwhile."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from results import read_records
+from tests.command_line import REPOSITORY, wait_for
+
+NUM_WRITERS, NUM_LINES, NUM_RECORDS = 16, 1000, 40
+LINES = """
+import hashlib, json, random, sys
+from pathlib import Path
+from results.appending import append_line
+
+path, writer, count = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+draw = random.Random(writer)
+for number in range(count):
+    text = draw.choice("abcdefgh") * draw.randint(2_000, 50_000)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    line = {"writer": writer, "number": number, "sha256": digest, "text": text}
+    append_line(path, json.dumps(line).encode() + b"\\n")
+"""
+RECORDS = """
+import sys
+from results import RunStore
+from tests.results.records_by_hand import make_record
+
+store, writer = RunStore(sys.argv[1]), int(sys.argv[2])
+for seed in range(int(sys.argv[3])):
+    load = "x" * (seed * 80 % 3200)
+    store.append(make_record(f"writer{writer}", seed, conditions={"load": load}))
+"""
+
+
+def start(code: str, path: Path, count: int) -> list[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-c", code, str(path)]
+    return [
+        subprocess.Popen([*command, str(number), str(count)], cwd=REPOSITORY)
+        for number in range(NUM_WRITERS)
+    ]
+
+
+def has_bytes(path: Path, num_bytes: int) -> bool:
+    return path.exists() and path.stat().st_size > num_bytes
+
+
+def numbers(path: Path) -> Counter[tuple[int, int]]:
+    """Writer and number of each line, all of them whole."""
+    found: Counter[tuple[int, int]] = Counter()
+    with path.open("rb") as file:
+        for line in file:
+            if line.endswith(b"#torn\n"):
+                continue
+            loaded = json.loads(line)
+            assert hashlib.sha256(loaded["text"].encode()).hexdigest() == loaded["sha256"]
+            found[loaded["writer"], loaded["number"]] += 1
+    return found
+
+
+@pytest.mark.slow
+def test_sixteen_thousand_lines_of_2_to_50_kb_are_whole(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    writers = start(LINES, path, NUM_LINES)
+    assert [writer.wait(600) for writer in writers] == [0] * NUM_WRITERS
+    wanted = {(w, n): 1 for w in range(NUM_WRITERS) for n in range(NUM_LINES)}
+    assert numbers(path) == wanted
+    assert b"#torn" not in path.read_bytes()
+
+
+@pytest.mark.slow
+def test_writers_that_are_killed_harm_no_line_of_others(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    writers = start(LINES, path, NUM_LINES // 4)
+    victims = writers[::4]
+    for count, victim in enumerate(victims, start=1):
+        assert wait_for(partial(has_bytes, path, count * 2_000_000))
+        victim.send_signal(signal.SIGKILL)
+    codes = [writer.wait(600) for writer in writers]
+    found = numbers(path)
+    assert set(found.values()) == {1}
+    for writer, code in enumerate(codes):
+        theirs = sorted(n for w, n in found if w == writer)
+        assert theirs == list(range(len(theirs)))  # all that were written before its end
+        assert code == (0 if len(theirs) == NUM_LINES // 4 else -signal.SIGKILL)
+
+
+def test_records_of_sixteen_writers_are_all_there(tmp_path: Path) -> None:
+    writers = start(RECORDS, tmp_path / "run", NUM_RECORDS)
+    assert [writer.wait(120) for writer in writers] == [0] * NUM_WRITERS
+    said: list[str] = []
+    records = read_records(tmp_path / "run", say=said.append)
+    runs = Counter((record.spec["model"], record.spec["seed"]) for record in records)
+    assert runs == {(f"writer{w}", n): 1 for w in range(NUM_WRITERS) for n in range(NUM_RECORDS)}
+    assert said == []
+    assert b"#torn" not in (tmp_path / "run" / "records.jsonl").read_bytes()
+    assert os.listdir(tmp_path / "run") == ["records.jsonl"]  # noqa: PTH208

@@ -1,0 +1,167 @@
+"""The table of published numbers and ours, from hand-made records."""
+
+import csv
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from bench.show import show
+from results import (
+    PUBLISHED_KEYS,
+    NotComparable,
+    ResultsError,
+    RunRecord,
+    export_published,
+    hidden_columns_line,
+    is_published,
+    published_columns,
+    published_footer_lines,
+    published_rows,
+    render_published,
+)
+from tests.bench.ladder.ladder_by_hand import make_rung
+from tests.golden_text import assert_golden
+from tests.results.records_by_hand import make_record
+from tests.results.reference.published_by_hand import all_systems, footer, make_run
+
+
+def drawn(records: list[RunRecord], width: int) -> str:
+    console = Console(file=io.StringIO(), width=width, no_color=True, force_terminal=False)
+    console.print(render_published(published_rows(records), width=width, title="Published"))
+    assert isinstance(console.file, io.StringIO)
+    return "".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines())
+
+
+def test_rows_have_the_promised_keys_in_the_order_of_the_systems() -> None:
+    rows = published_rows(reversed(all_systems()))
+    assert {tuple(row) for row in rows} == {PUBLISHED_KEYS}
+    assert [(row["system"], row["protocol"]) for row in rows] == [
+        ("R0 ResNet-4", "clean"),
+        ("R0 ResNet-4 dropout", "clean"),
+        ("R1 ResNet-50", "clean"),
+        ("R2 ResNet-8", "clean"),
+        ("R2 ResNet-8", "as published"),
+        ("R2 ResNet-18", "clean"),
+        ("R3 ResNet-18", "as published"),
+        ("R4 V1", "clean"),
+        ("R4 V1", "as published"),
+        ("V1 fixed (ours)", "full train"),
+        ("R4 V2", "as published"),
+    ]
+
+
+def test_other_records_and_ladders_are_no_reference_systems() -> None:
+    rung = make_rung("step", model="v2", spec={"recipe": {"name": "classic"}})
+    assert [is_published(record) for record in (make_record("v0"), rung, make_run())] == [
+        False,
+        False,
+        True,
+    ]
+    assert published_rows([rung]) == []
+    assert published_footer_lines([rung]) == []
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+def test_the_table_looks_as_it_should(width: int) -> None:
+    assert_golden(f"published_{width}.txt", drawn(all_systems(), width))
+
+
+def test_the_lines_below_read_as_they_should() -> None:
+    assert_golden("published_footer.txt", footer(*all_systems()))
+
+
+@pytest.mark.parametrize("width", range(40, 221, 20))
+def test_nothing_is_squeezed_and_nothing_wraps(width: int) -> None:
+    lines = drawn(all_systems(), width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert len(lines) == 3 + 11
+
+
+@pytest.mark.parametrize(("width", "pattern"), [(80, "below (P1)"), (200, "below (other protocol")])
+def test_verdicts_are_seen_in_letters_where_words_have_no_room(width: int, pattern: str) -> None:
+    record = make_run(accuracy=0.8)
+    assert pattern in drawn([*all_systems(), record], width)
+
+
+def test_a_protocol_that_all_rows_share_stands_in_the_title() -> None:
+    title, header, *_ = drawn([make_run(), make_run("resnet18", "r2_resnet18")], 80).splitlines()
+    assert title == "Published, protocol clean"
+    assert "protocol" not in header
+    assert "clean" in export_published([make_run()], "markdown").partition("- each row")[0]
+
+
+def test_numbers_keep_the_digits_of_their_sources_and_stand_in_pairs() -> None:
+    text = drawn([*all_systems(), make_run("fashion_cnn", "r3_fashion_cnn")], 250)
+    for cell in (" 92.1 ", " ~90.7 ", "0.6850 / 0.3000", "32.10 s GPU / 6.00 s", "180 s / 10.0 s"):
+        assert cell in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 300])
+def test_what_has_no_room_is_named(width: int) -> None:
+    rows = published_rows(all_systems())
+    _, header, *_ = drawn(all_systems(), width).splitlines()
+    named = hidden_columns_line(rows, width) or ""
+    for column in published_columns(rows):
+        assert (column.header in header) != (f"{column.header}," in named.replace(";", ","))
+    assert bool(named) == (width < 300)
+    assert "--format markdown" in named or not named
+
+
+def test_an_empty_table_says_so() -> None:
+    assert drawn([], 80) == "Published\nno records\n"
+
+
+def test_each_mark_has_its_note_below() -> None:
+    records = all_systems()
+    below = published_footer_lines(records)
+    markdown = export_published(records, "markdown")
+    for row in published_rows(records):
+        for note in row["notes"]:
+            (line,) = (line for line in below if line.endswith(f": {note}"))
+            number, _, systems = line.removesuffix(f"): {note}").partition(" (")
+            assert number.isdigit()
+            assert row["system"] in systems.split(", ")
+    assert markdown.count("\n- 1 (R0 ResNet-4, R0 ResNet-4 dropout): ") == 1
+
+
+def test_json_and_csv_hold_raw_values() -> None:
+    rows = published_rows(all_systems())
+    assert json.loads(export_published(all_systems(), "json")) == rows
+    table = list(csv.DictReader(io.StringIO(export_published(all_systems(), "csv"))))
+    assert list(table[0]) == list(PUBLISHED_KEYS)
+    assert [row["published_accuracy"] for row in table[:3]] == ["0.921", "0.9023", ""]
+    assert export_published([], "csv").strip() == ",".join(PUBLISHED_KEYS)
+
+
+def test_latex_holds_the_lines_below_as_comments() -> None:
+    text = export_published(all_systems(), "latex")
+    _, _, below = text.partition(r"\end{tabular}")
+    assert all(line.startswith("% ") for line in below.strip().splitlines())
+    assert "dropout): R0 reports the best" in below
+    assert "% published: R2 ResNet-8: trained on all 60,000 training images" in below
+
+
+def test_the_command_needs_no_comparable_rows_and_says_what_it_leaves_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(NotComparable):
+        show(all_systems())
+    show(all_systems(), by="published")
+    captured = capsys.readouterr()
+    assert captured.out.startswith("Fashion-MNIST: published numbers and ours\n")
+    assert captured.err.startswith("1 record left out: ")
+    show(all_systems(), by="published", fmt="json")
+    assert len(json.loads(capsys.readouterr().out)) == 11
+
+
+def test_the_command_refuses_what_has_no_sense() -> None:
+    with pytest.raises(ResultsError, match="run --recipe published"):
+        show([make_record("v0")], by="published")
+    with pytest.raises(ResultsError, match="leave --sort out"):
+        show(all_systems(), by="published", sort="epochs")
+    with pytest.raises(ResultsError, match="choose from rich, markdown"):
+        show(all_systems(), by="published", fmt="xml")
+    with pytest.raises(ResultsError, match="model, commit, plan, published"):
+        show(all_systems(), by="nope", mixed=True)

@@ -1,0 +1,142 @@
+"""The charts of classes: their values are those of the records, and every one compiles."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import vl_convert
+
+from results.classes import CLASS_NAMES, precision_recall_f1, sum_confusions
+from results.report.class_charts import METRICS, class_figures
+from results.report.confusion import STRONGEST, confusion_figures
+from results.report.figure import Figure
+from results.report.key import key_layers
+from results.report.material import Material, gather
+from results.report.theme import DARK, LAYOUTS, LIGHT, NARROW
+from tests.results.records_by_hand import make_record
+from tests.results.report.report_by_hand import (
+    AWKWARD,
+    finished,
+    make_report_records,
+    without,
+    write_store,
+)
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
+    folder = tmp_path_factory.mktemp("run")
+    write_store(folder, [*make_report_records(), finished(AWKWARD, 0, 0.9, 1.0, 5000)])
+    return gather([folder])
+
+
+def data_of(figure: Figure, layout: str = "wide") -> dict[str, dict[str, Any]]:
+    """The rows of a chart, by series."""
+    return {row["series"]: row for row in figure.specifications[layout]["datasets"]["series"]}
+
+
+def test_the_bars_are_the_qualities_of_all_seeds_together(material: Material) -> None:
+    figures = class_figures(material)
+    assert [figure.key for figure in figures] == [
+        "classes-f1",
+        "classes-recall",
+        "classes-precision",
+    ]
+    for figure, metric in zip(figures, METRICS, strict=True):
+        rows = data_of(figure)
+        assert list(rows) == ["resnet8", "fashion_cnn", "v0", "v1", AWKWARD]
+        for series in material.finished:
+            total = sum_confusions([r.confusion for r in series.summary.finished if r.confusion])
+            assert total is not None
+            row, qualities = rows[series.label], precision_recall_f1(total)
+            expected = [getattr(quality, metric.key) for quality in qualities]
+            for value, share, text in zip(row["value"], expected, row["text"], strict=True):
+                assert value == (None if share is None else pytest.approx(100 * share, abs=1e-3))
+                assert text == ("never predicted" if share is None else f"{100 * share:.1f}")
+            assert row["support"] == [quality.support for quality in qualities]
+            assert row["class"] == list(CLASS_NAMES)
+
+
+def test_a_model_at_chance_says_which_classes_it_never_predicts(material: Material) -> None:
+    texts = {figure.key: data_of(figure)["v1"]["text"] for figure in class_figures(material)}
+    assert texts["classes-f1"].count("never predicted") == 9
+    assert texts["classes-recall"].count("0.0") == 9  # known: none was recognised
+    assert texts["classes-recall"][CLASS_NAMES.index("Shirt")] == "100.0"
+
+
+def test_the_heatmap_holds_the_counts_and_their_mean(material: Material) -> None:
+    (figure,) = confusion_figures(material)
+    rows = data_of(figure)
+    notes = {p["name"]: p["value"] for p in figure.specifications["wide"]["params"]}["notes"]
+    for series in material.finished:
+        matrices = [record.confusion for record in series.summary.finished if record.confusion]
+        total = sum_confusions(matrices)
+        assert total is not None
+        row = rows[series.label]
+        assert row["count"] == [count for line in total for count in line]
+        for text, count, share, tip in zip(
+            row["text"], row["count"], row["share"], row["tip"], strict=True
+        ):
+            mean = count / len(matrices)
+            assert text == ("<1" if 0 < mean < 1 else f"{mean:.0f}")
+            assert share == pytest.approx(count / 1000 / len(matrices), abs=1e-4)
+            assert tip.startswith(f"{count:,} of {1000 * len(matrices):,} (")
+    assert notes["v0"] == "mean of 2 runs, 10,000 images each"
+    assert notes["v1"] == "1 run, 10,000 images each"
+
+
+def test_every_figure_compiles_in_both_layouts_and_holds_plain_numbers(material: Material) -> None:
+    for figure in (*class_figures(material), *confusion_figures(material)):
+        assert list(figure.specifications) == [layout.name for layout in LAYOUTS]
+        for specification in figure.specifications.values():
+            json.dumps(specification, allow_nan=False)
+            assert vl_convert.vegalite_to_vega(specification)["marks"]
+
+
+def test_text_is_legible_on_the_strongest_cell_in_light_and_dark() -> None:
+    for theme in (LIGHT, DARK):
+        page, accent, text = (_rgb(theme[name]) for name in ("--page", "--accent", "--text"))
+        cell = [STRONGEST * a + (1 - STRONGEST) * p for a, p in zip(accent, page, strict=True)]
+        dark, light = sorted((_luminance(cell), _luminance(text)))
+        assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_only_what_is_shown_takes_room_in_the_key() -> None:
+    names = [f"a model with a rather long name {k}" for k in range(9)]
+    symbols, text = (layer.to_dict() for layer in key_layers(names[:3], names, NARROW))
+    assert [row["series"] for row in symbols["data"]["values"]] == names[:3]
+    assert text["mark"]["limit"] <= NARROW.width
+    assert any("indexof(shown" in str(step.get("filter")) for step in text["transform"])
+    assert any("% 1 *" in str(step.get("calculate")) for step in text["transform"])  # one column
+
+
+@pytest.mark.parametrize("confusion", [None, [[1, 2], [3, 4]]])
+def test_without_a_whole_confusion_matrix_there_is_no_chart(
+    tmp_path: Path, confusion: list[list[int]] | None
+) -> None:
+    record, samples = finished("v0", 0, 0.84, 0.2, 7850)
+    failed = make_record("alexnet", status="diverged", reason="the loss is not finite")
+    write_store(tmp_path, [(without(record, confusion=confusion), samples), (failed, None)])
+    material = gather([tmp_path])
+    assert class_figures(material) == []
+    assert confusion_figures(material) == []
+
+
+def test_a_series_without_a_confusion_matrix_is_named_as_left_out(tmp_path: Path) -> None:
+    record, _ = finished("v0", 0, 0.84, 0.2, 7850)
+    write_store(
+        tmp_path, [finished("v2", 0, 0.9, 1.0, 900), (without(record, confusion=None), None)]
+    )
+    first, *_ = class_figures(gather([tmp_path]))
+    assert "Not drawn (no confusion matrix): v0." in first.caption
+    assert list(data_of(first)) == ["v2"]
+
+
+def _rgb(colour: str) -> list[float]:
+    return [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+
+
+def _luminance(rgb: list[float]) -> float:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

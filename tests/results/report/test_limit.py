@@ -1,0 +1,89 @@
+"""The roofline and the share of the floor agree with what the runs measured."""
+
+from pathlib import Path
+
+import pytest
+
+from results import RunRecord
+from results.report.limit import Roofs, achieved, limit_figures, roof_words, roofs_of
+from results.report.material import gather
+from results.report.scales import Scale
+from tests.results.records_by_hand import LIMIT, make_record, make_sweep, make_values
+from tests.results.report.charts_by_hand import (
+    TABLES,
+    axis_titles,
+    check_figures,
+    make_material,
+    values_of,
+)
+
+
+def limited(model: str, percent: float, bytes_per_s: float = 4e12) -> RunRecord:
+    values = make_values(0.9, 2.0, 1000, 2**20)
+    values |= {"flops_per_step": 23e3 * 128, "bytes_per_step": 1e6}
+    values |= {"percent_of_floor": percent, "floor": 1e-5}
+    conditions = {"limit": LIMIT | {"bytes_per_s": bytes_per_s}}
+    return make_record(model, values=values, conditions=conditions)
+
+
+def test_points_are_the_counted_flops_over_bytes_and_over_time(tmp_path: Path) -> None:
+    roofline, _ = limit_figures(make_material([limited("v0", 30.0)], tmp_path))
+    assert values_of(roofline, "intensity") == pytest.approx({"v0": 23e3 * 128 / 1e6})
+    assert values_of(roofline, "rate") == pytest.approx({"v0": 23e3 * 162_000 / 2.0})
+    assert values_of(roofline, "intensity_text") == {"v0": "2.94 FLOPs a byte"}
+    assert values_of(roofline, "rate_text") == {"v0": "1.86 GFLOP/s"}
+    assert axis_titles(roofline) == {
+        "arithmetic intensity (FLOPs a byte), log scale",
+        "computing rate (FLOP/s), log scale",
+    }
+
+
+def test_the_rate_agrees_with_the_share_of_the_peak_that_the_records_hold() -> None:
+    material = gather([TABLES / "cpu-default-30s.jsonl"])
+    for series in material.finished:
+        (record,) = series.summary.finished
+        peak = record.conditions["limit"]["flops_per_s"]
+        assert (achieved(series) or 0) / peak == pytest.approx(series.row["mfu"], rel=0.01)
+    check_figures(limit_figures(material))
+
+
+def test_the_roof_is_the_lower_of_what_bytes_and_flops_allow(tmp_path: Path) -> None:
+    runs = [limited("a", 30.0, 1e12), limited("b", 30.0, 4e12)]
+    roofs = roofs_of(make_material(runs, tmp_path))
+    assert roofs == Roofs((788e12, 788e12), (1e12, 4e12))
+    assert roofs.knees() == [788, 197]
+    assert roofs.at(10, 0) == 1e13
+    assert roofs.at(10, 1) == 4e13
+    assert roofs.at(1e4, 0) == roofs.at(1e4, 1) == 788e12
+
+
+def test_only_the_parts_of_the_roof_in_sight_are_named() -> None:
+    roofs = Roofs((788e12, 788e12), (1e12, 4e12))
+    assert roof_words(roofs, Scale(1, 100, is_log=True)) == ["slope: copy, 1.00 T to 4.00 TB/s"]
+    assert roof_words(roofs, Scale(1e3, 1e4, is_log=True)) == ["flat: matmul, 788 TFLOP/s"]
+    assert len(roof_words(roofs, Scale(1, 1e4, is_log=True))) == 2
+
+
+def test_the_share_of_the_floor_names_what_binds_nearest_first(tmp_path: Path) -> None:
+    runs = [limited("near", 97.6), limited("far", 4.25), limited("beyond", 193.0)]
+    figures = limit_figures(make_material(runs, tmp_path))
+    assert values_of(figures[1], "text") == {
+        "beyond": "193 %, compute binds",
+        "near": "98 %, compute binds",
+        "far": "4.2 %, compute binds",
+    }
+    assert values_of(figures[1], "value") == {"beyond": 193.0, "near": 97.6, "far": 4.25}
+    assert "Above it" in figures[1].caption
+    check_figures(figures)
+
+
+def test_records_without_limits_have_no_figure(tmp_path: Path) -> None:
+    assert limit_figures(make_material(make_sweep(), tmp_path)) == []
+
+
+def test_without_a_matmul_rate_the_share_of_the_floor_is_left(tmp_path: Path) -> None:
+    run = limited("v0", 30.0)
+    run.conditions["limit"] = LIMIT | {"flops_per_s": None, "binds": "memory"}
+    figures = limit_figures(make_material([run], tmp_path))
+    assert [figure.key for figure in figures] == ["limit-floor"]
+    assert values_of(figures[0], "text") == {"v0": "30 %, memory binds"}

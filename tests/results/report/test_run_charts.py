@@ -1,0 +1,293 @@
+"""The charts of one run: values of the samples, thinned, and nothing where they are not known."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import vl_convert
+from hypothesis import given
+from hypothesis import strategies as st
+
+from results.classes import CLASS_NAMES
+from results.report.arrays import FORMS
+from results.report.class_charts import class_figures
+from results.report.confusion import confusion_figures
+from results.report.features import MAX_POINTS, _Part, feature_figures, has_features
+from results.report.figure import Figure
+from results.report.material import Material, gather
+from results.report.pictures import mistake_pictures, sample_strips
+from results.report.run_charts import (
+    MAX_STEPS,
+    SMOOTH_BINS,
+    STEP_BINS,
+    _losses,
+    _training,
+    run_figures,
+)
+from results.report.scales import log_scale
+from results.report.theme import LAYOUTS, WIDE, series_colours, series_shapes
+from results.report.thinning import binned, rounded
+from tests.results.report.report_by_hand import (
+    AWKWARD,
+    EPOCHS,
+    STEPS,
+    finished,
+    make_report_records,
+    write_store,
+)
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
+    folder = tmp_path_factory.mktemp("run")
+    write_store(folder, [*make_report_records(), finished(AWKWARD, 0, 0.9, 1.0, 5000)])
+    return gather([folder])
+
+
+def rows_of(
+    figure: Figure, data: str = "series", layout: str = "wide"
+) -> dict[str, dict[str, Any]]:
+    """The rows of a chart, by series."""
+    return {row["series"]: row for row in figure.specifications[layout]["datasets"][data]}
+
+
+def parameter(figure: Figure, name: str, layout: str = "wide") -> Any:  # noqa: ANN401
+    return {p["name"]: p["value"] for p in figure.specifications[layout]["params"]}[name]
+
+
+def changed(material: Material, **arrays: Any) -> Material:  # noqa: ANN401 - arrays or None
+    """The material with other samples; None takes an array away."""
+    series = [
+        replace(one, samples={k: v for k, v in {**one.samples, **arrays}.items() if v is not None})
+        for one in material.series
+    ]
+    return replace(material, series=tuple(series))
+
+
+def keys(figures: list[Figure]) -> list[str]:
+    return [figure.key for figure in figures]
+
+
+def test_training_shows_the_smoothed_loss_and_the_curve(material: Material) -> None:
+    figure, _ = run_figures(material)
+    rows = rows_of(figure)
+    for series in material.finished:
+        row, losses = rows[series.label], series.samples["loss"].astype(float)
+        assert len(row["loss"]) == len(row["epoch"]) == SMOOTH_BINS
+        assert row["loss"][0] == pytest.approx(losses[:8].mean(), rel=1e-3)
+        assert row["epoch"] == sorted(row["epoch"])
+        assert row["epoch"][-1] < EPOCHS
+        curve = series.samples["curve"]
+        assert row["accuracy"] == pytest.approx(curve[:, 3] * 100, rel=1e-4)
+        assert row["at"] == pytest.approx(curve[:, 1] * EPOCHS, rel=1e-4)
+        best = int(curve[:, 3].argmax())
+        assert row["best_at"] == [pytest.approx(row["at"][best], rel=1e-4)]
+        assert row["best"].startswith(f"best: {curve[best, 3] * 100:.2f} % at epoch ")
+        low, high = parameter(figure, "axes")[series.label][2:4]
+        assert low < row["accuracy"][best] < high
+
+
+def test_without_a_curve_among_the_samples_the_record_has_one(material: Material) -> None:
+    whole, _ = run_figures(material)
+    few, _ = run_figures(changed(material, curve=None))
+    assert rows_of(few)["v0"] == rows_of(whole)["v0"]
+
+
+def test_a_long_run_is_a_band_and_a_short_one_every_step(material: Material) -> None:
+    _, figure = run_figures(material)
+    losses = {series.label: series.samples["loss"].astype(float) for series in material.finished}
+    for label, row in rows_of(figure).items():
+        assert len(row["step"]) == STEP_BINS
+        assert min(row["low"]) == pytest.approx(losses[label].min(), rel=1e-3)
+        assert max(row["high"]) == pytest.approx(losses[label].max(), rel=1e-3)
+    short = np.linspace(2.3, 0.4, MAX_STEPS, dtype=np.float32)
+    _, figure = run_figures(changed(material, loss=short))
+    row = rows_of(figure)["v0"]
+    assert row["low"] == row["mean"] == row["high"] == pytest.approx(short, rel=1e-3)
+    assert row["step"] == list(range(1, MAX_STEPS + 1))
+
+
+def test_a_loss_of_zero_stays_on_a_logarithmic_axis(material: Material) -> None:
+    _, figure = run_figures(changed(material, loss=np.array([1.0, 0.0, 0.5], dtype=np.float32)))
+    assert rows_of(figure)["v0"]["low"] == [1.0, 0.5, 0.5]
+    zero = changed(material, loss=np.zeros(3, dtype=np.float32))
+    assert keys(run_figures(zero)) == ["run-training"]
+
+
+def test_the_plane_shows_the_features_with_their_classes(material: Material) -> None:
+    (figure,) = feature_figures(material)
+    for series in material.finished:
+        row = rows_of(figure)[series.label]
+        points, labels = series.samples["features_2d"], series.samples["features_labels"]
+        drawn = np.linspace(0, len(points) - 1, MAX_POINTS).round().astype(int)
+        assert row["x"] == pytest.approx(points[drawn, 0], rel=6e-3)
+        assert row["y"] == pytest.approx(points[drawn, 1], rel=6e-3)
+        assert row["label"] == labels[drawn].tolist()
+        medians = rows_of(figure, "medians")[series.label]
+        for x, label in zip(medians["x"], medians["label"], strict=True):
+            assert x == pytest.approx(np.median(points[labels == label, 0]), rel=6e-3)
+        low, high, _, _, first, second = parameter(figure, "axes")[series.label]
+        assert low < min(row["x"])
+        assert high > max(row["x"])
+        assert (first, second) == (
+            "first component (41.2 % of the variance)",
+            "second component (18.7 % of the variance)",
+        )
+
+
+def test_ten_classes_have_ten_pairs_of_colour_and_shape() -> None:
+    pairs = zip(series_colours(len(CLASS_NAMES)), series_shapes(len(CLASS_NAMES)), strict=True)
+    assert len(set(pairs)) == len(CLASS_NAMES)
+
+
+def test_features_all_at_one_spot_can_be_drawn(material: Material) -> None:
+    flat = changed(
+        material,
+        features_2d=np.zeros((3, 2), dtype=np.float32),
+        features_labels=np.array([4, 4, 9], dtype=np.uint8),
+        features_share=np.zeros(2, dtype=np.float32),
+    )
+    (figure,) = feature_figures(flat)
+    assert rows_of(figure)["v0"]["x"] == [0, 0, 0]
+    for specification in figure.specifications.values():
+        json.dumps(specification, allow_nan=False)
+        assert vl_convert.vegalite_to_vega(specification)["marks"]
+
+
+def test_every_figure_compiles_in_both_layouts_and_holds_plain_numbers(material: Material) -> None:
+    for figure in (*run_figures(material), *feature_figures(material)):
+        assert list(figure.specifications) == [layout.name for layout in LAYOUTS]
+        for specification in figure.specifications.values():
+            json.dumps(specification, allow_nan=False)
+            assert vl_convert.vegalite_to_vega(specification)["marks"]
+
+
+@pytest.mark.parametrize("chosen", ["nobody", AWKWARD])
+def test_any_choice_can_be_drawn(material: Material, chosen: str) -> None:
+    few = replace(material, series=tuple(s for s in material.series if s.label == AWKWARD))
+    for figure in (*run_figures(few), *feature_figures(few)):
+        specification = json.loads(json.dumps(figure.specifications["narrow"]))
+        for each in specification["params"]:
+            each["value"] = chosen if each["name"] == "chosen" else each["value"]
+        svg = vl_convert.vegalite_to_svg(specification)
+        assert ("Not recorded for this run." in svg) == (chosen == "nobody")
+
+
+@pytest.mark.parametrize("factor", [0.01, 30, 4000])
+def test_axes_never_speak_in_powers_of_ten(material: Material, factor: float) -> None:
+    features = material.finished[0].samples["features_2d"]
+    loss = np.linspace(3, 0.02, 500, dtype=np.float32) * factor
+    few = replace(material, series=material.finished[:1])
+    scaled = changed(few, features_2d=features * factor, loss=loss)
+    for figure in (*run_figures(scaled), *feature_figures(scaled)):
+        svg = vl_convert.vegalite_to_svg(figure.specifications["narrow"])
+        assert not re.search(r">[^<]*\de[^a-z]?\d[^<]*</text>", svg)
+
+
+@pytest.mark.parametrize("bad", [None, np.array([1.0, np.nan]), np.array([]), np.array([np.inf])])
+def test_a_loss_that_is_not_known_throughout_is_not_drawn(material: Material, bad: Any) -> None:  # noqa: ANN401
+    assert run_figures(changed(material, loss=bad)) == []
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"features_2d": None},
+        {"features_share": None},
+        {"features_2d": np.zeros((0, 2)), "features_labels": np.zeros(0, dtype=np.uint8)},
+        {"features_labels": np.full(1000, 10, dtype=np.uint8)},
+        {"features_2d": np.full((1000, 2), np.nan)},
+        {"features_share": np.array([np.nan, 0.1])},
+    ],
+)
+def test_features_that_cannot_be_drawn_are_left_out(
+    material: Material, arrays: dict[str, Any]
+) -> None:
+    poor = changed(material, **arrays)
+    assert not any(has_features(series) for series in poor.finished)
+    assert feature_figures(poor) == []
+
+
+@pytest.mark.parametrize("name", list(FORMS))
+def test_an_array_that_is_not_what_it_should_be_costs_no_more_than_its_picture(
+    material: Material, name: str
+) -> None:
+    series = material.finished[0]
+    whole = series.samples[name]
+    few = replace(material, series=(series,))
+    for bad in (
+        np.array(3),
+        np.array(["a", "b"]),
+        np.full(whole.shape, np.nan),
+        np.full(whole.shape, -1.5),
+        np.full(whole.shape, 1j),
+        whole[None],
+        whole.astype(str),
+        whole[:, :0] if whole.ndim > 1 else whole[:0],
+    ):
+        (odd,) = changed(few, **{name: bad}).series
+        for values in (
+            _training(odd),
+            _losses(odd),
+            has_features(odd) and _Part(odd, WIDE).points(),
+        ):
+            json.dumps(values, allow_nan=False)
+        mistake_pictures(replace(few, series=(odd,)))
+        sample_strips(replace(few, series=(odd,)))
+
+
+def test_arrays_that_cannot_be_drawn_are_named(tmp_path: Path) -> None:
+    record, samples = finished("v0", 0, 0.84, 0.2, 7850)
+    write_store(tmp_path, [(record, samples | {"loss": np.array(["x"]), "mine": np.array(1)})])
+    assert "cannot draw of v0: loss." in gather([tmp_path]).remarks
+
+
+def test_where_all_failed_there_are_no_charts(tmp_path: Path) -> None:
+    failed = [pair for pair in make_report_records() if pair[0].status != "ok"]
+    write_store(tmp_path, failed)
+    poor = gather([tmp_path])
+    assert poor.series
+    assert [*run_figures(poor), *feature_figures(poor), *class_figures(poor)] == []
+    assert confusion_figures(poor) == []
+
+
+def test_records_without_samples_have_no_charts(tmp_path: Path) -> None:
+    write_store(tmp_path, [(record, None) for record, _ in make_report_records()])
+    poor = gather([tmp_path])
+    assert run_figures(poor) == []
+    assert feature_figures(poor) == []
+
+
+@given(st.lists(st.floats(0.001, 9), min_size=1, max_size=90), st.integers(1, 100))
+def test_bins_hold_every_value_once(values: list[float], most: int) -> None:
+    bins = binned(np.array(values), most)
+    assert len(bins.mean) == min(most, len(values))
+    assert min(bins.low) == min(values)
+    assert max(bins.high) == max(values)
+    for low, mean, high in zip(bins.low, bins.mean, bins.high, strict=True):
+        assert low * (1 - 1e-12) <= mean <= high * (1 + 1e-12)
+    if most == 1:
+        assert bins.middle == [(1 + len(values)) / 2]
+
+
+def test_rounding_keeps_significant_digits() -> None:
+    assert rounded([0.00123456, 12345.6, -0.5], 3) == [0.00123, 12300.0, -0.5]
+
+
+@given(st.floats(1e-6, 1e6), st.floats(1, 1.2))
+def test_a_short_logarithmic_axis_has_ticks(low: float, factor: float) -> None:
+    scale = log_scale([low, low * factor])
+    for most in (4, 6, 7):
+        ticks = scale.ticks(most)
+        assert len(ticks) >= 2
+        assert all(scale.low * (1 - 1e-9) <= tick <= scale.high * (1 + 1e-9) for tick in ticks)
+
+
+def test_the_samples_by_hand_are_as_long_as_their_record_says(material: Material) -> None:
+    for series in material.finished:
+        assert series.shown is not None
+        assert len(series.samples["loss"]) == series.shown.value("steps") == STEPS

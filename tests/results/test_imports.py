@@ -1,0 +1,132 @@
+"""`results` works where torch is not, and importing it loads nothing heavy."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import results
+
+ROOT = Path(__file__).parents[2]
+BLOCKER = """
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in BLOCKED:
+            raise ImportError(f"{name} must not be imported here")
+
+BLOCKED = set(sys.argv[1].split(","))
+sys.meta_path.insert(0, Blocker())
+"""
+WHOLE_WAY = """
+import io, tempfile
+from rich.console import Console
+import results
+from tests.results.reference.published_by_hand import all_systems
+from tests.results.records_by_hand import make_sweep
+
+store = results.RunStore(tempfile.mkdtemp())
+for record in make_sweep():
+    store.append(record, samples={"loss": [1.0, 2.0]})
+summaries = results.summarize(results.read_records(store.folder))
+rows = results.table_rows(summaries)
+Console(file=io.StringIO()).print(results.render_table(rows, width=80))
+for fmt in results.FORMATS:
+    results.export(rows, fmt)
+results.footer_lines(summaries)
+choice = results.choose(results.read_records(store.folder))
+Console(file=io.StringIO()).print(results.render_choice(choice, width=80))
+results.choice_json(choice), results.choice_headline(choice), results.choice_notes(choice)
+rungs = [record for record in results.read_records(store.folder) if results.is_ladder(record)]
+results.render_ladder(results.ladder_rows(rungs), width=80)
+results.ladder_sentences(rungs), results.ladder_footer_lines(rungs)
+published = all_systems()
+results.render_published(results.published_rows(published), width=80)
+for fmt in results.FORMATS:
+    results.export_published(published, fmt)
+
+from pathlib import Path
+from results.report.compose import compose, write_figures, write_report
+from results.report.material import gather
+material = gather([store.folder])
+page = compose(material, store.folder / "report.html")
+assert write_report(page, store.folder / "report.html") > 900_000
+assert write_figures(page, Path(store.folder) / "figures", "svg")
+
+import importlib, pkgutil
+for module in pkgutil.walk_packages(results.__path__, "results."):
+    importlib.import_module(module.name)
+choice = results.choose(results.read_records(store.folder))
+Console(file=io.StringIO()).print(results.render_choice(choice, width=80))
+results.choice_headline(choice), results.choice_notes(choice), results.choice_json(choice)
+from results.history import history_rows
+from results.history_table import render_history
+over_commits = results.summarize(results.read_records(store.folder), by="commit")
+Console(file=io.StringIO()).print(render_history(history_rows(over_commits), width=80))
+results.drift_lines(over_commits)
+records = results.read_records(store.folder)
+assert results.compare_records(records, records).findings
+"""
+COMMANDS = """
+from bench.__main__ import run_app
+from bench.cli import app
+
+records = "results/tables/cpu-default-3epochs.jsonl"
+for arguments in (["table"], ["table", "--by", "commit"], ["choose"]):
+    assert run_app(app, [*arguments, records], "fmnist-bench") == 0
+comparison = ["compare", records, records, "--format", "json"]
+assert run_app(app, comparison, "fmnist-bench") == 0
+"""
+
+
+def run_without(blocked: str, code: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", BLOCKER + code, blocked]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_whole_way_needs_no_torch_and_no_other_package_of_ours() -> None:
+    blocked = "torch,torchvision,bench,data_pipeline,fmnist_models"
+    finished = run_without(blocked, WHOLE_WAY)
+    assert (finished.returncode, finished.stderr) == (0, "")
+
+
+def test_commands_that_read_results_need_no_torch_either() -> None:
+    finished = run_without("torch,torchvision", COMMANDS)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert "recommended: fashion_cnn" in finished.stdout
+
+
+def test_the_blocker_blocks() -> None:
+    finished = run_without("orjson", "import results; results.RunRecord")
+    assert finished.returncode == 1
+    assert "orjson must not be imported here" in finished.stderr
+
+
+def test_records_and_rows_need_nothing_heavy() -> None:
+    code = """
+import results
+from tests.results.records_by_hand import make_record
+
+assert results.table_rows(results.summarize([make_record()]))
+assert results.export([], "json") and results.RunStore and results.read_records
+"""
+    finished = run_without("torch,torchvision,pandas,scipy,numpy,rich,tabulate", code)
+    assert (finished.returncode, finished.stderr) == (0, "")
+
+
+def test_importing_the_package_loads_none_of_its_modules() -> None:
+    code = "import results; assert not [m for m in sys.modules if m.startswith('results.')]"
+    assert run_without("torch", code).returncode == 0
+
+
+@pytest.mark.parametrize("name", results.__all__)
+def test_every_public_name_is_there_and_documented(name: str) -> None:
+    public = getattr(results, name)
+    assert public.__doc__
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        results.nothing  # noqa: B018
