@@ -8,7 +8,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup data bench report test check format benchmark fuzz counts gate gpu-proof peers docs clean
+.PHONY: help setup data bench report test test-all check format benchmark fuzz counts gate gpu-proof peers docs clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -63,10 +63,16 @@ bench: $(READY) ## train every model under one budget and print the table
 report: $(READY) ## one HTML page of the newest run, or of RESULTS=FOLDER
 	@$(RUN) -m bench report $(if $(RESULTS),'$(RESULTS)') $(ARGS)
 
-test: $(READY) $(DATA_READY) ## all tests
-	@$(RUN) -m pytest $(ARGS)
+# a worker holds about 1 GB, its fork server another
+PYTEST := -m pytest -n auto --maxprocesses 8 --dist worksteal
 
-check: $(READY) ## format, lint, types, then all tests
+test: $(READY) $(DATA_READY) ## the first tier of the tests: units, and every command once
+	@$(RUN) $(PYTEST) $(ARGS)
+
+test-all: $(READY) $(DATA_READY) ## all tests: compiled plans, whole gates, simulations and fuzz at full strength too
+	@$(RUN) $(PYTEST) -m 'slow or not slow' $(ARGS)
+
+check: $(READY) ## format, lint, types, then `make test`
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m ruff check .
 	@$(RUN) -m mypy
