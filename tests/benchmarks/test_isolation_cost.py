@@ -7,6 +7,7 @@ import pytest
 from tests.benchmarks.isolation_cost import Turn, row, spec_of, take_turns
 
 
+@pytest.mark.slow
 def test_it_takes_turns(data_root: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None) -> None:
     monkeypatch.setenv("FMNIST_DATA", str(data_root.resolve()))
     here, child = take_turns(spec_of("threads:1", "cpu"), "cpu", 1)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import orjson
+import pytest
 
 from results import history_rows, read_records, summarize
 from tests.benchmarks.records_at_scale import measure, synthetic_records, table_of, write_store
@@ -19,6 +20,7 @@ def test_synthetic_records_are_of_realistic_size_and_all_different(tmp_path: Pat
     assert orjson.dumps(list(synthetic_records(3))) == orjson.dumps(list(synthetic_records(3)))
 
 
+@pytest.mark.slow
 def test_it_measures_each_command_and_says_so(tmp_path: Path) -> None:
     costs = measure({27: write_store(tmp_path / "27.jsonl", 27)}, repeats=1)
     assert ("table --by commit", 27) in costs

@@ -51,6 +51,7 @@ def enlarged(image: Image.Image, margin: int) -> Image.Image:
     return photo
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(  # over all 10,000 images: 0.999, 0.984 and 0.938
     ("change", "share"),
     [

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
-from pytest import TempPathFactory  # noqa: PT013
 
 from results import RecordError, RunRecord, read_records
 from results.report.compose import compose
@@ -156,7 +156,7 @@ def assert_reads_again(record: RunRecord) -> None:
 
 @fuzzed(changed_somewhere(), share=0.5)
 def test_a_changed_record_is_refused_or_shown_rightly_in_every_format(
-    tmp_path_factory: TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory,
     records: Records,
 ) -> None:
     path = write(tmp_path_factory.getbasetemp() / "records", records)
@@ -172,7 +172,7 @@ WHOLE = b"".join((TABLES / name).read_bytes()[:9000] for name in ["cpu-default-3
 
 @fuzzed(damaged(WHOLE))
 def test_a_damaged_file_is_refused_or_read(
-    tmp_path_factory: TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory,
     content: bytes,
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "damaged.jsonl"
@@ -192,9 +192,10 @@ def test_a_damaged_line_is_refused_or_read(line: bytes) -> None:
         assert_reads_again(record)
 
 
+@pytest.mark.slow
 @fuzzed(changed_somewhere(), share=0.04)
 def test_a_report_of_changed_records_is_refused_or_drawn(
-    tmp_path_factory: TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory,
     records: Records,
 ) -> None:
     path = write(tmp_path_factory.getbasetemp() / "report", records)

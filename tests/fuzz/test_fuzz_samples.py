@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
-from pytest import TempPathFactory  # noqa: PT013
 
 from results import RunRecord, RunStore
 from results.report.arrays import FORMS
@@ -51,7 +51,7 @@ def stored(folder: Path, content: bytes) -> RunRecord:
 
 @fuzzed(damaged(packed(small())))
 def test_a_damaged_file_of_samples_is_read_or_refused(
-    tmp_path_factory: TempPathFactory, content: bytes
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "samples"
     record = stored(folder, content)
@@ -71,9 +71,10 @@ def odd_arrays(draw: st.DrawFn) -> dict[str, Any]:
     return arrays
 
 
+@pytest.mark.slow
 @fuzzed(odd_arrays(), share=0.02)
 def test_a_report_goes_on_without_what_it_cannot_draw(
-    tmp_path_factory: TempPathFactory, arrays: dict[str, Any]
+    tmp_path_factory: pytest.TempPathFactory, arrays: dict[str, Any]
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "odd"
     stored(folder, packed(arrays))

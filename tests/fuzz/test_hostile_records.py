@@ -47,6 +47,7 @@ def test_odd_names_are_shown_in_every_format_and_are_only_names(name: str, tmp_p
             compare(records[1:], records[2:])
 
 
+@pytest.mark.slow
 def test_a_page_with_odd_names_has_the_elements_of_the_template(tmp_path: Path) -> None:
     name = "\"'><img onerror=x></script><script>alert(1)</script>&lt;b&gt;<!--"
     path = write(tmp_path, named(GENUINE[0], name))
@@ -54,6 +55,7 @@ def test_a_page_with_odd_names_has_the_elements_of_the_template(tmp_path: Path) 
     assert_own_elements(page)
 
 
+@pytest.mark.slow
 def test_a_browser_draws_models_whose_names_every_object_has(tmp_path: Path) -> None:
     records = copy.deepcopy(GENUINE[0][:3])
     for record, name in zip(records, ("constructor", "__proto__", "</script><b>"), strict=True):

@@ -138,6 +138,7 @@ def test_every_target_that_help_names_is_there() -> None:
         assert make("-n", target, "VENV=", f"PYTHON={sys.executable}").returncode == 0, target
 
 
+@pytest.mark.slow
 def test_a_gpu_that_is_not_there_is_one_line_with_the_remedy() -> None:
     import torch
 

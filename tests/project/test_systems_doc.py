@@ -59,6 +59,7 @@ def test_flops_at_28_pixels_are_those_of_the_models_document() -> None:
         assert re.search(rf"\| `{model}` \| 28 \| [\d,]+ \| {flops} \|", models)
 
 
+@pytest.mark.slow
 def test_flops_at_other_sizes_are_what_torch_counts() -> None:
     others = {
         (model, int(size), number(flops))
@@ -70,6 +71,7 @@ def test_flops_at_other_sizes_are_what_torch_counts() -> None:
         assert flops_per_image(build_model(model), size) == flops
 
 
+@pytest.mark.slow
 def test_flops_of_stem_and_head_are_counted_with_the_middle_frozen() -> None:
     model = build_model("resnet50")
     for name, parameter in model.named_parameters():

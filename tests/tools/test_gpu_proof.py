@@ -97,6 +97,7 @@ def test_what_another_commit_or_command_has_passed_counts_for_nothing(tmp_path: 
         assert [o.status for o in run(tmp_path, QUIET, earlier=[other])] == [PASSED]
 
 
+@pytest.mark.slow
 def test_a_signal_ends_the_stage_too(data_root: Path, tmp_path: Path) -> None:
     options = ("--rehearse", "--device", "cpu", "--out", str(tmp_path / "out"), "--only", "bench")
     mark = uuid.uuid4().hex
@@ -249,6 +250,7 @@ def test_kernels_that_overlap_are_busy_once(
     assert covered(spans) == length
 
 
+@pytest.mark.slow
 def test_the_loader_is_compared_on_a_cpu_too(capsys: pytest.CaptureFixture[str]) -> None:
     compare_loaders(device="cpu", models="v0", turns=2, turn=0.02)
     rate, resident, ratio, *busy = capsys.readouterr().out.splitlines()[1].split()[1:]

@@ -18,6 +18,7 @@ def test_the_report_has_medians_and_ratio_of_turns() -> None:
     assert ratio == "JAX's epoch takes 2.00 times ours (turns: 1.00 to 3.00)"
 
 
+@pytest.mark.slow
 def test_our_side_learns_from_the_real_data(data_root: Path) -> None:
     train, compile_s = prepare_timed(_ours, data_root)
     assert compile_s > 0

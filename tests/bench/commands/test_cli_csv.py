@@ -145,6 +145,7 @@ def data_finding(root: Path) -> Finding:
     return next(finding for finding in found if finding.subject == "data")
 
 
+@pytest.mark.slow
 def test_a_sweep_and_doctor_take_csv_files(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],

@@ -47,6 +47,7 @@ def command(*arguments: str | Path) -> str:
     return " ".join([sys.executable, "-m", "bench", *map(str, arguments)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

@@ -45,6 +45,7 @@ def v0() -> Code:
     return code_of("v0", 32)
 
 
+@pytest.mark.slow
 def test_a_step_of_v0_becomes_few_kernels(v0: Code) -> None:
     assert v0.calls == ["extern_kernels.addmm"] * 2 + ["extern_kernels.mm"] * 3
     assert len(v0.kernels) <= 9
@@ -52,6 +53,7 @@ def test_a_step_of_v0_becomes_few_kernels(v0: Code) -> None:
     assert sum(name.startswith("triton_for_") for name in v0.kernels) == 1  # the update
 
 
+@pytest.mark.slow
 def test_rates_that_begin_anywhere_are_not_copied_first(v0: Code) -> None:
     last = v0.arguments - 1
     assert last not in v0.checked

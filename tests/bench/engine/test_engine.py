@@ -150,6 +150,7 @@ def test_channels_last_equals_contiguous() -> None:
         assert torch.allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_compiled_equals_eager(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[object] = []
     real = partial(torch.compile, backend="eager")  # the tracing is ours to test, inductor is not

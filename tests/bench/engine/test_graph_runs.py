@@ -21,6 +21,7 @@ from tests.bench.engine.test_graph_refusals import Reads
 from tests.bench.keep.resume_by_hand import assert_same, killed_at_step, run, spec_of
 from tests.bench.run.test_session import open_session, silent
 from tests.bench.train.training_by_hand import small_net
+from tests.tiers import slow_but
 
 
 @pytest.fixture(autouse=True)
@@ -39,11 +40,14 @@ def planned(recipe: str, plan: str) -> RunSpec:
 
 @pytest.mark.parametrize(
     ("recipe", "plan"),
-    [
-        ("sgd", "graph:4"),
-        pytest.param("adamw", "step,graph:4", marks=pytest.mark.slow),
-        pytest.param("closed_loop", "channels_last,graph:3", marks=pytest.mark.slow),
-    ],
+    slow_but(
+        {("sgd", "graph:4")},
+        [
+            ("sgd", "graph:4"),
+            ("adamw", "step,graph:4"),
+            ("closed_loop", "channels_last,graph:3"),
+        ],
+    ),
 )
 def test_a_run_that_was_killed_goes_on_to_the_same_weights(
     recipe: str, plan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -58,9 +62,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights(
     assert again.samples["loss"].tolist() == found.samples["loss"].tolist()
 
 
-@pytest.mark.parametrize(
-    "recipe", ["head", *(pytest.param(name, marks=pytest.mark.slow) for name in RECIPES)]
-)
+@pytest.mark.parametrize("recipe", slow_but({"head"}, ("head", *RECIPES)))
 def test_a_run_has_the_losses_of_an_eager_one(
     recipe: str, tmp_path: Path, simulation: Simulation
 ) -> None:

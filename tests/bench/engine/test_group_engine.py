@@ -103,6 +103,7 @@ def test_compiled_steps_take_no_momentum() -> None:
         engine.run(some_batches(1), [0.1], 0.8)
 
 
+@pytest.mark.slow
 def test_a_compiled_step_survives_a_warm_up_without_a_trace() -> None:
     nets = {}
     for is_warmed in (False, True):
@@ -119,6 +120,7 @@ def test_a_compiled_step_survives_a_warm_up_without_a_trace() -> None:
     assert torch.equal(nets[False][1], nets[True][1])
 
 
+@pytest.mark.slow
 def test_a_shape_is_compiled_once() -> None:
     engine = engine_of(small_net(), ADAMW, STEP)
     before = compile_counts()

@@ -7,6 +7,7 @@ Inductor is told to draw dropout as eager code does (`fallback_random`).
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import product
 
 import pytest
 import torch
@@ -17,11 +18,18 @@ from bench.compile_counters import compile_counts
 from bench.engine import Engine
 from fmnist_models import build_model, list_models, model_info
 from tests.bench.train.training_by_hand import engine_of, random_split, tensors_in
+from tests.tiers import slow_but
 
 STEPS, CHUNK = 50, 12
 RAGGED_AT, NUM_IMAGES = 7, 256
 TOLERANCE = 1e-6  # relative; float64 plans agree to about 1e-12
-QUICK = ("v0", "v2", "resnet8")
+PLANS = ("channels_last", "dataloader", "compile", "channels_last,step")
+RAGGED = ("v0", "v2", "resnet8")
+QUICK = {  # in the first tier: a net is compiled once a plan, which takes seconds to minutes
+    *product(RAGGED, ("channels_last", "dataloader")),
+    ("v0", "compile"),
+    ("v0", "channels_last,step"),
+}
 # Deep nets with BatchNorm over maps of one pixel are chaotic on small batches: eager NCHW and eager
 # NHWC, 1e-14 apart after one step of ResNet-4, are 3 % apart after seven. Batches of 32 and tiny
 # steps keep the rounding small; the updates are compared beside the losses, which hardly move.
@@ -39,7 +47,6 @@ NESTEROV = replace(
 ADAMW = replace(NESTEROV, optimizer="adamw", learning_rate=1e-4, momentum=0.0, nesterov=False)
 RMSPROP = replace(ADAMW, optimizer="rmsprop", momentum=0.9)
 CLASSIC = replace(RECIPES["classic"], precision="fp32")
-PLANS = ("channels_last", "dataloader", "compile", "channels_last,step")
 
 pytestmark = pytest.mark.usefixtures("_inductor_draws_like_eager")
 
@@ -90,7 +97,7 @@ def train(name: str, recipe: Recipe, plan: str) -> Training:
     start = weights(a_model(name))
     split = random_split(NUM_IMAGES, size=size)
     engine = engine_of(a_model(name), recipe, Plan.parse(plan), split)
-    index, rate = batches(batch_size, has_ragged=name in QUICK), recipe.learning_rate or 0.0
+    index, rate = batches(batch_size, has_ragged=name in RAGGED), recipe.learning_rate or 0.0
     rates = [rate * (1 - step / STEPS) for step in range(STEPS)]
     torch.manual_seed(5)
     torch._dynamo.reset()
@@ -137,18 +144,12 @@ def eager_run(name: str) -> Training:
     return train(name, recipe_for(name), "contiguous")
 
 
-@pytest.mark.parametrize("plan", PLANS)
-@pytest.mark.parametrize(
-    "name",
-    [
-        name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
-        for name in list_models()
-    ],
-)
+@pytest.mark.parametrize(("name", "plan"), slow_but(QUICK, product(list_models(), PLANS)))
 def test_a_plan_changes_nothing_but_speed(name: str, plan: str) -> None:
     assert_alike(train(name, recipe_for(name), plan), eager_run(name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [CLASSIC, ADAMW, RMSPROP], ids=["sgd", "adamw", "rmsprop"])
 def test_several_steps_in_one_call_are_the_same_steps(recipe: Recipe) -> None:
     assert_alike(train("v0", recipe, "step:5"), train("v0", recipe, "contiguous"))

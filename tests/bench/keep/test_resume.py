@@ -19,11 +19,12 @@ from data_pipeline import ResidentSplit
 from tests.bench.keep.resume_by_hand import RECIPES, assert_same, killed_at_step, run, spec_of
 from tests.bench.run.test_session import open_session, silent
 from tests.bench.train.training_by_hand import random_split
+from tests.tiers import slow_but
 
 pytestmark = pytest.mark.usefixtures("nets_to_resume")
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", slow_but({"sgd", "closed_loop"}, RECIPES))
 def test_a_training_killed_again_and_again_ends_with_the_same_weights(
     recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -41,7 +42,7 @@ def test_a_training_killed_again_and_again_ends_with_the_same_weights(
     assert again.samples["learning_rate"].tolist() == found.samples["learning_rate"].tolist()
 
 
-@pytest.mark.parametrize("step", range(1, 28, 3))
+@pytest.mark.parametrize("step", slow_but({1, 16}, range(1, 28, 3)))
 def test_killed_at_any_step_with_augmentation_and_dropout(
     step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,7 +53,10 @@ def test_killed_at_any_step_with_augmentation_and_dropout(
     assert_same(run(spec, keep)[0], whole)
 
 
-@pytest.mark.parametrize("plan", ["dataloader,threads:1", "step:4,threads:1"])
+@pytest.mark.parametrize(
+    "plan",
+    ["dataloader,threads:1", pytest.param("step:4,threads:1", marks=pytest.mark.slow)],
+)
 def test_other_plans_go_on_bit_for_bit_too(
     plan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

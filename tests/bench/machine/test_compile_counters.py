@@ -14,6 +14,7 @@ from bench.findings import Findings
 from bench.measure import measure_seed
 from bench.outcome import report_compilers
 from tests.bench.run.test_session import SPEC, open_session, silent, value
+from tests.tiers import slow_but
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick_collections")
 
@@ -43,7 +44,7 @@ def test_a_graph_break_is_counted() -> None:
     assert compile_counts().since(before).graph_breaks == 1
 
 
-@pytest.mark.parametrize("plan", ["compile", "step:5", "step"])
+@pytest.mark.parametrize("plan", slow_but({"step"}, ["compile", "step:5", "step"]))
 def test_no_compiler_runs_on_the_clock(plan: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "usable_cores", lambda: 1)
     run = replace(SPEC, plan=Plan.parse(f"{plan},threads:1"), budget=Budget(25, "steps"))
@@ -53,6 +54,7 @@ def test_no_compiler_runs_on_the_clock(plan: str, monkeypatch: pytest.MonkeyPatc
     assert "compiled_in_clock" not in findings.flags
 
 
+@pytest.mark.slow
 def test_a_second_seed_compiles_nothing() -> None:
     run = replace(SPEC, plan=Plan(mode="step", steps_per_call=2, threads=1))
     opened = open_session(run)
@@ -87,7 +89,11 @@ class Sees(nn.Module):
 
 
 @pytest.mark.parametrize(
-    "plan", ["channels_last", "channels_last,step", "dataloader,channels_last"]
+    "plan",
+    slow_but(
+        {"channels_last", "dataloader,channels_last"},
+        ["channels_last", "channels_last,step", "dataloader,channels_last"],
+    ),
 )
 def test_the_first_convolution_gives_nhwc_under_channels_last(
     plan: str, monkeypatch: pytest.MonkeyPatch

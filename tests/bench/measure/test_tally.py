@@ -11,6 +11,7 @@ from bench.counting import count_net
 from bench.tally import Tally, tally_step
 from fmnist_models import build_model, model_info
 from tests.bench.train.training_by_hand import flat_state, make_engine, small_net
+from tests.tiers import slow_but
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 KIB = 1024
@@ -73,12 +74,13 @@ def test_a_step_of_a_linear_net_by_hand() -> None:
     assert own + images <= counts["peak_bytes"] <= own + 2 * images + 4 * logits
 
 
-@pytest.mark.parametrize("name", ["v0", "resnet8", "resnet4_dropout"])
+@pytest.mark.parametrize("name", slow_but({"v0"}, ["v0", "resnet8", "resnet4_dropout"]))
 def test_two_counts_agree_to_the_byte(name: str) -> None:
     size = model_info(name).input_size
     assert count_net(build_model(name), size) == count_net(build_model(name), size)
 
 
+@pytest.mark.slow
 def test_threads_do_not_matter() -> None:
     engine, batch = make_engine(small_net()), torch.arange(8)
     one = tally_step(engine, batch)

@@ -16,6 +16,7 @@ FEW = ("--set", "validation_fraction=0.01")  # a curve that costs little
 ROOM = "size=288k"  # what is asked for before a sweep, and the samples of some runs
 
 
+@pytest.mark.slow
 def test_a_sweep_on_a_full_disk_ends_with_its_table_and_loses_nothing(
     tmp_path: Path,
     data_root: Path,

@@ -3,6 +3,7 @@
 import signal
 from pathlib import Path
 
+import pytest
 import torch
 
 from bench.saved_model import read_saved
@@ -48,6 +49,7 @@ def saved(folder: Path) -> dict[str, torch.Tensor]:
     return dict(read_saved(path).weights)
 
 
+@pytest.mark.slow
 def test_killed_and_gone_on_with_it_ends_with_the_same_weights(
     data_root: Path, tmp_path: Path
 ) -> None:

@@ -25,6 +25,8 @@ from tests.command_line import (
     read_lines,
 )
 
+pytestmark = pytest.mark.slow
+
 AFTER_WRITING_S = 1.0  # until a record that can be seen is on a busy disk too
 NOTICE = "stopping after the current run; press Ctrl-C again to stop now"
 # `calls` is a buffer, which the warm-up puts back: step 55 is beyond any warm-up.

@@ -81,12 +81,14 @@ def starts_of(
     return process.pid, [[int(pid) for pid in line.split()] for line in lines]
 
 
+@pytest.mark.slow
 def test_the_library_sees_a_start(driver: Path, data_root: Path, tmp_path: Path) -> None:
     code = "import torch; torch.cuda.is_available()"
     command, starts = starts_of(driver, data_root, tmp_path / "log", "-c", code)
     assert starts == [[command, os.getpid()]]
 
 
+@pytest.mark.slow
 def test_neither_the_command_nor_its_fork_server_starts_the_driver(
     driver: Path, data_root: Path, tmp_path: Path
 ) -> None:

@@ -10,6 +10,8 @@ import pytest
 from results.rows import ROW_KEYS
 from tests.command_line import CPU, PLAN, Finished, Running, bench, read_lines
 
+pytestmark = pytest.mark.slow
+
 # They behave in eval mode, in which they are checked before the sweep, and in warm-up, which has
 # at most 50 steps. `calls` is a buffer, which the warm-up puts back: trouble comes at step 55. Only
 # a NaN does no harm in the warm-up, whose weights are put back too.

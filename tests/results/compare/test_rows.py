@@ -9,6 +9,7 @@ import pytest
 from results import RunRecord, compare_records
 from results.gate.verdict import Commit, Verdict
 from tests.results.compare.compare_by_hand import runs, without
+from tests.tiers import slow_but
 
 NUM_ROWS, NUM_COMPARISONS = 9, 150
 PROCESS_SD, SEED_SD = 0.2 / math.sqrt(2), 0.03  # two processes of the same code differ by 20 %
@@ -40,7 +41,8 @@ def shares(num_processes: int, num_seeds: int, factor: float) -> dict[int, float
 
 
 @pytest.mark.parametrize(
-    ("num_processes", "num_seeds", "least_green"), [(1, 3, 0.7), (3, 2, 0.05), (5, 2, 0.1)]
+    ("num_processes", "num_seeds", "least_green"),
+    slow_but({(1, 3, 0.7)}, [(1, 3, 0.7), (3, 2, 0.05), (5, 2, 0.1)]),
 )
 def test_nine_rows_of_the_same_code_are_hardly_ever_red(
     num_processes: int, num_seeds: int, least_green: float
@@ -50,7 +52,7 @@ def test_nine_rows_of_the_same_code_are_hardly_ever_red(
     assert found[0] >= least_green
 
 
-@pytest.mark.parametrize(("num_processes", "num_seeds"), [(1, 3), (3, 2)])
+@pytest.mark.parametrize(("num_processes", "num_seeds"), slow_but({(1, 3)}, [(1, 3), (3, 2)]))
 def test_nine_rows_that_take_twice_as_long_are_red(num_processes: int, num_seeds: int) -> None:
     found = shares(num_processes, num_seeds, 2.0)
     assert found[1] >= 0.95

@@ -71,6 +71,7 @@ def test_other_images_than_the_published_ones_broaden_it(
     assert row["interval_of"] == kind
 
 
+@pytest.mark.slow
 def test_the_variance_of_two_halves_is_that_of_drawn_halves() -> None:
     generator = random.Random(0)
     images = [index < 8_900 for index in range(10_000)]  # 89 % are right

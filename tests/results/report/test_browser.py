@@ -40,6 +40,7 @@ def page(report: Path) -> Iterator[Page]:
         assert complaints == []
 
 
+@pytest.mark.slow
 def test_every_chart_is_valid_vega_lite(content: Content) -> None:
     figures = [figure for section in content.sections for figure in section.figures]
     assert len(figures) > 10

@@ -96,6 +96,7 @@ def test_namesakes_without_a_target_say_so() -> None:
     assert labels(rows) == ["v0 (to 90 %)", "v0 (to 88.5 %)", "v0 (no target)"]
 
 
+@pytest.mark.slow
 def test_30000_rows_have_a_front_and_labels_in_no_time() -> None:
     # All on the front and half of them namesakes: a quadratic way takes minutes.
     rows = [
