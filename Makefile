@@ -70,7 +70,7 @@ test: $(READY) $(DATA_READY) ## the first tier of the tests: units, and every co
 	@$(RUN) $(PYTEST) $(ARGS)
 
 test-all: $(READY) $(DATA_READY) ## all tests: compiled plans, whole gates, simulations and fuzz at full strength too
-	@$(RUN) $(PYTEST) -m 'slow or not slow' $(ARGS)
+	@FUZZ_EXAMPLES=100 $(RUN) $(PYTEST) -m 'slow or not slow' $(ARGS)
 
 check: $(READY) ## format, lint, types, then `make test`
 	@$(RUN) -m ruff format --check .
@@ -91,9 +91,9 @@ benchmark: $(READY) $(DATA_READY) ## time the parts of the harness with pytest-b
 	  --benchmark-max-time=1 --benchmark-min-rounds=5 --benchmark-json='$(BENCHMARK_JSON)' $(ARGS)
 	@echo "figures in $(BENCHMARK_JSON); compiled plans are apart: make benchmark ARGS='-m slow'" >&2
 
-# new inputs each time; `make test` runs 20 a test, always the same ones
+# new inputs each time; `make test` runs 20 a test and `make test-all` 100, always the same ones
 fuzz: $(READY) $(DATA_READY) ## give every reader some thousand bad inputs
-	@FUZZ_EXAMPLES=1000 $(RUN) -m pytest tests/fuzz $(ARGS)
+	@FUZZ_EXAMPLES=1000 $(RUN) -m pytest -m fuzz tests/fuzz $(ARGS)
 
 counts: $(READY) ## take the counts of all models, compiled plans and an epoch into tests/counts.toml
 	@$(RUN) -m bench.counts --renew $(if $(GPU),--device '$(DEVICE)') $(ARGS)

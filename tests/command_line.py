@@ -23,6 +23,26 @@ MARK = "FMNIST_BENCH_TEST_MARK"  # processes that carry it in their environment 
 LIMIT_S = 120.0  # no test hangs for longer, however busy the machine
 PLAN = ("--plan", "threads:1")  # no probe, and no threads that fight over busy cores
 CPU = ("--device", "cpu")
+NOT_MEASURED_ALIKE = {  # times, and what depends on them or on the machine's mood
+    "bandwidth",
+    "ceilings_time",
+    "cold_total",
+    "compile_time",
+    "data_load_time",
+    "epoch_time",
+    "evaluation_time",
+    "floor",
+    "mfu",
+    "peak_memory",
+    "percent_of_floor",
+    "probe_time",
+    "step_time_p50",
+    "step_time_p95",
+    "throughput",
+    "time_to_target",
+    "time_in_steps",
+    "train_time",
+}
 
 Finished = subprocess.CompletedProcess[str]
 
@@ -66,6 +86,19 @@ def read_lines(folder: Path) -> list[dict[str, Any]]:
     """The records of a run folder as they were written."""
     text = (folder / "records.jsonl").read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
+
+
+def timeless(record: dict[str, Any]) -> dict[str, Any]:
+    """A record without its times and its name."""
+    measured = record["measurements"].items()
+    curve = [point[1:] for point in record["curve"]]
+    kept = {
+        key: value
+        for key, value in record.items()
+        if key not in {"record_id", "conditions", "samples", "provenance"}
+    }
+    same = {name: value for name, value in measured if name not in NOT_MEASURED_ALIKE}
+    return kept | {"measurements": same, "curve": curve}
 
 
 def values(record: dict[str, Any], quantity: str) -> list[float]:

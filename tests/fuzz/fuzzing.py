@@ -1,7 +1,7 @@
 """Bad input by the thousand: what a reader is given is read, or refused in one line.
 
-A fuzz test runs a few examples with all other tests, always the same ones; `make fuzz` runs
-thousands, new ones each time, and prints how many were read and refused.
+`make test` runs 20 examples a test and `make test-all` 100, always the same ones. `make fuzz` runs
+a thousand, new ones each time, and prints how many were read and refused.
 """
 
 import os
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +23,7 @@ from results.errors import ResultsError
 
 REFUSALS = (UsageError, RunError, DataError, ModelError, ResultsError)
 MAX_LINE_CHARS = 2_000  # a name that a user typed may be long; a dump of the input is no message
-NUM_QUICK = 20
+NUM_QUICK, NUM_FULL = 20, 100
 NUM_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", NUM_QUICK))
 TOLD: Counter[tuple[str, str]] = Counter()
 """How many inputs each reader has read and refused."""
@@ -45,22 +46,21 @@ JSON_VALUES = st.recursive(
 
 
 def fuzzed(*strategies: Any, share: float = 1.0, **named: Any) -> Callable[[Test], Test]:  # noqa: ANN401
-    """Like hypothesis's `given`, with a number of examples that `make fuzz` raises.
+    """Like hypothesis's `given`, in the second tier, and by `make fuzz`, with more examples.
 
     Args:
         *strategies: as of `given`.
         share: of the usual number of examples, where each is dear.
         **named: as of `given`.
     """
-    is_quick = NUM_EXAMPLES == NUM_QUICK
     limits = settings(
         max_examples=max(round(NUM_EXAMPLES * share), 2),
-        derandomize=is_quick,
+        derandomize=NUM_EXAMPLES <= NUM_FULL,
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    return lambda test: limits(given(*strategies, **named)(test))
+    return lambda test: pytest.mark.fuzz(limits(given(*strategies, **named)(test)))
 
 
 def read_or_refused(name: str, read: Callable[[], Any]) -> Any:  # noqa: ANN401

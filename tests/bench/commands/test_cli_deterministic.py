@@ -1,35 +1,14 @@
 """`--deterministic` gives the same records twice, in a child as in the process itself."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from results import RunStore
-from tests.command_line import CPU, Running, read_lines
+from tests.command_line import CPU, Running, read_lines, timeless
 
 MODEL = "./examples/tiny_net.py:TinyNet"
-NOT_MEASURED_ALIKE = {  # times, and what depends on them or on the machine's mood
-    "bandwidth",
-    "ceilings_time",
-    "cold_total",
-    "compile_time",
-    "data_load_time",
-    "epoch_time",
-    "evaluation_time",
-    "floor",
-    "mfu",
-    "peak_memory",
-    "percent_of_floor",
-    "probe_time",
-    "step_time_p50",
-    "step_time_p95",
-    "throughput",
-    "time_to_target",
-    "time_in_steps",
-    "train_time",
-}
 
 
 @pytest.fixture(scope="module")
@@ -46,19 +25,6 @@ def twice(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
         finished = running.end()
         assert finished.returncode == 0, finished.stderr
     return folder / "children", folder / "here"
-
-
-def timeless(record: dict[str, Any]) -> dict[str, Any]:
-    """A record without its times and its name."""
-    measured = record["measurements"].items()
-    curve = [point[1:] for point in record["curve"]]
-    kept = {
-        key: value
-        for key, value in record.items()
-        if key not in {"record_id", "conditions", "samples", "provenance"}
-    }
-    same = {name: value for name, value in measured if name not in NOT_MEASURED_ALIKE}
-    return kept | {"measurements": same, "curve": curve}
 
 
 def test_records_are_the_same_but_for_times(twice: tuple[Path, Path]) -> None:

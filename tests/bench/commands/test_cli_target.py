@@ -7,8 +7,16 @@ from typing import Any
 import pytest
 
 from results import RunStore
-from tests.bench.commands.test_cli_deterministic import timeless
-from tests.command_line import CPU, PLAN, Finished, assert_refused, call, read_lines, values
+from tests.command_line import (
+    CPU,
+    PLAN,
+    Finished,
+    assert_refused,
+    call,
+    read_lines,
+    timeless,
+    values,
+)
 
 Run = Callable[..., Finished]
 SOON = ("--models", "v0", "--budget", "400steps", *CPU)  # v0 is at 0.7 after some dozens of steps

@@ -19,7 +19,7 @@ from bench.settle import Trial
 from tests.bench.engine.cuda_by_hand import Simulation, simulate_cuda
 from tests.bench.engine.test_graph_refusals import Reads
 from tests.bench.keep.resume_by_hand import assert_same, killed_at_step, run, spec_of
-from tests.bench.run.test_session import open_session, silent
+from tests.bench.run.session_by_hand import open_session, silent
 from tests.bench.train.training_by_hand import small_net
 from tests.tiers import slow_but
 

@@ -14,7 +14,7 @@ from bench.measure import measure_seed
 from bench.saved_model import read_saved
 from bench.session import Session
 from bench.training import Training
-from tests.bench.run.test_session import SPEC, open_session, silent
+from tests.bench.run.session_by_hand import SPEC, open_session, silent
 from tests.bench.train.training_by_hand import small_net
 
 AUGMENT = ("flip", "shift2", "cutout8")

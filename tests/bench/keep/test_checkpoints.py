@@ -14,7 +14,7 @@ from bench.saved_model import read_resume, read_saved
 from bench.session import Session
 from fmnist_models.pretrained import Start
 from tests.bench.keep.resume_by_hand import killed_at_step, run, spec_of
-from tests.bench.run.test_session import open_session
+from tests.bench.run.session_by_hand import open_session
 
 pytestmark = pytest.mark.usefixtures("nets_to_resume")
 

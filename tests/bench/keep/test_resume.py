@@ -17,7 +17,7 @@ from bench.session import Session
 from bench.splits import Splits
 from data_pipeline import ResidentSplit
 from tests.bench.keep.resume_by_hand import RECIPES, assert_same, killed_at_step, run, spec_of
-from tests.bench.run.test_session import open_session, silent
+from tests.bench.run.session_by_hand import open_session, silent
 from tests.bench.train.training_by_hand import random_split
 from tests.tiers import slow_but
 

@@ -12,7 +12,7 @@ from bench.keep import Keep
 from bench.measure import measure_seed
 from bench.run_log import folder_name
 from bench.tensorboard import TensorBoardLog
-from tests.bench.run.test_session import SPEC, open_session, silent
+from tests.bench.run.session_by_hand import SPEC, open_session, silent
 
 RUN = replace(
     SPEC,

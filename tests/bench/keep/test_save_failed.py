@@ -15,7 +15,7 @@ from bench.measure import measure_seed
 from bench.saved_model import read_saved
 from data_pipeline.files import write_file
 from tests.bench.keep.resume_by_hand import assert_same, killed_at_step, run, spec_of
-from tests.bench.run.test_session import open_session, silent
+from tests.bench.run.session_by_hand import open_session, silent
 
 SPEC = spec_of("closed_loop")
 

@@ -5,8 +5,7 @@ import pytest
 from bench import Budget
 from bench.ladder_child import RungJob, fix_turns
 from tests.bench.ladder.test_rungs import SPEC
-from tests.bench.train.test_training import make_rig
-from tests.bench.train.training_by_hand import STEP_S
+from tests.bench.train.training_by_hand import STEP_S, make_rig
 
 
 def job(*, turn_s: float = 0.5, num_turns: int = 7) -> RungJob:

@@ -13,7 +13,7 @@ from bench.compile_counters import CompileCounts, compile_counts
 from bench.findings import Findings
 from bench.measure import measure_seed
 from bench.outcome import report_compilers
-from tests.bench.run.test_session import SPEC, open_session, silent, value
+from tests.bench.run.session_by_hand import SPEC, open_session, silent, value
 from tests.tiers import slow_but
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick_collections")

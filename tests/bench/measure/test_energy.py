@@ -25,7 +25,7 @@ from tests.bench.machine.nvml_by_hand import (
     stop_at_once,
     work,
 )
-from tests.bench.run.test_session import measured, silent
+from tests.bench.run.session_by_hand import measured, silent
 from tests.bench.train.training_by_hand import RECIPE, FakeClock, FakeMemory
 
 IDLE = (70.0, "")

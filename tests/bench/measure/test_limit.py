@@ -14,7 +14,7 @@ from bench.limit import BEAT_FLOOR, LEAST_PROFILED_STEPS, UNSEEN, report_limit, 
 from bench.measure import measure_seed
 from bench.session import Session
 from bench.training import Trace, Training
-from tests.bench.run.test_session import SPEC, open_session, silent, value
+from tests.bench.run.session_by_hand import SPEC, open_session, silent, value
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick_collections")
 CEILINGS = Ceilings({MIB: 1e12}, {"fp32": 1e14}, 1e-7)  # more than any CPU has

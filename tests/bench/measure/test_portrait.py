@@ -24,7 +24,7 @@ from bench.portrait import (
     small_images,
 )
 from data_pipeline import ResidentSplit
-from tests.bench.run.test_session import SPEC, open_session, silent
+from tests.bench.run.session_by_hand import SPEC, open_session, silent
 from tests.bench.train.training_by_hand import random_split, small_net
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -14,8 +14,7 @@ from bench.device import prepare_determinism, prepare_process
 from bench.recipes import DEFAULT
 from bench.runner import execute_seeds
 from results import RunStore
-from tests.bench.commands.test_cli_deterministic import timeless
-from tests.command_line import CPU, Running, read_lines
+from tests.command_line import CPU, Running, read_lines, timeless
 
 SMALL = ("--seeds", "1", "--set", "validation_fraction=0.01", "--set", "batch_size=32")
 CASES = {  # models, plan, steps

@@ -7,26 +7,19 @@ from typing import Any, cast
 import pytest
 import torch
 
-from bench import Budget, Plan, RunSpec, session
+from bench import Budget, Plan, session
 from bench.clock import CpuClock
 from bench.errors import RunError
 from bench.findings import Findings
 from bench.measure import measure_seed, predicted_cost, prepare
 from bench.memory import CpuMemoryMeter
 from bench.meters import Meters
-from bench.session import Session
-from bench.splits import Splits
 from bench.training import Progress
 from bench.warmup import restored
 from data_pipeline import ResidentSplit
-from tests.bench.train.training_by_hand import RECIPE, flat_state, random_split
+from tests.bench.run.session_by_hand import SPEC, measured, open_session, silent, value
+from tests.bench.train.training_by_hand import flat_state
 
-SPEC = RunSpec(
-    model="v0",
-    recipe=replace(RECIPE, batch_size=16, augment=("flip",)),
-    budget=Budget(20, "steps"),
-    plan=Plan(threads=1),
-)
 ADAMW_FP16 = replace(SPEC.recipe, optimizer="adamw", precision="fp16")
 
 
@@ -36,29 +29,6 @@ def _one_thread(
 ) -> None:
     monkeypatch.setattr(session, "usable_cores", lambda: 1)
     monkeypatch.setenv("FMNIST_CACHE", str(tmp_path))
-
-
-def silent(_seed: int, _phase: str, _progress: Progress | None) -> None:
-    """Watches nothing."""
-
-
-def open_session(run: RunSpec = SPEC, *, num_validation: int = 64) -> Session:
-    train, validation, test = (
-        random_split(count, size=28, seed=seed)
-        for seed, count in enumerate((100, max(num_validation, 1), 80))
-    )
-    splits = Splits(train, validation if num_validation else None, test, "hash")
-    return Session(run, torch.device("cpu"), splits, run.plan)
-
-
-def measured(run: RunSpec = SPEC, opened: Session | None = None) -> Findings:
-    findings = Findings()
-    measure_seed(opened or open_session(run), run, findings, silent)
-    return findings
-
-
-def value(findings: Findings, quantity: str) -> float:
-    return findings.measurements[quantity].values[0]
 
 
 def test_a_run_reports_everything_or_why_not() -> None:

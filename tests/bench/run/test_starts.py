@@ -16,7 +16,7 @@ from bench.session import Session
 from bench.splits import Splits, parts_of
 from data_pipeline import FashionMNIST
 from fmnist_models import ModelError, build_model
-from tests.bench.run.test_session import SPEC, open_session, silent
+from tests.bench.run.session_by_hand import SPEC, open_session, silent
 from tests.bench.train.training_by_hand import random_split
 
 PUBLISHED = replace(SPEC.recipe, protocol="as_published")

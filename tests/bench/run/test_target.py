@@ -20,9 +20,8 @@ from bench.session import Session
 from bench.training import Pauses
 from results import read_records
 from tests.bench.keep.resume_by_hand import assert_same, build, killed_at_step, run, spec_of
-from tests.bench.run.test_session import open_session, silent, value
-from tests.bench.train.test_training import Rig, make_rig
-from tests.bench.train.training_by_hand import RECIPE, HandScores
+from tests.bench.run.session_by_hand import open_session, silent, value
+from tests.bench.train.training_by_hand import RECIPE, HandScores, Rig, make_rig
 from tests.command_line import REPOSITORY
 
 WATCHING = replace(RECIPE, validation_fraction=0.1)

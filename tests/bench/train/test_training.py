@@ -1,67 +1,11 @@
 """The training loop with a fake device: windows, legs, budgets, losses."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
-import torch
 
-from bench import Budget
 from bench.errors import RunError
-from bench.meters import Meters
-from bench.nvml import Gpu
-from bench.pacing import CHUNK_S, Pacer
-from bench.training import Progress, Training
-from data_pipeline import BatchStream
-from tests.bench.train.training_by_hand import STEP_S, FakeClock, FakeEngine, FakeMemory, HandScores
-
-WATTS = 200.0
-
-
-@dataclass
-class Rig:
-    """A training and the fakes in it."""
-
-    training: Training
-    engine: FakeEngine
-    clock: FakeClock
-    memory: FakeMemory
-
-
-def make_rig(
-    budget: str = "96steps",
-    *,
-    lag: int = 0,
-    num_images: int = 1000,
-    cost_of: Callable[[int], float] = lambda _step: STEP_S,
-    not_finite_at: int | None = None,
-    step_s: float = STEP_S,
-    **options: Any,  # noqa: ANN401
-) -> Rig:
-    clock, memory, parsed = FakeClock(lag), FakeMemory(), Budget.parse(budget)
-    engine = FakeEngine(clock, cost_of, not_finite_at)
-    millijoules = SimpleNamespace(
-        nvmlDeviceGetTotalEnergyConsumption=lambda _handle: clock.host_s * WATTS * 1000
-    )
-    training = Training(
-        engine=engine,
-        stream=BatchStream(
-            num_images,
-            10,
-            drop_last=False,
-            generator=torch.Generator().manual_seed(0),
-            device="cpu",
-        ),
-        budget=parsed,
-        pacer=Pacer(parsed.amount, 1.0 if parsed.is_counted else step_s),
-        meters=Meters(clock, memory, Gpu(millijoules, None)),
-        learning_rate_at=lambda fraction: fraction,
-        step_s=step_s,
-        **options,
-    )
-    return Rig(training, engine, clock, memory)
+from bench.pacing import CHUNK_S
+from bench.training import Progress
+from tests.bench.train.training_by_hand import STEP_S, WATTS, HandScores, make_rig
 
 
 @pytest.fixture(params=[0, 1], ids=["cpu", "cuda-like"])

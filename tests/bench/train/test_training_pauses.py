@@ -8,8 +8,7 @@ from torch import nn
 
 from bench.control import Control
 from bench.training import Pauses
-from tests.bench.train.test_training import Rig, make_rig
-from tests.bench.train.training_by_hand import RECIPE, HandScores
+from tests.bench.train.training_by_hand import RECIPE, HandScores, Rig, make_rig
 
 
 @pytest.fixture(params=[0, 1], ids=["cpu", "cuda-like"])

@@ -2,17 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from bench import Plan, Recipe
+from bench import Budget, Plan, Recipe
 from bench.clock import Mark
 from bench.engine import MEMORY_FORMATS, Engine, Feed, Momentum, StepEngine, one_a_step
 from bench.engines import EngineMaker
+from bench.meters import Meters
+from bench.nvml import Gpu
 from bench.optimizer import make_optimizer
-from data_pipeline import ResidentSplit, parse_augmentation
+from bench.pacing import Pacer
+from bench.training import Training
+from data_pipeline import BatchStream, ResidentSplit, parse_augmentation
 
 STEP_S = 1 / 64  # exact in binary: three to a chunk
 RECIPE = Recipe(name="test", source="tests", learning_rate=0.1, batch_size=8, precision="fp32")
@@ -196,3 +201,50 @@ def tensors_in(state: Any) -> list[Tensor]:  # noqa: ANN401 - an optimizer's nes
     if isinstance(state, dict):
         return [tensor for key in sorted(state, key=str) for tensor in tensors_in(state[key])]
     return []
+
+
+WATTS = 200.0
+
+
+@dataclass
+class Rig:
+    """A training and the fakes in it."""
+
+    training: Training
+    engine: FakeEngine
+    clock: FakeClock
+    memory: FakeMemory
+
+
+def make_rig(
+    budget: str = "96steps",
+    *,
+    lag: int = 0,
+    num_images: int = 1000,
+    cost_of: Callable[[int], float] = lambda _step: STEP_S,
+    not_finite_at: int | None = None,
+    step_s: float = STEP_S,
+    **options: Any,  # noqa: ANN401
+) -> Rig:
+    clock, memory, parsed = FakeClock(lag), FakeMemory(), Budget.parse(budget)
+    engine = FakeEngine(clock, cost_of, not_finite_at)
+    millijoules = SimpleNamespace(
+        nvmlDeviceGetTotalEnergyConsumption=lambda _handle: clock.host_s * WATTS * 1000
+    )
+    training = Training(
+        engine=engine,
+        stream=BatchStream(
+            num_images,
+            10,
+            drop_last=False,
+            generator=torch.Generator().manual_seed(0),
+            device="cpu",
+        ),
+        budget=parsed,
+        pacer=Pacer(parsed.amount, 1.0 if parsed.is_counted else step_s),
+        meters=Meters(clock, memory, Gpu(millijoules, None)),
+        learning_rate_at=lambda fraction: fraction,
+        step_s=step_s,
+        **options,
+    )
+    return Rig(training, engine, clock, memory)
