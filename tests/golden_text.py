@@ -5,15 +5,18 @@ the difference before you commit it.
 """
 
 import os
+from difflib import unified_diff
 from pathlib import Path
 
 GOLDEN = Path(__file__).parent / "golden"
 WIDTHS = (60, 80, 120, 200)
+MOST_LINES = 40  # of a difference; a renewed file and `git diff` show all
 
 
 def assert_golden(name: str, text: str, folder: Path = GOLDEN) -> None:
     """Fails unless the text is that of the golden file."""
-    assert text == golden(folder / name, text)
+    wanted = golden(folder / name, text)
+    assert text == wanted, _difference(name, wanted, text)
 
 
 def golden(path: Path, text: str) -> str:
@@ -22,3 +25,8 @@ def golden(path: Path, text: str) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode())
     return path.read_bytes().decode()  # line ends as they are: a CSV has \r\n
+
+
+def _difference(name: str, wanted: str, text: str) -> str:
+    lines = unified_diff(wanted.splitlines(), text.splitlines(), name, "now", n=1, lineterm="")
+    return "\n".join(["", *list(lines)[:MOST_LINES]])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import bench
+from tests.command_line import REPOSITORY, bench
 from tests.golden_text import golden
 from tests.results.report.report_by_hand import write_store
 
@@ -105,7 +105,7 @@ def test_a_chart_that_changes_goes_or_comes_is_named(tmp_path: Path) -> None:
 
 def test_a_chart_whose_text_is_kept_is_named_with_it(tmp_path: Path) -> None:
     (line,) = differences("ladder", {"ladder-1": sha256(b"old")}, {"ladder-1": b"new"}, tmp_path)
-    assert line.endswith(f"; before: {kept('ladder', 'ladder-1')}")
+    assert line.endswith("; before: tests/freeze/charts/ladder/ladder-1.svg")
 
 
 def differences(name: str, frozen: Mapping[str, str], found: Charts, folder: Path) -> list[str]:
@@ -119,8 +119,9 @@ def differences(name: str, frozen: Mapping[str, str], found: Charts, folder: Pat
             folder.mkdir(exist_ok=True)
             path.write_text(tag_by_tag(found[chart]), encoding="utf-8")
             what = f"is not what it was; now it is {path}" if chart in frozen else f"is new: {path}"
-            before = f"; before: {kept(name, chart)}" if kept(name, chart).exists() else ""
-            lines.append(f"{name}: the chart {chart} {what}{before}")
+            before = kept(name, chart).relative_to(REPOSITORY)
+            was = f"; before: {before}" if kept(name, chart).exists() else ""
+            lines.append(f"{name}: the chart {chart} {what}{was}")
     return lines
 
 
