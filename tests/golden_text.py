@@ -1,19 +1,32 @@
-"""Golden text: what a user reads, held to the letter by the files in `tests/golden`.
+"""Golden text: what a user reads, held to the letter by committed files.
 
-`UPDATE_GOLDEN=1 .venv/bin/python -m pytest tests/results` writes the files anew; read the
-difference before you commit it.
+`UPDATE_GOLDEN=1 .venv/bin/python -m pytest tests/results tests/freeze` writes the files anew; read
+the difference before you commit it.
 """
 
 import os
+from difflib import unified_diff
 from pathlib import Path
 
 GOLDEN = Path(__file__).parent / "golden"
 WIDTHS = (60, 80, 120, 200)
+MOST_LINES = 40  # of a difference; a renewed file and `git diff` show all
 
 
-def assert_golden(name: str, text: str) -> None:
+def assert_golden(name: str, text: str, folder: Path = GOLDEN) -> None:
     """Fails unless the text is that of the golden file."""
-    path = GOLDEN / name
+    wanted = golden(folder / name, text)
+    assert text == wanted, _difference(name, wanted, text)
+
+
+def golden(path: Path, text: str) -> str:
+    """The text of a golden file; where an update is asked for, the file gets this one first."""
     if os.environ.get("UPDATE_GOLDEN"):
-        path.write_text(text, encoding="utf-8")
-    assert path.read_text(encoding="utf-8") == text
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
+    return path.read_bytes().decode()  # line ends as they are: a CSV has \r\n
+
+
+def _difference(name: str, wanted: str, text: str) -> str:
+    lines = unified_diff(wanted.splitlines(), text.splitlines(), name, "now", n=1, lineterm="")
+    return "\n".join(["", *list(lines)[:MOST_LINES]])
