@@ -1,4 +1,9 @@
-"""`python -m bench` and `fmnist-bench`: runs the command line, turns mistakes into one line."""
+"""`python -m bench` and `fmnist-bench`: runs the command line, turns mistakes into one line.
+
+What lies in the working directory does not matter to `fmnist-bench`. `python -m` puts that folder
+before everything else: plain folders do not matter there either, but a module `results.py` or
+`json.py` does, as it does to every program; `python -P -m bench` ignores it.
+"""
 
 import errno
 import sys

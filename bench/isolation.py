@@ -21,6 +21,7 @@ from bench import messages
 from bench.confinement import settle_in
 from bench.deaths import count_oom_kills, explain_death
 from bench.errors import RunError, UsageError
+from bench.import_path import cwd_ignored, import_variables, our_path, set_variables
 from bench.messages import Patience, TimeLimit
 
 STOPPED = "stopped on request"
@@ -56,13 +57,14 @@ def _ensure_server() -> None:
     from multiprocessing import forkserver, resource_tracker
 
     fork_server()
-    resource_tracker.ensure_running()  # here, since its start unblocks SIGINT
-    # The server inherits the mask, so that Ctrl-C cannot end its imports with a traceback.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    with cwd_ignored(PYTHONPATH=our_path()):
+        resource_tracker.ensure_running()  # here, since its start unblocks SIGINT
+        # The server inherits the mask, so that Ctrl-C cannot end its imports with a traceback.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def end_server() -> None:
@@ -216,7 +218,8 @@ def _fork(
     _ensure_server()  # a new one where the old one died
     context = fork_server()
     ours, theirs = context.Pipe(duplex=True)
-    process = context.Process(target=_begin, args=(target, theirs, job, max_memory_bytes))
+    arguments = (import_variables(), target, theirs, job, max_memory_bytes)
+    process = context.Process(target=_begin, args=arguments)
     try:
         process.start()
     except BaseException:
@@ -228,9 +231,14 @@ def _fork(
 
 
 def _begin(
-    target: Callable[..., None], pipe: Connection, job: object, max_memory_bytes: int | None
+    variables: dict[str, str | None],
+    target: Callable[..., None],
+    pipe: Connection,
+    job: object,
+    max_memory_bytes: int | None,
 ) -> None:
     """The first thing that runs in a child."""
+    set_variables(variables)  # the server's own are no business of what a model starts
     settle_in(max_memory_bytes)
     target(pipe, job)
 

@@ -17,6 +17,7 @@ from bench.engines import EngineMaker
 from bench.environment import describe_environment
 from bench.errors import RunError
 from bench.evaluation import BATCH_SIZES, Quality, evaluate
+from bench.import_path import cwd_ignored
 from bench.plan import Plan
 from bench.probe import Candidate
 from bench.roofline import StepCost
@@ -192,6 +193,7 @@ class Session:
             self.setup_s["probe"] = time.perf_counter() - started - compile_s
         return self.plan
 
+    @cwd_ignored()  # by Python processes of the compiler
     def meet_shapes(self, engine: Engine) -> None:
         """Runs each shape of call that training can meet once, so that all is compiled or captured.
 

@@ -1,7 +1,9 @@
 """One configuration on small synthetic data: plan, warm-up, seeds and what a run reports."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -9,6 +11,7 @@ import torch
 
 from bench import Budget, Plan, session
 from bench.clock import CpuClock
+from bench.engine import Engine
 from bench.errors import RunError
 from bench.findings import Findings
 from bench.measure import measure_seed, predicted_cost, prepare
@@ -29,6 +32,16 @@ def _one_thread(
 ) -> None:
     monkeypatch.setattr(session, "usable_cores", lambda: 1)
     monkeypatch.setenv("FMNIST_CACHE", str(tmp_path))
+
+
+def test_processes_of_a_compiler_do_not_import_from_the_cwd() -> None:
+    # a `struct.py` there ends Inductor's probe of the CPU, and it writes scalar code without a word
+    seen = []
+    engine = SimpleNamespace(
+        group_steps=2, run=lambda _batches, _rates: seen.append(os.environ.get("PYTHONSAFEPATH"))
+    )
+    open_session().meet_shapes(cast(Engine, engine))
+    assert seen == ["1"] * 3
 
 
 def test_a_run_reports_everything_or_why_not() -> None:

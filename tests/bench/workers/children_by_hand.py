@@ -9,7 +9,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from bench import messages
+from bench.import_path import import_variables
 
+IMPORTED_BY, PATH = os.getpid(), list(sys.path)  # a fork server that has imported this file
 FOR_EVER_S = 3600.0
 SLEEPER = "import time; time.sleep(3600)"
 
@@ -17,6 +19,12 @@ SLEEPER = "import time; time.sleep(3600)"
 def answers(pipe: Connection, content: object) -> None:
     """Says what it was given, and ends."""
     messages.send(pipe, messages.ANSWER, content)
+
+
+def tells_imports(pipe: Connection, _job: object) -> None:
+    """Says who imported this file from where, and the variables of this process."""
+    told = {"imported_by": IMPORTED_BY, "path": PATH, "variables": import_variables()}
+    messages.send(pipe, messages.ANSWER, told)
 
 
 def writes(pipe: Connection, junk: bytes) -> None:
