@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,21 @@ def use_compile_cache() -> None:
     """Lets torch's compilers keep their code where later runs find it.
 
     Their own default lies in the temporary folder, which many systems empty; it serves where the
-    cache takes no files, as a compiler without a folder fails.
+    cache takes no files, as a compiler without a folder fails. A folder of the user's choice stays.
     """
     folder = cache_folder() / "inductor"
-    if "TORCHINDUCTOR_CACHE_DIR" not in os.environ and _takes_files(folder):
+    is_set_by_user = os.environ.get("TORCHINDUCTOR_CACHE_DIR") not in {None, _default_of_torch()}
+    if not is_set_by_user and _takes_files(folder):
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
+
+
+def _default_of_torch() -> str | None:
+    """The folder that torch, once its compilers are loaded, has put into the variable itself.
+
+    torchvision 0.29 loads them when it is imported.
+    """
+    module = sys.modules.get("torch._inductor.runtime.cache_dir_utils")
+    return module.default_cache_dir() if module else None
 
 
 def _takes_files(folder: Path) -> bool:

@@ -12,10 +12,10 @@ from bench.cache import use_compile_cache
 from bench.confinement import adopt_orphans
 from bench.streams import outlast_reader
 
+use_compile_cache()  # the compiler settles its folder when it is imported
 with contextlib.suppress(Exception):  # a broken torch: the first child says what is wrong with it
     import bench.measure  # noqa: F401 - with it torch and all of training
 
-use_compile_cache()  # the compiler settles its folder when it is imported
 with contextlib.suppress(Exception):  # a second that every compiled child would spend
     from bench.device import gpu_taken_on_trust
 

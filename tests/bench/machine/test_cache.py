@@ -69,6 +69,25 @@ def test_compilers_keep_their_code_in_the_cache(
     assert list((folder / "inductor").iterdir()) == []
 
 
+def test_a_folder_that_torch_has_chosen_is_not_taken_for_the_users(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torchvision  # noqa: F401 - it loads the compiler, which sets the variable
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
+
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", default_cache_dir())
+    use_compile_cache()
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(folder / "inductor")
+
+
+def test_a_folder_that_the_user_has_chosen_stays(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "/of/the/user")
+    use_compile_cache()
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "/of/the/user"
+
+
 def test_compilers_use_their_own_folder_where_the_cache_takes_no_files(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
