@@ -5,11 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,18 +107,6 @@ def _environ(folder: Path) -> list[bytes]:
         return []
 
 
-@contextmanager
-def sigint_not_ignored() -> Iterator[None]:
-    """What is started here hears Ctrl-C, even where a shell put the tests into the background."""
-    old = signal.getsignal(signal.SIGINT)
-    if old != signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
-        yield  # a thread may set no signals, and sends none of these
-        return
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGINT, old)
-
-
 @dataclass
 class Running:
     """The command under way in a session of its own, all its processes marked.
@@ -145,7 +131,7 @@ class Running:
         folder.mkdir(exist_ok=True)
         mark = uuid.uuid4().hex
         stdout, stderr = folder / f"{mark}.out", folder / f"{mark}.err"
-        with stdout.open("wb") as out, stderr.open("wb") as err, sigint_not_ignored():
+        with stdout.open("wb") as out, stderr.open("wb") as err:
             process = subprocess.Popen(
                 [sys.executable, "-m", "bench", *map(str, arguments)],
                 cwd=REPOSITORY,

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,19 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 # compiled code of one test serves the next run of the tests; the user's own cache stays as it is
 os.environ["FMNIST_CACHE"] = str(REPOSITORY / ".cache")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signals_reach_what_tests_start() -> None:
+    """Keep from children that `nohup`, or a shell in the background, ignores signals here.
+
+    Children inherit that a signal is ignored, but no handler: one that does nothing ignores it in
+    this process alone. In a fixture, so that workers of pytest-xdist still inherit it.
+    """
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda _number, _frame: None)
+    signal.pthread_sigmask(signal.SIG_SETMASK, set())
 
 
 @pytest.fixture(scope="session")
