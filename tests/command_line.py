@@ -18,7 +18,7 @@ from bench.__main__ import main
 
 REPOSITORY = Path(__file__).parents[1]
 MARK = "FMNIST_BENCH_TEST_MARK"  # processes that carry it in their environment are ours
-LIMIT_S = 120.0  # no test hangs for longer, however busy the machine
+LIMIT_S = 900.0  # for what takes 60 s at most on two quiet cores: no test hangs for ever
 PLAN = ("--plan", "threads:1")  # no probe, and no threads that fight over busy cores
 CPU = ("--device", "cpu")
 
@@ -165,6 +165,6 @@ class Running:
         out, err = self.stdout.read_text("utf-8"), self.stderr.read_text("utf-8")
         return subprocess.CompletedProcess([], code, out, err)
 
-    def all_gone(self, limit_s: float = 30.0) -> bool:
-        """Whether every process of it is gone within some seconds."""
-        return wait_for(lambda: not processes_with(self.mark), limit_s)
+    def all_gone(self) -> bool:
+        """Whether every process of it goes."""
+        return wait_for(lambda: not processes_with(self.mark))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import REPOSITORY, Finished
+from tests.command_line import LIMIT_S, REPOSITORY, Finished
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
 
@@ -36,7 +36,7 @@ def make(*arguments: str) -> Finished:
         env=bare,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_S,
         check=False,
     )
 

@@ -90,7 +90,7 @@ def test_the_images_of_an_accuracy_are_those_of_the_projects_own_split() -> None
         assert not row.chooses_nothing or not published.has_validation
 
 
-@pytest.mark.parametrize("note", {note for row in REPORTED for note in row.notes})
+@pytest.mark.parametrize("note", sorted({note for row in REPORTED for note in row.notes}))
 def test_a_note_is_one_sentence(note: str) -> None:
     assert note.endswith(".")
     assert ". " not in note
