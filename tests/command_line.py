@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,7 +125,12 @@ class Running:
 
     @classmethod
     def start(
-        cls, data_root: Path, folder: Path, *arguments: str | Path, hides_gpus: bool = True
+        cls,
+        data_root: Path,
+        folder: Path,
+        *arguments: str | Path,
+        program: Sequence[str] = ("-m", "bench"),
+        hides_gpus: bool = True,
     ) -> "Running":
         """Starts it; its output goes to files, so that no process left behind holds a pipe."""
         folder.mkdir(exist_ok=True)
@@ -133,7 +138,7 @@ class Running:
         stdout, stderr = folder / f"{mark}.out", folder / f"{mark}.err"
         with stdout.open("wb") as out, stderr.open("wb") as err:
             process = subprocess.Popen(
-                [sys.executable, "-m", "bench", *map(str, arguments)],
+                [sys.executable, *program, *map(str, arguments)],
                 cwd=REPOSITORY,
                 env=environment(data_root, hides_gpus=hides_gpus) | {MARK: mark},
                 stdout=out,

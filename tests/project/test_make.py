@@ -138,13 +138,12 @@ def test_every_target_that_help_names_is_there() -> None:
         assert make("-n", target, "VENV=", f"PYTHON={sys.executable}").returncode == 0, target
 
 
-def test_a_gpu_that_is_not_there_is_one_line_with_the_remedy() -> None:
+def test_a_gpu_that_is_not_there_is_one_line_with_the_remedy(data_root: Path) -> None:
     import torch
 
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    data = f"FMNIST_DATA={os.environ.get('FMNIST_DATA') or REPOSITORY / 'data'}"
-    done = make("bench", "GPU=7", "VENV=", f"PYTHON={sys.executable}", data)
+    done = make("bench", "GPU=7", "VENV=", f"PYTHON={sys.executable}", f"FMNIST_DATA={data_root}")
     assert (done.returncode, done.stdout) == (2, "")
     line, of_make = done.stderr.splitlines()
     assert line.startswith("fmnist-bench: no device cuda:0: no CUDA GPU visible")
