@@ -168,11 +168,11 @@ def install(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
 
     def put(download: str, update: str = "true", private: str = HAS_LIST) -> Path:
         apt = (
-            f'echo "$@" >> {log}\ncase "$*" in\n*update) cp "$2" {log}.conf; {update} ;;\n'
+            f'echo "$@" >> "{log}"\ncase "$*" in\n*update) cp "$2" "{log}.conf"; {update} ;;\n'
             f"'-c '*download*) {private} ;;\n*) {download} ;;\nesac\n"
         )
         target = '"$3"/usr/share/datasets'
-        dpkg = f"mkdir -p {target} && cp -r {folder} {target}/fashion-mnist\n"
+        dpkg = f"mkdir -p {target} && cp -r '{folder}' {target}/fashion-mnist\n"
         for name, script in (("apt-get", apt), ("dpkg", dpkg)):
             (commands / name).write_text(f"#!/bin/sh\n{script}")
             (commands / name).chmod(0o755)

@@ -19,6 +19,9 @@ TELL = """#!/bin/sh
 echo "visible=${CUDA_VISIBLE_DEVICES-unset} order=${CUDA_DEVICE_ORDER-unset}"
 for word in "$@"; do echo "<$word>"; done
 """
+WORKS = """#!/bin/sh
+test "$1" = -c && echo 1 || echo "$*"
+"""
 OLD = """#!/bin/sh
 exec '{python}' -c 'import sys; sys.version_info = (3, 9, 18); exec(sys.argv[1])' "$2"
 """
@@ -150,6 +153,17 @@ def test_a_gpu_that_is_not_there_is_one_line_with_the_remedy(data_root: Path) ->
     assert "CUDA_VISIBLE_DEVICES=7" in line
     assert "GPU=cpu" in line
     assert of_make.startswith("make: ***")
+
+
+def test_folders_may_have_spaces_and_what_is_there_is_not_made_again(tmp_path: Path) -> None:
+    venv, data = tmp_path / "an environment", tmp_path / "the data"
+    for path in (venv / ".ready", data / "FashionMNIST" / "raw" / "t10k-labels-idx1-ubyte"):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    (venv / "bin").mkdir()
+    script(venv / "bin" / "python", WORKS)
+    done = make("test", f"VENV={venv}", f"FMNIST_DATA={data}")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "-m pytest\n", "")
 
 
 @pytest.mark.parametrize(
