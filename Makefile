@@ -23,6 +23,8 @@ BASE ?= main
 ARGS ?=
 
 comma := ,
+space := $(subst ,, )
+in_a_rule = $(subst $(space),\ ,$(1))# a path as a rule names it: a folder may have a space
 DEVICE := auto
 ifeq ($(GPU),cpu)
 DEVICE := cpu
@@ -37,15 +39,15 @@ endif
 endif
 
 ifeq ($(VENV),)
-RUN := $(PYTHON)
+RUN := '$(PYTHON)'
 READY :=
 else
-RUN := $(VENV)/bin/python
-READY := $(VENV)/.ready
+RUN := '$(VENV)/bin/python'
+READY := $(call in_a_rule,$(VENV)/.ready)
 endif
 
 DATA := $(or $(FMNIST_DATA),data)
-DATA_READY := $(DATA)/FashionMNIST/raw/t10k-labels-idx1-ubyte
+DATA_READY := $(call in_a_rule,$(DATA)/FashionMNIST/raw/t10k-labels-idx1-ubyte)
 
 help: ## this text
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -120,19 +122,19 @@ ifneq ($(READY),)
 # an environment whose interpreter is gone (upgrade, moved clone) is made anew
 ifneq ($(wildcard $(READY)),)
 ifneq ($(shell $(RUN) -c 'print(1)' 2>/dev/null),1)
-$(shell rm -f $(READY))
+$(shell rm -f '$(VENV)/.ready')
 endif
 endif
 $(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "make: Python 3.11 or later is needed, '$(PYTHON)' is not; name one: make PYTHON=python3.12" >&2; exit 2; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	@'$(PYTHON)' -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "make: '$(PYTHON)' has no venv module; on Debian: apt-get install python3-venv" >&2; exit 2; }
 	@echo "setting up $(VENV) (about 5.5 GB, one to several minutes)" >&2
-	@$(PYTHON) -m venv $(VENV)
+	@'$(PYTHON)' -m venv '$(VENV)'
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' || { \
 	  echo "make: pip could not install the packages; see its message above, then run make again" >&2; exit 2; }
-	@touch $@
+	@touch '$@'
 endif
 
 $(DATA_READY): | $(READY)

@@ -3,17 +3,15 @@
 import math
 import os
 import shlex
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.errors import UsageError
+from bench.interruption import exit_on_signals
 from bench.run_command import make_folder, new_folder, say
 from bench.verdict_command import fraction, show_verdict
 
@@ -99,7 +97,7 @@ def gate(
         train_s=train_seconds,
         seeds=seeds,
     )
-    with _terminated():
+    with exit_on_signals():
         verdict = hold(base, head, options, data, out)
     show_verdict(verdict)
     _tell_github(verdict)
@@ -203,18 +201,3 @@ def _folder(out: Path | None) -> Path:
         raise UsageError(f"{out} already holds a verdict; name another --out")
     make_folder(out)
     return out
-
-
-@contextmanager
-def _terminated() -> Iterator[None]:
-    """Lets SIGTERM and SIGHUP end the gate as exceptions do, so that its worktrees are removed."""
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -5,11 +5,9 @@ Ctrl-C, and what it has measured stays. Called again with the same folder it goe
 passed is not run again, and a sweep goes on where it was.
 """
 
-import signal
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import orjson
@@ -21,6 +19,7 @@ from bench.gpu_proof_archive import archive, keep_tables
 from bench.gpu_proof_run import PASSED, Outcome, run_stages
 from bench.gpu_proof_stages import REHEARSAL, STAGES, chosen_stages
 from bench.gpu_proof_summary import summary
+from bench.interruption import exit_on_signals
 from bench.show import write_out
 from data_pipeline.files import write_file
 
@@ -105,23 +104,18 @@ def main(
         return
     stages = chosen_stages(REHEARSAL if rehearse else STAGES, only)
     proof = Proof.open(out, _device_name(device, is_rehearsal=rehearse), is_rehearsal=rehearse)
-    signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGHUP, _leave)
     out.mkdir(parents=True, exist_ok=True)
-    for outcome in run_stages(stages, out, device, limit, proof.outcomes):
-        proof.outcomes[outcome.name] = outcome
-        sys.stderr.write(f"{outcome.name}: {outcome.status} after {outcome.seconds:.0f} s\n")
-        proof.write()
-        if archive_to is not None:
-            archive(out, archive_to)
+    with exit_on_signals():
+        for outcome in run_stages(stages, out, device, limit, proof.outcomes):
+            proof.outcomes[outcome.name] = outcome
+            sys.stderr.write(f"{outcome.name}: {outcome.status} after {outcome.seconds:.0f} s\n")
+            proof.write()
+            if archive_to is not None:
+                archive(out, archive_to)
     if proof.outcomes:
         write_out((out / "proof.md").read_text(encoding="utf-8"))
     asked = [proof.outcomes[stage.name].status for stage in stages]
     raise typer.Exit(0 if set(asked) <= {PASSED} else 1)
-
-
-def _leave(number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
 
 
 def _device_name(device: str, *, is_rehearsal: bool) -> str:

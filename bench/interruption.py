@@ -2,11 +2,12 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
+Handler = Callable[[int, FrameType | None], None]
 NOTICE = "\nstopping after the current {}; press Ctrl-C again to stop now\n"
 
 
@@ -60,12 +61,32 @@ def watch_signals(*, raises: bool = False, unit: str = "run") -> Iterator[Interr
         if raises and interruption.now:
             raise KeyboardInterrupt
 
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    old = {number: signal.signal(number, handle) for number in numbers}
-    try:
+    with _handled(handle, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         yield interruption
+
+
+@contextmanager
+def exit_on_signals() -> Iterator[None]:
+    """Raise SystemExit at SIGTERM and SIGHUP while the block runs; under `nohup` at no SIGHUP."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    with _handled(leave, signal.SIGTERM, signal.SIGHUP):
+        yield
+
+
+@contextmanager
+def _handled(handler: Handler, *numbers: signal.Signals) -> Iterator[None]:
+    """Handle signals while the block runs, but for a SIGHUP that is ignored."""
+    is_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    old = {
+        number: signal.signal(number, handler)
+        for number in numbers
+        if not (is_ignored and number == signal.SIGHUP)
+    }
+    try:
+        yield
     finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
+        for number, before in old.items():
+            signal.signal(number, before)

@@ -5,11 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from bench.__main__ import main
 
 REPOSITORY = Path(__file__).parents[1]
 MARK = "FMNIST_BENCH_TEST_MARK"  # processes that carry it in their environment are ours
-LIMIT_S = 120.0  # no test hangs for longer, however busy the machine
+LIMIT_S = 900.0  # for what takes 60 s at most on two quiet cores: no test hangs for ever
 PLAN = ("--plan", "threads:1")  # no probe, and no threads that fight over busy cores
 CPU = ("--device", "cpu")
 NOT_MEASURED_ALIKE = {  # times, and what depends on them or on the machine's mood
@@ -142,18 +140,6 @@ def _environ(folder: Path) -> list[bytes]:
         return []
 
 
-@contextmanager
-def sigint_not_ignored() -> Iterator[None]:
-    """What is started here hears Ctrl-C, even where a shell put the tests into the background."""
-    old = signal.getsignal(signal.SIGINT)
-    if old != signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
-        yield  # a thread may set no signals, and sends none of these
-        return
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGINT, old)
-
-
 @dataclass
 class Running:
     """The command under way in a session of its own, all its processes marked.
@@ -172,15 +158,20 @@ class Running:
 
     @classmethod
     def start(
-        cls, data_root: Path, folder: Path, *arguments: str | Path, hides_gpus: bool = True
+        cls,
+        data_root: Path,
+        folder: Path,
+        *arguments: str | Path,
+        program: Sequence[str] = ("-m", "bench"),
+        hides_gpus: bool = True,
     ) -> "Running":
         """Starts it; its output goes to files, so that no process left behind holds a pipe."""
         folder.mkdir(exist_ok=True)
         mark = uuid.uuid4().hex
         stdout, stderr = folder / f"{mark}.out", folder / f"{mark}.err"
-        with stdout.open("wb") as out, stderr.open("wb") as err, sigint_not_ignored():
+        with stdout.open("wb") as out, stderr.open("wb") as err:
             process = subprocess.Popen(
-                [sys.executable, "-m", "bench", *map(str, arguments)],
+                [sys.executable, *program, *map(str, arguments)],
                 cwd=REPOSITORY,
                 env=environment(data_root, hides_gpus=hides_gpus) | {MARK: mark},
                 stdout=out,
@@ -212,6 +203,6 @@ class Running:
         out, err = self.stdout.read_text("utf-8"), self.stderr.read_text("utf-8")
         return subprocess.CompletedProcess([], code, out, err)
 
-    def all_gone(self, limit_s: float = 30.0) -> bool:
-        """Whether every process of it is gone within some seconds."""
-        return wait_for(lambda: not processes_with(self.mark), limit_s)
+    def all_gone(self) -> bool:
+        """Whether every process of it goes."""
+        return wait_for(lambda: not processes_with(self.mark))

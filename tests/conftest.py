@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,27 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 # compiled code of one test serves the next run of the tests; the user's own cache stays as it is
 os.environ["FMNIST_CACHE"] = str(REPOSITORY / ".cache")
+# what a terminal, a CI or a git hook sets would change what the commands print, or where they look
+SET_BY_OTHERS = (
+    *("COLUMNS", "LINES", "TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"),
+    *("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "FMNIST_COMMIT", "PYTHONWARNINGS"),
+    *(name for name in os.environ if name.startswith("GIT_")),
+)
+for _name in SET_BY_OTHERS:
+    os.environ.pop(_name, None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signals_reach_what_tests_start() -> None:
+    """Keep from children that `nohup`, or a shell in the background, ignores signals here.
+
+    Children inherit that a signal is ignored, but no handler: one that does nothing ignores it in
+    this process alone. In a fixture, so that workers of pytest-xdist still inherit it.
+    """
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda _number, _frame: None)
+    signal.pthread_sigmask(signal.SIG_SETMASK, set())
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +40,7 @@ def data_root() -> Path:
     root = Path(os.environ.get("FMNIST_DATA") or REPOSITORY / "data")
     if not (root / "FashionMNIST" / "raw").is_dir():
         pytest.skip(f"no data in {root}: run `fmnist-bench doctor --fetch`")
-    return root
+    return root.resolve()  # tests go to other folders
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.command_line import LIMIT_S, REPOSITORY
+
 RACE = """
 import json, sys
 from pathlib import Path
@@ -37,7 +38,7 @@ def test_two_processes_may_fetch_at_once(tmp_path: Path) -> None:
         racer.stdin.write("go\n")
         racer.stdin.flush()
     for racer in racers:
-        racer.communicate(timeout=60)
+        racer.communicate(timeout=LIMIT_S)
         assert racer.returncode == 0
     for turn in range(40):
         folder = tmp_path / "root" / str(turn) / "FashionMNIST" / "raw"

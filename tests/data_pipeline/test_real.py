@@ -17,8 +17,8 @@ from data_pipeline import (
     load_fashion_mnist,
     stratified_split,
 )
+from tests.command_line import LIMIT_S, REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 ROOT = Path(os.environ.get("FMNIST_DATA") or REPOSITORY / "data")
 
 
@@ -103,4 +103,4 @@ def test_fetching_needs_no_torch() -> None:
         "heavy = {'torch', 'torchvision', 'numpy', 'pandas', 'scipy'} & set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else 0)\n"
     )
-    subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, check=True, timeout=LIMIT_S)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from results import RunStore
-from tests.command_line import REPOSITORY, Finished, environment
+from tests.command_line import LIMIT_S, REPOSITORY, Finished, environment
 from tests.results.records_by_hand import make_record
 
 SHELL = 'exec "$0" -m bench "$@"'
@@ -35,7 +35,7 @@ def tell(variables: dict[str, str], *arguments: str | Path, shell: str = SHELL) 
         env=environment(Path("data")) | variables,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LIMIT_S,
         check=False,
     )
 

@@ -11,13 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import REPOSITORY, Finished
+from tests.command_line import LIMIT_S, REPOSITORY, Finished
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
 
 TELL = """#!/bin/sh
 echo "visible=${CUDA_VISIBLE_DEVICES-unset} order=${CUDA_DEVICE_ORDER-unset}"
 for word in "$@"; do echo "<$word>"; done
+"""
+WORKS = """#!/bin/sh
+test "$1" = -c && echo 1 || echo "$*"
 """
 OLD = """#!/bin/sh
 exec '{python}' -c 'import sys; sys.version_info = (3, 9, 18); exec(sys.argv[1])' "$2"
@@ -36,7 +39,7 @@ def make(*arguments: str) -> Finished:
         env=bare,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_S,
         check=False,
     )
 
@@ -139,19 +142,29 @@ def test_every_target_that_help_names_is_there() -> None:
 
 
 @pytest.mark.slow
-def test_a_gpu_that_is_not_there_is_one_line_with_the_remedy() -> None:
+def test_a_gpu_that_is_not_there_is_one_line_with_the_remedy(data_root: Path) -> None:
     import torch
 
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    data = f"FMNIST_DATA={os.environ.get('FMNIST_DATA') or REPOSITORY / 'data'}"
-    done = make("bench", "GPU=7", "VENV=", f"PYTHON={sys.executable}", data)
+    done = make("bench", "GPU=7", "VENV=", f"PYTHON={sys.executable}", f"FMNIST_DATA={data_root}")
     assert (done.returncode, done.stdout) == (2, "")
     line, of_make = done.stderr.splitlines()
     assert line.startswith("fmnist-bench: no device cuda:0: no CUDA GPU visible")
     assert "CUDA_VISIBLE_DEVICES=7" in line
     assert "GPU=cpu" in line
     assert of_make.startswith("make: ***")
+
+
+def test_folders_may_have_spaces_and_what_is_there_is_not_made_again(tmp_path: Path) -> None:
+    venv, data = tmp_path / "an environment", tmp_path / "the data"
+    for path in (venv / ".ready", data / "FashionMNIST" / "raw" / "t10k-labels-idx1-ubyte"):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    (venv / "bin").mkdir()
+    script(venv / "bin" / "python", WORKS)
+    done = make("test", f"VENV={venv}", f"FMNIST_DATA={data}")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "-m pytest\n", "")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ import typer
 
 from bench.cli import app
 from bench.request import Request, check_options
-from tests.command_line import REPOSITORY, Finished
+from tests.command_line import LIMIT_S, REPOSITORY, Finished
 from tests.project.test_ci_keep import keep, write_run
 
 FOLDER = REPOSITORY / ".github" / "workflows"
@@ -85,7 +85,7 @@ def run_script(script: str, folder: Path, python: str, **environment: str) -> Fi
         env={"PATH": os.environ["PATH"], **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_S,
         check=False,
     )
 

@@ -35,21 +35,30 @@ from bench.gpu_proof_stages import (
 from bench.request import Request, check_options
 from tests.benchmarks.loader_against_resident import covered
 from tests.benchmarks.loader_against_resident import main as compare_loaders
-from tests.command_line import MARK, REPOSITORY, environment, processes_with, read_lines, wait_for
+from tests.command_line import (
+    LIMIT_S,
+    MARK,
+    REPOSITORY,
+    environment,
+    processes_with,
+    read_lines,
+    wait_for,
+)
 
 QUIET = Stage("quiet", "ends well", 30, ("-c", "print('seen')"))
 FAILS = Stage("fails", "exits with 3", 30, ("-c", "raise SystemExit(3)"))
+BEGINS = "import pathlib, time\npathlib.Path('{out}/begun').touch()\n"
 WAITS = Stage(
     "waits",
     "ends at Ctrl-C",
     30,
-    ("-c", "import time\ntry: time.sleep(60)\nexcept KeyboardInterrupt: print('kept')"),
+    ("-c", f"{BEGINS}try: time.sleep(60)\nexcept KeyboardInterrupt: print('kept')"),
 )
 STUBBORN = Stage(
     "stubborn",
     "hears nothing",
     30,
-    ("-c", "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(60)"),
+    ("-c", f"import signal\nsignal.signal(2, signal.SIG_IGN)\n{BEGINS}time.sleep(60)\nprint(1)"),
 )
 
 
@@ -60,29 +69,39 @@ def run(
     return list(run_stages(stages, tmp_path, "cpu", limit_s, known))
 
 
+@pytest.fixture
+def _time_is_up_once_begun(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Time is up for a stage soon after its own first act."""
+    wait = gpu_proof_run._wait
+
+    def wait_for_begin(process: subprocess.Popen[bytes], _limit_s: float) -> int | None:
+        assert wait_for((tmp_path / "begun").exists)
+        return wait(process, 0.1)
+
+    monkeypatch.setattr(gpu_proof_run, "_wait", wait_for_begin)
+
+
 def test_a_stage_passes_or_fails_by_its_exit_code(tmp_path: Path) -> None:
     outcomes = run(tmp_path, QUIET, FAILS)
     assert [(o.status, o.exit_code) for o in outcomes] == [(PASSED, 0), (FAILED, 3)]
     assert (tmp_path / "quiet.txt").read_text() == "seen\n"
 
 
-def test_a_stage_that_takes_too_long_is_asked_to_end_and_keeps_what_it_has(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gpu_proof_run, "MIN_STAGE_S", 0.0)
-    (outcome,) = run(tmp_path, WAITS, limit_s=2.0)
+@pytest.mark.usefixtures("_time_is_up_once_begun")
+def test_a_stage_that_takes_too_long_is_asked_to_end_and_keeps_what_it_has(tmp_path: Path) -> None:
+    (outcome,) = run(tmp_path, WAITS)
     assert (outcome.status, outcome.exit_code) == (CUT_SHORT, None)
     assert (tmp_path / "waits.txt").read_text() == "kept\n"
 
 
+@pytest.mark.usefixtures("_time_is_up_once_begun")
 def test_a_stage_that_does_not_listen_is_ended_by_force(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gpu_proof_run, "MIN_STAGE_S", 0.0)
     monkeypatch.setattr(gpu_proof_run, "PATIENCE_S", (0.1, 0.1))
-    (outcome,) = run(tmp_path, STUBBORN, limit_s=1.0)
+    (outcome,) = run(tmp_path, STUBBORN)
     assert outcome.status == CUT_SHORT
-    assert outcome.seconds < 30
+    assert (tmp_path / "stubborn.txt").read_text() == ""
 
 
 def test_what_has_passed_is_not_run_again_and_what_has_no_time_is_not_begun(tmp_path: Path) -> None:
@@ -110,8 +129,8 @@ def test_a_signal_ends_the_stage_too(data_root: Path, tmp_path: Path) -> None:
     )
     assert wait_for(lambda: len(processes_with(mark)) > 1)
     proof.send_signal(signal.SIGTERM)
-    assert proof.wait(60) == 143
-    assert wait_for(lambda: not processes_with(mark), 30.0)
+    assert proof.wait(LIMIT_S) == 143
+    assert wait_for(lambda: not processes_with(mark))
 
 
 def test_a_stage_has_its_seconds_and_what_was_left_over_and_a_long_limit_gives_more(
@@ -196,7 +215,7 @@ def rehearse(data_root: Path, out: Path, *more: str) -> subprocess.CompletedProc
         env=environment(data_root),
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=LIMIT_S,
         check=False,
     )
 

@@ -107,6 +107,6 @@ def test_a_gate_that_is_stopped_leaves_no_worktree_and_no_process(
     assert wait_for((logs / "again.log").exists)  # the first pair is under way
     gate.send_signal(number)
     assert gate.wait(LIMIT_S) == code
-    assert wait_for(lambda: not processes_with(mark), 30.0)
+    assert wait_for(lambda: not processes_with(mark))
     assert git(repository, "worktree", "list").count("\n") == 0
     assert not (logs / "verdict.json").exists()

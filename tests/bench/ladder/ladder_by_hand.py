@@ -127,6 +127,7 @@ def misbehave(name: str, folder: Path) -> tuple[str, dict[str, Any]]:
     if name == "dies":
         os._exit(3)
     if name == "hangs":
+        (folder / "hangs").touch()
         time.sleep(3600)
     if name == "waits":
         (folder / "waiting").touch()

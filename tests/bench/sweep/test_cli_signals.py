@@ -4,6 +4,7 @@ The model says by a file that it is training, and waits for another: but for one
 guesses at times.
 """
 
+import fcntl
 import signal
 import time
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from tests.command_line import (
 
 pytestmark = pytest.mark.slow
 
-AFTER_WRITING_S = 1.0  # until a record that can be seen is on a busy disk too
+AFTER_WRITING_S = 1.0  # from the end of a write to the wait for the next record: microseconds
 NOTICE = "stopping after the current run; press Ctrl-C again to stop now"
 # `calls` is a buffer, which the warm-up puts back: step 55 is beyond any warm-up.
 MODEL = """
@@ -95,6 +96,16 @@ def has_begun(running: Running, folder: Path, seed: int) -> bool:
     return running.reaches((folder / f"training{seed}").exists)
 
 
+def is_written(path: Path) -> bool:
+    """Whether there is something, and nobody is writing it: a writer holds a lock."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return bool(file.read())
+    except OSError:
+        return False
+
+
 def ctrl_c_once(running: Running, folder: Path) -> None:
     assert has_begun(running, folder, 0)
     running.signal(signal.SIGINT, group=True)
@@ -106,7 +117,7 @@ def ctrl_c_twice(running: Running, folder: Path) -> None:
     (folder / "go0").touch()
     assert has_begun(running, folder, 1)
     # the child is ahead: the parent may still be writing the first record, and would end after it
-    assert running.reaches((folder / "run" / "records.jsonl").exists)
+    assert running.reaches(partial(is_written, folder / "run" / "records.jsonl"))
     time.sleep(AFTER_WRITING_S)
     running.signal(signal.SIGINT, group=True)
     assert running.reaches(lambda: running.says(NOTICE))

@@ -61,7 +61,9 @@ NO_MESSAGE = "the child wrote something into the pipe that is no message"
 
 @pytest.mark.parametrize("junk", [HALF_A_FRAME, HALF_A_FRAME[:2], b""])
 def test_a_half_written_frame_is_no_reason_to_wait(start: Starter, junk: bytes) -> None:
-    error = outcome(start(children.writes, junk), 0.3)
+    child = start(children.writes, junk)
+    assert child.pipe.poll(SOON_S if junk else 0.0) == bool(junk)
+    error = outcome(child, 0.3)
     assert (error.status, error.reason) == ("timeout", "no result within 0.3 s")
 
 
@@ -78,7 +80,9 @@ def test_a_length_that_no_message_has_is_refused_at_once(start: Starter, junk: b
 
 
 def test_samples_that_never_come_time_out(start: Starter) -> None:
-    assert outcome(start(children.sends, (RECORD,)), 0.3).status == "timeout"
+    child = start(children.sends, (RECORD,))
+    assert child.pipe.poll(SOON_S)
+    assert outcome(child, 0.3).status == "timeout"
     error = outcome(start(children.sends, (RECORD, b"no zip")), None)
     assert (error.status, error.reason[:41]) == (
         "crashed",
@@ -104,7 +108,9 @@ def test_what_a_child_said_while_its_parent_was_stopped_counts(
 
 
 def test_a_flood_of_messages_does_not_hide_the_deadline(start: Starter) -> None:
-    assert outcome(start(children.floods, None), 0.3).status == "timeout"
+    child = start(children.floods, None)
+    assert child.pipe.poll(SOON_S)
+    assert outcome(child, 0.3).status == "timeout"
 
 
 @pytest.mark.parametrize(

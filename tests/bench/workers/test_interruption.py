@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bench.interruption import NOTICE, watch_signals
+from bench.interruption import NOTICE, exit_on_signals, watch_signals
 
 INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
@@ -73,6 +73,19 @@ def test_under_nohup_a_closed_terminal_is_no_signal() -> None:
     finally:
         signal.signal(HUP, before)
     assert not interruption.after_run
+
+
+def test_a_command_that_cleans_up_exits_but_under_nohup_for_no_closed_terminal() -> None:
+    for number in (TERM, HUP):
+        with pytest.raises(SystemExit) as ended, exit_on_signals():
+            send(number)
+        assert ended.value.code == 128 + number
+    before = signal.signal(HUP, signal.SIG_IGN)
+    try:
+        with exit_on_signals():
+            send(HUP)
+    finally:
+        signal.signal(HUP, before)
 
 
 def test_in_this_process_the_signal_that_means_now_raises() -> None:

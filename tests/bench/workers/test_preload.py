@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from bench.device import gpu_taken_on_trust
+from tests.command_line import LIMIT_S
 
 ROOT = Path(__file__).parents[3]
 WATCHED = """
@@ -29,7 +30,7 @@ def test_nothing_asks_cuda_whether_it_is_there() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=100.0,
+        timeout=LIMIT_S,
     )
     assert found.stdout == "all there"
 

@@ -16,6 +16,7 @@ import pytest
 
 from results import RecordError, RunStore, appending, read_records
 from results.appending import append_line
+from tests.command_line import LIMIT_S
 from tests.results.records_by_hand import make_record
 
 SAMPLES = {"loss": np.arange(3.0)}
@@ -85,7 +86,7 @@ def test_the_half_written_line_of_a_live_writer_is_not_sealed(tmp_path: Path) ->
         other.join(0.1)  # without the lock it would be through by now
         assert other.is_alive()
         slow.write(b"ne\n")
-    other.join(60)
+    other.join(LIMIT_S)
     assert path.read_bytes() == b"half a line\nanother\n"
 
 

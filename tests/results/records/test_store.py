@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from results import RecordError, RunRecord, RunStore, newest_run, read_records
+from tests.command_line import LIMIT_S
 from tests.results.records_by_hand import make_record
 
 ROOT = Path(__file__).parents[3]
@@ -157,7 +158,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 def test_four_writers_at_once_keep_every_record_whole(store: RunStore) -> None:
     command = [sys.executable, "-c", WRITER, str(store.folder)]
     writers = [subprocess.Popen([*command, str(number)], cwd=ROOT) for number in range(4)]
-    assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0, 0]
+    assert [writer.wait(LIMIT_S) for writer in writers] == [0, 0, 0, 0]
     said: list[str] = []
     runs = {(r.spec["model"], r.spec["seed"]) for r in read_records(store.folder, say=said.append)}
     assert runs == {(f"writer{number}", seed) for number in range(4) for seed in range(100)}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from results import read_records
-from tests.command_line import REPOSITORY, wait_for
+from tests.command_line import LIMIT_S, REPOSITORY, wait_for
 
 NUM_WRITERS, NUM_LINES, NUM_RECORDS = 16, 1000, 40
 LINES = """
@@ -70,7 +70,7 @@ def numbers(path: Path) -> Counter[tuple[int, int]]:
 def test_sixteen_thousand_lines_of_2_to_50_kb_are_whole(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     writers = start(LINES, path, NUM_LINES)
-    assert [writer.wait(600) for writer in writers] == [0] * NUM_WRITERS
+    assert [writer.wait(LIMIT_S) for writer in writers] == [0] * NUM_WRITERS
     wanted = {(w, n): 1 for w in range(NUM_WRITERS) for n in range(NUM_LINES)}
     assert numbers(path) == wanted
     assert b"#torn" not in path.read_bytes()
@@ -84,7 +84,7 @@ def test_writers_that_are_killed_harm_no_line_of_others(tmp_path: Path) -> None:
     for count, victim in enumerate(victims, start=1):
         assert wait_for(partial(has_bytes, path, count * 2_000_000))
         victim.send_signal(signal.SIGKILL)
-    codes = [writer.wait(600) for writer in writers]
+    codes = [writer.wait(LIMIT_S) for writer in writers]
     found = numbers(path)
     assert set(found.values()) == {1}
     for writer, code in enumerate(codes):
@@ -95,7 +95,7 @@ def test_writers_that_are_killed_harm_no_line_of_others(tmp_path: Path) -> None:
 
 def test_records_of_sixteen_writers_are_all_there(tmp_path: Path) -> None:
     writers = start(RECORDS, tmp_path / "run", NUM_RECORDS)
-    assert [writer.wait(120) for writer in writers] == [0] * NUM_WRITERS
+    assert [writer.wait(LIMIT_S) for writer in writers] == [0] * NUM_WRITERS
     said: list[str] = []
     records = read_records(tmp_path / "run", say=said.append)
     runs = Counter((record.spec["model"], record.spec["seed"]) for record in records)
