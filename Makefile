@@ -88,10 +88,10 @@ format: $(READY) ## format and mend what ruff can
 BENCHMARK_JSON ?= .benchmarks/benchmark.json
 benchmark: $(READY) $(DATA_READY) ## time the parts of the harness with pytest-benchmark
 	@mkdir -p '$(dir $(BENCHMARK_JSON))'
-	@$(if $(filter cpu,$(GPU)),CUDA_VISIBLE_DEVICES=) $(RUN) -m pytest tests/benchmarks --benchmark-enable \
+	@$(if $(filter cpu,$(GPU)),CUDA_VISIBLE_DEVICES=) $(RUN) -m pytest tests/benchmarks -m "slow or not slow" --benchmark-enable \
 	  --benchmark-only --benchmark-timer=tests.benchmarks.timer.synchronized_s --benchmark-min-time=0.02 \
 	  --benchmark-max-time=1 --benchmark-min-rounds=5 --benchmark-json='$(BENCHMARK_JSON)' $(ARGS)
-	@echo "figures in $(BENCHMARK_JSON); compiled plans are apart: make benchmark ARGS='-m slow'" >&2
+	@echo "figures in $(BENCHMARK_JSON)" >&2
 
 # new inputs each time; `make test` runs 20 a test and `make test-all` 100, always the same ones
 fuzz: $(READY) $(DATA_READY) ## give every reader some thousand bad inputs

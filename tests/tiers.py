@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 
 
-def slow_but(quick: Collection[Any], values: Iterable[Any]) -> list[Any]:
-    """Parameters of a test: those in `quick` belong to the first tier, all others to the second."""
-    return [
-        value if value in quick else pytest.param(value, marks=pytest.mark.slow) for value in values
-    ]
+def slow_but(quick: Collection[Any], cases: Iterable[Any]) -> list[Any]:
+    """Parameters of a test, a tuple for several: the first tier has those in `quick` alone."""
+    return [case if case in quick else _slow(case) for case in cases]
+
+
+def _slow(case: Any) -> Any:  # noqa: ANN401
+    values = case if isinstance(case, tuple) else (case,)
+    return pytest.param(*values, marks=pytest.mark.slow)

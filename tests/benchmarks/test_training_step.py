@@ -1,7 +1,6 @@
 """Seconds of a training step of every default architecture under plans, with its counts beside.
 
-What is compiled is timed for the cheap nets alone, and is marked slow: `make benchmark` leaves it
-out, `make benchmark ARGS='-m slow'` runs it. In `make test` a step is one of a few images, untimed.
+What is compiled is timed for the cheap nets alone. The tests run a step of a few images, untimed.
 """
 
 import pytest
@@ -21,6 +20,7 @@ from bench.tally import tally_step
 from bench.workload import flops_per_image, num_parameters
 from data_pipeline import ResidentSplit, parse_augmentation
 from fmnist_models import build_model, list_models
+from tests.tiers import slow_but
 
 BATCH, UNTIMED_BATCH = 128, 4
 RATE = 1e-3
@@ -31,7 +31,7 @@ CASES = [(name, plan) for name in list_models(variants=False) for plan in PLANS]
 
 @pytest.mark.parametrize(
     ("name", "plan"),
-    [*CASES, *(pytest.param(*case, marks=pytest.mark.slow) for case in COMPILED)],
+    slow_but({("v0", "eager"), ("resnet8", "channels_last")}, [*CASES, *COMPILED]),
 )
 def test_training_step(
     benchmark: BenchmarkFixture, split: ResidentSplit, device: torch.device, name: str, plan: str

@@ -131,6 +131,7 @@ def test_a_shape_is_compiled_once() -> None:
     assert compile_counts().since(met) == CompileCounts()
 
 
+@pytest.mark.slow
 def test_the_optimizer_knows_how_many_steps_it_has_done() -> None:
     engine = engine_of(small_net(), ADAMW, STEP)
     for _ in range(2):
