@@ -9,9 +9,11 @@ less.
 
 import contextlib
 import ctypes
+import io
 import os
 import resource
 import signal
+import sys
 from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -37,6 +39,8 @@ def settle_in(max_memory_bytes: int | None = None) -> None:
     if max_memory_bytes is not None:
         limit_memory(max_memory_bytes)
     os.dup2(2, 1)  # stdout is for results; a user's model may print
+    if isinstance(sys.stdout, io.TextIOWrapper):  # at once: the child may be killed
+        sys.stdout.reconfigure(line_buffering=True)
 
 
 def limit_memory(max_bytes: int) -> None:

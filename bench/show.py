@@ -1,6 +1,7 @@
 """Shows results on stdout: the table for a terminal, exports for programs."""
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -176,8 +177,8 @@ def where_next(*folders: Path) -> str:
     """Where records lie, and what shows them again: the last line of a sweep."""
     if not folders:
         return "records: nowhere but in the lines above"
-    where = " ".join(map(str, folders))
-    return f"records: {where}; again: fmnist-bench table {where}, or report {where} for a page"
+    where, words = " ".join(map(str, folders)), shlex.join(map(str, folders))
+    return f"records: {where}; again: fmnist-bench table {words}, or report {words} for a page"
 
 
 def write_out(content: str | bytes) -> None:

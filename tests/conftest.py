@@ -19,6 +19,11 @@ SET_BY_OTHERS = (
 )
 for _name in SET_BY_OTHERS:
     os.environ.pop(_name, None)
+# over the user's own settings of git: neither hooks nor signatures for commits that tests make
+GIT_SETTINGS = {"core.hooksPath": os.devnull, "commit.gpgSign": "false"}
+os.environ["GIT_CONFIG_COUNT"] = str(len(GIT_SETTINGS))
+for _number, (_key, _value) in enumerate(GIT_SETTINGS.items()):
+    os.environ |= {f"GIT_CONFIG_KEY_{_number}": _key, f"GIT_CONFIG_VALUE_{_number}": _value}
 
 
 @pytest.fixture(scope="session", autouse=True)

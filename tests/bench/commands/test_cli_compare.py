@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -101,8 +102,8 @@ def test_the_verdict_names_both_sides_and_can_be_traced(compare: Compare, base: 
     }
     ids = verdict["measured"]["record_ids"]["v0"]
     assert ids["head"] == [run.record_id for run in runs(commit="f" * 40)]
-    command = f"fmnist-bench compare {base} {head}/records.jsonl --threshold 0.1 --margin 0.01"
-    assert verdict["command"] == command
+    sides = shlex.join([str(base), f"{head}/records.jsonl"])
+    assert verdict["command"] == f"fmnist-bench compare {sides} --threshold 0.1 --margin 0.01"
 
 
 def test_records_of_several_commits_have_no_commit_of_their_own(

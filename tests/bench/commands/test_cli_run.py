@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -101,7 +102,14 @@ def test_stderr_says_what_is_run_and_where_it_lies_and_nothing_else(sweep: Done)
     first, last = sweep.finished.stderr.splitlines()
     assert first.startswith("2 models x 2 seeds, 20steps each, on cpu (")
     assert last == where_next(sweep.folder)
-    assert f"records: {sweep.folder}; again: fmnist-bench table {sweep.folder}" in last
+    words = shlex.quote(str(sweep.folder))
+    assert f"records: {sweep.folder}; again: fmnist-bench table {words}" in last
+
+
+def test_a_command_that_shows_a_folder_with_a_space_again_can_be_pasted() -> None:
+    assert "again: fmnist-bench table 'my runs/a' b, or report " in where_next(
+        Path("my runs/a"), Path("b")
+    )
 
 
 def test_no_escape_codes_in_a_pipe(sweep: Done) -> None:

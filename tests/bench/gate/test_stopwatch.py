@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,14 +10,20 @@ from bench.gate import stopwatch
 from bench.gate.stopwatch import busy_seconds
 
 
+def set_clocks(monkeypatch: pytest.MonkeyPatch, **readings: tuple[float, float]) -> None:
+    """Lets the stopwatch read these, before and after; clocks that are not named stand still."""
+    clocks = dict.fromkeys(("perf_counter", "process_time", "thread_time"), (0.0, 0.0)) | readings
+    read = {name: iter(values).__next__ for name, values in clocks.items()}
+    monkeypatch.setattr(stopwatch, "time", SimpleNamespace(**read))
+
+
 def test_the_wait_for_a_core_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     schedstat = tmp_path / "schedstat"
     schedstat.write_text("5000000 1000000 7\n", encoding="ascii")
     monkeypatch.setattr(stopwatch, "SCHEDSTAT", schedstat)
-    seconds = iter([100.0, 103.0])
-    monkeypatch.setattr(time, "perf_counter", lambda: next(seconds))
+    set_clocks(monkeypatch, perf_counter=(100.0, 103.0))
     found = busy_seconds(lambda: schedstat.write_text("9000000 501000000 9\n", encoding="ascii"))
-    assert found == pytest.approx(2.5, abs=0.01)  # other threads of the tests may run
+    assert found == pytest.approx(2.5)
 
 
 def test_sleep_counts_as_a_wait_for_a_core_does_not() -> None:
@@ -31,9 +38,8 @@ def test_a_wait_for_threads_of_its_own_is_not_taken_away(
     schedstat = tmp_path / "schedstat"
     schedstat.write_text("0 0 0\n", encoding="ascii")
     monkeypatch.setattr(stopwatch, "SCHEDSTAT", schedstat)
-    for clock, ticks in {"perf_counter": (0.0, 3.0), "process_time": (1.0, 3.0)}.items():
-        monkeypatch.setattr(time, clock, iter(ticks).__next__)
-    monkeypatch.setattr(time, "thread_time", iter((1.0, 1.5)).__next__)  # others took 1.5 s
+    others = {"process_time": (1.0, 3.0), "thread_time": (1.0, 1.5)}  # took 1.5 s
+    set_clocks(monkeypatch, perf_counter=(0.0, 3.0), **others)
     found = busy_seconds(lambda: schedstat.write_text("0 2000000000 1\n", encoding="ascii"))
     assert found == pytest.approx(3.0 - (2.0 - 1.5))
 
@@ -46,6 +52,5 @@ def test_without_the_kernels_figure_it_is_the_wall_clock(
     if content is not None:
         schedstat.write_text(content, encoding="ascii")
     monkeypatch.setattr(stopwatch, "SCHEDSTAT", schedstat)
-    seconds = iter([100.0, 103.0])
-    monkeypatch.setattr(time, "perf_counter", lambda: next(seconds))
+    set_clocks(monkeypatch, perf_counter=(100.0, 103.0))
     assert busy_seconds(lambda: None) == pytest.approx(3.0)
