@@ -8,6 +8,7 @@ import pytest
 from results import RunStore
 from tests.command_line import CPU, Running, read_lines, timeless
 
+pytestmark = pytest.mark.slow
 MODEL = "./examples/tiny_net.py:TinyNet"
 
 

@@ -8,6 +8,8 @@ from bench import Budget, Plan, RunSpec, execute
 from bench.recipes import find_recipe
 from results import RunRecord
 
+pytestmark = pytest.mark.slow
+
 DRESS = 3
 
 
@@ -23,7 +25,6 @@ def record(request: pytest.FixtureRequest, data_root: Path) -> RunRecord:
     return execute(spec, device="cpu", data=data_root)
 
 
-@pytest.mark.slow
 def test_accuracy_and_loss_are_those_of_the_course(record: RunRecord) -> None:
     expected = {"v0": (0.8341, 0.47687), "v1": (0.7500, 0.68546), "v1_fixed": (0.8398, 0.45768)}
     accuracy, loss = expected[record.spec["model"]]
