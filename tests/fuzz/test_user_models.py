@@ -35,9 +35,9 @@ def with_method(text: str) -> str:
 WRONG: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "defines no 'Net'"),
     "syntax": ("def (:", "raised SyntaxError at import: invalid syntax (line 1)"),
-    "UTF-16": ("x = 1".encode("utf-16"), "SyntaxError"),
+    "UTF-16": ("x = 1".encode("utf-16"), "null bytes"),
     "latin-1": ("x = '\xe9'".encode("latin-1"), "SyntaxError"),
-    "NUL": (b"x = 1\0", "SyntaxError"),
+    "NUL": (b"x = 1\0", "null bytes"),
     "import": ("import no_such_module", "raised ModuleNotFoundError at import"),
     "exit": ("import sys; sys.exit(0)", "raised SystemExit at import: 0"),
     "recursion": ("def f(): f()\nf()", "raised RecursionError at import"),
