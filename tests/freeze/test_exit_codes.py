@@ -21,7 +21,7 @@ PROMISED = {
     "table": {0, 2, 4},
     "choose": {0, 2, 4},
     "compare": {0, 1, 2, 3, 4},
-    "gate": {0, 1, 2, 3, 4, 130, 143},
+    "gate": {0, 1, 2, 3, 4, 129, 130, 143},
     "report": {0, 2, 4},
     "list": {0, 2},
     "doctor": {0, 2},
@@ -43,6 +43,7 @@ HELD_ELSEWHERE = {
     ("gate", 1): f"{GATE}::test_a_head_that_is_worse_ends_with_1_and_is_named",
     ("gate", 3): f"{GATE}::test_a_base_that_differs_from_itself_ends_with_3",
     ("gate", 4): f"{GATE}::test_a_broken_base_ends_with_4",
+    ("gate", 129): STOPPED_GATE,
     ("gate", 130): STOPPED_GATE,
     ("gate", 143): STOPPED_GATE,
     ("predict", 0): "tests/bench/commands/test_predict.py::"

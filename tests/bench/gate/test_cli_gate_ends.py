@@ -88,7 +88,9 @@ def test_a_folder_with_a_verdict_is_not_written_over(gate: Gate, tmp_path: Path)
     assert_refused(gate(repository), "already holds a verdict; name another --out")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
+)
 def test_a_gate_that_is_stopped_leaves_no_worktree_and_no_process(
     tmp_path: Path, data_root: Path, number: int, code: int
 ) -> None:
