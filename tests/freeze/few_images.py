@@ -41,11 +41,11 @@ def die_at_save(number: int) -> None:
             os._exit(DEAD)
         save(*arguments)
 
-    torch.save = save_or_die
+    torch.save = save_or_die  # type: ignore[assignment]
 
 
 if __name__ == "__main__":
-    data_pipeline.load_fashion_mnist = load_first_images
+    data_pipeline.load_fashion_mnist = load_first_images  # type: ignore[assignment]
     if number := os.environ.get(DIES_AT):
         die_at_save(int(number))
     from bench.__main__ import main  # only now: whatever loads the data takes the name above

@@ -34,13 +34,13 @@ class Tolerance:
     images: int
 
 
-def frozen_records(folder: Path) -> dict[str, dict[str, Any]]:
-    """The frozen part of each record in a run folder, by model."""
+def frozen_records(folder: Path) -> list[dict[str, Any]]:
+    """The frozen part of each record in a run folder."""
     store = RunStore(folder)
-    return {
-        written["spec"]["model"]: frozen(written, store.load_samples(record))
+    return [
+        frozen(written, store.load_samples(record))
         for written, record in zip(read_lines(folder), store.read(), strict=True)
-    }
+    ]
 
 
 def frozen(record: Mapping[str, Any], samples: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def differences(
     expected: Mapping[str, Any], found: Mapping[str, Any], tolerance: Tolerance
 ) -> list[str]:
     """A line for each field that is gone, new, or of another value than expected."""
-    old, new = _leaves(expected), _leaves(found)
+    old, new = leaves(expected), leaves(found)
     lines = [f"{path} is gone" for path in old if path not in new]
     lines += [f"{path} is new: {new[path]!r}" for path in new if path not in old]
     shared = [path for path in old if path in new and not path.startswith(CONFUSION)]
@@ -87,15 +87,13 @@ def differences(
     return lines + _moved(old, new, tolerance)
 
 
-def _leaves(value: Any, path: str = "") -> dict[str, Any]:  # noqa: ANN401 - JSON values
+def leaves(value: Any, path: str = "") -> dict[str, Any]:  # noqa: ANN401 - JSON values
     """Values that hold no others, by their dotted path."""
     if not isinstance(value, dict | list) or not value:
         return {path.removesuffix("."): value}
     items = value.items() if isinstance(value, dict) else enumerate(value)
     return {
-        inner: leaf
-        for key, held in items
-        for inner, leaf in _leaves(held, f"{path}{key}.").items()
+        inner: leaf for key, held in items for inner, leaf in leaves(held, f"{path}{key}.").items()
     }
 
 

@@ -28,4 +28,4 @@ def run_pinned(
         timeout=LIMIT_S,
         check=False,
     )
-    assert finished.returncode == exit_code, finished.stderr
+    assert finished.returncode == exit_code, finished.stdout + finished.stderr
