@@ -12,6 +12,7 @@ from tests.bench.commands.test_cli_deterministic import NOT_MEASURED_ALIKE
 from tests.command_line import read_lines
 
 OF_THE_MACHINE = ("record_id", "environment", "conditions", "provenance")  # and of the day
+ANY = "any"  # stands for what may be of any value
 FLAGS_OF_THE_MACHINE = {"beat_floor"}
 WHOLE_SAMPLES = ("loss", "learning_rate", "class_counts")
 LOSSES = ("samples.loss.", "measurements.train_loss.", "measurements.test_loss.")
@@ -44,25 +45,23 @@ def frozen_records(folder: Path) -> list[dict[str, Any]]:
 
 
 def frozen(record: Mapping[str, Any], samples: Mapping[str, Any]) -> dict[str, Any]:
-    """A record as it was written, with samples; of what a machine decides, names and types only."""
+    """A record as it was written, with its samples; of what a machine decides, names alone."""
     measured = {
-        name: [unit, *(map(_types, values) if name in NOT_MEASURED_ALIKE else values)]
+        name: [unit, *(map(_names, values) if name in NOT_MEASURED_ALIKE else values)]
         for name, (unit, *values) in record["measurements"].items()
     }
     return {
         **record,
-        **{name: _types(record[name]) for name in OF_THE_MACHINE},
+        **{name: _names(record[name]) for name in OF_THE_MACHINE},
         "flags": [flag for flag in record["flags"] if flag not in FLAGS_OF_THE_MACHINE],
         "measurements": measured,
-        "curve": [[_types(second), *point] for second, *point in record["curve"]],
+        "curve": [[ANY, *point] for _second, *point in record["curve"]],
         "samples": {name: _sample(name, array) for name, array in samples.items()},
     }
 
 
-def _types(value: Any) -> Any:  # noqa: ANN401 - whatever a record holds
-    if isinstance(value, dict):
-        return {key: _types(inner) for key, inner in value.items()}
-    return "number" if isinstance(value, int | float) else type(value).__name__
+def _names(value: Any) -> Any:  # noqa: ANN401 - whatever a record holds
+    return {key: _names(inner) for key, inner in value.items()} if isinstance(value, dict) else ANY
 
 
 def _sample(name: str, array: np.ndarray[Any, Any]) -> list[float] | str:

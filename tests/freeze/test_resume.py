@@ -3,8 +3,9 @@
 The bits are the same on every x86-64 machine under the same version of torch: the runs have one
 thread, matrix products by MKL in its COMPATIBLE mode, which promises the same on every processor,
 torch's own kernels as compiled for AVX2, and nothing that oneDNN does. Seen on one machine, they
-stay where MKL is limited to SSE4.2, AVX2 or AVX512, oneDNN to SSE4.1 or nothing, glibc to functions
-without FMA or AVX512, and OpenMP has four threads; they change with MKL's mode and with the kernels.
+stay the same with MKL limited to SSE4.2, AVX2 or AVX512, oneDNN to SSE4.1 or to nothing, glibc to
+functions without FMA, and with four threads of OpenMP; MKL's other modes and other kernels of torch
+change them.
 """
 
 import json
