@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from results import RunStore
-from tests.bench.commands.test_cli_deterministic import NOT_MEASURED_ALIKE
-from tests.command_line import read_lines
+from tests.command_line import NOT_MEASURED_ALIKE, read_lines
 
 OF_THE_MACHINE = ("record_id", "environment", "conditions", "provenance")  # and of the day
 ANY = "any"  # stands for what may be of any value

@@ -5,7 +5,7 @@ commit means to change it, `UPDATE_GOLDEN=1 make test ARGS='-m "" tests/freeze/t
 writes it anew: read the difference.
 
 Machines round in other ways, and a training may multiply that: at their own learning rates nets
-with BatchNorm were 18 % apart after 20 steps. So the instructions are pinned, and the rates are such
+with BatchNorm were 18 % apart after 20 steps. So instructions are pinned, and the rates are such
 that rounding stays small. Tolerances allow for machines that round otherwise all the same. Between
 the pinned arithmetic and torch, oneDNN and MKL each at AVX512 or at SSE, losses of any step were at
 most apart by: v0, v1, v1_fixed 3e-7 (tolerance 1e-5); alexnet 1.4e-4 (1e-3); v2, resnet8,
