@@ -11,6 +11,8 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 # compiled code of one test serves the next run of the tests; the user's own cache stays as it is
 os.environ["FMNIST_CACHE"] = str(REPOSITORY / ".cache")
+if "PYTEST_XDIST_WORKER" in os.environ:  # every worker has a core; more threads wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 # what a terminal, a CI or a git hook sets would change what the commands print, or where they look
 SET_BY_OTHERS = (
     *("COLUMNS", "LINES", "TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"),
