@@ -24,6 +24,7 @@ def is_installed() -> bool:
     return CONSOLE.is_file() and REPOSITORY.as_uri() in urls
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not is_installed(), reason="this checkout is not installed here: `make setup`")
 def test_what_lies_in_the_working_directory_is_not_taken_for_ours(
     data_root: Path, tmp_path: Path

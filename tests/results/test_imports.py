@@ -86,6 +86,7 @@ def run_without(blocked: str, code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_whole_way_needs_no_torch_and_no_other_package_of_ours() -> None:
     blocked = "torch,torchvision,bench,data_pipeline,fmnist_models"
     finished = run_without(blocked, WHOLE_WAY)

@@ -25,6 +25,8 @@ from tests.command_line import (
     wait_for,
 )
 
+pytestmark = pytest.mark.slow
+
 # One core, so that no two threads fight over it, and turns too short to measure anything.
 SHORT = """
 import os, sys
@@ -165,7 +167,6 @@ def test_ladders_stand_alone_in_a_table(climbed: Climbed, tmp_path: Path) -> Non
     assert_refused(climbed.table("--sort", "loss"), "leave --by and --sort out")
 
 
-@pytest.mark.slow
 def test_a_complete_ladder_is_not_measured_again(climbed: Climbed) -> None:
     before = (climbed.folder / "records.jsonl").read_bytes()
     run = partial(short_bench, climbed.data_root, "run", *CPU, "--out", climbed.folder)
@@ -176,7 +177,6 @@ def test_a_complete_ladder_is_not_measured_again(climbed: Climbed) -> None:
     assert_refused(run(*SIZE), "already holds 3 records; add --resume")
 
 
-@pytest.mark.slow
 def test_ctrl_c_shows_what_there_is_and_resume_measures_anew(
     data_root: Path, tmp_path: Path
 ) -> None:

@@ -83,6 +83,7 @@ def test_mistakes_are_one_line(
     assert words in complaints[0]
 
 
+@pytest.mark.slow
 def test_what_is_not_comparable_is_labelled_where_asked_for(tmp_path: Path) -> None:
     out = tmp_path / "mixed.html"
     few = [only_v2(RECORDS, tmp_path / "one"), only_v2(OTHER_BUDGET, tmp_path / "other")]

@@ -81,6 +81,7 @@ def no_collections() -> Iterator[None]:
     gc.enable()
 
 
+@pytest.mark.slow
 def test_seeds_of_a_session_free_their_graphs(simulation: Simulation, no_collections: None) -> None:
     opened = open_session(planned("closed_loop", "graph:4"))
     losses = []

@@ -158,6 +158,7 @@ def test_every_rate_has_a_buffer_of_its_own(simulation: Simulation) -> None:
     assert all(len({tensor.dtype for tensor in kind}) == 1 for kind in captured.buffers)
 
 
+@pytest.mark.slow
 def test_several_seeds_share_what_was_compiled(simulation: Simulation) -> None:
     model = small_net()
     for plan in ("graph:4", "step,graph:4"):
@@ -264,6 +265,7 @@ def nothing_compiled() -> Iterator[None]:
     torch.compiler.reset()
 
 
+@pytest.mark.slow
 def test_forward_and_backward_may_be_compiled(
     monkeypatch: pytest.MonkeyPatch, nothing_compiled: None
 ) -> None:

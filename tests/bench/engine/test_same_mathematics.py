@@ -27,7 +27,6 @@ PLANS = ("channels_last", "dataloader", "compile", "channels_last,step")
 RAGGED = ("v0", "v2", "resnet8")
 QUICK = {  # in the first tier: a net is compiled once a plan, which takes seconds to minutes
     *product(RAGGED, ("channels_last", "dataloader")),
-    ("v0", "compile"),
     ("v0", "channels_last,step"),
 }
 # Deep nets with BatchNorm over maps of one pixel are chaotic on small batches: eager NCHW and eager

@@ -15,8 +15,10 @@ from tests.bench.gate.gate_by_hand import (
     outcomes,
     verdict,
 )
+from tests.tiers import slow_but
 
 SLOW = {"v0": [0.004], "v2": [0.005, 0.0052, 0.0051]}
+SLOWER = (answers(turns=SLOW), "speed v2")
 
 
 @pytest.fixture
@@ -50,16 +52,19 @@ def test_equal_commits_end_with_0_and_leave_everything_behind(gate: Gate, tmp_pa
 
 @pytest.mark.parametrize(
     ("head", "wanted"),
-    [
-        (answers(turns=SLOW), "speed v2"),
-        (answers(accuracy=[0.77, 0.78, 0.765]), "accuracy v2"),
-        (answers(counts={"v0": COUNTS, "v2": COUNTS | {"flops": 2000}}), "counts v2"),
-        (answers(counts={"v0": COUNTS, "v2": COUNTS | {"kept_bytes": 8}}), "counts v2"),
-        (answers(list_models=["v0", "v2_new"]), "run v2"),
-        (answers(fails=["v2"]), "run v2"),
-        (answers(dies_over=["v2"]), "run v2"),
-        (answers(broken=True), "run "),
-    ],
+    slow_but(
+        [SLOWER],
+        [
+            SLOWER,
+            (answers(accuracy=[0.77, 0.78, 0.765]), "accuracy v2"),
+            (answers(counts={"v0": COUNTS, "v2": COUNTS | {"flops": 2000}}), "counts v2"),
+            (answers(counts={"v0": COUNTS, "v2": COUNTS | {"kept_bytes": 8}}), "counts v2"),
+            (answers(list_models=["v0", "v2_new"]), "run v2"),
+            (answers(fails=["v2"]), "run v2"),
+            (answers(dies_over=["v2"]), "run v2"),
+            (answers(broken=True), "run "),
+        ],
+    ),
     ids=["slower", "less accurate", "dearer", "leaking", "gone", "failing", "dying", "broken"],
 )
 def test_a_head_that_is_worse_ends_with_1_and_is_named(
@@ -76,7 +81,10 @@ def test_a_head_that_is_worse_ends_with_1_and_is_named(
 
 @pytest.mark.parametrize(
     "base",
-    [answers(fails=["v2"]), answers(dies_over=["v2"]), answers(broken=True)],
+    slow_but(
+        [answers(fails=["v2"])],
+        [answers(fails=["v2"]), answers(dies_over=["v2"]), answers(broken=True)],
+    ),
     ids=["failing", "dying", "broken"],
 )
 def test_a_broken_base_ends_with_4(gate: Gate, tmp_path: Path, base: dict[str, Any]) -> None:
@@ -96,6 +104,7 @@ def test_a_base_that_differs_from_itself_ends_with_3(gate: Gate, tmp_path: Path)
     assert "measuring again, to be sure: v0, v2" in finished.stderr
 
 
+@pytest.mark.slow
 def test_accuracy_that_seeds_leave_open_ends_with_3(gate: Gate, tmp_path: Path) -> None:
     base, head = answers(accuracy=[0.8, 0.7, 0.75]), answers(accuracy=[0.7, 0.8, 0.72])
     finished = gate(make_repository(tmp_path / "r", base, head), "--checks", "quality")
@@ -104,6 +113,7 @@ def test_accuracy_that_seeds_leave_open_ends_with_3(gate: Gate, tmp_path: Path) 
     assert finished.stdout.startswith("Inconclusive")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("base", "head", "code"),
     [
@@ -128,6 +138,7 @@ def test_a_gate_of_one_model_that_fails_has_a_verdict(
         assert (f": {side}: " in first) == ("broken" in said), first
 
 
+@pytest.mark.slow
 def test_a_commit_against_itself_is_told(gate: Gate, tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "r", answers(), answers())
     assert gate(repository, "--checks", "counts", base="HEAD").returncode == 0
@@ -136,6 +147,7 @@ def test_a_commit_against_itself_is_told(gate: Gate, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_model_that_only_the_head_has_is_told(gate: Gate, tmp_path: Path) -> None:
     head = answers(list_models=["v0", "v2", "v3"])
     assert (
@@ -144,6 +156,7 @@ def test_a_model_that_only_the_head_has_is_told(gate: Gate, tmp_path: Path) -> N
     assert verdict(tmp_path)["notes"] == ["new, with nothing to be compared with: v3"]
 
 
+@pytest.mark.slow
 def test_the_command_that_repeats_it_names_commits_and_no_folder(
     gate: Gate, tmp_path: Path
 ) -> None:
@@ -154,6 +167,7 @@ def test_the_command_that_repeats_it_names_commits_and_no_folder(
     assert finished.stdout.splitlines()[-1] == f"again: {again}"
 
 
+@pytest.mark.slow
 def test_a_count_renewed_in_the_commits_own_file_is_no_regression(
     gate: Gate, tmp_path: Path
 ) -> None:
@@ -172,12 +186,14 @@ def test_a_count_renewed_in_the_commits_own_file_is_no_regression(
     assert outcomes(tmp_path)["changed"] == ["counts v2"]
 
 
+@pytest.mark.slow
 def test_only_what_is_asked_for_is_checked(gate: Gate, tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "r", answers(), answers(turns=SLOW, accuracy=[0.1]))
     assert gate(repository, "--checks", "counts").returncode == 0
     assert {name.split()[0] for name in outcomes(tmp_path)["same"]} == {"counts"}
 
 
+@pytest.mark.slow
 def test_a_dedicated_machine_holds_to_5_percent(gate: Gate, tmp_path: Path) -> None:
     slightly = answers(turns={"v0": [0.004], "v2": [0.0043]})
     repository = make_repository(tmp_path / "r", answers(), slightly)
@@ -186,6 +202,7 @@ def test_a_dedicated_machine_holds_to_5_percent(gate: Gate, tmp_path: Path) -> N
     assert gate(repository, "--checks", "speed", "--dedicated").returncode == 1
 
 
+@pytest.mark.slow
 def test_github_gets_a_summary_and_annotations(
     gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

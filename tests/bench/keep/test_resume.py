@@ -24,7 +24,7 @@ from tests.tiers import slow_but
 pytestmark = pytest.mark.usefixtures("nets_to_resume")
 
 
-@pytest.mark.parametrize("recipe", slow_but({"sgd", "closed_loop"}, RECIPES))
+@pytest.mark.parametrize("recipe", slow_but({"sgd"}, RECIPES))
 def test_a_training_killed_again_and_again_ends_with_the_same_weights(
     recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -42,7 +42,7 @@ def test_a_training_killed_again_and_again_ends_with_the_same_weights(
     assert again.samples["learning_rate"].tolist() == found.samples["learning_rate"].tolist()
 
 
-@pytest.mark.parametrize("step", slow_but({1, 16}, range(1, 28, 3)))
+@pytest.mark.parametrize("step", slow_but({16}, range(1, 28, 3)))
 def test_killed_at_any_step_with_augmentation_and_dropout(
     step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

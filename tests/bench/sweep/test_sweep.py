@@ -103,6 +103,7 @@ def test_seeds_after_a_gpu_without_memory_stay_in_theirs(data_root: Path, tmp_pa
     assert second == "1: ok: None"
 
 
+@pytest.mark.slow
 def test_a_fork_server_that_is_killed_costs_one_run(data_root: Path, tmp_path: Path) -> None:
     first, second = pids_of_runs(tmp_path, data_root, "KillsServer", (0, 1))
     assert first.startswith("1: crashed: the fork server died")

@@ -61,6 +61,7 @@ def click_heading(page: Page, heading: str) -> None:
     page.locator("#comparison thead button", has_text=re.compile(f"^{heading}$")).click()
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_the_records(page: Page) -> None:
     rows = table_rows(summarize(read_records(RECORDS)))
     shown = dict(zip(column(page, "model"), column(page, "accuracy %"), strict=True))
