@@ -1,0 +1,34 @@
+"""Runs whose arithmetic depends on the machine as little as can be, in processes of their own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.command_line import CPU, REPOSITORY, environment
+
+LIMIT_S = 1200.0
+PINNED = {  # instructions that every x86-64 machine of the last ten years has
+    "ATEN_CPU_CAPABILITY": "avx2",  # of Inductor's code, too
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_CBWR": "COMPATIBLE",
+    # Inductor finds a graph again whatever the width of vectors: code for eight lanes, compiled for
+    # sixteen, writes beyond its buffers. So this code lies apart from that of all other tests.
+    "TORCHINDUCTOR_CACHE_DIR": str(REPOSITORY / ".cache" / "pinned"),
+}
+
+
+def run_pinned(
+    data_root: Path, *arguments: str | Path, exit_code: int = 0, **variables: str
+) -> None:
+    """Runs `fmnist-bench run` on few images to its end: deterministic, in one process, on a CPU."""
+    options = (*CPU, "--in-process", "--deterministic", *map(str, arguments))
+    finished = subprocess.run(
+        [sys.executable, "-m", "tests.freeze.few_images", "run", *options],
+        cwd=REPOSITORY,
+        env=environment(data_root) | PINNED | variables,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert finished.returncode == exit_code, finished.stdout + finished.stderr
