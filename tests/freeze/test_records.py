@@ -4,13 +4,20 @@
 commit means to change it, `UPDATE_GOLDEN=1 make test ARGS='-m "" tests/freeze/test_records.py'`
 writes it anew: read the difference.
 
-Machines round in other ways, and a training may multiply that: at their own learning rates nets
-with BatchNorm were 18 % apart after 20 steps. So instructions are pinned, and the rates are such
-that rounding stays small. Tolerances allow for machines that round otherwise all the same. Between
-the pinned arithmetic and torch, oneDNN and MKL each at AVX512 or at SSE, losses of any step were at
-most apart by: v0, v1, v1_fixed 3e-7 (tolerance 1e-5); alexnet 1.4e-4 (1e-3); v2, resnet8,
-fashion_cnn, fashion_cnn_relu 4e-7, resnet8_postrelu 1.1e-5 (1e-4); resnet4, resnet4_dropout 3e-6,
-resnet18 1.0e-4, resnet50 9e-5 (1e-3); no test image was classified otherwise (two may be).
+Machines round differently, and training amplifies it: at their own learning rates, nets with
+BatchNorm were up to 18 % apart in loss after 20 steps. So the instructions are pinned, the rates
+are low enough that rounding stays small, and the tolerances allow for machines that round otherwise
+all the same. They are at least 6 times the largest relative difference in the loss of any step that
+was seen between the pinned arithmetic and torch, oneDNN and MKL at AVX512 or at SSE:
+
+- v0, v1, v1_fixed: 4e-7 (tolerance 1e-5)
+- v2, resnet8, fashion_cnn, fashion_cnn_relu: 4e-7; resnet8_postrelu: 1.1e-5; alexnet224: 1.5e-5
+  (1e-4)
+- resnet4, resnet4_dropout: 3e-6; resnet18_3x3: 6e-5; resnet50: 9e-5; resnet18: 1.0e-4;
+  alexnet: 1.4e-4 (1e-3)
+
+Compiled steps (v0, v2, resnet8, fashion_cnn) differed by 5e-7. Of the 200 test images 6 went to
+another class in alexnet224, whose logits are nearly equal by then, and none elsewhere; 12 may.
 """
 
 import copy
@@ -123,7 +130,7 @@ def key_of(record: Mapping[str, Any]) -> str:
 
 
 def tolerance_for(model: str) -> Tolerance:
-    return Tolerance(loss=care_for(model).loss_tolerance, accuracy=0.06, images=2)
+    return Tolerance(loss=care_for(model).loss_tolerance, accuracy=0.06, images=12)
 
 
 def expected() -> dict[str, dict[str, Any]]:
