@@ -60,7 +60,7 @@ CARE = {
     **dict.fromkeys(("resnet4", "resnet4_dropout", "resnet18", "resnet18_3x3"), DEEP),
     "resnet50": Care("1e-6", 1e-3),
 }
-QUICK = ("v0,v1,v1_fixed", "v2")
+QUICK = ("v0,v1,v1_fixed",)
 CASES = [
     *(pytest.param(models, EAGER, id=f"{models}-eager") for models in QUICK),
     *(
@@ -116,7 +116,7 @@ def test_every_field_that_changes_is_named() -> None:
     new["measurements"]["steps"] = ["steps", 21]
     new["measurements"]["num_parameters"] = new["measurements"].pop("num_params")
     new["samples"]["loss"][19] *= 1.001
-    new["confusion"][0][0] += 9
+    new["confusion"][0][0] += 99
     lines = differences(old, new, tolerance_for("v0"))
     assert [line.split(":")[0].split(" is ")[0] for line in lines] == [
         *("measurements.num_params.0", "measurements.num_params.1"),

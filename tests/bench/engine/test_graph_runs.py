@@ -41,7 +41,7 @@ def planned(recipe: str, plan: str) -> RunSpec:
 @pytest.mark.parametrize(
     ("recipe", "plan"),
     slow_but(
-        {("sgd", "graph:4")},
+        {},
         [
             ("sgd", "graph:4"),
             ("adamw", "step,graph:4"),

@@ -162,6 +162,7 @@ def test_large_products_are_left_to_the_library() -> None:
     assert product_and_bias(torch.zeros(3), left[:3, :3], right[:3, :3], beta=2) is NotImplemented
 
 
+@pytest.mark.slow
 def test_a_compiled_function_changes_its_arguments_in_place() -> None:
     def add_and_count(total: Tensor, value: Tensor) -> Tensor:
         total.add_(value)

@@ -15,6 +15,8 @@ from results.report.page import Page as Content
 from results.report.page import render_page
 from tests.results.report.browser import DESKTOP, opened
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 RECORDS = ROOT / "results" / "tables" / "cpu-default-30s.jsonl"
 MAX_BYTES = 5_000_000
@@ -40,7 +42,6 @@ def page(report: Path) -> Iterator[Page]:
         assert complaints == []
 
 
-@pytest.mark.slow
 def test_every_chart_is_valid_vega_lite(content: Content) -> None:
     figures = [figure for section in content.sections for figure in section.figures]
     assert len(figures) > 10
@@ -61,7 +62,6 @@ def click_heading(page: Page, heading: str) -> None:
     page.locator("#comparison thead button", has_text=re.compile(f"^{heading}$")).click()
 
 
-@pytest.mark.slow
 def test_the_numbers_are_those_of_the_records(page: Page) -> None:
     rows = table_rows(summarize(read_records(RECORDS)))
     shown = dict(zip(column(page, "model"), column(page, "accuracy %"), strict=True))
