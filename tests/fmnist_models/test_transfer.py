@@ -119,6 +119,7 @@ def test_a_stem_of_7x7_does_not_go_into_3x3(hub: Path, imagenet18: Path) -> None
     assert not own & unlike(states(model), random)
 
 
+@pytest.mark.slow
 def test_resnet50_keeps_its_own_head_of_two_layers(hub: Path) -> None:
     source = published("resnet50").state_dict()
     torch.save(source, hub / RESNET50)

@@ -20,7 +20,6 @@ from tests.command_line import REPOSITORY, call, read_lines
 from tests.freeze.frozen_record import leaves
 from tests.freeze.pinned_runs import run_pinned
 from tests.freeze.saved_runs import COMES_TO, COMMANDS, NET, SAVED, outcome
-from tests.tiers import slow_but
 
 # of the environment that a run is bound to, what is of the machine and not of the run
 OF_THE_MACHINE = ("device", "num_cores", "torch", "python", "system")
@@ -58,12 +57,14 @@ def move_here(folder: Path, environment: dict[str, Any]) -> None:
         torch.save(content, path)
 
 
+@pytest.mark.slow
 def test_an_undisturbed_training_still_comes_to_the_same(undisturbed: Path) -> None:
     """Where this fails, too, it is the training that has changed and not the saved state."""
     assert_comes_to(undisturbed, "small_net")
 
 
-@pytest.mark.parametrize(("name", "step"), slow_but({("v0", 10)}, [("v0", 10), ("small_net", 11)]))
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "step"), [("v0", 10), ("small_net", 11)])
 def test_a_saved_run_goes_on_bit_for_bit(
     data_root: Path, undisturbed: Path, tmp_path: Path, name: str, step: int
 ) -> None:

@@ -151,7 +151,11 @@ for name in ("torch", "pandas", "multiprocessing.forkserver"):
     [
         (["frobnicate"], "No such command 'frobnicate'"),
         (["run", "--models", "nope"], "unknown model 'nope'"),
-        (["run", *CPU, "--models", "raising.py:Net"], "raised ValueError at import"),
+        pytest.param(
+            ["run", *CPU, "--models", "raising.py:Net"],
+            "raised ValueError at import",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_process_of_its_own_says_the_same(

@@ -48,6 +48,7 @@ def test_the_page_lies_in_the_run_folder(
     assert capsys.readouterr().out.startswith(f"{page}  (")
 
 
+@pytest.mark.slow
 def test_a_file_can_be_named_and_charts_written_beside_it(run_folder: Path, tmp_path: Path) -> None:
     out, figures = tmp_path / "new" / "page.html", tmp_path / "figures"
     assert report(run_folder, "--out", out, "--figures", figures, "--figure-format", "png") == 0

@@ -69,6 +69,7 @@ def test_a_miss_is_infinite(run: Run, tmp_path: Path) -> None:
     assert_refused(other, "holds v0 under another specification")
 
 
+@pytest.mark.slow
 def test_deterministic_runs_end_at_the_same_step(run: Run, tmp_path: Path) -> None:
     few = ("--set", "validation_fraction=0.02", "--plan", "eager,threads:1", "--deterministic")
     folders = tmp_path / "one", tmp_path / "other"

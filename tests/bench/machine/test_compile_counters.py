@@ -24,6 +24,7 @@ def test_differences() -> None:
     assert later.since(earlier) == CompileCounts(4, 3, 2)
 
 
+@pytest.mark.slow
 def test_a_compilation_and_a_recompilation_are_counted() -> None:
     double = torch.compile(partial(torch.mul, 2), dynamic=False)
     before = compile_counts()

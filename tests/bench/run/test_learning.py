@@ -176,6 +176,7 @@ def test_validation_never_reads_them(evaluated: list[int], data_root: Path) -> N
     assert record.curve[-1][3] == round(record.value("test_accuracy") or 0.0, 6)
 
 
+@pytest.mark.slow
 def test_other_test_images_change_nothing_before_the_end(
     monkeypatch: pytest.MonkeyPatch, data_root: Path
 ) -> None:

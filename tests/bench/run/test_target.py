@@ -23,6 +23,7 @@ from tests.bench.keep.resume_by_hand import assert_same, build, killed_at_step, 
 from tests.bench.run.session_by_hand import open_session, silent, value
 from tests.bench.train.training_by_hand import RECIPE, HandScores, Rig, make_rig
 from tests.command_line import REPOSITORY
+from tests.tiers import slow_but
 
 WATCHING = replace(RECIPE, validation_fraction=0.1)
 LOOKS = (0.1, 0.5, 1.0)
@@ -160,7 +161,7 @@ def test_a_deterministic_run_looks_and_ends_the_same_twice() -> None:
     assert (one.flags, one.confusion) == (other.flags, other.confusion)
 
 
-@pytest.mark.parametrize("step", [3, 9, 17])
+@pytest.mark.parametrize("step", slow_but({9}, [3, 9, 17]))
 def test_a_killed_training_goes_on_to_the_same_end(
     step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ sys.stdout.write("torch._inductor.compile_fx" in sys.modules and "all there")
 """
 
 
+@pytest.mark.slow
 def test_nothing_asks_cuda_whether_it_is_there() -> None:
     found = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", WATCHED],

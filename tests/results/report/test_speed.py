@@ -49,6 +49,7 @@ def test_texts_have_units_and_the_best_stands_on_top(figures: list[Figure]) -> N
     assert list(values_of(memory, "value").values()) == sorted(values_of(memory, "value").values())
 
 
+@pytest.mark.slow
 def test_an_interval_needs_seeds_and_stays_above_zero(tmp_path: Path) -> None:
     runs = [
         make_record("wild", seed, values=make_values(0.9, 162e3 / rate, 1, 1, throughput=rate))
@@ -65,6 +66,7 @@ def test_an_interval_needs_seeds_and_stays_above_zero(tmp_path: Path) -> None:
     check_figures([images])
 
 
+@pytest.mark.slow
 def test_the_axis_is_logarithmic_where_bars_would_have_no_length_to_see(
     tmp_path: Path, figures: list[Figure]
 ) -> None:
@@ -80,6 +82,7 @@ def test_bars_are_drawn_up_to_a_factor() -> None:
     assert not needs_log([0.0, 5.0])
 
 
+@pytest.mark.slow
 def test_unknown_quantities_are_named_and_those_nobody_knows_have_no_figure(tmp_path: Path) -> None:
     values = make_values(0.9, 1.0, 1, 2**20)
     without = {key: value for key, value in values.items() if key not in {"energy", "peak_memory"}}
@@ -94,6 +97,7 @@ def test_unknown_quantities_are_named_and_those_nobody_knows_have_no_figure(tmp_
     assert keys == ["speed-images", "speed-epoch"]
 
 
+@pytest.mark.slow
 def test_odd_names_are_cut_and_keep_the_page_whole(tmp_path: Path) -> None:
     names = ["a'b\"c<d>&e", "x" * 60, "new\nline", *(f"model_{k}" for k in range(12))]
     runs = [
