@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 import tempfile
+from multiprocessing import util
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ def test_a_sweep_on_a_full_disk_ends_with_its_table_and_loses_nothing(
 
     temporary = tmp_path / "temporary"
     temporary.mkdir()
+    util.get_temp_dir()  # of the fork server's socket, before: a path in `tmp_path` can be too long
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     with mounted(tmp_path / "disk", ROOM) as disk:
         out = disk / "run"
