@@ -16,7 +16,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # every worker has a core; more threads
 # what a terminal, a CI or a git hook sets would change what the commands print, or where they look
 SET_BY_OTHERS = (
     *("COLUMNS", "LINES", "TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"),
-    *("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "FMNIST_COMMIT", "PYTHONWARNINGS"),
+    *("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "FMNIST_COMMIT"),
+    *("PYTHONWARNINGS", "PYTHONUNBUFFERED"),
     *(name for name in os.environ if name.startswith("GIT_")),
 )
 for _name in SET_BY_OTHERS:

@@ -102,7 +102,7 @@ def test_each_failure_is_a_row_and_the_next_model_finds_the_memory_free(
     size = ("--budget", "80steps", "--seeds", "2", "--timeout", str(TIMEOUT_S))
     where = (*PLAN, "--device", DEVICE, "--out", tmp_path / "run")
     running = Running.start(data_root, tmp_path, "run", *models, *size, *where, hides_gpus=False)
-    finished = running.end(limit_s=400.0)
+    finished = running.end()
     assert running.all_gone(), finished.stderr
     found: dict[str, list[str]] = {name: [] for name in STATUSES}
     for record in read_lines(tmp_path / "run"):

@@ -18,6 +18,7 @@ from bench.meters import make_meters
 from bench.nvml import open_gpu
 from bench.runner import execute_seeds
 from results import RunRecord
+from tests.command_line import LIMIT_S
 
 pytestmark = pytest.mark.gpu
 MIB = 2**20
@@ -122,7 +123,7 @@ def test_children_use_the_gpu_and_the_fork_server_does_not(data_root: Path) -> N
     assert ask(check_request, job)["environment"]["device_kind"] == "cuda"
     run = RunJob(spec_of("v0", "contiguous").resolved_for("cuda"), (0,), "cuda:0", data_root)
     child = Child.start(run_seeds, run)  # a context in the server would break it
-    frames = dict(child.messages(timeout_s=120.0, should_stop=lambda: False))
+    frames = dict(child.messages(timeout_s=LIMIT_S, should_stop=lambda: False))
     child.kill()
     assert RunRecord.from_json_line(frames["record"][0].encode()).status == "ok"
     torch.cuda.synchronize()

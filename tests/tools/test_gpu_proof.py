@@ -208,7 +208,7 @@ def test_every_sweep_asks_for_what_there_is() -> None:
 
 
 def rehearse(data_root: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    options = ("--rehearse", "--device", "cpu", "--out", str(out), "--limit", "120")
+    options = ("--rehearse", "--device", "cpu", "--out", str(out), "--limit", f"{LIMIT_S}")
     return subprocess.run(
         [sys.executable, "-m", "bench.gpu_proof", *options, *more],
         cwd=REPOSITORY,

@@ -14,7 +14,7 @@ from tests.bench.gate.gate_by_hand import git
 from tests.command_line import REPOSITORY
 
 pytestmark = pytest.mark.slow
-LIMIT_S = 900.0
+LIMIT_S = 3600.0
 TINY = "fmnist_models/tiny.py"
 SECOND_CONVOLUTION = """        nn.Conv2d(10, 10, 3, padding=1),
         nn.ReLU(),
