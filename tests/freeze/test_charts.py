@@ -16,6 +16,7 @@ import pytest
 from tests.command_line import REPOSITORY, bench
 from tests.golden_text import golden
 from tests.results.report.report_by_hand import write_store
+from tests.tiers import slow_but
 
 FOLDER = Path(__file__).parent / "charts"
 ELSEWHERE = {"LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "1", "COLUMNS": "40"}
@@ -61,9 +62,7 @@ def draw(records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Draw
     return draw_one
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name == QUICK else pytest.mark.slow) for name in DRAWN]
-)
+@pytest.mark.parametrize("name", slow_but({QUICK}, DRAWN))
 def test_the_charts_are_what_they_were(draw: Draw, tmp_path: Path, name: str) -> None:
     found = draw(name)
     sums = {chart: sha256(content) for chart, content in found.items()}

@@ -38,16 +38,10 @@ def planned(recipe: str, plan: str) -> RunSpec:
     return replace(spec_of(recipe), plan=Plan.parse(f"{plan},threads:1"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "plan"),
-    slow_but(
-        {},
-        [
-            ("sgd", "graph:4"),
-            ("adamw", "step,graph:4"),
-            ("closed_loop", "channels_last,graph:3"),
-        ],
-    ),
+    [("sgd", "graph:4"), ("adamw", "step,graph:4"), ("closed_loop", "channels_last,graph:3")],
 )
 def test_a_run_that_was_killed_goes_on_to_the_same_weights(
     recipe: str, plan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

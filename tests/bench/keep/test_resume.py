@@ -24,7 +24,8 @@ from tests.tiers import slow_but
 pytestmark = pytest.mark.usefixtures("nets_to_resume")
 
 
-@pytest.mark.parametrize("recipe", slow_but({}, RECIPES))
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_a_training_killed_again_and_again_ends_with_the_same_weights(
     recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
