@@ -12,6 +12,9 @@ from typing import Any, Self, TypeAlias
 
 from bench.errors import UsageError
 
+FILE = Path("tests/counts.toml")
+EPOCHS = {"epoch, ragged batch dropped": True, "epoch, ragged batch kept": False}
+
 Rows: TypeAlias = dict[str, dict[str, int]]
 """Counts by row and quantity."""
 WORDS = {  # as messages name a quantity
@@ -196,3 +199,12 @@ def _as_rows(section: Any) -> Rows:  # noqa: ANN401 - whatever the file says
         if not all(type(value) is int and 0 <= value <= MOST for value in counts.values()):
             raise ValueError(f"{name} has a count that is no whole number, or one below 0")
     return rows
+
+
+def stack_of(device: str) -> str:
+    """What operators and bytes hold for: torch without its patch version, and the device."""
+    import torch
+
+    version = ".".join(str(torch.__version__).split(".")[:2])
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+    return f"torch {version} on {name}"

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from bench.doctor import find_compiler
+from bench.compile_counters import find_compiler
 from bench.plan import Plan
 
 GRAPH_STEPS = 8

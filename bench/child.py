@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench import messages
-from bench.confinement import GB, leave, limit_memory, memory_in_use
+from bench.confinement import leave
 from bench.errors import UsageError
 from bench.keep import NOTHING, Keep
-from bench.runner import RunResult, Watcher, execute_seeds, shortened
+from bench.memory_limit import GB, limit_memory, memory_in_use
+from bench.run_record import RunResult, Watcher, shortened
+from bench.runner import execute_seeds
 from bench.spec import RunSpec
 from data_pipeline import DataError
 from fmnist_models import ModelError

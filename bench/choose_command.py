@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.errors import UsageError
-from bench.run_command import say
+from bench.shell import say
 
 if TYPE_CHECKING:
     from results import Choice, Constraints, Objective, RunRecord
@@ -61,7 +61,8 @@ def choose(
     ] = False,
 ) -> None:
     """Recommend a model among finished runs, and say why; needs no torch."""
-    from bench.show import end_at_once, read_runs
+    from bench.shell import end_at_once
+    from bench.sweep_folders import read_runs
     from results import Constraints, collector_paused
 
     constraints = Constraints(
@@ -85,7 +86,7 @@ def answer(
     records: "Sequence[RunRecord]", constraints: "Constraints", objective: "Objective", fmt: str
 ) -> int:
     """Writes the choice among some records to stdout and gives the exit code."""
-    from bench.show import write_out
+    from bench.shell import write_out
     from results import choice_json
     from results import choose as decide
 
@@ -98,7 +99,7 @@ def answer(
 
 
 def _show_rich(choice: "Choice") -> None:
-    from bench.show import print_rich, terminal_width
+    from bench.shell import print_rich, terminal_width
     from results import choice_headline, choice_notes, render_choice
 
     table = render_choice(choice, width=terminal_width())

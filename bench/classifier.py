@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from bench.device import usable_cores
 from bench.errors import UsageError
 from bench.evaluation import BATCH_SIZES
+from bench.hashes import file_hash
 from bench.loaded_model import load_model
-from bench.request import file_hash
 from bench.saved_model import SavedModel, load_plain, saved_from
 from data_pipeline import NORMALIZATIONS, ResidentSplit, normalize
 from fmnist_models.external import message_of

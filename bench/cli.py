@@ -12,7 +12,8 @@ from bench.plan import AUTO
 from bench.predict_command import Data, predict
 from bench.report_command import report
 from bench.request import Request
-from bench.run_command import Options, say
+from bench.run_command import Options
+from bench.shell import say
 
 app = typer.Typer(
     name="fmnist-bench",
@@ -195,7 +196,9 @@ def table(
     ] = False,
 ) -> None:
     """Print the table of finished runs; needs no torch."""
-    from bench.show import end_at_once, read_runs, show
+    from bench.shell import end_at_once
+    from bench.show import show
+    from bench.sweep_folders import read_runs
     from results import collector_paused
 
     with collector_paused():
@@ -214,7 +217,7 @@ app.command()(report)
 def list_() -> None:
     """List models, recipes, budgets and plans."""
     from bench.listing import listing
-    from bench.show import write_out
+    from bench.shell import write_out
 
     write_out(listing())
 
@@ -228,7 +231,7 @@ def doctor(
 ) -> None:
     """Tell what this machine can do, and the remedy for what it cannot."""
     from bench.doctor import examine
-    from bench.show import write_out
+    from bench.shell import write_out
 
     is_well = True
     for finding in examine(data, fetch=fetch, say=say):

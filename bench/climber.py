@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench import messages
-from bench.errors import RunError
+from bench.errors import RunError, short_line
 from bench.interruption import Interruption
 from bench.isolation import STOPPED, Child
 from bench.ladder_child import COUNTED, FAILURE, READY, TURN, RungJob, climb
@@ -77,7 +77,7 @@ class Climber:
             if "kernels_per_step" not in self.ready["measured"]:
                 self.uncounted = "torch's profiler saw none"
         except (OSError, RunError) as error:
-            self.uncounted = f"it failed at the count: {messages.one_line(str(error))}"
+            self.uncounted = f"it failed at the count: {short_line(str(error))}"
 
     def stop(self) -> None:
         """Ends the child; a rung without all of its turns was interrupted."""
@@ -102,7 +102,7 @@ class Climber:
             if kind == FAILURE:
                 raise _failure(content)
             if kind == messages.PROGRESS:
-                tell(messages.one_line(str(content))[: messages.MAX_PHASE_CHARS])
+                tell(short_line(str(content))[: messages.MAX_PHASE_CHARS])
             else:
                 raise RunError("crashed", messages.unknown(kind))
         raise self._death()
@@ -164,5 +164,5 @@ def _failure(content: object) -> RunError:
     told = content if isinstance(content, dict) else {}
     status = told.get("status")
     return RunError(
-        status if status in STATUSES else "crashed", messages.one_line(str(told.get("reason")))
+        status if status in STATUSES else "crashed", short_line(str(told.get("reason")))
     )

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.errors import UsageError
-from bench.run_command import say
+from bench.shell import say
 from bench.verdict_command import fraction, show_verdict
 
 if TYPE_CHECKING:
     from results import RunRecord
-    from results.compare import Rule
+    from results.compare_rule import Rule
     from results.gate.verdict import Commit, Verdict
 
 FORMATS = ("rich", "markdown", "json")
@@ -44,9 +44,9 @@ def compare(
     comparable. Stored runs were not measured in turns: where a side is one process, a change of
     speed below 49 % cannot be seen.
     """
-    from bench.show import end_at_once
+    from bench.shell import end_at_once
     from results import collector_paused, read_records
-    from results.compare import Rule
+    from results.compare_rule import Rule
 
     if fmt not in FORMATS:
         raise UsageError(f"unknown format {fmt!r}; choose from {', '.join(FORMATS)}")
@@ -112,7 +112,7 @@ def _commit(name: str, records: "Sequence[RunRecord]") -> "Commit":
 
 
 def _show(verdict: "Verdict", fmt: str) -> None:
-    from bench.show import write_out
+    from bench.shell import write_out
 
     if fmt == "json":
         from results.gate.files import verdict_json

@@ -5,9 +5,14 @@ not meet) or a graph break makes a training slower without changing its result, 
 and recorded. CUDA graphs are captured by hand, and a capture checks itself (`cuda_graph.py`).
 """
 
+import os
+import shutil
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+NO_COMPILER = "torch.compile needs a C++ compiler: install g++, or name one in CXX"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +49,17 @@ def compile_counts() -> CompileCounts:
         cache_misses=counters["inductor"]["fxgraph_cache_miss"],
         graph_breaks=sum(counters["graph_break"].values()),
     )
+
+
+def find_compiler() -> str | None:
+    """The C++ compiler that torch.compile would use on a CPU."""
+    return os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+
+
+def cpu_has_bf16() -> bool | None:
+    """Whether this CPU computes in bf16; None where the system does not tell."""
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
+    except OSError:
+        return None
+    return bool(flags & {"avx512_bf16", "amx_bf16"})

@@ -11,16 +11,15 @@ import contextlib
 import ctypes
 import io
 import os
-import resource
 import signal
 import sys
 from pathlib import Path
 
+from bench.memory_limit import limit_memory
+
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 OOM_SCORE = Path("/proc/self/oom_score_adj")
 MORE_LIKELY, MOST_LIKELY = 500, 1000  # half of the machine's memory on top of its own
-STATUS = Path("/proc/self/status")
-GB = 10**9
 
 
 def settle_in(max_memory_bytes: int | None = None) -> None:
@@ -43,16 +42,6 @@ def settle_in(max_memory_bytes: int | None = None) -> None:
         sys.stdout.reconfigure(line_buffering=True)
 
 
-def limit_memory(max_bytes: int) -> None:
-    """Limits this process from here on.
-
-    What counts is what it alone has and may write (heap, anonymous mappings, stacks), not address
-    space: what CUDA reserves is free. Memory that processes share does not count. Each process
-    that is started from here has the limit for itself, not all of them together.
-    """
-    resource.setrlimit(resource.RLIMIT_DATA, (max_bytes, max_bytes))
-
-
 def adopt_orphans() -> None:
     """Descendants whose own parent has died become children of this process, wherever they are."""
     with contextlib.suppress(OSError, AttributeError):  # Linux only
@@ -71,23 +60,3 @@ def leave() -> None:
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)
-
-
-def memory_in_use(path: Path = STATUS) -> int | None:
-    """Bytes that count towards the limit; None where the system does not tell."""
-    with contextlib.suppress(OSError, ValueError):
-        for line in path.read_text(encoding="ascii").splitlines():
-            if line.startswith("VmData:"):
-                return int(line.split()[1]) * 1024
-    return None
-
-
-def memory_limit() -> int | None:
-    """The limit of this process in bytes; None for none."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
-    return None if limit == resource.RLIM_INFINITY else limit
-
-
-def limit_text(max_memory_bytes: int) -> str:
-    """The limit for a reason."""
-    return f"its memory was limited to {max_memory_bytes / GB:g} GB (--max-memory-gb)"

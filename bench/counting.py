@@ -23,7 +23,7 @@ from bench.optimizer import make_optimizer
 from bench.plan import Plan
 from bench.recipe import Recipe
 from bench.recipes import DEFAULT
-from bench.runner import make_record
+from bench.run_record import make_record
 from bench.session import Session
 from bench.spec import RunSpec
 from bench.splits import Splits

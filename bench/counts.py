@@ -12,16 +12,24 @@ from typing import Annotated
 
 import typer
 
-from bench.__main__ import run_app
-from bench.baseline import Baseline, Rows, compiled_row, differences, remedy, without_stack
-from bench.doctor import find_compiler
+from bench.baseline import (
+    EPOCHS,
+    FILE,
+    Baseline,
+    Rows,
+    compiled_row,
+    differences,
+    remedy,
+    stack_of,
+    without_stack,
+)
+from bench.compile_counters import find_compiler
 from bench.errors import UsageError
 from bench.plan import Plan
+from bench.shell import run_app
 from fmnist_models import build_model, list_models, model_info
 
-FILE = Path("tests/counts.toml")
 COMPILED = {"compile": ("v0", "v2", "resnet8"), "step:2": ("v0",)}  # the cheap ones
-EPOCHS = {"epoch, ragged batch dropped": True, "epoch, ragged batch kept": False}
 
 
 def main(
@@ -60,15 +68,6 @@ def count_all(device: str = "cpu") -> Rows:
     for row, drop_last in EPOCHS.items():
         rows[row] = count_epoch(drop_last=drop_last, device=device)
     return rows
-
-
-def stack_of(device: str) -> str:
-    """What operators and bytes hold for: torch without its patch version, and the device."""
-    import torch
-
-    version = ".".join(str(torch.__version__).split(".")[:2])
-    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
-    return f"torch {version} on {name}"
 
 
 def comparable(found: Rows, baseline: Baseline, stack: str) -> Rows:

@@ -18,10 +18,9 @@ import torch
 from torch import Tensor
 
 from bench.engine import Drawn, StepEngine
-from bench.errors import RunError
+from bench.errors import RunError, short_line
 from bench.failures import classify
 from bench.group_engine import CompiledSteps, Steps
-from bench.messages import one_line
 from fmnist_models.external import message_of
 
 WARM_UP_RUNS = 2  # of a stream of their own: libraries choose algorithms and allocate workspaces
@@ -189,7 +188,7 @@ def record(
         cause = first or error
         if classify(cause)[0] == "out_of_memory":
             raise cause from cause.__cause__
-        reason = f"the steps cannot be captured: {one_line(message_of(cause))}"
+        reason = f"the steps cannot be captured: {short_line(message_of(cause))}"
         raise RunError("unsupported", f"{reason}; leave graph:N out") from cause
     return losses
 

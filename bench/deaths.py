@@ -4,8 +4,8 @@ import contextlib
 import signal
 from pathlib import Path
 
-from bench.confinement import limit_text
 from bench.errors import RunError
+from bench.memory_limit import limit_text
 
 ROOT = Path("/")
 LOST = 255  # multiprocessing's exit code of a child whose fork server is gone

@@ -11,11 +11,10 @@ from pathlib import Path
 import torch
 
 from bench.cache import use_compile_cache
-from bench.doctor import find_compiler
+from bench.compile_counters import NO_COMPILER, find_compiler
 from bench.errors import RunError, UsageError
 from bench.memory import keep_freed_memory
 from bench.plan import Plan
-from bench.rungs import NO_COMPILER
 from bench.spec import RunSpec
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.compile_counters import cpu_has_bf16, find_compiler
 from data_pipeline import DataError, ensure_data
 from results.text import format_bytes, format_count, format_latency
 
@@ -72,20 +73,6 @@ def _torch() -> Iterator[Finding]:
     yield Finding("CPU", True, f"{cpu}, {usable_cores()} usable cores, {_bf16()}")
     yield from _gpus()
     yield from _ceilings()
-
-
-def cpu_has_bf16() -> bool | None:
-    """Whether this CPU computes in bf16; None where the system does not tell."""
-    try:
-        flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
-    except OSError:
-        return None
-    return bool(flags & {"avx512_bf16", "amx_bf16"})
-
-
-def find_compiler() -> str | None:
-    """The C++ compiler that torch.compile would use on a CPU."""
-    return os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
 
 
 def _bf16() -> str:

@@ -2,6 +2,7 @@
 
 from results.text import one_line
 
+MAX_REASON_CHARS = 1_000  # an exception may hold a whole tensor
 MOST_CHARS = 1_200  # of a line; what a user typed may be longer, and stands in it
 
 
@@ -25,3 +26,11 @@ def complaint(error: object) -> str:
     """
     line, half = one_line(str(error)), MOST_CHARS // 2
     return line if len(line) <= MOST_CHARS else f"{line[:half]} ... {line[-half:]}"
+
+
+def short_line(text: str) -> str:
+    """A reason on one line of at most `MAX_REASON_CHARS`; nothing in it steers a terminal."""
+    text = text[: 10 * MAX_REASON_CHARS]
+    text = text.encode("utf-8", "backslashreplace").decode()  # file names may hold what JSON cannot
+    line = one_line(text)
+    return line if len(line) <= MAX_REASON_CHARS else f"{line[:MAX_REASON_CHARS]} ..."

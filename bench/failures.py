@@ -5,9 +5,8 @@ from pathlib import Path
 
 import torch
 
-from bench.confinement import limit_text, memory_limit
-from bench.errors import RunError, UsageError
-from bench.messages import one_line
+from bench.errors import RunError, UsageError, short_line
+from bench.memory_limit import limit_text, memory_limit
 from fmnist_models.external import message_of, text_of
 
 # a CPU's allocator and the CUDA libraries raise a plain RuntimeError
@@ -42,12 +41,12 @@ def classify(error: BaseException) -> tuple[str, str]:
     if isinstance(error, RunError):
         return error.status, error.reason
     if cause := _want_of_memory(error):
-        return "out_of_memory", _limit_note(cause) + one_line(_memory_line(cause))
-    message = one_line(message_of(error) or type(error).__name__)
+        return "out_of_memory", _limit_note(cause) + short_line(_memory_line(cause))
+    message = short_line(message_of(error) or type(error).__name__)
     if isinstance(error, UsageError):
         return "unsupported", message
     if _is_of_compiler(error):
-        return "crashed", one_line(f"torch cannot compile it: {_of_compiler(error)}")
+        return "crashed", short_line(f"torch cannot compile it: {_of_compiler(error)}")
     return "crashed", f"{type(error).__name__}: {message} ({_place(error)})"
 
 

@@ -12,7 +12,8 @@ import typer
 
 from bench.errors import UsageError
 from bench.interruption import exit_on_signals
-from bench.run_command import make_folder, new_folder, say
+from bench.shell import say
+from bench.sweep_folders import make_folder, new_folder
 from bench.verdict_command import fraction, show_verdict
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def hold(
 
 def _tell_github(verdict: "Verdict") -> None:
     """The summary of the step, and lines that GitHub shows beside the change."""
-    from bench.show import write_out
+    from bench.shell import write_out
     from results.gate.files import annotations, append_step_summary
     from results.gate.summary import summary_markdown
 

@@ -13,14 +13,13 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from bench.__main__ import run_app
 from bench.errors import UsageError
 from bench.gpu_proof_archive import archive, keep_tables
 from bench.gpu_proof_run import PASSED, Outcome, run_stages
 from bench.gpu_proof_stages import REHEARSAL, STAGES, chosen_stages
 from bench.gpu_proof_summary import summary
 from bench.interruption import exit_on_signals
-from bench.show import write_out
+from bench.shell import run_app, write_out
 from data_pipeline.files import write_file
 
 FOLDER = Path("results/runs/gpu-proof")

@@ -19,9 +19,9 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.__main__ import run_app
 from bench.cache import use_compile_cache
 from bench.errors import UsageError
+from bench.shell import run_app
 
 BATCH_SIZE, RATE, HIDDEN = 32, 0.1, 10
 PLAN = "step:5,threads:1"

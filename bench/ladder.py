@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from bench.climber import Climber
 from bench.interruption import Interruption
 from bench.ladder_child import RungJob
-from bench.rungs import LADDER, RungSpec
+from bench.plan import LADDER
+from bench.rungs import RungSpec
 
 if TYPE_CHECKING:
     from results import Measurement, RunRecord, RunStore
@@ -114,7 +115,7 @@ def is_complete(store: "RunStore", rungs: Sequence[RungSpec]) -> bool:
 
 def record_of(climber: Climber, ladder: Ladder, ladder_id: str) -> "RunRecord":
     """The record of a rung, whatever became of it."""
-    from bench.runner import make_record, shortened
+    from bench.run_record import make_record, shortened
 
     ready = climber.ready or {"plan": None, "measured": {}, "conditions": {}}
     record = make_record(

@@ -151,6 +151,8 @@ def fix_turns(training: "Training", job: RungJob, plan: str) -> int:
 
     From here on the budget of the training is all its turns, so that each ends at a fraction.
     """
+    from bench.training import set_budget
+
     at_once = steps_per_call(plan)
     steps = _whole_calls(job.turn_s / training.step_s, at_once)
     set_budget(training, steps)
@@ -160,15 +162,6 @@ def fix_turns(training: "Training", job: RungJob, plan: str) -> int:
     steps = _whole_calls(MARGIN * job.turn_s / fastest_s, at_once)
     set_budget(training, steps * job.num_turns)
     return steps
-
-
-def set_budget(training: "Training", steps: int) -> None:
-    """The next turns of the training together are so many steps."""
-    from bench.budget import Budget
-    from bench.pacing import Pacer
-
-    training.budget = Budget(steps, "steps")
-    training.pacer = Pacer(limit=steps, per_step=1.0)
 
 
 def _whole_calls(steps: float, at_once: int) -> int:

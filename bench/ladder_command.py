@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bench import ladder as constants
-from bench.doctor import cpu_has_bf16, find_compiler
+from bench.compile_counters import cpu_has_bf16, find_compiler
 from bench.interruption import Interruption, watch_signals
 from bench.isolation import ask
 from bench.ladder import Ladder, climb_ladder, is_complete
@@ -13,10 +13,13 @@ from bench.ladder_child import survey
 from bench.progress import LadderProgress
 from bench.request import Checked
 from bench.rescue import run_and_rescue, store_or_refuse
-from bench.run_command import Options, check_configurations, check_environment, make_folder, say
+from bench.run_command import Options
+from bench.run_record import RunResult
 from bench.rungs import Ground, RungSpec, list_rungs
-from bench.runner import RunResult
+from bench.same import check_configurations, check_environment
+from bench.shell import say
 from bench.show import show_ladders, where_next
+from bench.sweep_folders import make_folder
 
 if TYPE_CHECKING:
     from results import RunRecord, RunStore

@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 
 from bench.budget import EXAMPLES, UNITS
-from bench.plan import AUTO, NUMBERED_TOKENS, TOKENS
-from bench.provide import provided_records
+from bench.plan import AUTO, LADDER, NUMBERED_TOKENS, TOKENS
+from bench.provided import provided_records
 from bench.published import PUBLISHED_RECIPES
 from bench.recipes import RECIPES
-from bench.rungs import LADDER
 from fmnist_models import list_models, model_info
 
 

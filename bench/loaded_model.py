@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from bench.errors import UsageError
-from bench.request import file_hash
+from bench.hashes import file_hash
 from bench.saved_model import SavedModel
 from fmnist_models import ModelError, build_model
 from fmnist_models.pretrained import unwrapped

@@ -17,7 +17,6 @@ from typing import Annotated
 
 import typer
 
-from bench.__main__ import run_app
 from bench.budget import Budget
 from bench.child import CheckJob
 from bench.interruption import Interruption
@@ -28,7 +27,7 @@ from bench.progress import SweepProgress
 from bench.recipes import DEFAULT
 from bench.request import ask_child
 from bench.rescue import noting, run_and_rescue
-from bench.run_command import say
+from bench.shell import run_app, say
 from bench.spec import RunSpec
 from bench.sweep import Sweep, run_sweep
 from data_pipeline import ensure_data

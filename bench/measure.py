@@ -32,10 +32,10 @@ from bench.pacing import Pacer
 from bench.plan import Plan
 from bench.probe import Compilation
 from bench.resume import Live
-from bench.runner import Watcher
+from bench.run_record import Watcher
 from bench.schedule import learning_rate_at, momentum_at
 from bench.session import AUGMENTATION_SEED, Session
-from bench.settle import remember_compilation
+from bench.settle import remember_compilation, settle
 from bench.spec import RunSpec
 from bench.training import Pauses, Progress, Training
 from bench.warmup import restored
@@ -120,7 +120,7 @@ def prepare(
     optimizer = make_optimizer(spec.recipe, model)
     augmentation = torch.Generator(session.device).manual_seed(spec.seed + AUGMENTATION_SEED)
     tell("probe", None)
-    plan = session.settle_plan(model, optimizer, augmentation)
+    plan = settle_plan(session, model, optimizer, augmentation)
     findings.add("probe_time", session.setup_s.pop("probe", None), SHARED)
     tell("warm-up", None)
     engine, step_s = warm_engine(session, plan, model, optimizer, augmentation, findings)
@@ -130,6 +130,19 @@ def prepare(
     add_curve(training, session, model, findings)
     training.report = partial(tell, "train")
     return Live(training, model, optimizer, augmentation)
+
+
+def settle_plan(
+    session: Session, model: nn.Module, optimizer: optim.Optimizer, generator: torch.Generator
+) -> Plan:
+    """The plan of this session: the one asked for, or what a probe finds best."""
+    if session.plan is None:
+        started = time.perf_counter()
+        session.plan, tried, compile_s = settle(session, model, optimizer, generator)
+        session.tried = [candidate.as_plain() for candidate in tried]
+        session.setup_s["compile"] = compile_s
+        session.setup_s["probe"] = time.perf_counter() - started - compile_s
+    return session.plan
 
 
 def warm_engine(
@@ -159,7 +172,7 @@ def warm_engine(
     session.warmed.add(plan)
     if is_first and plan.is_compiled and counts.compilations and session.tried:
         compilation = Compilation(ready_s, counts.cache_misses > 0)
-        remember_compilation(session, plan, session.tried, compilation)
+        remember_compilation(session, plan, compilation)
     seconds += session.setup_s.pop("compile", 0.0)  # what the probe compiled already
     findings.add("compile_time", seconds if is_first else None, SHARED)
     return engine, step_s

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from results.text import one_line as clean_line
+from bench.errors import short_line
 
 if TYPE_CHECKING:
-    from bench.runner import RunResult
+    from bench.run_record import RunResult
     from bench.training import Progress
 
 PROGRESS, RECORD, ANSWER, REFUSAL = "progress", "record", "answer", "refusal"
@@ -35,7 +35,6 @@ MAX_MESSAGE_BYTES = 1 << 20
 MAX_SAMPLES_BYTES = 512 << 20
 MAX_PHASE_CHARS = 40
 PROGRESS_KEYS = ("fraction", "images_seen", "seconds", "loss")
-MAX_TEXT_CHARS = 1000  # of a reason: an exception may hold a whole tensor
 HEADER = struct.Struct("!i")  # as multiprocessing writes it
 CHUNK_BYTES = 1 << 20
 RESERVED = {"file", "allow_pickle"}  # np.savez has parameters of these names
@@ -84,15 +83,7 @@ class TimeLimit:
 
 def refuse(pipe: Connection, error: Exception) -> None:
     """Sends a mistake of the user's as one line."""
-    send(pipe, REFUSAL, one_line(str(error)))
-
-
-def one_line(text: str) -> str:
-    """A message on a single line that steers no terminal, cut where nobody would read on."""
-    text = text[: 10 * MAX_TEXT_CHARS]
-    text = text.encode("utf-8", "backslashreplace").decode()  # file names may hold what JSON cannot
-    line = clean_line(text)
-    return line if len(line) <= MAX_TEXT_CHARS else f"{line[:MAX_TEXT_CHARS]} ..."
+    send(pipe, REFUSAL, short_line(str(error)))
 
 
 def unknown(kind: str) -> str:
@@ -201,7 +192,7 @@ def receive_samples(pipe: Connection, patience: Patience | None = None) -> dict[
     try:
         return unpacked_samples(frame)
     except Exception as error:  # whatever numpy and zipfile make of a stranger's bytes
-        reason = one_line(f"{type(error).__name__}: {error}")
+        reason = short_line(f"{type(error).__name__}: {error}")
         raise ValueError(f"the child sent samples that are no arrays: {reason}") from None
 
 

@@ -5,6 +5,8 @@ from typing import Self
 
 from bench.errors import UsageError
 
+LADDER = "ladder"  # what `--plan` takes, and `requested_plan` in the records of a ladder
+
 # token -> (field, value, meaning); those that carry a number stand below
 TOKENS = {
     "resident": ("data", "resident", "uint8 data set on the device, batches made there"),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.errors import UsageError
-from bench.provide import provided_models, provided_path
-from bench.show import print_rich, write_out
+from bench.provided import provided_models, provided_path
+from bench.shell import print_rich, write_out
 from data_pipeline import INVERSIONS, read_photo
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def _answer_table(answers: Sequence[dict[str, Any]]) -> "Table":
 
 
 def _tell_mistakes(question: Question, classifier: "Classifier", limit: int) -> None:
-    from bench.run_command import say
+    from bench.shell import say
     from data_pipeline import ensure_data, load_fashion_mnist, place
 
     ensure_data(question.data, say=say)

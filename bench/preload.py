@@ -10,7 +10,7 @@ import warnings
 
 from bench.cache import use_compile_cache
 from bench.confinement import adopt_orphans
-from bench.streams import outlast_reader
+from bench.shell import outlast_reader
 
 use_compile_cache()  # the compiler settles its folder when it is imported
 with contextlib.suppress(Exception):  # a broken torch: the first child says what is wrong with it

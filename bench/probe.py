@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from bench.budget import Budget
-from bench.messages import one_line
+from bench.errors import short_line
 from bench.plan import Plan
 from fmnist_models.external import message_of
 
@@ -181,4 +181,4 @@ def _remaining(tried: Sequence[Candidate]) -> int:
 
 
 def _one_line(error: Exception) -> str:
-    return one_line(f"{type(error).__name__}: {message_of(error)}")
+    return short_line(f"{type(error).__name__}: {message_of(error)}")

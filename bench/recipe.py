@@ -4,32 +4,33 @@ A recipe is a frozen value. `replace`, a TOML file or `--set key=value` gives a 
 by name and type; nothing else does.
 """
 
-import hashlib
-import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
-from typing import Any
+import re
+import reprlib
+from dataclasses import dataclass
 
 from bench.errors import UsageError
-from bench.recipe_checks import AUTO, check
-from results.text import one_line
 
-RESERVED = {"name", "source", "protocol"}  # no settings: they say what a recipe is
-TOLD = (  # fields that a record always has; the others only where they differ: it is at most 4 KB
-    "name",
-    "optimizer",
-    "learning_rate",
-    "schedule",
-    "batch_size",
-    "augment",
-    "normalize",
-    "precision",
-    "validation_fraction",
-)
-MAX_NAME_CHARS, MAX_FILE_CHARS, MAX_VALUE_CHARS = 160, 60, 200
-MAX_WHOLE = 2**63 - 1  # what a record can hold
-BAD_TOML = (ValueError, RecursionError)  # among them a number of thousands of digits, deep nests
+AUTO = "auto"
+PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
+EPOCHWISE = ("step", "triangular", "triangular2")
+CYCLIC = ("one_cycle", "triangular", "triangular2")
+RISING = (*CYCLIC, "step")  # and what counts epochs from the first: no warm-up comes before
+CHOICES = {
+    "optimizer": ("sgd", "adam", "adamw", "rmsprop", "muon"),
+    "schedule": ("constant", "linear", "cosine", "one_cycle", *EPOCHWISE, "plateau"),
+    "normalize": ("unit", "dataset", "half"),
+    "precision": (AUTO, *PRECISIONS),
+    "selection": ("last", "accuracy", "loss"),
+    "split": ("train", "test", "half_test", "swapped"),
+    "order": ("permutation", "dataloader", "sequential"),
+    "stem": ("rgb_sum", "random"),
+    "trainable": ("all", "stem_head", "head"),
+    "frozen_batchnorm": ("update", "eval"),
+    "protocol": ("clean", "as_published"),
+}
+MAX_EPOCHS = 100_000
+TRAIN_IMAGES, TEST_IMAGES = 60_000, 10_000
+MAX_AUGMENTATIONS = 16  # a record has room for them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,159 +129,120 @@ class Recipe:
         return is_closed_loop or self.selection != "last"
 
 
-def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
-    """The recipe with some fields changed, each checked by name and type, and its name extended.
+def check(recipe: Recipe) -> None:
+    """Refuses a recipe that nobody can train by.
 
     Raises:
-        UsageError: no such field, a value of another type, or out of its range.
+        UsageError: one field is out of its choices or range, or two contradict each other.
     """
-    checked = {key: _typed(key, value) for key, value in changes.items()}
-    new = {key: value for key, value in checked.items() if value != getattr(recipe, key)}
-    if "weights" in new:
-        new["weights"] = _expanded(new["weights"])
-    additions = [f"{key}={_as_word(key, value)}" for key, value in new.items()]
-    return replace(recipe, **new, name=_short("+".join([recipe.name, *additions])))
+    _check_choices(recipe)
+    _check_ranges(recipe)
+    _check_batches(recipe)
+    _check_schedule(recipe)
+    _check_validation(recipe)
 
 
-def read_settings(items: Sequence[str]) -> dict[str, Any]:
-    """Reads `key=value` words (values as in TOML; bare words are strings, `a,b` a list).
-
-    Raises:
-        UsageError: a word without `=`.
-    """
-    settings: dict[str, Any] = {}
-    for item in items:
-        key, equals, text = item.partition("=")
-        if not equals:
-            raise UsageError(f"--set takes key=value, not {item!r}")
-        settings[key.strip()] = _toml_value(text.strip())
-    return settings
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """Reads recipe fields from a TOML file.
-
-    Raises:
-        UsageError: the file cannot be read, or is no TOML.
-    """
-    try:
-        if path.exists() and not path.is_file():  # a pipe or a device may never end
-            raise UsageError(f"--config {path} is no file; name a TOML file of recipe fields")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read --config {path}: {error}") from None
-    except BAD_TOML as error:
-        raise UsageError(f"--config {path} is no TOML: {error}") from None
+def _check_choices(recipe: Recipe) -> None:
+    for key, choices in CHOICES.items():
+        value = getattr(recipe, key)
+        if value not in choices:
+            raise UsageError(f"unknown {key} {value!r}; choose from {', '.join(choices)}")
+    if not recipe.weights or "\0" in recipe.weights:
+        raise UsageError(f"unknown weights {recipe.weights!r}; choose random, imagenet or a file")
+    if len(recipe.augment) > MAX_AUGMENTATIONS or any(map(_is_no_name, recipe.augment)):
+        raise UsageError(
+            f"augment takes up to {MAX_AUGMENTATIONS} names such as flip, shift2 and cutout8, "
+            f"not {reprlib.repr(list(recipe.augment))}"
+        )
 
 
-def as_plain(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as JSON values, for a record; its source stands beside its name in the code."""
-    defaults = {field.name: field.default for field in fields(Recipe)}
-    told = {
-        key: list(value) if isinstance(value, tuple) else value
-        for key, value in asdict(recipe).items()
-        if key != "source" and (key in TOLD or value != defaults[key])
+def _is_no_name(word: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9_]{1,32}", word) is None
+
+
+def _check_ranges(recipe: Recipe) -> None:
+    limits = {
+        "learning_rate": recipe.learning_rate is None or 0 < recipe.learning_rate < 1e3,
+        "momentum": 0 <= recipe.momentum < 1,
+        "weight_decay": 0 <= recipe.weight_decay < 10,
+        "warmup_fraction": 0 <= recipe.warmup_fraction < 1,
+        "batch_size": 1 <= recipe.batch_size <= TRAIN_IMAGES,
+        "label_smoothing": 0 <= recipe.label_smoothing < 1,
+        "input_size": recipe.input_size is None or 1 <= recipe.input_size <= 512,
+        "validation_fraction": 0 <= recipe.validation_fraction <= 0.5,
+        "epochs": _is_count(recipe.epochs),
+        "base_learning_rate": recipe.base_learning_rate is None
+        or 0 < recipe.base_learning_rate < 1e3,
+        "base_momentum": recipe.base_momentum is None or 0 <= recipe.base_momentum < 1,
+        "schedule_epochs": _is_count(recipe.schedule_epochs),
+        "schedule_factor": 0 < recipe.schedule_factor < 1,
+        "schedule_patience": 0 <= recipe.schedule_patience <= MAX_EPOCHS,
+        "stop_patience": _is_count(recipe.stop_patience),
     }
-    # a path may be long; which file it is, the spec tells by its hash
-    return told | ({"weights": _as_word("weights", recipe.weights)} if "weights" in told else {})
+    for key, is_right in limits.items():
+        if not is_right:
+            raise UsageError(f"recipe field {key} is out of range: {getattr(recipe, key)}")
 
 
-def _as_word(key: str, value: Any) -> str:  # noqa: ANN401 - any field
-    if key == "weights":
-        name = one_line(Path(value).name.encode("utf-8", "replace").decode())  # may be any bytes
-        return name[-MAX_FILE_CHARS:]
-    return "/".join(value) or "none" if isinstance(value, tuple) else str(value).lower()
+def _is_count(value: int | None) -> bool:
+    return value is None or 1 <= value <= MAX_EPOCHS
 
 
-def _short(name: str) -> str:
-    """A name that a record has room for; of many changes it tells the number and a hash."""
-    if len(name) <= MAX_NAME_CHARS:
-        return name
-    base, *changes = name.split("+")
-    return f"{base}+{len(changes)}changes-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+def _check_batches(recipe: Recipe) -> None:
+    available = TEST_IMAGES if recipe.split == "swapped" else TRAIN_IMAGES
+    num_kept = int(available * (1 - recipe.validation_fraction))
+    if recipe.drop_last and recipe.batch_size > num_kept:
+        raise UsageError(f"batch_size {recipe.batch_size} is more than the {num_kept} images left")
+    if recipe.nesterov and not recipe.momentum:
+        raise UsageError("nesterov needs a momentum above 0")
 
 
-def _expanded(weights: str) -> str:
-    if weights in {"random", "imagenet"}:
-        return weights
-    try:
-        return str(Path(weights).expanduser())
-    except RuntimeError:  # ~ of nobody here
-        return weights
+def _check_schedule(recipe: Recipe) -> None:
+    schedule = recipe.schedule
+    if schedule in EPOCHWISE and not (recipe.epochs and recipe.schedule_epochs):
+        raise UsageError(f"schedule {schedule} counts epochs; set epochs and schedule_epochs")
+    if schedule in RISING and recipe.warmup_fraction:
+        raise UsageError(
+            f"schedule {schedule} begins where it says; set warmup_fraction=0 to go with it"
+        )
+    _check_lowest_rate(recipe)
+    if recipe.base_momentum is None:
+        return
+    if recipe.optimizer != "sgd" or schedule not in CYCLIC:
+        choices = ", ".join(CYCLIC)
+        raise UsageError(f"base_momentum needs optimizer sgd and a schedule of {choices}")
+    if recipe.base_momentum > recipe.momentum:
+        raise UsageError("base_momentum is the lowest; it cannot be above momentum")
 
 
-def _toml_value(text: str) -> Any:  # noqa: ANN401 - whatever the user wrote; typed by _typed
-    try:
-        read = tomllib.loads(f"value = {text}")
-    except BAD_TOML:
-        return text
-    return read["value"] if len(read) == 1 else text  # a second line is no value
+def _check_lowest_rate(recipe: Recipe) -> None:
+    lowest, peak = recipe.base_learning_rate, recipe.learning_rate
+    is_triangle = recipe.schedule.startswith("triangular")
+    if is_triangle and lowest is None:
+        raise UsageError(f"schedule {recipe.schedule} needs a base_learning_rate")
+    if lowest is not None and not is_triangle:
+        raise UsageError("base_learning_rate is of a triangular schedule; leave it out")
+    if lowest is not None and peak is not None and lowest >= peak:
+        raise UsageError(f"base_learning_rate {lowest:g} must lie below learning_rate {peak:g}")
 
 
-def _typed(key: str, value: Any) -> Any:  # noqa: ANN401 - the field decides the type
-    kinds = {field.name: _kind(field.type) for field in fields(Recipe)}
-    if key not in kinds or key in RESERVED:
-        choices = ", ".join(name for name in kinds if name not in RESERVED)
-        raise UsageError(f"a recipe has no field {key!r}; choose from {choices}")
-    try:
-        return _READERS[kinds[key]](value)
-    except (TypeError, OverflowError):  # the latter: a whole number beyond every float
-        raise UsageError(f"recipe field {key} takes {kinds[key]}, not {_shown(value)}") from None
-
-
-def _shown(value: object) -> str:
-    try:
-        text = repr(value)
-    except ValueError:  # Python writes no number of thousands of digits
-        return "a number of thousands of digits"
-    return text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]} ..."
-
-
-def _kind(annotation: object) -> str:
-    """The type as it is written in the class: `int`, `float | None`."""
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
-
-
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError
-    return float(value)
-
-
-def _whole(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError
-    if abs(value) > MAX_WHOLE:
-        raise OverflowError
-    return value
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-def _word(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _words(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return tuple(word.strip() for word in value.split(",") if word.strip())
-    if not isinstance(value, list | tuple):
-        raise TypeError
-    return tuple(_word(word) for word in value)
-
-
-_READERS = {
-    "str": _word,
-    "float": _number,
-    "int": _whole,
-    "bool": _flag,
-    "tuple[str, ...]": _words,
-    "float | None": lambda value: None if value == "none" else _number(value),
-    "int | None": lambda value: None if value == "none" else _whole(value),
-}
+def _check_validation(recipe: Recipe) -> None:
+    if recipe.validates_each_epoch and not recipe.has_validation:
+        raise UsageError(
+            f"selection {recipe.selection}, plateau and stop_patience look at validation images; "
+            "set validation_fraction, such as 0.1, and leave --full-train out"
+        )
+    is_clean = recipe.protocol == "clean"
+    if is_clean and recipe.split != "train":
+        raise UsageError(
+            f"split {recipe.split} shows test images to the training; only a reference recipe "
+            "with --protocol as_published may"
+        )
+    # a project's own patience is kept, where its schedule acts as the training ends
+    margin = 2 if is_clean else 1
+    least = recipe.schedule_patience + margin
+    if recipe.schedule == "plateau" and (recipe.stop_patience or least) < least:
+        raise UsageError(
+            f"stop_patience {recipe.stop_patience} would end the training before plateau can act; "
+            f"choose {least} or more, as schedule_patience is {recipe.schedule_patience}"
+        )

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bench.show import named_or_newest, write_out
+from bench.shell import write_out
+from bench.sweep_folders import named_or_newest
 
 REPORT_FILE = "report.html"
 

@@ -1,7 +1,5 @@
 """What the command line asks for, checked and turned into specs."""
 
-import errno
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,11 +8,12 @@ from typing import Any, NamedTuple
 from bench.budget import Budget
 from bench.child import CheckJob, StartJob, check_request
 from bench.errors import UsageError
-from bench.plan import AUTO, Plan, check_plan
+from bench.hashes import file_hash, weights_hash
+from bench.plan import AUTO, LADDER, Plan, check_plan
 from bench.published import FIRST_SEED, PUBLISHED_RECIPES, asked_systems
-from bench.recipe import Recipe, override, read_config, read_settings
+from bench.recipe import Recipe
+from bench.recipe_settings import override, read_config, read_settings
 from bench.recipes import AS_PUBLISHED, CLEAN, find_recipe
-from bench.rungs import LADDER
 from bench.spec import RunSpec
 from bench.target import check_target
 from fmnist_models import resolve_names
@@ -155,37 +154,9 @@ def ask_child(job: CheckJob) -> dict[str, Any]:
     return answer
 
 
-def file_hash(model: str) -> str | None:
-    """12 hex digits over a user's model file, which no commit holds; None for other models."""
-    file, _, _ = model.rpartition(":")
-    if not file.endswith(".py"):
-        return None
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
-
-
 def _start(entry: Entry) -> StartJob:
     recipe = entry.recipe
     return StartJob(entry.model, recipe.weights, recipe.stem, recipe.trainable)
-
-
-def weights_hash(weights: str) -> str | None:
-    """12 hex digits over a file to start from; None for other weights.
-
-    Raises:
-        UsageError: there is no such file.
-    """
-    if weights in {"random", "imagenet"}:
-        return None
-    path = Path(weights)
-    try:
-        if path.exists() and not path.is_file():  # a pipe or a device may never end
-            raise OSError(errno.EINVAL, "it is no file")
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:12]
-    except OSError as error:
-        raise UsageError(
-            f"cannot read weights {weights}: {error.strerror}; choose random, imagenet or a file"
-        ) from None
 
 
 def _entries(request: Request) -> tuple[Entry, ...]:

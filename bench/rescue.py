@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.runner import RunResult, check_fits, shortened
+from bench.run_record import RunResult, check_fits, shortened
 
 if TYPE_CHECKING:
     from bench.interruption import Interruption

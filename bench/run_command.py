@@ -1,33 +1,32 @@
 """The command `run`: checks the request, sweeps, shows the table."""
 
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.budget import Budget
 from bench.child import check
-from bench.confinement import GB
 from bench.errors import UsageError
 from bench.interruption import Interruption
 from bench.keep import EVERY_EPOCH, Keep, parse_every
-from bench.out_folder import check_takes_records
+from bench.memory_limit import GB
 from bench.progress import SweepProgress
 from bench.request import Checked, Request, ask_child, check_options
 from bench.rescue import noting, run_and_rescue
+from bench.same import check_same
+from bench.shell import say
 from bench.show import show, show_published, where_next
 from bench.spec import RunSpec
 from bench.sweep import Sweep, recorded_runs, run_sweep
+from bench.sweep_folders import RUNS, check_takes_records, make_folder, new_folder
 from bench.target import target_text
 from data_pipeline import ensure_data
 
 if TYPE_CHECKING:
     from results import RunRecord, RunStore
 
-RUNS = Path("results/runs")
 MAX_LIMIT_GB = 1e6  # no machine has a petabyte
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"  # in the folder of a run
 
@@ -113,11 +112,6 @@ def _kept(options: Options, folder: Path, every: Budget) -> Keep:
     )
 
 
-def say(line: str) -> None:
-    """Tells one line on stderr."""
-    sys.stderr.write(f"{line}\n")
-
-
 def _sweep(
     checked: Checked,
     options: Options,
@@ -181,13 +175,6 @@ def _named_store(options: Options) -> "RunStore | None":
     return RunStore(folder)
 
 
-def new_folder(parent: Path) -> Path:
-    """A folder in `parent` named by the time, made here, so that two begun at once share none."""
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # local time: a person looks for it
-    names = (f"{stamp}-{count}" if count else stamp for count in range(1000))
-    return next(folder for name in names if make_folder(folder := parent / name, is_new=True))
-
-
 def _check_out(store: "RunStore", options: Options) -> None:
     """Refuses a folder that cannot be one, or that holds another sweep."""
     if store.folder.exists() and not store.folder.is_dir():
@@ -200,49 +187,6 @@ def _check_out(store: "RunStore", options: Options) -> None:
             f"{store.folder} already holds {what}; "
             "add --resume to go on with them, or name another --out"
         )
-
-
-def check_same(store: "RunStore", specs: Sequence[RunSpec], environment: dict[str, Any]) -> None:
-    """Refuses to mix a sweep into the records of another."""
-    records = store.read()
-    check_environment(store, records, environment)
-    for model in {spec.model for spec in specs}:  # a published one may have several recipes
-        config_ids = {spec.config_id for spec in specs if spec.model == model}
-        check_configurations(store, records, model, config_ids)
-
-
-def check_environment(
-    store: "RunStore", records: "Sequence[RunRecord]", environment: dict[str, Any]
-) -> None:
-    """Refuses a store that was begun in another environment."""
-    for key in sorted({key for r in records for key in r.environment} | set(environment)):
-        if any(r.environment.get(key) != environment.get(key) for r in records):
-            raise UsageError(
-                f"{store.folder} was begun with another {key} than {environment.get(key)}; "
-                "resume where it was begun, or name another --out"
-            )
-
-
-def check_configurations(
-    store: "RunStore", records: "Sequence[RunRecord]", model: str, config_ids: set[str]
-) -> None:
-    """Refuses a store that holds a model under other configurations than these."""
-    if {r.config_id for r in records if r.spec["model"] == model} - config_ids:
-        raise UsageError(
-            f"{store.folder} holds {model} under another specification; "
-            "resume with the options it was begun with, or name another --out"
-        )
-
-
-def make_folder(folder: Path, *, is_new: bool = False) -> bool:
-    """Makes the folder; False where it should be new and is not."""
-    try:
-        folder.mkdir(parents=True, exist_ok=not is_new)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        raise UsageError(f"cannot write to --out {folder}: {error.strerror}") from None
-    return True
 
 
 def _announcement(

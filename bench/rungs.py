@@ -6,12 +6,11 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from bench.compile_counters import NO_COMPILER
 from bench.errors import UsageError
-from bench.plan import AUTO, Plan
+from bench.plan import AUTO, LADDER, Plan
 from bench.spec import RunSpec
 
-LADDER = "ladder"  # what `--plan` takes, and `requested_plan` in the records of a ladder
-NO_COMPILER = "torch.compile needs a C++ compiler: install g++, or name one in CXX"
 COMPILED = {"compile", "step", "graph"}  # plan parts that cost seconds before the first step
 
 

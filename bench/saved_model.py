@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import UsageError
-from bench.recipe import Recipe, as_plain
+from bench.recipe import Recipe
+from bench.recipe_settings import as_plain
 from data_pipeline import CLASS_NAMES, NORMALIZATIONS
 from data_pipeline.files import write_file
 from fmnist_models import model_info
@@ -38,7 +39,7 @@ class SavedModel:
         normalize: a name of NORMALIZATIONS; how bytes become its input.
         weights: the state dict: tensors on the CPU, contiguous, by the names of the bare model.
         trained: how it came about, plain values: recipe, budget, seed, epoch, accuracy and so on.
-        model_hash: `bench.request.file_hash` of a user's own .py file; None for other models.
+        model_hash: `bench.hashes.file_hash` of a user's own .py file; None for other models.
         classes: names of the ten classes, in label order.
         path: the file that it was read from, for whoever complains; None for a live one.
     """

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn, optim
@@ -19,9 +20,7 @@ from bench.errors import RunError
 from bench.evaluation import BATCH_SIZES, Quality, evaluate
 from bench.import_path import cwd_ignored
 from bench.plan import Plan
-from bench.probe import Candidate
 from bench.roofline import StepCost
-from bench.settle import settle
 from bench.spec import RunSpec
 from bench.splits import Splits, load_splits
 from bench.warmup import time_group, warm_up
@@ -46,7 +45,7 @@ class Session:
         device: where everything lives.
         splits: the data.
         plan: settled; None until a probe has chosen.
-        tried: what the probe tried.
+        tried: plans that a probe has tried, as records show them.
         setup_s: seconds of set-up that no record has reported yet.
         idle_power: watts of the idle GPU or why unknown; None until the first seed measures it.
         warmed: plans whose first warm-up, with any compilation, is done.
@@ -63,7 +62,7 @@ class Session:
     device: torch.device
     splits: Splits
     plan: Plan | None = None
-    tried: list[Candidate] = field(default_factory=list)
+    tried: list[dict[str, Any]] = field(default_factory=list)
     setup_s: dict[str, float] = field(default_factory=dict)
     warmed: set[Plan] = field(default_factory=set)
     num_seeds: int = 1
@@ -181,17 +180,6 @@ class Session:
             generator=generator,
             memory_format=MEMORY_FORMATS[plan.memory_format],
         )
-
-    def settle_plan(
-        self, model: nn.Module, optimizer: optim.Optimizer, generator: torch.Generator
-    ) -> Plan:
-        """The plan of this session: the one asked for, or what a probe finds best."""
-        if self.plan is None:
-            started = time.perf_counter()
-            self.plan, self.tried, compile_s = settle(self, model, optimizer, generator)
-            self.setup_s["compile"] = compile_s
-            self.setup_s["probe"] = time.perf_counter() - started - compile_s
-        return self.plan
 
     @cwd_ignored()  # by Python processes of the compiler
     def meet_shapes(self, engine: Engine) -> None:

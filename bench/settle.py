@@ -1,9 +1,8 @@
 """Settles the plan of a session under `--plan auto`, by trying candidates on its real step."""
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import torch
 from torch import nn, optim
@@ -16,10 +15,8 @@ from bench.plan_cache import cache_name, read_timings, write_timings
 from bench.plan_fit import why_not
 from bench.probe import Candidate, Compilation, Probe, probe_seconds
 from bench.recipes import AS_PUBLISHED
+from bench.session import Session
 from bench.warmup import restored, time_group
-
-if TYPE_CHECKING:
-    from bench.session import Session
 
 PROBABLE_WATTS = 300.0  # only to weigh compiling against training under a budget in joules
 
@@ -32,7 +29,7 @@ class Trial:
         compilations: what compiled plans took to get ready.
     """
 
-    session: "Session"
+    session: Session
     model: nn.Module
     optimizer: optim.Optimizer
     generator: torch.Generator
@@ -62,10 +59,18 @@ class Trial:
         return self.compilations[plan]
 
 
+class Settled(NamedTuple):
+    """What `auto` came to: the plan, all that was tried, and the seconds of its compilation."""
+
+    plan: Plan
+    tried: list[Candidate]
+    compile_s: float
+
+
 def settle(
-    session: "Session", model: nn.Module, optimizer: optim.Optimizer, generator: torch.Generator
-) -> tuple[Plan, list[Candidate], float]:
-    """The best plan for the session's budget, all that was seen, and its compile seconds here."""
+    session: Session, model: nn.Module, optimizer: optim.Optimizer, generator: torch.Generator
+) -> Settled:
+    """Find the plan that trains through the session's budget in the least time."""
     kind, recipe = session.device.type, session.spec.recipe
     trial = Trial(session, model, optimizer, generator)
     probe = Probe(
@@ -88,23 +93,19 @@ def settle(
     )
     write_timings(name, tried)
     compiled = trial.compilations.get(plan)
-    return plan, tried, compiled.seconds if compiled else 0.0
+    return Settled(plan, tried, compiled.seconds if compiled else 0.0)
 
 
-def remember_compilation(
-    session: "Session", plan: Plan, tried: Iterable[Candidate], compilation: Compilation
-) -> None:
-    """Keeps what a plan known from an earlier run took to get ready in this one."""
-    renewed = [
-        replace(c, compile_s=compilation.seconds, is_cold=compilation.is_cold)
-        if c.plan == plan
-        else c
-        for c in tried
-    ]
-    write_timings(cache_name(session.spec, session.device), renewed)
+def remember_compilation(session: Session, plan: Plan, compilation: Compilation) -> None:
+    """Keep what a plan known from an earlier run took to get ready in this one."""
+    name = cache_name(session.spec, session.device)
+    known = read_timings(name).get(plan)
+    if known:
+        renewed = replace(known, compile_s=compilation.seconds, is_cold=compilation.is_cold)
+        write_timings(name, [renewed])
 
 
-def num_steps(session: "Session", step_s: float) -> float:
+def num_steps(session: Session, step_s: float) -> float:
     """Steps of all seeds that the budget pays for at so many seconds a step."""
     budget, recipe = session.spec.budget, session.spec.recipe
     if budget.unit == "J":

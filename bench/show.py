@@ -1,20 +1,14 @@
 """Shows results on stdout: the table for a terminal, exports for programs."""
 
-import os
 import shlex
-import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import UsageError
-from bench.streams import READER_GONE, silence
+from bench.shell import print_rich, terminal_width, write_out
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from results import RunRecord, Summary
     from results.columns import Column
 
@@ -22,35 +16,6 @@ GROUPINGS = ("model", "commit", "plan")
 PUBLISHED = "published"
 HISTORY = "commit"
 DEFAULT_SORT = "test_accuracy"
-MANY_RECORDS = 20_000
-WIDTH_OFF_TERMINAL = 120  # rich's own 80 would hide half of the columns in a CI log
-
-
-def read_runs(run_dirs: "Sequence[Path] | None", say: "Callable[[str], None]") -> "list[RunRecord]":
-    """The records of the named folders, or of the newest run.
-
-    Raises:
-        RecordError: there is no run, or a folder has no records.
-    """
-    from results import read_records
-
-    return read_records(*named_or_newest(run_dirs), say=say)
-
-
-def named_or_newest(run_dirs: "Sequence[Path] | None") -> "Sequence[Path]":
-    """The named folders, or the folder of the newest run.
-
-    Raises:
-        RecordError: none is named, and there is no run.
-    """
-    from bench.run_command import RUNS
-    from results import RecordError, newest_run
-
-    newest = newest_run(RUNS)
-    folders = run_dirs or ([newest] if newest else [])
-    if not folders:
-        raise RecordError(f"no run in {RUNS}; make one with `fmnist-bench run`, or name a folder")
-    return folders
 
 
 def show(
@@ -181,49 +146,6 @@ def where_next(*folders: Path) -> str:
     return f"records: {where}; again: fmnist-bench table {words}, or report {words} for a page"
 
 
-def write_out(content: str | bytes) -> None:
-    """Writes to stdout; a reader that has gone, as in `table | head -1`, is no failure.
-
-    Raises:
-        UsageError: stdout takes no more for another reason, such as a full disk, or only some
-            characters, and there are others in the content.
-    """
-    with _reader_may_go():
-        if isinstance(content, bytes):
-            sys.stdout.buffer.write(content)
-        else:
-            sys.stdout.write(content)
-        sys.stdout.flush()
-
-
-@contextmanager
-def _reader_may_go() -> Iterator[None]:
-    try:
-        yield
-    except UnicodeEncodeError:
-        what = f"stdout takes {sys.stdout.encoding} only, and there is more to write"
-        raise UsageError(f"{what}; set PYTHONIOENCODING=utf-8") from None
-    except OSError as error:
-        silence(sys.stdout.fileno())  # Python would stumble over it again when it exits
-        if error.errno not in READER_GONE:
-            raise UsageError(f"cannot write to stdout: {error.strerror}") from error
-
-
-def as_far_as_shown(text: str) -> str:
-    """Text for a person, with ? where stdout has no such character."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return text.encode(encoding, "replace").decode(encoding)
-
-
-def end_at_once(num_records: int, code: int = 0) -> None:
-    """Ends the process here where so many records would take a while to free (100,000: 0.5 s)."""
-    if num_records < MANY_RECORDS:
-        return
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(code)
-
-
 def _check_ladder_options(by: str, sort: str) -> None:
     from results.errors import ResultsError
 
@@ -273,27 +195,3 @@ def _show_rich_published(runs: "Sequence[RunRecord]") -> None:
     hidden = hidden_columns_line(rows, width)
     lines = [*published_footer_lines(runs), *([hidden] if hidden else [])]
     print_rich(render_published(rows, width=width, title=title), lines)
-
-
-def terminal_width() -> int:
-    """Characters of a line of stdout."""
-    return shutil.get_terminal_size((WIDTH_OFF_TERMINAL, 24)).columns
-
-
-def print_rich(
-    table: "RenderableType", lines: "Sequence[str]", above: "Sequence[str]" = ()
-) -> None:
-    """Writes a table to stdout, lines below it and, where there are any, lines above it."""
-    from rich.console import Console
-
-    is_terminal = sys.stdout.isatty()
-    console = Console(width=terminal_width(), force_terminal=is_terminal, highlight=False)
-    with _reader_may_go():  # rich writes nothing at the end of a capture, and stumbles over it
-        with console.capture() as capture:
-            for line in [*above, *([""] if above else [])]:
-                console.print(line, markup=False, highlight=False, soft_wrap=not is_terminal)
-            console.print(table)
-            console.print()
-            for line in lines:
-                console.print(line, markup=False, highlight=False, soft_wrap=not is_terminal)
-        write_out(as_far_as_shown(capture.get()))

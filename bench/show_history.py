@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.show import DEFAULT_SORT, print_rich, terminal_width, write_rows
+from bench.shell import print_rich, terminal_width
+from bench.show import DEFAULT_SORT, write_rows
 
 if TYPE_CHECKING:
     from results import Summary

@@ -10,7 +10,8 @@ from bench.errors import UsageError
 from bench.learning_rates import peak_learning_rate
 from bench.plan import AUTO, Plan
 from bench.plan_fit import why_not
-from bench.recipe import Recipe, as_plain
+from bench.recipe import Recipe
+from bench.recipe_settings import as_plain
 from bench.target import check_target
 
 EVALUATION_SPLITS = ("test", "validation")

@@ -10,13 +10,14 @@ import orjson
 
 from bench import messages
 from bench.child import RunJob, run_seeds
-from bench.errors import RunError, UsageError
+from bench.errors import RunError, UsageError, short_line
 from bench.interruption import Interruption, watch_signals
 from bench.isolation import FAREWELL_S, PARTING_S, STOPPED, Child
 from bench.keep import NOTHING, Keep
 from bench.plan import AUTO, Plan, check_plan
 from bench.rescue import Refused, store_or_refuse
-from bench.runner import RunResult, check_fits, execute_seeds, make_record
+from bench.run_record import RunResult, check_fits, make_record
+from bench.runner import execute_seeds
 from bench.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -183,9 +184,7 @@ def checked_progress(content: object) -> dict[str, Any]:
 def unwelcome(kind: str, content: object) -> RunError:
     """What becomes of a run whose child refuses, or says what nobody expects."""
     is_refusal = kind == messages.REFUSAL
-    return RunError(
-        "crashed", messages.one_line(str(content)) if is_refusal else messages.unknown(kind)
-    )
+    return RunError("crashed", short_line(str(content)) if is_refusal else messages.unknown(kind))
 
 
 def _in_child(

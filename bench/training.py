@@ -281,3 +281,9 @@ class Training:
         for step, loss in enumerate(losses, start=self.trace.steps - len(losses) + 1):
             if not math.isfinite(loss):
                 raise RunError("diverged", f"the loss became {loss} at step {step}")
+
+
+def set_budget(training: Training, steps: int) -> None:
+    """The next turns of the training together are so many steps."""
+    training.budget = Budget(steps, "steps")
+    training.pacer = Pacer(limit=steps, per_step=1.0)

@@ -23,7 +23,7 @@ def fraction(option: str, value: float) -> float:
 
 def show_verdict(verdict: "Verdict") -> None:
     """Writes a verdict to stdout: its headline, its tables, and the command that repeats it."""
-    from bench.show import as_far_as_shown, print_rich, terminal_width, write_out
+    from bench.shell import as_far_as_shown, print_rich, terminal_width, write_out
     from results.gate.headline import headline
     from results.gate.terminal import render_verdict, verdict_lines
     from results.text import one_line

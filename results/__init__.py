@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from results.choice_text import choice_headline, choice_json, choice_notes
     from results.compact import collector_paused
     from results.compare import Comparison, compare_records
-    from results.comparison import check_comparable, pareto_cost, pareto_front, pareto_sentence
+    from results.comparison import (
+        check_comparable,
+        is_ladder,
+        pareto_cost,
+        pareto_front,
+        pareto_sentence,
+    )
     from results.constraints import Constraints
     from results.difference import Difference
     from results.drift import drift_lines
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
     from results.formats import FORMATS, export
     from results.history import HISTORY_KEYS, history_rows
     from results.history_table import history_columns, history_footer_lines, render_history
-    from results.ladder import LADDER_KEYS, is_ladder, ladder_rows
+    from results.ladder import LADDER_KEYS, ladder_rows
     from results.ladder_footer import ladder_footer_lines, ladder_sentences
     from results.ladder_table import ladder_columns, render_ladder
     from results.measurement import Measurement

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from results.comparison import Row, is_at_chance, labels
 from results.difference import NOT_TOLD_APART, UNKNOWN, Difference, difference
 from results.summary import Summary
+from results.text import points
 
 MOST_NAMED = 3  # rows that a line calls by name
 
@@ -40,11 +41,6 @@ def half_width_text(gap: Difference) -> str:
         return "number of test images unknown"
     source = "seeds and test images" if gap.knows_seeds else "test images alone"
     return f"±{points(gap.half_width)} by {source}"
-
-
-def points(fraction: float) -> str:
-    """A difference of accuracies in percentage points: hundredths, tenths from ten on."""
-    return f"{fraction * 100:.2f}" if abs(fraction) < 0.09995 else f"{fraction * 100:.1f}"
 
 
 def _not_told_apart(best: str, gaps: Sequence[tuple[str, Difference]]) -> str | None:

@@ -12,15 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from results.certainty import points
 from results.columns import failure_text
 from results.comparison import Row, is_at_chance, labels
-from results.constraints import Constraints, Miss, charged, misses, percent
+from results.constraints import Constraints, Miss, charged, misses
 from results.errors import ResultsError
 from results.records import RunRecord
 from results.rows import TARGETS, table_rows
 from results.summary import Summary, summarize
-from results.text import format_percent
+from results.text import format_percent, percent, points
 
 ACCURACY, PER_SECOND, PER_JOULE, TO_TARGET = OBJECTIVES = (
     "accuracy",

@@ -4,9 +4,8 @@ import shlex
 from dataclasses import dataclass
 
 from results.choice import Candidate, Choice
-from results.constraints import percent
 from results.statistics import mean
-from results.text import format_seconds
+from results.text import format_seconds, percent
 
 
 @dataclass(frozen=True, slots=True)

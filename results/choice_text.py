@@ -5,13 +5,13 @@ from typing import Any
 
 import orjson
 
-from results.certainty import half_width_text, points
+from results.certainty import half_width_text
 from results.choice import ACCURACY, PER_JOULE, PER_SECOND, TO_TARGET, Candidate, Choice
 from results.choice_hint import find_hint, hint_sentence
 from results.choice_table import table_notes
 from results.columns import QUIET_FLAGS
 from results.comparison import Row, check_comparable, holds_time_equal
-from results.constraints import charged, percent
+from results.constraints import charged
 from results.difference import DIFFERENT, NOT_TOLD_APART, Difference, difference
 from results.errors import NotComparable
 from results.footer import (
@@ -30,6 +30,8 @@ from results.text import (
     format_percent,
     format_seconds,
     one_line,
+    percent,
+    points,
     three_digits,
 )
 

@@ -26,7 +26,7 @@ from results.statistics import mean, welch_interval
 from results.summary import Summary
 
 if TYPE_CHECKING:
-    from results.compare import Rule
+    from results.compare_rule import Rule
 
 INTERRUPTED = "interrupted"
 COUNTS = {"num_params": "parameters", "flops_per_image": "FLOPs an image"}

@@ -29,7 +29,7 @@ from results.statistics import mean, welch_interval
 from results.summary import Summary
 
 if TYPE_CHECKING:
-    from results.compare import Rule
+    from results.compare_rule import Rule
 
 FIRST_OF_PROCESS = "data_load_time"  # only the first run of a process loads the data
 LEAST_SDS = 2.0  # of processes, that must lie between two of them before anything is seen

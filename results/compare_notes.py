@@ -9,7 +9,7 @@ from results.gate.verdict import Finding
 from results.summary import Summary
 
 if TYPE_CHECKING:
-    from results.compare import Rule
+    from results.compare_rule import Rule
 
 ADVICE = (
     "speed: stored runs were not measured in turns, so much of it may be chance; "

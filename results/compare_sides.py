@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results.comparison import HELD_EQUAL, asked_for, held_equal, labels
+from results.comparison import HELD_EQUAL, asked_for, held_equal, is_ladder, labels
 from results.errors import NotComparable
 from results.gate.pairs import BASE, HEAD
-from results.ladder import is_ladder
 from results.records import RunRecord
 from results.summary import Summary
 from results.text import cut

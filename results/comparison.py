@@ -9,6 +9,8 @@ from results.errors import NotComparable
 from results.records import RunRecord
 from results.text import cut
 
+LADDER = "ladder"  # the requested plan of every rung; in the provenance, the run it belongs to
+
 Row = Mapping[str, Any]
 
 HELD_EQUAL = ("budget", "evaluation_split", "target")
@@ -182,3 +184,8 @@ def _unbeaten(points: Iterable[tuple[float, float]]) -> set[tuple[float, float]]
             front.add((cost, gain))
             best = gain
     return front
+
+
+def is_ladder(record: RunRecord) -> bool:
+    """Whether a record is a rung."""
+    return record.spec.get("requested_plan") == LADDER

@@ -5,9 +5,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from results.certainty import points
 from results.comparison import Row
-from results.text import format_bytes, format_count, format_joules, format_seconds
+from results.text import format_bytes, format_count, format_joules, format_seconds, percent, points
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +77,6 @@ def charged(row: Row, key: str) -> float | None:
         return value
     budget = re.fullmatch(rf"(\d+(?:\.\d+)?(?:e[+-]?\d+)?){unit}", row["budget"])
     return min(value, float(budget[1])) if budget else value
-
-
-def percent(fraction: float) -> str:
-    """An accuracy for a person: 90.52 %."""
-    return f"{fraction * 100:.2f} %"
 
 
 _BUDGET_UNITS = {"train_time_s": "s", "energy_j": "J"}

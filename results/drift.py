@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from results.certainty import points
 from results.comparison import asked_for, held_equal, labels
 from results.history import commit_times
 from results.statistics import mean
 from results.steps import LEAST_VALUES, steps
 from results.summary import Summary
-from results.text import one_line
+from results.text import one_line, points
 
 WINDOW = 200  # commits of a history that are looked at, the newest
 

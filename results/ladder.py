@@ -8,11 +8,10 @@ machine down in one round cancels out.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from results.comparison import is_time_budget
+from results.comparison import LADDER, is_ladder, is_time_budget
 from results.records import RunRecord
 from results.statistics import median, median_interval
 
-LADDER = "ladder"  # the requested plan of every rung; in the provenance, the run it belongs to
 AUTO_RUNG = "auto"  # a choice among plans, no technique of its own
 NEVER = "never"
 WITH_NUMBERS = ("ok", "interrupted")  # an interrupted ladder has fewer rounds, all of them whole
@@ -43,11 +42,6 @@ LADDER_KEYS = (  # keys are only ever added, at the end: programs read them
     "binding_term",
     "mfu",
 )
-
-
-def is_ladder(record: RunRecord) -> bool:
-    """Whether a record is a rung."""
-    return record.spec.get("requested_plan") == LADDER
 
 
 def group_ladders(records: Iterable[RunRecord]) -> list[list[RunRecord]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from results.classes import CLASS_NAMES, never_predicted
-from results.ladder import is_ladder
+from results.comparison import is_ladder
 from results.published import REPORTED, Reported, find_reported
 from results.records import RunRecord
 from results.summary import Summary, summarize

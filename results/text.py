@@ -4,6 +4,7 @@ Everything else is in base units.
 """
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 MOST_CHARS = 60  # of a name: a path must not push the numbers out
 
@@ -70,3 +71,40 @@ def _scaled(value: float, base: int, units: Sequence[str]) -> str:
             return (f"{value:.0f}" if is_whole else three_digits(value)) + unit
         value /= base
     return three_digits(value) + units[-1]
+
+
+def percent(fraction: float) -> str:
+    """An accuracy for a person: 90.52 %."""
+    return f"{fraction * 100:.2f} %"
+
+
+def points(fraction: float) -> str:
+    """A difference of accuracies in percentage points: hundredths, tenths from ten on."""
+    return f"{fraction * 100:.2f}" if abs(fraction) < 0.09995 else f"{fraction * 100:.1f}"
+
+
+def shortened(text: str, characters: int) -> str:
+    """The text on one line, cut where it is longer than that."""
+    line = one_line(text)
+    return line if len(line) <= characters else line[: max(1, characters - 1)] + "…"
+
+
+def short_names(names: Sequence[str], characters: int) -> dict[str, str]:
+    """Each name, cut to so many characters; names alike when cut keep what tells them apart."""
+    short = {name: shortened(name, characters) for name in names}
+    for text in {text for text in short.values() if list(short.values()).count(text) > 1}:
+        alike = [name for name in short if short[name] == text]
+        first = _first_difference(alike)
+        head = alike[0][: (characters - 1) // 2]
+        rest = characters - len(head) - 1
+        short |= {name: f"{head}…{shortened(name[first:], rest)}" for name in alike}
+    return short
+
+
+def _first_difference(names: Sequence[str]) -> int:
+    """Where the names begin to differ; a number there counts as one: 30s and 3epochs."""
+    same = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    first = len(list(same))
+    while names[0][:first][-1:].isdigit():
+        first -= 1
+    return first

@@ -53,7 +53,7 @@ class Worker:
         self, models: str, device: str, settings: Sequence[str] | None, plan: str | None
     ) -> dict[str, Any]:
         """Models asked for and the plan of each, device, settings, all models of this commit."""
-        from bench.counts import stack_of
+        from bench.baseline import stack_of
         from bench.device import pick_device
         from bench.environment import describe_environment
         from fmnist_models import list_models, resolve_names
@@ -94,8 +94,8 @@ class Worker:
 
     def count_epochs(self, device: str) -> dict[str, dict[str, int]]:
         """Images and steps of an epoch, bytes of a record."""
+        from bench.baseline import EPOCHS
         from bench.counting import count_epoch
-        from bench.counts import EPOCHS
 
         return {row: count_epoch(drop_last=drop, device=device) for row, drop in EPOCHS.items()}
 
@@ -121,8 +121,7 @@ class Worker:
         for a core.
         """
         from bench.gate.stopwatch import busy_seconds
-        from bench.ladder_child import set_budget
-        from bench.training import Trace
+        from bench.training import Trace, set_budget
 
         training = self.ready[model]
         training.trace = trace = Trace()
@@ -216,7 +215,7 @@ def _method(worker: Worker, question: str) -> Callable[..., Any]:
 
 
 def _recipe(settings: Sequence[str]) -> "Recipe":
-    from bench.recipe import override, read_settings
+    from bench.recipe_settings import override, read_settings
     from bench.recipes import DEFAULT
 
     return override(DEFAULT, read_settings(settings))

@@ -12,8 +12,8 @@ from results.gate.tables import model_columns, trouble_columns, troubles
 from results.gate.verdict import Finding, Outcome, Verdict
 from results.gate.words import described
 from results.lines import header_line, row_line, rule_line
-from results.report.figure import short_names
 from results.table import GAP, MIN_WIDTH, column_width, fitting
+from results.text import short_names
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

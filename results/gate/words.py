@@ -3,9 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from results.certainty import points
 from results.columns import UNKNOWN
-from results.constraints import percent
 from results.gate.verdict import Check, Finding
 from results.text import (
     cut,
@@ -13,6 +11,8 @@ from results.text import (
     format_joules,
     format_latency,
     format_seconds,
+    percent,
+    points,
     three_digits,
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from results.report.figure import readable, ruled_axis, shortened, tooltip
+from results.report.figure import readable, ruled_axis, tooltip
 from results.report.lanes import (
     NAME_CHARACTERS,
     lane_axis,
@@ -15,6 +15,7 @@ from results.report.lanes import (
 )
 from results.report.scales import PAD, Scale, log_scale, with_room
 from results.report.theme import CHARACTER_WIDTH, Layout, variable
+from results.text import shortened
 
 if TYPE_CHECKING:
     import altair as alt

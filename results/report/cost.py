@@ -12,7 +12,6 @@ from results.report.figure import (
     draw,
     names_of,
     shape,
-    short_names,
     shown_parameter,
     tooltip,
     unknown_for,
@@ -21,7 +20,7 @@ from results.report.material import Material, Series
 from results.report.placement import along, place_labels
 from results.report.scales import Scale, linear_scale, log_scale
 from results.report.theme import Layout
-from results.text import format_bytes, format_count, format_joules, format_seconds
+from results.text import format_bytes, format_count, format_joules, format_seconds, short_names
 
 if TYPE_CHECKING:
     import altair as alt

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from results.classes import CLASS_NAMES
@@ -17,7 +16,6 @@ from results.report.theme import (
     series_shapes,
     variable,
 )
-from results.text import one_line
 
 if TYPE_CHECKING:
     import altair as alt
@@ -144,33 +142,6 @@ def dash(names: Sequence[str]) -> "alt.StrokeDash":
 def names_of(series: Sequence[Series]) -> list[str]:
     """Their labels."""
     return [one.label for one in series]
-
-
-def shortened(text: str, characters: int) -> str:
-    """The text on one line, cut where it is longer than that."""
-    line = one_line(text)
-    return line if len(line) <= characters else line[: max(1, characters - 1)] + "…"
-
-
-def short_names(names: Sequence[str], characters: int) -> dict[str, str]:
-    """Each name, cut to so many characters; names alike when cut keep what tells them apart."""
-    short = {name: shortened(name, characters) for name in names}
-    for text in {text for text in short.values() if list(short.values()).count(text) > 1}:
-        alike = [name for name in short if short[name] == text]
-        first = _first_difference(alike)
-        head = alike[0][: (characters - 1) // 2]
-        rest = characters - len(head) - 1
-        short |= {name: f"{head}…{shortened(name[first:], rest)}" for name in alike}
-    return short
-
-
-def _first_difference(names: Sequence[str]) -> int:
-    """Where the names begin to differ; a number there counts as one: 30s and 3epochs."""
-    same = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
-    first = len(list(same))
-    while names[0][:first][-1:].isdigit():
-        first -= 1
-    return first
 
 
 def tooltip(titles: Mapping[str, str], kind: str = "N") -> "list[alt.Tooltip]":

@@ -10,7 +10,6 @@ from results.report.figure import (
     names_of,
     readable,
     ruled_axis,
-    shortened,
     shown_parameter,
     tooltip,
     unknown_for,
@@ -26,6 +25,7 @@ from results.report.lanes import (
 from results.report.material import Material, Series
 from results.report.scales import linear_scale, with_room
 from results.report.theme import CHARACTER_WIDTH, Layout, series_colours, variable
+from results.text import shortened
 
 if TYPE_CHECKING:
     import altair as alt

@@ -7,10 +7,10 @@ from results.ladder import AUTO_RUNG, group_ladders, ladder_rows
 from results.ladder_table import best_marks, ratio_text
 from results.records import RunRecord
 from results.report.bars import Bar, draw_bars, needs_log
-from results.report.figure import Figure, draw, shortened
+from results.report.figure import Figure, draw
 from results.report.material import Material, chart_name
 from results.report.theme import Layout, variable
-from results.text import format_count, format_seconds, one_line
+from results.text import format_count, format_seconds, one_line, shortened
 
 if TYPE_CHECKING:
     import altair as alt

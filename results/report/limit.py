@@ -13,7 +13,6 @@ from results.report.figure import (
     names_of,
     readable,
     shape,
-    short_names,
     shown_parameter,
     tooltip,
     unknown_for,
@@ -23,7 +22,7 @@ from results.report.material import Material, Series
 from results.report.placement import along, place_labels
 from results.report.scales import Scale, log_scale, with_room
 from results.report.theme import CHARACTER_WIDTH, Layout, variable
-from results.text import format_count
+from results.text import format_count, short_names
 
 if TYPE_CHECKING:
     import altair as alt

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from results.comparison import check_comparable, labels
+from results.comparison import check_comparable, is_ladder, labels
 from results.errors import RecordError
-from results.ladder import is_ladder
 from results.records import RunRecord
 from results.report.arrays import is_sound, unsound
 from results.rows import table_rows

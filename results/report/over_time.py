@@ -15,7 +15,6 @@ from results.report.figure import (
     names_of,
     readable,
     shape,
-    short_names,
     shown_parameter,
     tooltip,
     unknown_for,
@@ -25,7 +24,7 @@ from results.report.placement import Place, along, place_labels, spread
 from results.report.scales import Scale, log_scale, num_ticks, with_room
 from results.report.targets import target_figures
 from results.report.theme import CHARACTER_WIDTH, Layout
-from results.text import format_count, format_seconds
+from results.text import format_count, format_seconds, short_names
 
 if TYPE_CHECKING:
     import altair as alt

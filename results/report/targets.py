@@ -11,7 +11,6 @@ from results.report.figure import (
     names_of,
     readable,
     ruled_axis,
-    shortened,
     shown_parameter,
     tooltip,
     unknown_for,
@@ -28,7 +27,7 @@ from results.report.material import Material, Series
 from results.report.scales import Scale, log_scale, with_room
 from results.report.theme import CHARACTER_WIDTH, Layout, series_colours, variable
 from results.rows import TARGETS
-from results.text import format_seconds
+from results.text import format_seconds, shortened
 
 if TYPE_CHECKING:
     import altair as alt

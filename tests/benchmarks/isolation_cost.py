@@ -31,7 +31,7 @@ from typing import NamedTuple
 from bench import RECIPES, Budget, Plan, RunSpec
 from bench.interruption import Interruption
 from bench.isolation import ask, start_server
-from bench.runner import RunResult
+from bench.run_record import RunResult
 from bench.sweep import Sweep, _here, _in_child
 from results import RunStore
 from tests.bench.workers.children_by_hand import answers

@@ -20,8 +20,8 @@ import typer
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
-from bench.__main__ import run_app
 from bench.gate.worker import Worker
+from bench.shell import run_app
 
 SIDES = ("dataloader", "resident")
 MODELS = ("v0", "v2", "resnet18_3x3")

@@ -14,7 +14,7 @@ from typing import Any
 from bench import choose_command, compare_command, show
 from results import Constraints, Objective, RunRecord, export_parquet, summarize, table_rows
 from results.choice import OBJECTIVES
-from results.compare import Rule
+from results.compare_rule import Rule
 from results.gate.files import annotations
 from results.gate.markdown import BREAK
 

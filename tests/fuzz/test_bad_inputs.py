@@ -13,7 +13,7 @@ from bench.ceilings import Ceilings
 from bench.errors import MOST_CHARS, complaint
 from bench.gate.worktrees import find_commits
 from bench.plan_cache import read_timings
-from bench.recipe import override, read_config, read_settings
+from bench.recipe_settings import override, read_config, read_settings
 from bench.recipes import CLASSIC, DEFAULT
 from bench.saved_model import read_saved, saved_model_of, write_saved
 from data_pipeline import DataError, ensure_data

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from bench.budget import UNITS, Budget
 from bench.keep import parse_every
 from bench.plan import MAX_THREADS, Plan, check_plan
-from bench.recipe import Recipe, as_plain, override, read_config, read_settings
-from bench.recipe_checks import CHOICES, MAX_AUGMENTATIONS, TRAIN_IMAGES
+from bench.recipe import CHOICES, MAX_AUGMENTATIONS, TRAIN_IMAGES, Recipe
+from bench.recipe_settings import as_plain, override, read_config, read_settings
 from bench.recipes import DEFAULT, RECIPES
 from bench.request import Checked, Request, check_options
 from bench.target import check_target

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bench.recipe_checks import TEST_IMAGES, TRAIN_IMAGES
+from bench.recipe import TEST_IMAGES, TRAIN_IMAGES
 from bench.recipes import PUBLISHED, find_recipe
 from bench.workload import flops_per_image
 from fmnist_models import build_model

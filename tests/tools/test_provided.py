@@ -13,13 +13,8 @@ from bench.evaluation import evaluate
 from bench.keep import Keep
 from bench.loaded_model import load_model
 from bench.plan import Plan
-from bench.provide import (
-    WEIGHTS,
-    provide,
-    provided_models,
-    provided_path,
-    provided_records,
-)
+from bench.provide import provide
+from bench.provided import WEIGHTS, provided_models, provided_path, provided_records
 from bench.recipes import CLASSIC, find_recipe
 from bench.runner import execute_seeds
 from bench.saved_model import read_resume, read_saved, saved_model_of, write_saved

@@ -221,7 +221,7 @@ def test_the_exit_code_of_very_many_records_is_that_of_the_verdict(
 ) -> None:
     head = written(base.parent / "tuesday", runs(seconds=seconds))
     program = (
-        "import sys, bench.show; bench.show.MANY_RECORDS = 1; from bench.__main__ import main; "
+        "import sys, bench.shell; bench.shell.MANY_RECORDS = 1; from bench.__main__ import main; "
         "sys.argv = ['fmnist-bench', 'compare', *sys.argv[1:]]; main()"
     )
     done = subprocess.run(

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bench.__main__ import run_app
 from bench.cli import app
+from bench.shell import run_app
 from tests.results.records_by_hand import make_record
 
 ROOT = Path(__file__).parents[3]

@@ -13,9 +13,9 @@ from PIL import Image
 from bench.classifier import Claim, Classifier
 from bench.errors import UsageError
 from bench.evaluation import evaluate
+from bench.hashes import file_hash
 from bench.predict_command import Question, answer_question
 from bench.recipes import CLASSIC, R0_RESNET4
-from bench.request import file_hash
 from bench.saved_model import saved_model_of, write_saved
 from data_pipeline import CLASS_NAMES, normalize, place
 from fmnist_models import build_model

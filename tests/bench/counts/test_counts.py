@@ -9,9 +9,9 @@ import pytest
 from torch import Tensor, nn
 
 from bench import Plan, counts
-from bench.baseline import Baseline, Rows, differences, remedy, without_stack
+from bench.baseline import Baseline, Rows, differences, remedy, stack_of, without_stack
 from bench.counting import count_epoch, count_graphs, count_net
-from bench.counts import count_all, notes, stack_of, unavailable
+from bench.counts import count_all, notes, unavailable
 from fmnist_models import build_model, list_models, model_info
 from tests.command_line import REPOSITORY
 

@@ -81,7 +81,7 @@ def why_not() -> str | None:
     """Why this machine cannot compile for CUDA; None where it can."""
     import torch
 
-    from bench.doctor import find_compiler
+    from bench.compile_counters import find_compiler
 
     if not torch.backends.cuda.is_built():
         return "this torch is built without CUDA"
@@ -222,7 +222,7 @@ def _whole_step(wanted: Wanted, model: Any) -> Callable[[], object]:  # noqa: AN
 
     from bench.engine import MEMORY_FORMATS, Feed
     from bench.optimizer import make_optimizer
-    from bench.recipe import override
+    from bench.recipe_settings import override
     from bench.recipes import DEFAULT
     from bench.update_rules import update_rule
     from bench.whole_step import State, WholeStep

@@ -14,8 +14,7 @@ import torch
 
 import fmnist_models
 from bench import counting, messages
-from bench.baseline import Baseline
-from bench.counts import EPOCHS, FILE, stack_of
+from bench.baseline import EPOCHS, FILE, Baseline, stack_of
 from bench.errors import RunError, UsageError
 from bench.gate.counts import judge_counts
 from bench.gate.process import Process, WorkerError

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bench import RECIPES, Budget, Plan, RunSpec
-from bench.rungs import NO_COMPILER, Ground, Rung, RungSpec, is_compiled, list_rungs, steps_per_call
+from bench.compile_counters import NO_COMPILER
+from bench.rungs import Ground, Rung, RungSpec, is_compiled, list_rungs, steps_per_call
 
 CPU = Ground("cpu", has_bf16=True)
 SPEC = RunSpec(model="v2", recipe=RECIPES["default"], budget=Budget(3, "epochs")).resolved_for(

@@ -9,7 +9,7 @@ from bench import Budget, Plan, RunSpec
 from bench.curve import MAX_CURVE_POINTS, chosen_points
 from bench.findings import Findings
 from bench.recipes import find_recipe
-from bench.runner import make_record
+from bench.run_record import make_record
 from results.records import MAX_LINE_BYTES
 from results.rows import TARGETS
 

@@ -11,7 +11,8 @@ from torch import nn
 
 from bench import RECIPES, Budget, Plan, RunSpec, UsageError, execute, session, splits
 from bench.evaluation import Quality, evaluate
-from bench.runner import RunResult, execute_seeds
+from bench.run_record import RunResult
+from bench.runner import execute_seeds
 from bench.spec import RATE_SOURCES
 from bench.splits import load_splits
 from data_pipeline import FashionMNIST, ResidentSplit, load_fashion_mnist

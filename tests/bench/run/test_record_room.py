@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from bench.findings import UNITS
-from bench.runner import SAMPLES_PLACE, shortened
+from bench.run_record import SAMPLES_PLACE, shortened
 from results import Measurement, RunRecord
 from results.records import MAX_LINE_BYTES
 from tests.results.records_by_hand import ENVIRONMENT, make_record

@@ -8,8 +8,8 @@ import torch
 
 from bench import Plan, UsageError, device
 from bench.errors import RunError
-from bench.run_command import check_same
-from bench.runner import SAMPLES_PLACE, shortened
+from bench.run_record import SAMPLES_PLACE, shortened
+from bench.same import check_same
 from results import Measurement, RecordError, RunStore
 from tests.bench.ladder.test_rungs import SPEC
 from tests.results.records_by_hand import ENVIRONMENT, make_record

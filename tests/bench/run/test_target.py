@@ -13,7 +13,7 @@ from bench.curve import TARGET_POINTS
 from bench.findings import Findings
 from bench.keep import Keep, parse_every
 from bench.measure import measure_seed
-from bench.recipe import override
+from bench.recipe_settings import override
 from bench.recipes import find_recipe
 from bench.request import Request, check_options
 from bench.session import Session

@@ -6,7 +6,7 @@ import pytest
 
 from bench import RECIPES, Budget, Plan, Recipe, RunSpec, UsageError
 from bench.plan_fit import ASKS_THE_HOST, WITHOUT_RULE, why_no_graph, why_no_whole_step, why_not
-from bench.recipe_checks import CHOICES
+from bench.recipe import CHOICES
 from bench.rungs import Ground, RungSpec, list_rungs
 from bench.update_rules import update_rule
 from tests.bench.train.training_by_hand import RECIPE, small_net

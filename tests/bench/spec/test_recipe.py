@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import RECIPES, Recipe, UsageError
-from bench.recipe import (
+from bench.recipe import CHOICES
+from bench.recipe_settings import (
     MAX_NAME_CHARS,
     RESERVED,
     TOLD,
@@ -18,7 +19,6 @@ from bench.recipe import (
     read_config,
     read_settings,
 )
-from bench.recipe_checks import CHOICES
 from bench.recipes import PUBLISHED, find_recipe
 
 BASE = RECIPES["default"]

@@ -12,7 +12,7 @@ import pytest
 
 from bench.interruption import Interruption
 from bench.rescue import Ended, Refused, run_and_rescue, store_or_refuse
-from bench.runner import RunResult
+from bench.run_record import RunResult
 from results import RunRecord, RunStore, read_records, store
 from results.appending import open_lines
 from tests.results.records_by_hand import make_record

@@ -16,7 +16,7 @@ from bench import Budget, Plan, RunSpec, sweep
 from bench.child import sendable
 from bench.errors import RunError
 from bench.messages import MAX_SAMPLES_BYTES, unpacked_samples
-from bench.runner import RunResult, make_record
+from bench.run_record import RunResult, make_record
 from bench.sweep import Sweep, checked_record, run_sweep
 from results import RunRecord, RunStore
 from tests.bench.ladder.test_rungs import SPEC

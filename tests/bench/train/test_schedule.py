@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import optim
 
 from bench import Recipe
-from bench.recipe_checks import CHOICES, RISING
+from bench.recipe import CHOICES, RISING
 from bench.schedule import SCHEDULES, learning_rate_at, momentum_at
 
 MONOTONOUS = ("constant", "linear", "cosine", "step", "plateau")

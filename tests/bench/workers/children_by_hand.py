@@ -95,7 +95,7 @@ def _start_daemon(work) -> int:  # type: ignore[no-untyped-def]  # noqa: ANN001
 
 def tells_about_itself(pipe: Connection, _job: object) -> None:
     """Answers with its id, group, session, OOM score and memory limit."""
-    from bench.confinement import memory_limit
+    from bench.memory_limit import memory_limit
 
     score = int(Path("/proc/self/oom_score_adj").read_text(encoding="ascii"))
     about = [os.getpid(), os.getpgrp(), os.getsid(0), score, memory_limit()]

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench import messages
-from bench.runner import RunResult
+from bench.errors import short_line
+from bench.run_record import RunResult
 from bench.training import Progress
 from results import RunRecord
 from tests.results.records_by_hand import make_record
@@ -164,10 +165,10 @@ def test_whatever_is_told_is_progress_or_refused(content: Any) -> None:  # noqa:
 
 
 def test_a_reason_is_a_line_that_ends() -> None:
-    assert messages.one_line(" a\n  b\t") == "a b"
-    assert messages.one_line("\x1b[2Jgone\x07") == "[2Jgone"
-    assert messages.one_line("x" * 10**7) == "x" * 1000 + " ..."
-    assert messages.one_line("a name \udcff") == "a name \\udcff"
+    assert short_line(" a\n  b\t") == "a b"
+    assert short_line("\x1b[2Jgone\x07") == "[2Jgone"
+    assert short_line("x" * 10**7) == "x" * 1000 + " ..."
+    assert short_line("a name \udcff") == "a name \\udcff"
 
 
 @pytest.mark.parametrize("frame", [b"hello", b"\xff", b"[1]", b'{"content": 1}', b"3", b"null"])

@@ -1,0 +1,209 @@
+"""Standard streams and exit codes: what is written to them, and what an error comes to."""
+
+import errno
+import io
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from bench.errors import UsageError, complaint
+
+if TYPE_CHECKING:
+    import typer
+    from rich.console import RenderableType
+
+MANY_RECORDS = 20_000
+WIDTH_OFF_TERMINAL = 120  # rich's own 80 would hide half of the columns in a CI log
+
+READER_GONE = {errno.EPIPE, errno.EIO}  # a pipe's; a terminal's
+
+REMEDIES = {  # of what the system may refuse at any place
+    errno.ENOSPC: "make room and run it again",
+    errno.EDQUOT: "make room and run it again",
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.ELOOP: "name another place",
+}
+
+
+def run_app(app: "typer.Typer", arguments: list[str], name: str) -> int:
+    """Runs a command line and gives its exit code; what a user did wrong becomes one line."""
+    import typer
+
+    from data_pipeline import DataError
+    from fmnist_models import ModelError
+    from results.errors import NotComparable, ResultsError
+
+    try:
+        code: int = app(arguments, standalone_mode=False, prog_name=name) or 0
+        sys.stdout.flush()
+    except NotComparable as error:
+        code = _complain(error, 4)
+    except (UsageError, DataError, ModelError, ResultsError) as error:
+        code = _complain(error, 2)
+    except _usage_errors() as error:
+        code = _complain(error.format_message(), 2)  # type: ignore[attr-defined]
+    except typer.Abort:  # what typer makes of Ctrl-C
+        code = 130
+    except BrokenPipeError:  # `fmnist-bench --help | head`
+        silence(sys.stdout.fileno())
+        code = 0
+    except OSError as error:
+        if error.errno not in REMEDIES:
+            raise
+        silence(sys.stdout.fileno())
+        what = error.filename or "cannot write"
+        code = _complain(f"{what}: {error.strerror}; {REMEDIES[error.errno]}", 2)
+    return code
+
+
+def _usage_errors() -> type[Exception]:
+    """What an unknown option raises: click's exception, which newer typers carry inside."""
+    import typer
+
+    kinds = typer.BadParameter.__mro__
+    return next(kind for kind in kinds if kind.__name__ in {"ClickException", "TyperException"})
+
+
+def _complain(error: object, code: int) -> int:
+    say(f"fmnist-bench: {complaint(error)}")
+    return code
+
+
+def say(line: str) -> None:
+    """Tells one line on stderr."""
+    sys.stderr.write(f"{line}\n")
+
+
+def settle_streams() -> None:
+    """Opens what was closed, and lets nothing fail because stderr cannot be written.
+
+    A file opened later would get the number of a closed stream, and with it what is said there.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if not _is_open(number):
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.set_inheritable(number, True)
+            stream = open(number, "r" if number == 0 else "w", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+    if sys.stderr is sys.__stderr__:  # not a test's
+        outlast_reader("stderr")
+
+
+def outlast_reader(name: str) -> None:
+    """Lets what is written to stdout or stderr never fail: what nobody can read is not said."""
+    stream = getattr(sys, name)
+    if isinstance(stream, io.TextIOWrapper):
+        setattr(sys, name, _Lasting(stream))
+
+
+def silence(number: int) -> None:
+    """Lets a stream whose reader is gone end in nothing, at the interpreter's exit too."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, number)
+    os.close(nothing)
+
+
+class _Lasting(io.TextIOWrapper):
+    """A stream that takes everything, whether or not it can be told to anybody."""
+
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        super().__init__(
+            stream.buffer,
+            stream.encoding,
+            stream.errors,
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
+        )
+        self._original = stream  # which would close the buffer with it
+
+    def write(self, text: str, /) -> int:
+        try:
+            return super().write(text)
+        except OSError:
+            silence(self.fileno())
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError:
+            silence(self.fileno())
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+def write_out(content: str | bytes) -> None:
+    """Writes to stdout; a reader that has gone, as in `table | head -1`, is no failure.
+
+    Raises:
+        UsageError: stdout takes no more for another reason, such as a full disk, or only some
+            characters, and there are others in the content.
+    """
+    with _reader_may_go():
+        if isinstance(content, bytes):
+            sys.stdout.buffer.write(content)
+        else:
+            sys.stdout.write(content)
+        sys.stdout.flush()
+
+
+@contextmanager
+def _reader_may_go() -> Iterator[None]:
+    try:
+        yield
+    except UnicodeEncodeError:
+        what = f"stdout takes {sys.stdout.encoding} only, and there is more to write"
+        raise UsageError(f"{what}; set PYTHONIOENCODING=utf-8") from None
+    except OSError as error:
+        silence(sys.stdout.fileno())  # Python would stumble over it again when it exits
+        if error.errno not in READER_GONE:
+            raise UsageError(f"cannot write to stdout: {error.strerror}") from error
+
+
+def as_far_as_shown(text: str) -> str:
+    """Text for a person, with ? where stdout has no such character."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
+
+
+def end_at_once(num_records: int, code: int = 0) -> None:
+    """Ends the process here where so many records would take a while to free (100,000: 0.5 s)."""
+    if num_records < MANY_RECORDS:
+        return
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
+
+
+def terminal_width() -> int:
+    """Characters of a line of stdout."""
+    return shutil.get_terminal_size((WIDTH_OFF_TERMINAL, 24)).columns
+
+
+def print_rich(
+    table: "RenderableType", lines: "Sequence[str]", above: "Sequence[str]" = ()
+) -> None:
+    """Writes a table to stdout, lines below it and, where there are any, lines above it."""
+    from rich.console import Console
+
+    is_terminal = sys.stdout.isatty()
+    console = Console(width=terminal_width(), force_terminal=is_terminal, highlight=False)
+    with _reader_may_go():  # rich writes nothing at the end of a capture, and stumbles over it
+        with console.capture() as capture:
+            for line in [*above, *([""] if above else [])]:
+                console.print(line, markup=False, highlight=False, soft_wrap=not is_terminal)
+            console.print(table)
+            console.print()
+            for line in lines:
+                console.print(line, markup=False, highlight=False, soft_wrap=not is_terminal)
+        write_out(as_far_as_shown(capture.get()))
