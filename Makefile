@@ -105,11 +105,11 @@ gate: $(READY) $(DATA_READY) ## hold this commit to BASE=REV (main): counts, spe
 
 LIMIT ?= 540
 gpu-proof: $(READY) $(DATA_READY) ## see on GPU=0 all that is claimed of one, within LIMIT seconds (540)
-	@$(RUN) -m bench.gpu_proof --limit '$(LIMIT)' $(ARGS)
+	@$(RUN) -m tools.gpu_proof --limit '$(LIMIT)' $(ARGS)
 
 peers: $(READY) $(DATA_READY) ## V0 against JAX in interleaved turns (installs the extra `peers`)
 	@$(if $(VENV),$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[peers]' &&) \
-	  $(RUN) -m bench.jax_peer $(ARGS)
+	  $(RUN) -m tools.jax_peer $(ARGS)
 
 docs: $(READY) ## write docs/cli.md anew from the command line's own help
 	@$(RUN) -m typer bench.cli utils docs --name fmnist-bench --output docs/cli.md

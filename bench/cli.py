@@ -5,15 +5,15 @@ from typing import Annotated
 
 import typer
 
-from bench.choose_command import choose
-from bench.compare_command import compare
-from bench.gate_command import gate
-from bench.plan import AUTO
-from bench.predict_command import Data, predict
-from bench.report_command import report
-from bench.request import Request
-from bench.run_command import Options
+from bench.commands.choose import choose
+from bench.commands.compare import compare
+from bench.commands.gate import gate
+from bench.commands.predict import Data, predict
+from bench.commands.report import report
+from bench.commands.run import Options
 from bench.shell import say
+from bench.spec.plan import AUTO
+from bench.sweep.request import Request
 
 app = typer.Typer(
     name="fmnist-bench",
@@ -134,7 +134,7 @@ def run(
     ] = None,
 ) -> None:
     """Train models under one budget, then print the comparison table."""
-    from bench.run_command import run as run_sweep
+    from bench.commands.run import run as run_sweep
 
     request = Request(
         models=models,
@@ -196,9 +196,9 @@ def table(
     ] = False,
 ) -> None:
     """Print the table of finished runs; needs no torch."""
+    from bench.commands.show import show
     from bench.shell import end_at_once
-    from bench.show import show
-    from bench.sweep_folders import read_runs
+    from bench.sweep.folders import read_runs
     from results import collector_paused
 
     with collector_paused():
@@ -216,7 +216,7 @@ app.command()(report)
 @app.command(name="list")
 def list_() -> None:
     """List models, recipes, budgets and plans."""
-    from bench.listing import listing
+    from bench.commands.listing import listing
     from bench.shell import write_out
 
     write_out(listing())
@@ -230,7 +230,7 @@ def doctor(
     data: Data = None,
 ) -> None:
     """Tell what this machine can do, and the remedy for what it cannot."""
-    from bench.doctor import examine
+    from bench.commands.doctor import examine
     from bench.shell import write_out
 
     is_well = True

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from data_pipeline.augmentation import (
+    from data_pipeline.batches.augmentation import (
         AUGMENTATION_FORMS,
         Augmentation,
         apply_augmentations,
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
         parse_augmentation,
         shift,
     )
-    from data_pipeline.decode import FashionMNIST, load_fashion_mnist
+    from data_pipeline.batches.decode import FashionMNIST, load_fashion_mnist
+    from data_pipeline.batches.loader import ImageDataset, LoaderStream
+    from data_pipeline.batches.normalization import NORMALIZATIONS, normalize
+    from data_pipeline.batches.resident import ResidentSplit, place
+    from data_pipeline.batches.split import stratified_split
+    from data_pipeline.batches.stream import ORDERS, BatchStream
     from data_pipeline.errors import DataError
-    from data_pipeline.fetch import DataFolder, default_root, ensure_data
-    from data_pipeline.files import CLASS_NAMES, FASHION_MNIST_FILES, DataFile, data_hash
-    from data_pipeline.loader import ImageDataset, LoaderStream
-    from data_pipeline.normalization import NORMALIZATIONS, normalize
     from data_pipeline.photos import INVERSIONS, read_photo
-    from data_pipeline.resident import ResidentSplit, place
-    from data_pipeline.sources import SOURCES, Source, SourceError
-    from data_pipeline.split import stratified_split
-    from data_pipeline.stream import ORDERS, BatchStream
+    from data_pipeline.sources.fetch import DataFolder, default_root, ensure_data
+    from data_pipeline.sources.files import CLASS_NAMES, FASHION_MNIST_FILES, DataFile, data_hash
+    from data_pipeline.sources.places import SOURCES, Source, SourceError
 
 __all__ = [
     "AUGMENTATION_FORMS",
@@ -68,21 +68,21 @@ __all__ = [
 
 # No module here may bear the name of a public function: importing it would hide the function.
 _NAMES_OF_MODULE = {
-    "augmentation": (
+    "batches.augmentation": (
         "AUGMENTATION_FORMS Augmentation apply_augmentations augment cutout draw_augmentations"
         " flip parse_augmentation shift"
     ),
-    "decode": "FashionMNIST load_fashion_mnist",
+    "batches.decode": "FashionMNIST load_fashion_mnist",
     "errors": "DataError",
-    "fetch": "DataFolder default_root ensure_data",
-    "files": "CLASS_NAMES FASHION_MNIST_FILES DataFile data_hash",
-    "loader": "ImageDataset LoaderStream",
-    "normalization": "NORMALIZATIONS normalize",
+    "sources.fetch": "DataFolder default_root ensure_data",
+    "sources.files": "CLASS_NAMES FASHION_MNIST_FILES DataFile data_hash",
+    "batches.loader": "ImageDataset LoaderStream",
+    "batches.normalization": "NORMALIZATIONS normalize",
     "photos": "INVERSIONS read_photo",
-    "resident": "ResidentSplit place",
-    "sources": "SOURCES Source SourceError",
-    "split": "stratified_split",
-    "stream": "ORDERS BatchStream",
+    "batches.resident": "ResidentSplit place",
+    "sources.places": "SOURCES Source SourceError",
+    "batches.split": "stratified_split",
+    "batches.stream": "ORDERS BatchStream",
 }
 _MODULE_OF_NAME = {
     name: module for module, names in _NAMES_OF_MODULE.items() for name in names.split()

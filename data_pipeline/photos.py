@@ -52,7 +52,7 @@ def read_photo(path: Path, input_size: int = SIDE, *, invert: str = "auto") -> "
     """
     import torch
 
-    from data_pipeline.resident import place
+    from data_pipeline.batches.resident import place
 
     if invert not in INVERSIONS:
         raise DataError(f"unknown inversion {invert!r}; choose from {', '.join(INVERSIONS)}")

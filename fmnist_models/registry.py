@@ -23,6 +23,7 @@ class _Registered(NamedTuple):
     build: Builder
 
 
+FAMILIES = "fmnist_models.families"
 _REGISTERED: dict[str, _Registered] = {}  # filled by `register` as modules are imported
 
 
@@ -88,7 +89,7 @@ def build_model(name: str) -> "nn.Module":
         ModelError: when no such model exists, or it does not keep to these shapes.
     """
     if name not in _REGISTERED and name in _catalogue():
-        importlib.import_module(f"{__package__}.{_catalogue()[name].module}")
+        importlib.import_module(f"{FAMILIES}.{_catalogue()[name].module}")
     if name in _REGISTERED:
         return _REGISTERED[name].build()
     if external.is_external(name):
@@ -142,11 +143,11 @@ def _refuse_unusable(name: str) -> None:
 
 def _refuse_taken(name: str, module: str) -> None:
     shipped = _catalogue().get(name)
-    is_from_elsewhere = shipped is not None and module != f"{__package__}.{shipped.module}"
+    is_from_elsewhere = shipped is not None and module != f"{FAMILIES}.{shipped.module}"
     if name in _REGISTERED or is_from_elsewhere:
         raise ModelError(f"model {name!r} is already registered; choose another name")
 
 
 @cache
 def _catalogue() -> dict[str, Entry]:
-    return read_catalogue(Path(__file__).parent)
+    return read_catalogue(Path(__file__).parent / "families")

@@ -8,43 +8,46 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from results.choice import OBJECTIVES, Choice, Objective, choose
-    from results.choice_table import render_choice
-    from results.choice_text import choice_headline, choice_json, choice_notes
-    from results.compact import collector_paused
-    from results.compare import Comparison, compare_records
-    from results.comparison import (
+    from results.choice.choose import OBJECTIVES, Choice, Objective, choose
+    from results.choice.constraints import Constraints
+    from results.choice.table import render_choice
+    from results.choice.text import choice_headline, choice_json, choice_notes
+    from results.compare.compare import Comparison, compare_records
+    from results.errors import NotComparable, RecordError, ResultsError
+    from results.history.drift import drift_lines
+    from results.history.rows import HISTORY_KEYS, history_rows
+    from results.history.table import history_columns, history_footer_lines, render_history
+    from results.ladder.footer import ladder_footer_lines, ladder_sentences
+    from results.ladder.rows import LADDER_KEYS, ladder_rows
+    from results.ladder.table import ladder_columns, render_ladder
+    from results.records.compact import collector_paused
+    from results.records.measurement import Measurement
+    from results.records.record import STATUSES, RunRecord
+    from results.records.store import RunStore, newest_run, read_records
+    from results.reference.footer import published_footer_lines
+    from results.reference.replication import is_published
+    from results.reference.reported import REPORTED, Reported, find_reported
+    from results.reference.rows import PUBLISHED_KEYS, published_rows
+    from results.reference.table import (
+        export_published,
+        hidden_columns_line,
+        published_columns,
+        render_published,
+    )
+    from results.render.footer import footer_lines
+    from results.render.formats import FORMATS, export
+    from results.render.parquet import PARQUET, check_parquet, export_parquet
+    from results.render.table import render_table
+    from results.rows.comparable import (
         check_comparable,
         is_ladder,
         pareto_cost,
         pareto_front,
         pareto_sentence,
     )
-    from results.constraints import Constraints
-    from results.difference import Difference
-    from results.drift import drift_lines
-    from results.errors import NotComparable, RecordError, ResultsError
-    from results.footer import footer_lines
-    from results.formats import FORMATS, export
-    from results.history import HISTORY_KEYS, history_rows
-    from results.history_table import history_columns, history_footer_lines, render_history
-    from results.ladder import LADDER_KEYS, ladder_rows
-    from results.ladder_footer import ladder_footer_lines, ladder_sentences
-    from results.ladder_table import ladder_columns, render_ladder
-    from results.measurement import Measurement
-    from results.parquet import PARQUET, check_parquet, export_parquet
-    from results.published import REPORTED, Reported, find_reported
-    from results.published_footer import published_footer_lines
-    from results.published_table import (
-        export_published,
-        hidden_columns_line,
-        published_columns,
-        render_published,
-    )
-    from results.records import STATUSES, RunRecord
-    from results.replication import is_published
-    from results.replication_rows import PUBLISHED_KEYS, published_rows
-    from results.rows import ROW_KEYS, sort_rows, table_rows
+    from results.rows.difference import Difference
+    from results.rows.rows import ROW_KEYS, sort_rows, table_rows
+    from results.rows.summary import Summary, summarize
     from results.statistics import (
         mean,
         median_interval,
@@ -54,78 +57,75 @@ if TYPE_CHECKING:
         welch_interval,
         wilson_interval,
     )
-    from results.store import RunStore, newest_run, read_records
-    from results.summary import Summary, summarize
-    from results.table import render_table
 
 _MODULE_OF = {
-    "Choice": "choice",
-    "Comparison": "compare",
-    "Constraints": "constraints",
-    "Difference": "difference",
-    "FORMATS": "formats",
-    "HISTORY_KEYS": "history",
-    "LADDER_KEYS": "ladder",
-    "Measurement": "measurement",
+    "Choice": "choice.choose",
+    "Comparison": "compare.compare",
+    "Constraints": "choice.constraints",
+    "Difference": "rows.difference",
+    "FORMATS": "render.formats",
+    "HISTORY_KEYS": "history.rows",
+    "LADDER_KEYS": "ladder.rows",
+    "Measurement": "records.measurement",
     "NotComparable": "errors",
-    "OBJECTIVES": "choice",
-    "Objective": "choice",
-    "PARQUET": "parquet",
-    "PUBLISHED_KEYS": "replication_rows",
-    "REPORTED": "published",
-    "ROW_KEYS": "rows",
+    "OBJECTIVES": "choice.choose",
+    "Objective": "choice.choose",
+    "PARQUET": "render.parquet",
+    "PUBLISHED_KEYS": "reference.rows",
+    "REPORTED": "reference.reported",
+    "ROW_KEYS": "rows.rows",
     "RecordError": "errors",
-    "Reported": "published",
+    "Reported": "reference.reported",
     "ResultsError": "errors",
-    "RunRecord": "records",
-    "RunStore": "store",
-    "STATUSES": "records",
-    "Summary": "summary",
-    "check_comparable": "comparison",
-    "check_parquet": "parquet",
-    "choice_headline": "choice_text",
-    "choice_json": "choice_text",
-    "choice_notes": "choice_text",
-    "choose": "choice",
-    "collector_paused": "compact",
-    "compare_records": "compare",
-    "drift_lines": "drift",
-    "export": "formats",
-    "export_parquet": "parquet",
-    "export_published": "published_table",
-    "find_reported": "published",
-    "footer_lines": "footer",
-    "hidden_columns_line": "published_table",
-    "history_columns": "history_table",
-    "history_footer_lines": "history_table",
-    "history_rows": "history",
-    "is_ladder": "ladder",
-    "is_published": "replication",
-    "ladder_columns": "ladder_table",
-    "ladder_footer_lines": "ladder_footer",
-    "ladder_rows": "ladder",
-    "ladder_sentences": "ladder_footer",
+    "RunRecord": "records.record",
+    "RunStore": "records.store",
+    "STATUSES": "records.record",
+    "Summary": "rows.summary",
+    "check_comparable": "rows.comparable",
+    "check_parquet": "render.parquet",
+    "choice_headline": "choice.text",
+    "choice_json": "choice.text",
+    "choice_notes": "choice.text",
+    "choose": "choice.choose",
+    "collector_paused": "records.compact",
+    "compare_records": "compare.compare",
+    "drift_lines": "history.drift",
+    "export": "render.formats",
+    "export_parquet": "render.parquet",
+    "export_published": "reference.table",
+    "find_reported": "reference.reported",
+    "footer_lines": "render.footer",
+    "hidden_columns_line": "reference.table",
+    "history_columns": "history.table",
+    "history_footer_lines": "history.table",
+    "history_rows": "history.rows",
+    "is_ladder": "rows.comparable",
+    "is_published": "reference.replication",
+    "ladder_columns": "ladder.table",
+    "ladder_footer_lines": "ladder.footer",
+    "ladder_rows": "ladder.rows",
+    "ladder_sentences": "ladder.footer",
     "mean": "statistics",
     "median_interval": "statistics",
-    "newest_run": "store",
-    "pareto_cost": "comparison",
-    "pareto_front": "comparison",
-    "pareto_sentence": "comparison",
+    "newest_run": "records.store",
+    "pareto_cost": "rows.comparable",
+    "pareto_front": "rows.comparable",
+    "pareto_sentence": "rows.comparable",
     "prediction_interval": "statistics",
-    "published_columns": "published_table",
-    "published_footer_lines": "published_footer",
-    "published_rows": "replication_rows",
-    "read_records": "store",
-    "render_choice": "choice_table",
-    "render_history": "history_table",
-    "render_ladder": "ladder_table",
-    "render_published": "published_table",
-    "render_table": "table",
-    "sort_rows": "rows",
+    "published_columns": "reference.table",
+    "published_footer_lines": "reference.footer",
+    "published_rows": "reference.rows",
+    "read_records": "records.store",
+    "render_choice": "choice.table",
+    "render_history": "history.table",
+    "render_ladder": "ladder.table",
+    "render_published": "reference.table",
+    "render_table": "render.table",
+    "sort_rows": "rows.rows",
     "stdev": "statistics",
-    "summarize": "summary",
+    "summarize": "rows.summary",
     "t_interval": "statistics",
-    "table_rows": "rows",
+    "table_rows": "rows.rows",
     "welch_interval": "statistics",
     "wilson_interval": "statistics",
 }

@@ -85,7 +85,7 @@ def nets_to_resume(
     one_thread: None, quick_collections: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Sessions build the nets of `resume_by_hand.py`, on one thread, with a cache of their own."""
-    from bench import session
+    from bench.train import session
     from tests.bench.keep.resume_by_hand import build
 
     monkeypatch.setattr(session, "usable_cores", lambda: 1)

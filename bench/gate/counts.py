@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bench.baseline import BOUND, FILE, WORDS, Baseline, Rows, model_of
+from bench.counts.baseline import BOUND, FILE, WORDS, Baseline, Rows, model_of
 from bench.errors import UsageError
 from results.gate.verdict import Finding, Outcome
 
@@ -25,7 +25,7 @@ def consented_counts(base_tree: Path, head_tree: Path, stack: str) -> Rows:
     Args:
         base_tree: folder of the base.
         head_tree: folder of the head.
-        stack: torch and the device, as `bench.baseline.stack_of` has it.
+        stack: torch and the device, as `bench.counts.baseline.stack_of` has it.
 
     Returns:
         The values of the head's file; none where either file is missing or cannot be read.

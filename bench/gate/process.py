@@ -11,8 +11,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench import messages
-from bench.deaths import describe_exit
+from bench.workers import messages
+from bench.workers.deaths import describe_exit
 
 MODULE = "bench.gate.worker"
 LAST_WORDS_CHARS = 300

@@ -12,7 +12,7 @@ from results.errors import RecordError
 from results.gate.pairs import BASE, HEAD
 from results.gate.quality import ACCURACY, QualityRule, failed_run, judge_quality
 from results.gate.verdict import Finding
-from results.records import RunRecord
+from results.records.record import RunRecord
 
 MOST_STEPS, LEAST_STEPS = 2000, 100
 SIDE = "gate_side"  # key of a record; both commits may be the same one

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.baseline import Rows
+from bench.counts.baseline import Rows
 from bench.gate.counts import consented_counts, judge_counts
 from bench.gate.forecast import Cost, forecast
 from bench.gate.process import TIMEOUT_S, Process, WorkerError
@@ -27,7 +27,7 @@ from results.gate.pairs import AGAIN, BASE, HEAD, Pair
 from results.gate.quality import QualityRule
 from results.gate.rule import SpeedRule, judge
 from results.gate.verdict import Commit, Finding, Verdict
-from results.records import RunRecord
+from results.records.record import RunRecord
 
 COUNTS, SPEED, QUALITY = "counts", "speed", "quality"
 CHECKS = (COUNTS, SPEED, QUALITY)

@@ -37,7 +37,7 @@ class Ground:
     Attributes:
         plans: by model, as the base resolved them.
         device: as torch names it.
-        stack: what counts hold for; see `bench.baseline.stack_of`.
+        stack: what counts hold for; see `bench.counts.baseline.stack_of`.
         environment: of the device.
         settings: of the recipe.
         findings: of models that the head no longer has.

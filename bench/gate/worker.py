@@ -1,9 +1,10 @@
 """One commit's side of a gate: `python -m bench.gate.worker FD` in a worktree of that commit.
 
 Each commit brings its own worker, so that whatever the commit changed inside stays its own affair.
-The gate, which may be another commit's, asks in JSON frames (`bench.messages`) over the pipe FD; a
-question is answered or ends in a failure with status and reason. What is asked and answered is the
-protocol: whoever changes it raises PROTOCOL, and commits on either side are not comparable.
+The gate, which may be another commit's, asks in JSON frames (`bench.workers.messages`) over the
+pipe FD; a question is answered or ends in a failure with status and reason. What is asked and
+answered is the protocol: whoever changes it raises PROTOCOL, and commits on either side are not
+comparable.
 """
 
 import contextlib
@@ -15,15 +16,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import messages
-from bench.confinement import settle_in
+from bench.workers import messages
+from bench.workers.confinement import settle_in
 
 if TYPE_CHECKING:
     import torch
 
-    from bench.recipe import Recipe
-    from bench.spec import RunSpec
-    from bench.training import Training
+    from bench.spec.recipe import Recipe
+    from bench.spec.run_spec import RunSpec
+    from bench.train.training import Training
 
 PROTOCOL = 2
 FAILURE = "failure"
@@ -45,7 +46,7 @@ class Worker:
 
     def introduce(self) -> dict[str, Any]:
         """Protocol, and where the code that answers lies; what is slow to import is then there."""
-        import bench.measure  # noqa: F401
+        import bench.run.seed  # noqa: F401
 
         return {"protocol": PROTOCOL, "root": str(Path(__file__).resolve().parents[2])}
 
@@ -53,9 +54,9 @@ class Worker:
         self, models: str, device: str, settings: Sequence[str] | None, plan: str | None
     ) -> dict[str, Any]:
         """Models asked for and the plan of each, device, settings, all models of this commit."""
-        from bench.baseline import stack_of
-        from bench.device import pick_device
-        from bench.environment import describe_environment
+        from bench.counts.baseline import stack_of
+        from bench.machine.device import pick_device
+        from bench.machine.environment import describe_environment
         from fmnist_models import list_models, resolve_names
 
         chosen = pick_device(device)
@@ -81,10 +82,10 @@ class Worker:
         return list_models()
 
     def count(self, model: str, device: str) -> dict[str, dict[str, int]]:
-        """Counts of a model and of its compiled training; see `bench.counting`."""
-        from bench.baseline import compiled_row
-        from bench.counting import count_graphs, count_net
-        from bench.plan import Plan
+        """Counts of a model and of its compiled training; see `bench.counts.count`."""
+        from bench.counts.baseline import compiled_row
+        from bench.counts.count import count_graphs, count_net
+        from bench.spec.plan import Plan
         from fmnist_models import build_model, model_info
 
         size = model_info(model).input_size
@@ -94,8 +95,8 @@ class Worker:
 
     def count_epochs(self, device: str) -> dict[str, dict[str, int]]:
         """Images and steps of an epoch, bytes of a record."""
-        from bench.baseline import EPOCHS
-        from bench.counting import count_epoch
+        from bench.counts.baseline import EPOCHS
+        from bench.counts.count import count_epoch
 
         return {row: count_epoch(drop_last=drop, device=device) for row, drop in EPOCHS.items()}
 
@@ -121,7 +122,7 @@ class Worker:
         for a core.
         """
         from bench.gate.stopwatch import busy_seconds
-        from bench.training import Trace, set_budget
+        from bench.train.training import Trace, set_budget
 
         training = self.ready[model]
         training.trace = trace = Trace()
@@ -146,8 +147,8 @@ class Worker:
         data: str,
     ) -> str:
         """Trains on the real images and evaluates on validation ones; the record as JSON."""
-        from bench.budget import Budget
-        from bench.runner import execute
+        from bench.run.runner import execute
+        from bench.spec.budget import Budget
 
         spec = replace(_spec(model, plan, settings), budget=Budget(steps, "steps"), seed=seed)
         spec = replace(spec, evaluation_split="validation")
@@ -156,12 +157,12 @@ class Worker:
 
 def prepare_training(model: str, plan: str, device: str, settings: Sequence[str]) -> "Training":
     """A training on images of noise, warm, its next step the first on a clock."""
-    from bench.counting import NO_DATA_HASH, noise_split
-    from bench.device import pick_device, prepare_process
-    from bench.findings import Findings
-    from bench.measure import count_workload, prepare
-    from bench.session import Session
-    from bench.splits import Splits
+    from bench.counts.count import NO_DATA_HASH, noise_split
+    from bench.machine.device import pick_device, prepare_process
+    from bench.measure.findings import Findings
+    from bench.run.seed import count_workload, prepare
+    from bench.train.session import Session
+    from bench.train.splits import Splits
     from fmnist_models import model_info
 
     chosen = pick_device(device)
@@ -188,8 +189,8 @@ def serve(pipe: Connection, worker: Worker) -> None:
 
 
 def _answer(worker: Worker, question: str, content: Mapping[str, Any]) -> tuple[str, Any]:
+    from bench.engine.failures import classify
     from bench.errors import UsageError
-    from bench.failures import classify
     from data_pipeline import DataError
     from fmnist_models import ModelError
 
@@ -215,16 +216,16 @@ def _method(worker: Worker, question: str) -> Callable[..., Any]:
 
 
 def _recipe(settings: Sequence[str]) -> "Recipe":
-    from bench.recipe_settings import override, read_settings
-    from bench.recipes import DEFAULT
+    from bench.spec.named_recipes import DEFAULT
+    from bench.spec.recipe_settings import override, read_settings
 
     return override(DEFAULT, read_settings(settings))
 
 
 def _spec(model: str, plan: str, settings: Sequence[str]) -> "RunSpec":
-    from bench.budget import Budget
-    from bench.plan import Plan
-    from bench.spec import RunSpec
+    from bench.spec.budget import Budget
+    from bench.spec.plan import Plan
+    from bench.spec.run_spec import RunSpec
 
     return RunSpec(
         model=model, recipe=_recipe(settings), budget=Budget(1, "steps"), plan=Plan.parse(plan)
@@ -237,8 +238,8 @@ def _eager_plan(model: str, device_kind: str) -> str:
     One thread on a CPU: beside other work two of them wait for each other, and a step of 0.2 ms
     takes 100.
     """
-    from bench.candidates import has_convolutions
-    from bench.plan import Plan
+    from bench.plans.candidates import has_convolutions
+    from bench.spec.plan import Plan
     from fmnist_models import build_model
 
     try:
@@ -255,8 +256,8 @@ def check_plan(plan: str, device: "torch.device") -> None:
     Raises:
         UsageError: in one line.
     """
-    from bench.device import check_supported
     from bench.errors import RunError, UsageError
+    from bench.machine.device import check_supported
 
     try:
         check_supported(_spec("v0", plan, ()).resolved_for(device.type), device)
@@ -265,7 +266,7 @@ def check_plan(plan: str, device: "torch.device") -> None:
 
 
 def _steps_of_turn(step_s: float, turn_s: float, plan: str) -> int:
-    from bench.rungs import steps_per_call
+    from bench.ladder.rungs import steps_per_call
 
     at_once = steps_per_call(plan)
     return max(1, math.ceil(turn_s / step_s / at_once)) * at_once

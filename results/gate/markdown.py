@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from results.columns import Column
-from results.formats import escape_markdown
+from results.render.columns import Column
+from results.render.formats import escape_markdown
 
 BREAK = "\u200b"  # of no width: GitHub sees no mention and no link in what it parts
 

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from results.gate.margin import Interval, margin_outcome, paired_interval
 from results.gate.verdict import Check, Finding, Outcome
-from results.records import RunRecord
+from results.records.record import RunRecord
 from results.statistics import mean, median
 
 Seeds: TypeAlias = Mapping[int, float]

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from results.columns import Column
 from results.gate.headline import changed_lines, headline, note_lines, place_line
 from results.gate.markdown import escaped, fenced, folded, items, table
 from results.gate.tables import model_columns, trouble_columns, troubles
 from results.gate.verdict import Verdict
+from results.render.columns import Column
 from results.text import one_line
 
 MOST_CHARS = 20_000  # GitHub refuses comments of more than 65,536

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 
-from results.columns import UNKNOWN, Column, text_column
 from results.gate.headline import TROUBLE
 from results.gate.verdict import Check, Finding, Verdict
 from results.gate.words import (
@@ -13,6 +12,7 @@ from results.gate.words import (
     own_name,
     value_text,
 )
+from results.render.columns import UNKNOWN, Column, text_column
 from results.text import cut
 
 

@@ -6,13 +6,13 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from results.columns import Column
 from results.gate.headline import changed_lines, note_lines, place_line
 from results.gate.tables import model_columns, trouble_columns, troubles
 from results.gate.verdict import Finding, Outcome, Verdict
 from results.gate.words import described
-from results.lines import header_line, row_line, rule_line
-from results.table import GAP, MIN_WIDTH, column_width, fitting
+from results.render.columns import Column
+from results.render.lines import header_line, row_line, rule_line
+from results.render.table import GAP, MIN_WIDTH, column_width, fitting
 from results.text import short_names
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from results.columns import UNKNOWN
 from results.gate.verdict import Check, Finding
+from results.render.columns import UNKNOWN
 from results.text import (
     cut,
     format_bytes,

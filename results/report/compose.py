@@ -3,16 +3,16 @@
 import json
 from pathlib import Path
 
-from results.choice import TO_TARGET, Objective, choose
-from results.choice_text import choice_headline, reason
+from results.choice.choose import TO_TARGET, Objective, choose
+from results.choice.text import choice_headline, reason
 from results.errors import ResultsError
-from results.footer import footer_lines
-from results.report.figure import CHOSEN, SHOWN, Figure, Specification
+from results.render.footer import footer_lines
+from results.report.charts.figure import CHOSEN, SHOWN, Figure, Specification
+from results.report.charts.theme import WIDE, in_light, variable
 from results.report.material import Material
 from results.report.page import Page, Section, render_page
 from results.report.sections import sections
 from results.report.tables import comparison_table, count_records, facts, records_table
-from results.report.theme import WIDE, in_light, variable
 
 TITLE = "Fashion-MNIST: which model, at what price, how sure"
 PICTURE_FORMATS = ("svg", "png")

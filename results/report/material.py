@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from results.comparison import check_comparable, is_ladder, labels
 from results.errors import RecordError
-from results.records import RunRecord
+from results.records.record import RunRecord
+from results.records.store import RunStore, read_records
 from results.report.arrays import is_sound, unsound
-from results.rows import table_rows
-from results.store import RunStore, read_records
-from results.summary import Summary, summarize
+from results.rows.comparable import check_comparable, is_ladder, labels
+from results.rows.rows import table_rows
+from results.rows.summary import Summary, summarize
 from results.text import one_line
 
 if TYPE_CHECKING:

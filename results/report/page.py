@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from results.report.figure import Figure
-from results.report.theme import DARK, LIGHT, WIDE, style_variables
+from results.report.charts.figure import Figure
+from results.report.charts.theme import DARK, LIGHT, WIDE, style_variables
 from results.text import one_line
 
 HERE = Path(__file__).parent

@@ -2,20 +2,20 @@
 
 from collections.abc import Sequence
 
-from results.report.class_charts import class_figures
-from results.report.confusion import confusion_figures
-from results.report.cost import cost_figures
-from results.report.features import feature_figures
-from results.report.figure import Figure, names_of
-from results.report.gap import gap_figures
-from results.report.ladder_chart import ladder_figures
-from results.report.limit import limit_figures
+from results.report.charts.class_charts import class_figures
+from results.report.charts.confusion import confusion_figures
+from results.report.charts.cost import cost_figures
+from results.report.charts.features import feature_figures
+from results.report.charts.figure import Figure, names_of
+from results.report.charts.gap import gap_figures
+from results.report.charts.ladder_chart import ladder_figures
+from results.report.charts.limit import limit_figures
+from results.report.charts.over_time import time_figures
+from results.report.charts.run_charts import run_figures
+from results.report.charts.speed import speed_figures
 from results.report.material import Material
-from results.report.over_time import time_figures
 from results.report.page import Section
 from results.report.pictures import mistake_pictures, sample_strips
-from results.report.run_charts import run_figures
-from results.report.speed import speed_figures
 
 NUM_AT_FIRST = 3  # models in the charts of classes, which ten would crowd
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from results.columns import UNKNOWN, Column, failure_text, model_column, value_columns
-from results.records import RunRecord
+from results.records.record import RunRecord
+from results.records.store import RECORDS_FILE
+from results.render.columns import UNKNOWN, Column, failure_text, model_column, value_columns
 from results.report.material import Material, Series
 from results.report.page import Cell, Table
-from results.store import RECORDS_FILE
-from results.summary import commit_of
+from results.rows.summary import commit_of
 from results.text import format_seconds
 
 MAX_RECORDS = 500  # of the list; a page is read by a person

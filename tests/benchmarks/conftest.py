@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bench.counting import noise_split
+from bench.counts.count import noise_split
 from data_pipeline import ResidentSplit
 
 TIMER = "tests.benchmarks.timer.synchronized_s"

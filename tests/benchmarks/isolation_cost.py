@@ -29,10 +29,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import RECIPES, Budget, Plan, RunSpec
-from bench.interruption import Interruption
-from bench.isolation import ask, start_server
-from bench.run_record import RunResult
-from bench.sweep import Sweep, _here, _in_child
+from bench.run.record import RunResult
+from bench.sweep.sweep import Sweep, _here, _in_child
+from bench.workers.interruption import Interruption
+from bench.workers.isolation import ask, start_server
 from results import RunStore
 from tests.bench.workers.children_by_hand import answers
 

@@ -9,9 +9,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from bench.confinement import settle_in
 from bench.gate.stopwatch import busy_seconds
 from bench.gate.worker import Worker, serve
+from bench.workers.confinement import settle_in
 
 SLOW_DOWN = Path("slow_down")
 LOOPS = 20_000

@@ -6,9 +6,9 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.engine import Feed
-from bench.evaluation import BATCH_SIZES, evaluate
-from bench.workload import num_parameters
+from bench.engine.engine import Feed
+from bench.measure.workload import num_parameters
+from bench.train.evaluation import BATCH_SIZES, evaluate
 from data_pipeline import ResidentSplit, load_fashion_mnist, parse_augmentation, place
 from fmnist_models import build_model
 from results import RunStore, render_table, summarize, table_rows

@@ -8,16 +8,16 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import nn
 
-from bench.budget import Budget
-from bench.device import prepare_compilers
-from bench.engine import MEMORY_FORMATS, Engine, Feed, StepEngine
-from bench.engines import EngineMaker
-from bench.optimizer import make_optimizer
-from bench.plan import Plan
-from bench.recipes import DEFAULT
-from bench.spec import RunSpec
-from bench.tally import tally_step
-from bench.workload import flops_per_image, num_parameters
+from bench.engine.engine import MEMORY_FORMATS, Engine, Feed, StepEngine
+from bench.engine.maker import EngineMaker
+from bench.engine.optimizer import make_optimizer
+from bench.machine.device import prepare_compilers
+from bench.measure.tally import tally_step
+from bench.measure.workload import flops_per_image, num_parameters
+from bench.spec.budget import Budget
+from bench.spec.named_recipes import DEFAULT
+from bench.spec.plan import Plan
+from bench.spec.run_spec import RunSpec
 from data_pipeline import ResidentSplit, parse_augmentation
 from fmnist_models import build_model, list_models
 from tests.tiers import slow_but

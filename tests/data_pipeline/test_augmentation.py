@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from bench.tally import Tally
+from bench.measure.tally import Tally
 from data_pipeline import (
     Augmentation,
     DataError,

@@ -23,13 +23,13 @@ from data_pipeline import (
     DataFile,
     FashionMNIST,
     Source,
-    csv_files,
     data_hash,
     ensure_data,
     load_fashion_mnist,
 )
-from data_pipeline.csv_files import COPY_NAME
-from data_pipeline.sources import Packed, Say
+from data_pipeline.sources import csv_files
+from data_pipeline.sources.csv_files import COPY_NAME
+from data_pipeline.sources.places import Packed, Say
 from tests.data_pipeline.csv_by_hand import TEST, TRAIN, SmallData, csv_text, header_line
 
 REPOSITORY = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from data_pipeline import DataError, ensure_data
-from data_pipeline.csv_files import COPY_NAME
+from data_pipeline.sources.csv_files import COPY_NAME
 from tests.data_pipeline.csv_by_hand import TEST, TRAIN, SmallData, csv_text, header_line
 
 DATA = SmallData.drawn()

@@ -21,7 +21,7 @@ from data_pipeline import (
     data_hash,
     ensure_data,
 )
-from data_pipeline.sources import Packed, Say
+from data_pipeline.sources.places import Packed, Say
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = (file.name for file in FASHION_MNIST_FILES)
 

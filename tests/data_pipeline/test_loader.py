@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from bench.engine import MEMORY_FORMATS, Feed
+from bench.engine.engine import MEMORY_FORMATS, Feed
 from data_pipeline import ImageDataset, LoaderStream, parse_augmentation
 from tests.bench.train.training_by_hand import random_split, some_batches
 

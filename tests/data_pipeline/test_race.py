@@ -13,7 +13,7 @@ RACE = """
 import json, sys
 from pathlib import Path
 from data_pipeline import DataFile, Source, ensure_data
-from data_pipeline.sources import read_debian_folder
+from data_pipeline.sources.places import read_debian_folder
 folder, root, table = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
 files = [DataFile(*row) for row in table]
 source = Source("copy", lambda files, say: read_debian_folder(files, say, folder))

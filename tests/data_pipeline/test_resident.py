@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from data_pipeline import NORMALIZATIONS, DataError, normalize, place, resident
+from data_pipeline import NORMALIZATIONS, DataError, normalize, place
+from data_pipeline.batches import resident
 
 
 def make_images(num_images: int) -> Tensor:

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.engine import StepEngine
-from bench.evaluation import evaluate
-from bench.update_rules import update_rule
-from bench.whole_step import State, WholeStep
+from bench.engine.engine import StepEngine
+from bench.engine.update_rules import update_rule
+from bench.engine.whole_step import State, WholeStep
+from bench.train.evaluation import evaluate
 from fmnist_models import ModelError, build_model
 from fmnist_models.freezing import freeze, train_mode
 from fmnist_models.parts import parts_of

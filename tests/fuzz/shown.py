@@ -11,10 +11,12 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from bench import choose_command, compare_command, show
+from bench.commands import choose as choose_command
+from bench.commands import compare as compare_command
+from bench.commands import show
 from results import Constraints, Objective, RunRecord, export_parquet, summarize, table_rows
-from results.choice import OBJECTIVES
-from results.compare_rule import Rule
+from results.choice.choose import OBJECTIVES
+from results.compare.rule import Rule
 from results.gate.files import annotations
 from results.gate.markdown import BREAK
 

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from bench import Budget, Plan, UsageError
-from bench.baseline import Baseline
-from bench.ceilings import Ceilings
+from bench.counts.baseline import Baseline
 from bench.errors import MOST_CHARS, complaint
 from bench.gate.worktrees import find_commits
-from bench.plan_cache import read_timings
-from bench.recipe_settings import override, read_config, read_settings
-from bench.recipes import CLASSIC, DEFAULT
-from bench.saved_model import read_saved, saved_model_of, write_saved
+from bench.keep.saved_model import read_saved, saved_model_of, write_saved
+from bench.machine.ceilings import Ceilings
+from bench.plans.timings import read_timings
+from bench.spec.named_recipes import CLASSIC, DEFAULT
+from bench.spec.recipe_settings import override, read_config, read_settings
 from data_pipeline import DataError, ensure_data
 from fmnist_models import ModelError, build_model, resolve_names
 from fmnist_models.pretrained import start_from

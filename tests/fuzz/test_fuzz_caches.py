@@ -11,13 +11,13 @@ import orjson
 import pytest
 from hypothesis import strategies as st
 
-from bench.baseline import Baseline
-from bench.cache import read_cached, write_cached
-from bench.ceilings import Ceilings, _cache_name, _cached
-from bench.plan import Plan
-from bench.plan_cache import read_timings, write_timings
-from bench.probe import Candidate
-from data_pipeline.arrays import read_copy
+from bench.counts.baseline import Baseline
+from bench.machine.cache import read_cached, write_cached
+from bench.machine.ceilings import Ceilings, _cache_name, _cached
+from bench.plans.probe import Candidate
+from bench.plans.timings import read_timings, write_timings
+from bench.spec.plan import Plan
+from data_pipeline.sources.arrays import read_copy
 from tests.fuzz.fuzzing import JSON_VALUES, damaged, fuzzed, no_hang, read_or_refused
 
 NAME = "plans/a.json"

@@ -106,10 +106,10 @@ def _nothing_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         raise UsageError(STOPPED)
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("bench.isolation.start_server", lambda: None)
-    monkeypatch.setattr("bench.run_command.ensure_data", stop)
-    monkeypatch.setattr("bench.gate_command.hold", stop)
-    monkeypatch.setattr("bench.predict_command._open", stop)
+    monkeypatch.setattr("bench.workers.isolation.start_server", lambda: None)
+    monkeypatch.setattr("bench.commands.run.ensure_data", stop)
+    monkeypatch.setattr("bench.commands.gate.hold", stop)
+    monkeypatch.setattr("bench.commands.predict._open", stop)
 
 
 @pytest.mark.usefixtures("_nothing_runs")

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import strategies as st
 
 from data_pipeline import ensure_data
-from data_pipeline.arrays import ByteArrays
-from data_pipeline.csv_files import COPY_NAME, CsvData, load_csv
-from data_pipeline.fetch import find_or_fetch
-from data_pipeline.files import DataFile, unpack
-from data_pipeline.sources import Say, Source, SourceError, read_debian_folder
+from data_pipeline.sources.arrays import ByteArrays
+from data_pipeline.sources.csv_files import COPY_NAME, CsvData, load_csv
+from data_pipeline.sources.fetch import find_or_fetch
+from data_pipeline.sources.files import DataFile, unpack
+from data_pipeline.sources.places import Say, Source, SourceError, read_debian_folder
 from tests.data_pipeline.csv_by_hand import TEST, TRAIN, SmallData, csv_text
 from tests.fuzz.fuzzing import NASTY_TEXTS, damaged, fuzzed, no_hang, read_or_refused
 

@@ -11,16 +11,16 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
-from bench.budget import UNITS, Budget
-from bench.keep import parse_every
-from bench.plan import MAX_THREADS, Plan, check_plan
-from bench.recipe import CHOICES, MAX_AUGMENTATIONS, TRAIN_IMAGES, Recipe
-from bench.recipe_settings import as_plain, override, read_config, read_settings
-from bench.recipes import DEFAULT, RECIPES
-from bench.request import Checked, Request, check_options
-from bench.target import check_target
+from bench.spec.artifacts import parse_every
+from bench.spec.budget import UNITS, Budget
+from bench.spec.named_recipes import DEFAULT, RECIPES
+from bench.spec.plan import MAX_THREADS, Plan, check_plan
+from bench.spec.recipe import CHOICES, MAX_AUGMENTATIONS, TRAIN_IMAGES, Recipe
+from bench.spec.recipe_settings import as_plain, override, read_config, read_settings
+from bench.spec.target import check_target
+from bench.sweep.request import Checked, Request, check_options
 from data_pipeline import parse_augmentation
-from data_pipeline.augmentation import apply_augmentations, draw_augmentations
+from data_pipeline.batches.augmentation import apply_augmentations, draw_augmentations
 from fmnist_models import list_models, resolve_names
 from tests.fuzz.fuzzing import NASTY_TEXTS, damaged, fuzzed, no_hang, read_or_refused
 

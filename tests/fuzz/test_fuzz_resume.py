@@ -8,13 +8,13 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
-from bench import session
-from bench.checkpoints import path_of
+from bench.engine.failures import classify
 from bench.errors import RunError
-from bench.failures import classify
-from bench.findings import Findings
-from bench.keep import Keep, parse_every
-from bench.saved_model import load_plain
+from bench.keep.checkpoints import path_of
+from bench.keep.saved_model import load_plain
+from bench.measure.findings import Findings
+from bench.spec.artifacts import Keep, parse_every
+from bench.train import session
 from tests.bench.keep.resume_by_hand import build, killed_at_step, run, spec_of
 from tests.fuzz.fuzzing import JSON_VALUES, fuzzed, no_hang, read_or_refused
 

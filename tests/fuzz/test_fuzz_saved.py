@@ -12,10 +12,10 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
-from bench.classifier import Claim, Classifier
 from bench.errors import UsageError
-from bench.recipes import CLASSIC
-from bench.saved_model import MAX_SIDE, read_whole, saved_model_of, write_saved
+from bench.keep.classifier import Claim, Classifier
+from bench.keep.saved_model import MAX_SIDE, read_whole, saved_model_of, write_saved
+from bench.spec.named_recipes import CLASSIC
 from data_pipeline import CLASS_NAMES, NORMALIZATIONS
 from fmnist_models import build_model
 from fmnist_models.pretrained import start_from

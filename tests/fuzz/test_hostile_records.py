@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from results import NotComparable, check_comparable, read_records
-from results.compare import compare_records
+from results.compare.compare import compare_records
 from results.report.compose import compose
 from results.report.material import gather
 from results.report.page import render_page

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.child import CheckJob, check
 from bench.errors import complaint
+from bench.sweep.child import CheckJob, check
 from fmnist_models import ModelError
 from tests.command_line import CPU, REPOSITORY, assert_refused, call
 from tests.fuzz.fuzzing import assert_one_line, no_hang

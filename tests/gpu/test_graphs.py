@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from bench import Plan, Recipe
-from bench.engine import MEMORY_FORMATS, Engine, Feed
-from bench.engines import EngineMaker
+from bench.engine.engine import MEMORY_FORMATS, Engine, Feed
+from bench.engine.maker import EngineMaker
+from bench.engine.optimizer import make_optimizer
+from bench.engine.warmup import restored
 from bench.errors import RunError
-from bench.optimizer import make_optimizer
-from bench.warmup import restored
 from data_pipeline import ResidentSplit, parse_augmentation
 from tests.bench.engine.test_graph_refusals import Reads
 from tests.bench.train.training_by_hand import (

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import fmnist_models
 from bench import RECIPES, Budget, Plan, Recipe, RunSpec, execute
-from bench.runner import execute_seeds
+from bench.run.runner import execute_seeds
 from results import RunRecord
 
 pytestmark = pytest.mark.gpu
@@ -51,7 +51,7 @@ def two_eager_runs(model: str, data_root: Path) -> tuple[Tensor, float]:
     """
     first, _ = run_of(spec_of(model, "contiguous"), data_root)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bench.session.build_model", nudged)
+        patch.setattr("bench.train.session.build_model", nudged)
         again, _ = run_of(spec_of(model, "contiguous"), data_root)
     return first, max(MARGIN * float((first - again).abs().max()), 1e-4)
 

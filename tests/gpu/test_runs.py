@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from bench import RECIPES, Budget, Plan, RunSpec, execute
-from bench.child import CheckJob, RunJob, check_request, run_seeds
-from bench.clock import CudaClock
-from bench.energy import measure_idle_power
-from bench.isolation import Child, ask
-from bench.memory import CudaMemoryMeter
-from bench.meters import make_meters
-from bench.nvml import open_gpu
-from bench.runner import execute_seeds
+from bench.machine.clock import CudaClock
+from bench.machine.memory import CudaMemoryMeter
+from bench.machine.meters import make_meters
+from bench.machine.nvml import open_gpu
+from bench.measure.energy import measure_idle_power
+from bench.run.runner import execute_seeds
+from bench.sweep.child import CheckJob, RunJob, check_request, run_seeds
+from bench.workers.isolation import Child, ask
 from results import RunRecord
 from tests.command_line import LIMIT_S
 

@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 
-from bench.device import prepare_compilers
+from bench.machine.device import prepare_compilers
 
 TF32 = "TensorFloat32 tensor cores for float32 matrix multiplication available but not enabled."
 FORK = "This process (pid=7) is multi-threaded, use of fork() may lead to deadlocks in the child."

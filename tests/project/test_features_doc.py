@@ -9,8 +9,8 @@ import pytest
 import typer
 
 from bench.cli import app
-from bench.published import SYSTEMS, systems_of
-from bench.request import Entry, Request, check_options
+from bench.spec.systems import SYSTEMS, systems_of
+from bench.sweep.request import Entry, Request, check_options
 from fmnist_models import list_models
 from tests.command_line import REPOSITORY
 

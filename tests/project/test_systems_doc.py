@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from bench.recipe import TEST_IMAGES, TRAIN_IMAGES
-from bench.recipes import PUBLISHED, find_recipe
-from bench.workload import flops_per_image
+from bench.measure.workload import flops_per_image
+from bench.spec.named_recipes import PUBLISHED, find_recipe
+from bench.spec.recipe import TEST_IMAGES, TRAIN_IMAGES
 from fmnist_models import build_model
 from results import REPORTED
 from tests.command_line import REPOSITORY

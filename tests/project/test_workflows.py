@@ -18,7 +18,7 @@ import pytest
 import typer
 
 from bench.cli import app
-from bench.request import Request, check_options
+from bench.sweep.request import Request, check_options
 from tests.command_line import LIMIT_S, REPOSITORY, Finished
 from tests.project.test_ci_keep import keep, write_run
 

@@ -61,8 +61,8 @@ for module in pkgutil.walk_packages(results.__path__, "results."):
 choice = results.choose(results.read_records(store.folder))
 Console(file=io.StringIO()).print(results.render_choice(choice, width=80))
 results.choice_headline(choice), results.choice_notes(choice), results.choice_json(choice)
-from results.history import history_rows
-from results.history_table import render_history
+from results.history.rows import history_rows
+from results.history.table import render_history
 over_commits = results.summarize(results.read_records(store.folder), by="commit")
 Console(file=io.StringIO()).print(render_history(history_rows(over_commits), width=80))
 results.drift_lines(over_commits)
@@ -70,7 +70,7 @@ records = results.read_records(store.folder)
 assert results.compare_records(records, records).findings
 """
 COMMANDS = """
-from bench.__main__ import run_app
+from bench.shell import run_app
 from bench.cli import app
 
 records = "results/tables/cpu-default-3epochs.jsonl"

@@ -13,26 +13,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from bench import gpu_proof_run
-from bench.gpu_proof_archive import PROOF_ARCHIVE, SAMPLES_ARCHIVE
-from bench.gpu_proof_run import (
-    CUT_SHORT,
-    FAILED,
-    NOT_BEGUN,
-    PASSED,
-    Outcome,
-    run_stages,
-)
-from bench.gpu_proof_stages import (
-    CORE_TESTS,
-    FAILURE_TESTS,
-    ISSUE_POINTS,
-    PLAN_TESTS,
-    REHEARSAL,
-    STAGES,
-    Stage,
-)
-from bench.request import Request, check_options
+from bench.sweep.request import Request, check_options
 from tests.benchmarks.loader_against_resident import covered
 from tests.benchmarks.loader_against_resident import main as compare_loaders
 from tests.command_line import (
@@ -43,6 +24,18 @@ from tests.command_line import (
     processes_with,
     read_lines,
     wait_for,
+)
+from tools.gpu_proof import run as gpu_proof_run
+from tools.gpu_proof.archive import PROOF_ARCHIVE, SAMPLES_ARCHIVE
+from tools.gpu_proof.run import CUT_SHORT, FAILED, NOT_BEGUN, PASSED, Outcome, run_stages
+from tools.gpu_proof.stages import (
+    CORE_TESTS,
+    FAILURE_TESTS,
+    ISSUE_POINTS,
+    PLAN_TESTS,
+    REHEARSAL,
+    STAGES,
+    Stage,
 )
 
 QUIET = Stage("quiet", "ends well", 30, ("-c", "print('seen')"))
@@ -121,7 +114,7 @@ def test_a_signal_ends_the_stage_too(data_root: Path, tmp_path: Path) -> None:
     options = ("--rehearse", "--device", "cpu", "--out", str(tmp_path / "out"), "--only", "bench")
     mark = uuid.uuid4().hex
     proof = subprocess.Popen(
-        [sys.executable, "-m", "bench.gpu_proof", *options],
+        [sys.executable, "-m", "tools.gpu_proof", *options],
         cwd=REPOSITORY,
         env=environment(data_root) | {MARK: mark},
         stdout=subprocess.DEVNULL,
@@ -210,7 +203,7 @@ def test_every_sweep_asks_for_what_there_is() -> None:
 def rehearse(data_root: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
     options = ("--rehearse", "--device", "cpu", "--out", str(out), "--limit", f"{LIMIT_S}")
     return subprocess.run(
-        [sys.executable, "-m", "bench.gpu_proof", *options, *more],
+        [sys.executable, "-m", "tools.gpu_proof", *options, *more],
         cwd=REPOSITORY,
         env=environment(data_root),
         capture_output=True,

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from bench.gpu_proof_archive import keep_tables
-from bench.gpu_proof_run import best_first
-from bench.gpu_proof_summary import summary
 from results import Measurement, RunRecord, RunStore
 from tests.bench.ladder.ladder_by_hand import make_ladder
 from tests.results.records_by_hand import make_record
+from tools.gpu_proof.archive import keep_tables
+from tools.gpu_proof.run import best_first
+from tools.gpu_proof.summary import summary
 
 LIMIT = {"binds": "latency", "flops_per_s": 1e14, "bytes_per_s": 1e12, "latency_s": 1.5e-6}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench import UsageError
-from bench.jax_peer import _ours, main, prepare_timed, report
+from tools.jax_peer import _ours, main, prepare_timed, report
 
 
 def test_the_report_has_medians_and_ratio_of_turns() -> None:

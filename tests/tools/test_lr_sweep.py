@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import lr_sweep
-from bench.learning_rates import TABLE
-from bench.lr_sweep import (
+from bench.spec.learning_rates import TABLE
+from results import RunStore, read_records
+from tests.command_line import REPOSITORY
+from tools import lr_sweep
+from tools.lr_sweep import (
     GRID,
     MARKDOWN,
     RECORDS,
@@ -22,8 +24,6 @@ from bench.lr_sweep import (
     read_grid,
     spec_of,
 )
-from results import RunStore, read_records
-from tests.command_line import REPOSITORY
 
 
 def test_the_lowest_rate_within_one_standard_error_is_taken() -> None:

@@ -8,23 +8,23 @@ import pytest
 import torch
 
 from bench import UsageError
-from bench.budget import Budget
-from bench.evaluation import evaluate
-from bench.keep import Keep
-from bench.loaded_model import load_model
-from bench.plan import Plan
-from bench.provide import provide
-from bench.provided import WEIGHTS, provided_models, provided_path, provided_records
-from bench.recipes import CLASSIC, find_recipe
-from bench.runner import execute_seeds
-from bench.saved_model import read_resume, read_saved, saved_model_of, write_saved
-from bench.spec import RunSpec
+from bench.keep.loaded_model import load_model
+from bench.keep.provided import WEIGHTS, provided_models, provided_path, provided_records
+from bench.keep.saved_model import read_resume, read_saved, saved_model_of, write_saved
+from bench.run.runner import execute_seeds
+from bench.spec.artifacts import Keep
+from bench.spec.budget import Budget
+from bench.spec.named_recipes import CLASSIC, find_recipe
+from bench.spec.plan import Plan
+from bench.spec.run_spec import RunSpec
+from bench.train.evaluation import evaluate
 from data_pipeline import place
 from fmnist_models import build_model
 from results import RunRecord, RunStore
 from tests.bench.keep.saved_by_hand import fashion_mnist
 from tests.results.records_by_hand import make_record
 from tests.tiers import slow_but
+from tools.provide import provide
 
 RESUME = {"progress": 1}
 
@@ -160,8 +160,8 @@ def test_of_two_recipes_one_must_be_named(run: Path, shelf: Path) -> None:
 def test_what_cannot_be_provided_is_not(
     run: Path, shelf: Path, changes: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.loaded_model.file_hash", lambda _name: None)
-    monkeypatch.setattr("bench.saved_model.model_info", lambda _name: CLASSIC)
+    monkeypatch.setattr("bench.keep.loaded_model.file_hash", lambda _name: None)
+    monkeypatch.setattr("bench.keep.saved_model.model_info", lambda _name: CLASSIC)
     add_run(run, **changes)  # type: ignore[arg-type]  # a dict knows no argument by its type
     wanted = f"{run} has no saved model of a registered name that was scored on all test images"
     assert refusal(provide, run, None, shelf).startswith(wanted)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.doctor import Finding, examine
-from data_pipeline.csv_files import COPY_NAME
+from bench.commands.doctor import Finding, examine
+from data_pipeline.sources.csv_files import COPY_NAME
 from tests.command_line import (
     CPU,
     PLAN,

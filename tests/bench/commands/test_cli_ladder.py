@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.show import where_next
+from bench.commands.show import where_next
 from tests.command_line import (
     CPU,
     LIMIT_S,

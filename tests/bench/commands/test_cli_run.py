@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from bench.show import where_next
+from bench.commands.show import where_next
 from tests.command_line import (
     CPU,
     PLAN,

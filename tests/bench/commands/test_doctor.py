@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bench import cache, doctor
-from bench.ceilings import Ceilings
-from bench.doctor import Finding, ceiling_texts, examine
+from bench.commands import doctor
+from bench.commands.doctor import Finding, ceiling_texts, examine
+from bench.machine import cache
+from bench.machine.ceilings import Ceilings
 from tests.bench.machine.nvml_by_hand import UUID, Nvml, NVMLError, replay
 
 SEEN = Ceilings({2**20: 279.6e9, 64 * 2**20: 53.6e9}, {"fp32": 209.2e9, "bf16": 968.9e9}, 1.8e-6)
@@ -20,7 +21,7 @@ SEEN = Ceilings({2**20: 279.6e9, 64 * 2**20: 53.6e9}, {"fp32": 209.2e9, "bf16": 
 def _seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing is measured, and the cache is an empty one."""
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr("bench.ceilings.measure_ceilings", lambda _device: SEEN)
+    monkeypatch.setattr("bench.machine.ceilings.measure_ceilings", lambda _device: SEEN)
 
 
 def told(_line: str) -> None:

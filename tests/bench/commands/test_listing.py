@@ -1,9 +1,9 @@
 """The command `list` names everything that `run` knows by name."""
 
 from bench import RECIPES
-from bench.budget import UNITS
-from bench.listing import listing
-from bench.plan import TOKENS
+from bench.commands.listing import listing
+from bench.spec.budget import UNITS
+from bench.spec.plan import TOKENS
 from fmnist_models import list_models, model_info
 
 

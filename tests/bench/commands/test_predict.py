@@ -10,13 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from bench.classifier import Claim, Classifier
+from bench.commands.predict import Question, answer_question
 from bench.errors import UsageError
-from bench.evaluation import evaluate
-from bench.hashes import file_hash
-from bench.predict_command import Question, answer_question
-from bench.recipes import CLASSIC, R0_RESNET4
-from bench.saved_model import saved_model_of, write_saved
+from bench.keep.classifier import Claim, Classifier
+from bench.keep.saved_model import saved_model_of, write_saved
+from bench.spec.hashes import file_hash
+from bench.spec.named_recipes import CLASSIC, R0_RESNET4
+from bench.train.evaluation import evaluate
 from data_pipeline import CLASS_NAMES, normalize, place
 from fmnist_models import build_model
 from tests.bench.keep.saved_by_hand import answers, fashion_mnist, saved_v0, trained_v0
@@ -154,8 +154,8 @@ def test_a_bare_state_dict_with_what_it_lacks(say: Say, prefix: str, nest: str |
 def test_a_provided_model_goes_by_its_name(
     say: Say, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("bench.predict_command.provided_models", lambda: ["shoes"])
-    monkeypatch.setattr("bench.predict_command.provided_path", {"shoes": tmp_path / "v0.pt"}.get)
+    monkeypatch.setattr("bench.commands.predict.provided_models", lambda: ["shoes"])
+    monkeypatch.setattr("bench.commands.predict.provided_path", {"shoes": tmp_path / "v0.pt"}.get)
     options = ("0.png", "--format", "json")
     assert loaded(say("shoes", *options)) == loaded(say("v0.pt", *options))
 

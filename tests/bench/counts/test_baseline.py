@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.baseline import Baseline, Rows, differences, without_stack
+from bench.counts.baseline import Baseline, Rows, differences, without_stack
 from bench.errors import UsageError
 
 HERE, ELSEWHERE = "torch 2.14 on cpu", "torch 2.13 on cpu"

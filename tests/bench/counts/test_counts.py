@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from torch import Tensor, nn
 
-from bench import Plan, counts
-from bench.baseline import Baseline, Rows, differences, remedy, stack_of, without_stack
-from bench.counting import count_epoch, count_graphs, count_net
-from bench.counts import count_all, notes, unavailable
+from bench import Plan
+from bench.counts import check as counts
+from bench.counts.baseline import Baseline, Rows, differences, remedy, stack_of, without_stack
+from bench.counts.check import count_all, notes, unavailable
+from bench.counts.count import count_epoch, count_graphs, count_net
 from fmnist_models import build_model, list_models, model_info
 from tests.command_line import REPOSITORY
 

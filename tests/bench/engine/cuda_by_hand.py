@@ -11,7 +11,7 @@ from typing import Any, Self
 import pytest
 import torch
 
-from bench import cuda_graph
+from bench.engine import cuda_graph
 from tests.bench.engine.graphs_by_hand import INVALIDATED, OnHost, Recording, Refusing
 
 POISONED = "Offset increment outside graph capture encountered unexpectedly."  # torch 2.11's words

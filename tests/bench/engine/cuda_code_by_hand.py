@@ -81,7 +81,7 @@ def why_not() -> str | None:
     """Why this machine cannot compile for CUDA; None where it can."""
     import torch
 
-    from bench.compile_counters import find_compiler
+    from bench.machine.compilers import find_compiler
 
     if not torch.backends.cuda.is_built():
         return "this torch is built without CUDA"
@@ -191,8 +191,8 @@ def _compile(wanted: Wanted) -> tuple[int, float]:
     """Number of arguments and seconds."""
     import torch
 
-    from bench import whole_step
-    from bench.engine import MEMORY_FORMATS
+    from bench.engine import whole_step
+    from bench.engine.engine import MEMORY_FORMATS
     from fmnist_models import build_model
 
     counts: list[int] = []
@@ -220,12 +220,12 @@ def _whole_step(wanted: Wanted, model: Any) -> Callable[[], object]:  # noqa: AN
     """A step on a batch of fake tensors."""
     import torch
 
-    from bench.engine import MEMORY_FORMATS, Feed
-    from bench.optimizer import make_optimizer
-    from bench.recipe_settings import override
-    from bench.recipes import DEFAULT
-    from bench.update_rules import update_rule
-    from bench.whole_step import State, WholeStep
+    from bench.engine.engine import MEMORY_FORMATS, Feed
+    from bench.engine.optimizer import make_optimizer
+    from bench.engine.update_rules import update_rule
+    from bench.engine.whole_step import State, WholeStep
+    from bench.spec.named_recipes import DEFAULT
+    from bench.spec.recipe_settings import override
     from data_pipeline import ResidentSplit, parse_augmentation
     from fmnist_models import model_info
 

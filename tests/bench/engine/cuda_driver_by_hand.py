@@ -61,7 +61,7 @@ def h100() -> Iterator[None]:
 def _install_below_python() -> None:
     import torch
 
-    from bench.compile_counters import find_compiler
+    from bench.machine.compilers import find_compiler
 
     root = Path(torch.__file__).parent
     with tempfile.TemporaryDirectory() as folder:

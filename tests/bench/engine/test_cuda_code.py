@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.functional import conv2d
 
-from bench.whole_step import AS_STRIDED, keep_strides
+from bench.engine.whole_step import AS_STRIDED, keep_strides
 from tests.bench.engine.cuda_code_by_hand import Code, Wanted, compiled_code, launches, why_not
 
 FORWARD, BACKWARD = "extern_kernels.convolution", "torch.ops.aten.convolution_backward.default"

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench import Plan, Recipe
-from bench.engine import MEMORY_FORMATS, Feed, loss_function
+from bench.engine.engine import MEMORY_FORMATS, Feed, loss_function
+from bench.engine.optimizer import make_optimizer
 from bench.errors import RunError
-from bench.optimizer import make_optimizer
 from data_pipeline import NORMALIZATIONS, parse_augmentation
 from tests.bench.train.training_by_hand import (
     RECIPE,

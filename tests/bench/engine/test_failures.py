@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from bench import UsageError
+from bench.engine.failures import classify, loses_device
 from bench.errors import RunError
-from bench.failures import classify, loses_device
 
 CUDNN_MESSAGE = "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"
 CPU_MESSAGE = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 64 bytes"

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.cuda_graph import EagerSteps, check_replay
-from bench.engine import Drawn
+from bench.engine.cuda_graph import EagerSteps, check_replay
+from bench.engine.engine import Drawn
+from bench.engine.failures import loses_device
 from bench.errors import RunError
-from bench.failures import loses_device
 from tests.bench.engine.cuda_by_hand import Simulation
 from tests.bench.engine.test_graph_steps import RECIPES, made, simulation, trained
 from tests.bench.train.training_by_hand import small_net, some_batches

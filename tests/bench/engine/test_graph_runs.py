@@ -9,13 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from bench import Plan, RunSpec, session
+from bench import Plan, RunSpec
+from bench.engine.optimizer import make_optimizer
 from bench.errors import RunError
-from bench.findings import Findings
-from bench.keep import Keep, parse_every
-from bench.measure import measure_seed
-from bench.optimizer import make_optimizer
-from bench.settle import Trial
+from bench.measure.findings import Findings
+from bench.plans.settle import Trial
+from bench.run.seed import measure_seed
+from bench.spec.artifacts import Keep, parse_every
+from bench.train import session
 from tests.bench.engine.cuda_by_hand import Simulation, simulate_cuda
 from tests.bench.engine.test_graph_refusals import Reads
 from tests.bench.keep.resume_by_hand import assert_same, killed_at_step, run, spec_of

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from bench import Plan, Recipe
-from bench.engine import MEMORY_FORMATS, Engine, Feed
-from bench.engines import EngineMaker
-from bench.group_engine import GroupEngine
-from bench.optimizer import make_optimizer
-from bench.warmup import restored
+from bench.engine.engine import MEMORY_FORMATS, Engine, Feed
+from bench.engine.group_engine import GroupEngine
+from bench.engine.maker import EngineMaker
+from bench.engine.optimizer import make_optimizer
+from bench.engine.warmup import restored
 from data_pipeline import parse_augmentation
 from fmnist_models.freezing import train_mode
 from tests.bench.engine.cuda_by_hand import Simulation, simulate_cuda

@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from bench import Plan
-from bench.compile_counters import CompileCounts, compile_counts
-from bench.engine import MEMORY_FORMATS, Drawn, Feed
-from bench.group_engine import GroupEngine, groups
-from bench.optimizer import make_optimizer
-from bench.small_matmul import (
+from bench.engine.engine import MEMORY_FORMATS, Drawn, Feed
+from bench.engine.group_engine import GroupEngine, groups
+from bench.engine.optimizer import make_optimizer
+from bench.engine.small_matmul import (
     FEW_COLUMNS,
     WRITTEN_OUT,
     decompositions,
     product,
     product_and_bias,
 )
-from bench.warmup import restored
-from bench.whole_step import compile_tensors
+from bench.engine.warmup import restored
+from bench.engine.whole_step import compile_tensors
+from bench.machine.compilers import CompileCounts, compile_counts
 from data_pipeline import parse_augmentation
 from tests.bench.train.training_by_hand import (
     RECIPE,

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from bench import Plan, Recipe
-from bench.engine import MEMORY_FORMATS
-from bench.muon import MuonAndAdamW, hidden_kernels, split_parameters
-from bench.optimizer import make_optimizer
+from bench.engine.engine import MEMORY_FORMATS
+from bench.engine.muon import MuonAndAdamW, hidden_kernels, split_parameters
+from bench.engine.optimizer import make_optimizer
 from fmnist_models import build_model, list_models
 from tests.bench.train.training_by_hand import (
     RECIPE,

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from bench import RECIPES, Plan, Recipe
-from bench.compile_counters import compile_counts
-from bench.engine import Engine
+from bench.engine.engine import Engine
+from bench.machine.compilers import compile_counts
 from fmnist_models import build_model, list_models, model_info
 from tests.bench.train.training_by_hand import engine_of, random_split, tensors_in
 from tests.tiers import slow_but

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from bench import Recipe
-from bench.optimizer import make_optimizer
-from bench.update_rules import prepare_state, slots_of, step_counts, update_rule
+from bench.engine.optimizer import make_optimizer
+from bench.engine.update_rules import prepare_state, slots_of, step_counts, update_rule
 from tests.bench.train.training_by_hand import RECIPE, tensors_in
 
 RATES = (0.1, 0.02, 0.3, 0.01)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.engine import StepEngine
-from bench.warmup import MAX_STEPS, MIN_STEPS, restored, time_group, warm_up
+from bench.engine.engine import StepEngine
+from bench.engine.warmup import MAX_STEPS, MIN_STEPS, restored, time_group, warm_up
 from tests.bench.train.training_by_hand import (
     RECIPE,
     FakeClock,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.baseline import BOUND, FILE, Baseline, Rows
+from bench.counts.baseline import BOUND, FILE, Baseline, Rows
 from bench.gate.counts import consented_counts
 from tests.bench.gate.test_counts import BASE, EPOCH, changed, only, telling
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.baseline import BOUND, WORDS, Rows
+from bench.counts.baseline import BOUND, WORDS, Rows
 from bench.gate.counts import RECORD_SLACK_BYTES, judge_counts
 from results.gate.verdict import Finding
 

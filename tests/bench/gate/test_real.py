@@ -15,7 +15,7 @@ from tests.command_line import REPOSITORY
 
 pytestmark = pytest.mark.slow
 LIMIT_S = 3600.0
-TINY = "fmnist_models/tiny.py"
+TINY = "fmnist_models/families/tiny.py"
 SECOND_CONVOLUTION = """        nn.Conv2d(10, 10, 3, padding=1),
         nn.ReLU(),
         nn.MaxPool2d(2),  # (B, 10, 14, 14)
@@ -128,7 +128,7 @@ def test_a_recompilation_is_named(gate: Gate) -> None:
 def test_two_points_of_accuracy_are_missed(gate: Gate) -> None:
     peak = "peak, warmup = recipe.learning_rate or 0.0, recipe.warmup_fraction"
     slower = replace(peak, peak.replace("or 0.0", "* 0.07"))
-    code, findings = gate("bench/schedule.py", slower, "quality")
+    code, findings = gate("bench/train/schedule.py", slower, "quality")
     assert code == 1
     assert worse(findings) == {("v2", "validation accuracy")}
 

@@ -13,14 +13,15 @@ import pytest
 import torch
 
 import fmnist_models
-from bench import counting, messages
-from bench.baseline import EPOCHS, FILE, Baseline, stack_of
+from bench.counts import count as counting
+from bench.counts.baseline import EPOCHS, FILE, Baseline, stack_of
 from bench.errors import RunError, UsageError
 from bench.gate.counts import judge_counts
 from bench.gate.process import Process, WorkerError
 from bench.gate.quality import check_quality
 from bench.gate.turns import Workload
 from bench.gate.worker import FAILURE, PROTOCOL, Worker, serve
+from bench.workers import messages
 from fmnist_models import ModelError
 from results.gate.quality import QualityRule
 from tests.command_line import REPOSITORY

@@ -6,14 +6,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bench import Budget, Plan, RunSpec, training
-from bench.checkpoints import path_of
-from bench.findings import Findings
-from bench.keep import Keep
-from bench.measure import measure_seed
-from bench.saved_model import read_saved
-from bench.session import Session
-from bench.training import Training
+from bench import Budget, Plan, RunSpec
+from bench.keep.checkpoints import path_of
+from bench.keep.saved_model import read_saved
+from bench.measure.findings import Findings
+from bench.run.seed import measure_seed
+from bench.spec.artifacts import Keep
+from bench.train import training
+from bench.train.session import Session
+from bench.train.training import Training
 from tests.bench.run.session_by_hand import SPEC, open_session, silent
 from tests.bench.train.training_by_hand import small_net
 

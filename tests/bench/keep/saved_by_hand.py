@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from bench.recipes import CLASSIC
-from bench.saved_model import SavedModel, saved_model_of
+from bench.keep.saved_model import SavedModel, saved_model_of
+from bench.spec.named_recipes import CLASSIC
 from data_pipeline import FashionMNIST, load_fashion_mnist, normalize
 from fmnist_models import build_model
 

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import RunSpec, UsageError, session
-from bench.checkpoints import path_of
+from bench import RunSpec, UsageError
 from bench.errors import RunError
-from bench.keep import Keep, parse_every
-from bench.saved_model import read_resume, read_saved
-from bench.session import Session
+from bench.keep.checkpoints import path_of
+from bench.keep.saved_model import read_resume, read_saved
+from bench.spec.artifacts import Keep, parse_every
+from bench.train import session
+from bench.train.session import Session
 from fmnist_models.pretrained import Start
 from tests.bench.keep.resume_by_hand import killed_at_step, run, spec_of
 from tests.bench.run.session_by_hand import open_session

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 
-from bench.hashes import file_hash
-from bench.loaded_model import load_model
-from bench.recipes import DEFAULT
-from bench.saved_model import read_saved, saved_model_of, write_saved
+from bench.keep.loaded_model import load_model
+from bench.keep.saved_model import read_saved, saved_model_of, write_saved
+from bench.spec.hashes import file_hash
+from bench.spec.named_recipes import DEFAULT
 from fmnist_models import build_model
 from tests.bench.keep.test_saved_model import path, refusal, saved_v0
 

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from bench import Plan, RunSpec
-from bench.checkpoints import path_of
 from bench.errors import RunError
-from bench.findings import Findings
-from bench.keep import Keep, parse_every
-from bench.measure import measure_seed
-from bench.saved_model import read_saved
-from bench.session import Session
-from bench.splits import Splits
+from bench.keep.checkpoints import path_of
+from bench.keep.saved_model import read_saved
+from bench.measure.findings import Findings
+from bench.run.seed import measure_seed
+from bench.spec.artifacts import Keep, parse_every
+from bench.train.session import Session
+from bench.train.splits import Splits
 from data_pipeline import ResidentSplit
 from tests.bench.keep.resume_by_hand import RECIPES, assert_same, killed_at_step, run, spec_of
 from tests.bench.run.session_by_hand import open_session, silent

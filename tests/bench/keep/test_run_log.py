@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import Budget, session
-from bench.findings import Findings
-from bench.keep import Keep
-from bench.measure import measure_seed
-from bench.run_log import folder_name
-from bench.tensorboard import TensorBoardLog
+from bench import Budget
+from bench.keep.run_log import folder_name
+from bench.keep.tensorboard import TensorBoardLog
+from bench.measure.findings import Findings
+from bench.run.seed import measure_seed
+from bench.spec.artifacts import Keep
+from bench.train import session
 from tests.bench.run.session_by_hand import SPEC, open_session, silent
 
 RUN = replace(

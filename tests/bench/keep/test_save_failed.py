@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bench import saved_model
-from bench.checkpoints import path_of
-from bench.findings import Findings
-from bench.keep import Keep, parse_every
-from bench.measure import measure_seed
-from bench.saved_model import read_saved
-from data_pipeline.files import write_file
+from bench.keep import saved_model
+from bench.keep.checkpoints import path_of
+from bench.keep.saved_model import read_saved
+from bench.measure.findings import Findings
+from bench.run.seed import measure_seed
+from bench.spec.artifacts import Keep, parse_every
+from data_pipeline.sources.files import write_file
 from tests.bench.keep.resume_by_hand import assert_same, killed_at_step, run, spec_of
 from tests.bench.run.session_by_hand import open_session, silent
 

@@ -13,15 +13,9 @@ import torch
 from torch import nn
 
 from bench import Recipe, UsageError
-from bench.loaded_model import load_model
-from bench.recipes import DEFAULT, R1_RESNET50
-from bench.saved_model import (
-    SavedModel,
-    read_resume,
-    read_saved,
-    saved_model_of,
-    write_saved,
-)
+from bench.keep.loaded_model import load_model
+from bench.keep.saved_model import SavedModel, read_resume, read_saved, saved_model_of, write_saved
+from bench.spec.named_recipes import DEFAULT, R1_RESNET50
 from data_pipeline import CLASS_NAMES
 from fmnist_models import build_model
 

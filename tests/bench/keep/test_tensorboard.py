@@ -8,7 +8,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor, nn
 
-from bench.tensorboard import MAX_POINTS, TensorBoardLog, image_strip
+from bench.keep.tensorboard import MAX_POINTS, TensorBoardLog, image_strip
 from tests.bench.train.training_by_hand import flat_state, small_net
 
 IMAGES = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))

@@ -6,8 +6,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from bench import messages
-from bench.ladder_child import COUNTED, FAILURE, READY, TURN, RungJob
+from bench.ladder.child import COUNTED, FAILURE, READY, TURN, RungJob
+from bench.workers import messages
 from results import Measurement, RunRecord
 from tests.results.records_by_hand import ENVIRONMENT, make_record
 
@@ -102,7 +102,7 @@ def _count(job: RungJob, ready: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 def _greed() -> dict[str, str]:
     """What becomes of a rung that wants four gigabytes."""
-    from bench.failures import classify
+    from bench.engine.failures import classify
 
     try:
         bytearray(4 * 10**9)

@@ -3,7 +3,7 @@
 import pytest
 
 from bench import Budget
-from bench.ladder_child import RungJob, fix_turns
+from bench.ladder.child import RungJob, fix_turns
 from tests.bench.ladder.test_rungs import SPEC
 from tests.bench.train.training_by_hand import STEP_S, make_rig
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import climber, ladder
-from bench.interruption import Interruption
-from bench.ladder import Ladder, climb_ladder, is_complete
-from bench.messages import TimeLimit
-from bench.rungs import Rung, RungSpec
+from bench.ladder import climber, ladder
+from bench.ladder.ladder import Ladder, climb_ladder, is_complete
+from bench.ladder.rungs import Rung, RungSpec
+from bench.workers.interruption import Interruption
+from bench.workers.messages import TimeLimit
 from results import RunRecord, RunStore
 from tests.bench.ladder.ladder_by_hand import PLAYED, TURN_IMAGES, play
 from tests.bench.ladder.test_rungs import SPEC

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import ladder_command
-from bench.ladder import Ladder
-from bench.rescue import Refused
+from bench.commands import ladder as ladder_command
+from bench.ladder.ladder import Ladder
+from bench.sweep.rescue import Refused
 from results import RecordError, RunRecord, RunStore
 from tests.results.records_by_hand import make_record
 

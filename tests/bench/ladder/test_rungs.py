@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bench import RECIPES, Budget, Plan, RunSpec
-from bench.compile_counters import NO_COMPILER
-from bench.rungs import Ground, Rung, RungSpec, is_compiled, list_rungs, steps_per_call
+from bench.ladder.rungs import Ground, Rung, RungSpec, is_compiled, list_rungs, steps_per_call
+from bench.machine.compilers import NO_COMPILER
 
 CPU = Ground("cpu", has_bf16=True)
 SPEC = RunSpec(model="v2", recipe=RECIPES["default"], budget=Budget(3, "epochs")).resolved_for(

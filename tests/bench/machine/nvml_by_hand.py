@@ -11,8 +11,8 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import torch
 
-from bench.nvml import Gpu
-from bench.telemetry import INTERVAL_S, Sampler
+from bench.machine.nvml import Gpu
+from bench.machine.telemetry import INTERVAL_S, Sampler
 from tests.bench.train.training_by_hand import FakeClock
 
 GPU = torch.device("cuda", 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cache import cache_folder, read_cached, use_compile_cache, write_cached
+from bench.machine.cache import cache_folder, read_cached, use_compile_cache, write_cached
 from tests.bench.sweep.mounting import mounted
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from bench import cache, ceilings
-from bench.ceilings import (
+from bench.machine import cache, ceilings
+from bench.machine.ceilings import (
     MIB,
     Ceilings,
     best_seconds,
@@ -20,7 +20,7 @@ from bench.ceilings import (
     measure_ceilings,
     renewed_ceilings,
 )
-from bench.clock import CpuClock
+from bench.machine.clock import CpuClock
 from tests.bench.train.training_by_hand import FakeClock
 
 CPU = torch.device("cpu")

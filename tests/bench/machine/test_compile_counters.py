@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench import Budget, Plan, RunSpec, session
-from bench.compile_counters import CompileCounts, compile_counts
-from bench.findings import Findings
-from bench.measure import measure_seed
-from bench.outcome import report_compilers
+from bench import Budget, Plan, RunSpec
+from bench.machine.compilers import CompileCounts, compile_counts
+from bench.measure.findings import Findings
+from bench.measure.outcome import report_compilers
+from bench.run.seed import measure_seed
+from bench.train import session
 from tests.bench.run.session_by_hand import SPEC, open_session, silent, value
 from tests.tiers import slow_but
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import memory
-from bench.memory import CpuMemoryMeter, make_memory_meter
+from bench.machine import memory
+from bench.machine.memory import CpuMemoryMeter, make_memory_meter
 from tests.bench.train.training_by_hand import small_net
 
 MIB = 2**20

@@ -7,8 +7,9 @@ from typing import Any, cast
 import pytest
 import torch
 
-from bench import child, device
-from bench.child import CheckJob, check_request
+from bench.machine import device
+from bench.sweep import child
+from bench.sweep.child import CheckJob, check_request
 
 
 @pytest.mark.parametrize(("kind", "opened"), [("cuda:0", ["init", "wait"]), ("cpu", [])])
@@ -30,7 +31,7 @@ def test_the_limit_is_held_against_a_child_that_has_its_gpu(
     monkeypatch.setattr(child, "memory_in_use", note("in use", 10**9))
     monkeypatch.setattr(child, "limit_memory", note("limit"))
     monkeypatch.setattr(child, "check", note("check", {}))
-    monkeypatch.setattr("bench.child.messages.send", note("answer"))
+    monkeypatch.setattr("bench.sweep.child.messages.send", note("answer"))
     monkeypatch.setattr(child, "_as_child", nullcontext)  # which ends its process with the pipe
     job = CheckJob((), (), kind, "", needs_energy=False, max_memory_bytes=2 * 10**9)
     check_request(cast("Connection", None), job)

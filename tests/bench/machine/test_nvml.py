@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bench import nvml as bench_nvml
-from bench.environment import describe_environment
-from bench.nvml import MIN_WINDOW_S, Reading, open_energy_counter, open_gpu, resolved_energy
+from bench.machine import nvml as bench_nvml
+from bench.machine.environment import describe_environment
+from bench.machine.nvml import MIN_WINDOW_S, Reading, open_energy_counter, open_gpu, resolved_energy
 from tests.bench.machine.nvml_by_hand import GPU, UUID, Nvml, NVMLError, fake_gpu, replay
 
 UNKNOWN = {

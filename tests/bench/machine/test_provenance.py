@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import provenance
-from bench.provenance import describe_provenance, source_hash
+from bench.machine import provenance
+from bench.machine.provenance import describe_provenance, source_hash
 
 
 @pytest.fixture

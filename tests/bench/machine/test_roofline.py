@@ -2,8 +2,8 @@
 
 import pytest
 
-from bench.ceilings import MIB, Ceilings
-from bench.roofline import StepCost, roofline_of
+from bench.machine.ceilings import MIB, Ceilings
+from bench.machine.roofline import StepCost, roofline_of
 
 CEILINGS = Ceilings({MIB: 4e9, 64 * MIB: 1e9}, {"fp32": 100e9, "bf16": 400e9}, 1e-6)
 

@@ -8,9 +8,9 @@ import numpy as np
 import orjson
 import pytest
 
-from bench.meters import Meters
-from bench.nvml import Reading
-from bench.telemetry import Sampler, trapezoid
+from bench.machine.meters import Meters
+from bench.machine.nvml import Reading
+from bench.machine.telemetry import Sampler, trapezoid
 from tests.bench.machine.nvml_by_hand import Nvml, by_hand, fake_gpu, replay, work
 from tests.bench.train.training_by_hand import FakeClock, FakeMemory
 

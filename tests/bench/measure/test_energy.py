@@ -7,15 +7,17 @@ from typing import Any, cast
 import pytest
 import torch
 
-from bench import Budget, RunSpec, measure, runner
-from bench.clock import CpuClock
-from bench.energy import idle_power_w, measure_idle_power, report_gpu
+from bench import Budget, RunSpec
 from bench.errors import RunError
-from bench.findings import Findings
-from bench.keep import NOTHING
-from bench.meters import Meters, make_meters
-from bench.nvml import Gpu
-from bench.telemetry import Sampler
+from bench.machine.clock import CpuClock
+from bench.machine.meters import Meters, make_meters
+from bench.machine.nvml import Gpu
+from bench.machine.telemetry import Sampler
+from bench.measure.energy import idle_power_w, measure_idle_power, report_gpu
+from bench.measure.findings import Findings
+from bench.run import runner
+from bench.run import seed as measure
+from bench.spec.artifacts import NOTHING
 from tests.bench.machine.nvml_by_hand import (
     GPU,
     Nvml,

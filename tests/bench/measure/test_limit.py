@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 import pytest
 import torch
 
-from bench import Plan, limit, outcome
-from bench.ceilings import MIB, Ceilings
-from bench.findings import Findings
-from bench.limit import BEAT_FLOOR, LEAST_PROFILED_STEPS, UNSEEN, report_limit, rounded
-from bench.measure import measure_seed
-from bench.session import Session
-from bench.training import Trace, Training
+from bench import Plan
+from bench.machine.ceilings import MIB, Ceilings
+from bench.measure import limit, outcome
+from bench.measure.findings import Findings
+from bench.measure.limit import BEAT_FLOOR, LEAST_PROFILED_STEPS, UNSEEN, report_limit, rounded
+from bench.run.seed import measure_seed
+from bench.train.session import Session
+from bench.train.training import Trace, Training
 from tests.bench.run.session_by_hand import SPEC, open_session, silent, value
 
 pytestmark = pytest.mark.usefixtures("one_thread", "quick_collections")
@@ -89,7 +90,7 @@ def test_several_gpus_have_no_ceilings() -> None:
 
 def test_a_step_is_counted_once_a_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     session, _ = measured()
-    monkeypatch.setattr("bench.limit.passes_of_step", None)  # would fail if it were called
+    monkeypatch.setattr("bench.measure.limit.passes_of_step", None)  # would fail if it were called
     findings = Findings()
     measure_seed(session, replace(SPEC, seed=1), findings, silent)
     assert value(findings, "bytes_per_step") > 0

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import Budget, Plan, RunSpec
-from bench.curve import MAX_CURVE_POINTS, chosen_points
-from bench.findings import Findings
-from bench.recipes import find_recipe
-from bench.run_record import make_record
-from results.records import MAX_LINE_BYTES
-from results.rows import TARGETS
+from bench.measure.findings import Findings
+from bench.run.record import make_record
+from bench.spec.named_recipes import find_recipe
+from bench.train.curve import MAX_CURVE_POINTS, chosen_points
+from results.records.record import MAX_LINE_BYTES
+from results.rows.rows import TARGETS
 
 accuracies = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=200)
 

@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from bench import portrait, session
-from bench.evaluation import evaluate
-from bench.findings import Findings
-from bench.portrait import (
+from bench.measure import portrait
+from bench.measure.findings import Findings
+from bench.measure.portrait import (
     MAX_MISTAKES,
     Sitting,
     answers,
@@ -23,6 +22,8 @@ from bench.portrait import (
     sitting,
     small_images,
 )
+from bench.train import session
+from bench.train.evaluation import evaluate
 from data_pipeline import ResidentSplit
 from tests.bench.run.session_by_hand import SPEC, open_session, silent
 from tests.bench.train.training_by_hand import random_split, small_net
@@ -280,7 +281,7 @@ def _one_core(monkeypatch: pytest.MonkeyPatch, quick_collections: None) -> None:
 
 @pytest.mark.usefixtures("_one_core")
 def test_a_run_leaves_all_of_it_and_how_well_it_fits_its_training_images() -> None:
-    from bench.measure import measure_seed
+    from bench.run.seed import measure_seed
 
     findings, opened = Findings(), open_session()
     measure_seed(opened, SPEC, findings, silent)

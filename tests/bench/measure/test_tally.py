@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.counting import count_net
-from bench.tally import Tally, tally_step
+from bench.counts.count import count_net
+from bench.measure.tally import Tally, tally_step
 from fmnist_models import build_model, model_info
 from tests.bench.train.training_by_hand import flat_state, make_engine, small_net
 from tests.tiers import slow_but

@@ -11,7 +11,7 @@ import torch
 from torch import nn, optim
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from bench.workload import (
+from bench.measure.workload import (
     count_kernels,
     flops_per_image,
     kernels_in,

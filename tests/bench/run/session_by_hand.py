@@ -5,11 +5,11 @@ from dataclasses import replace
 import torch
 
 from bench import Budget, Plan, RunSpec
-from bench.findings import Findings
-from bench.measure import measure_seed
-from bench.session import Session
-from bench.splits import Splits
-from bench.training import Progress
+from bench.measure.findings import Findings
+from bench.run.seed import measure_seed
+from bench.train.session import Session
+from bench.train.splits import Splits
+from bench.train.training import Progress
 from tests.bench.train.training_by_hand import RECIPE, random_split
 
 SPEC = RunSpec(

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from bench import Budget, Plan, RunSpec
-from bench.device import prepare_determinism, prepare_process
-from bench.recipes import DEFAULT
-from bench.runner import execute_seeds
+from bench.machine.device import prepare_determinism, prepare_process
+from bench.run.runner import execute_seeds
+from bench.spec.named_recipes import DEFAULT
 from results import RunStore
 from tests.command_line import CPU, Running, read_lines, timeless
 

@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from bench import RECIPES, Budget, Plan, RunSpec, UsageError, execute, session, splits
-from bench.evaluation import Quality, evaluate
-from bench.run_record import RunResult
-from bench.runner import execute_seeds
-from bench.spec import RATE_SOURCES
-from bench.splits import load_splits
+from bench import RECIPES, Budget, Plan, RunSpec, UsageError, execute
+from bench.run.record import RunResult
+from bench.run.runner import execute_seeds
+from bench.spec.run_spec import RATE_SOURCES
+from bench.train import session, splits
+from bench.train.evaluation import Quality, evaluate
+from bench.train.splits import load_splits
 from data_pipeline import FashionMNIST, ResidentSplit, load_fashion_mnist
 from results import RunRecord
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import orjson
 
-from bench.findings import UNITS
-from bench.run_record import SAMPLES_PLACE, shortened
+from bench.measure.findings import UNITS
+from bench.run.record import SAMPLES_PLACE, shortened
 from results import Measurement, RunRecord
-from results.records import MAX_LINE_BYTES
+from results.records.record import MAX_LINE_BYTES
 from tests.results.records_by_hand import ENVIRONMENT, make_record
 
 OVER_ONE = {"s", "J", "W", "images/s", "bytes", "FLOPs", "parameters", "images", "bytes/s", "%"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench import Budget, Plan, RunSpec, execute
-from bench.recipes import find_recipe
+from bench.spec.named_recipes import find_recipe
 from results import RunRecord
 
 pytestmark = pytest.mark.slow

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import Plan, UsageError, device
+from bench import Plan, UsageError
 from bench.errors import RunError
-from bench.run_record import SAMPLES_PLACE, shortened
-from bench.same import check_same
+from bench.machine import device
+from bench.run.record import SAMPLES_PLACE, shortened
+from bench.sweep.same import check_same
 from results import Measurement, RecordError, RunStore
 from tests.bench.ladder.test_rungs import SPEC
 from tests.results.records_by_hand import ENVIRONMENT, make_record

@@ -9,16 +9,17 @@ from typing import Any, cast
 import pytest
 import torch
 
-from bench import Budget, Plan, session
-from bench.clock import CpuClock
-from bench.engine import Engine
+from bench import Budget, Plan
+from bench.engine.engine import Engine
+from bench.engine.warmup import restored
 from bench.errors import RunError
-from bench.findings import Findings
-from bench.measure import measure_seed, predicted_cost, prepare
-from bench.memory import CpuMemoryMeter
-from bench.meters import Meters
-from bench.training import Progress
-from bench.warmup import restored
+from bench.machine.clock import CpuClock
+from bench.machine.memory import CpuMemoryMeter
+from bench.machine.meters import Meters
+from bench.measure.findings import Findings
+from bench.run.seed import measure_seed, predicted_cost, prepare
+from bench.train import session
+from bench.train.training import Progress
 from data_pipeline import ResidentSplit
 from tests.bench.run.session_by_hand import SPEC, measured, open_session, silent, value
 from tests.bench.train.training_by_hand import flat_state
@@ -48,7 +49,7 @@ def test_a_run_reports_everything_or_why_not() -> None:
     opened = open_session()
     opened.setup_s["data"] = 1.5
     findings = measured(opened=opened)
-    from bench.findings import UNITS
+    from bench.measure.findings import UNITS
 
     added_by_the_runner = {"cold_total"}
     of_other_budgets = {"overrun", "overrun_energy", "time_to_target"}

@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import Budget, Plan, Recipe, RunSpec, session
-from bench.child import CheckJob, StartJob, check
+from bench import Budget, Plan, Recipe, RunSpec
 from bench.errors import RunError
-from bench.findings import Findings
-from bench.measure import measure_seed
-from bench.saved_model import saved_model_of, write_saved
-from bench.session import Session
-from bench.splits import Splits, parts_of
+from bench.keep.saved_model import saved_model_of, write_saved
+from bench.measure.findings import Findings
+from bench.run.seed import measure_seed
+from bench.sweep.child import CheckJob, StartJob, check
+from bench.train import session
+from bench.train.session import Session
+from bench.train.splits import Splits, parts_of
 from data_pipeline import FashionMNIST
 from fmnist_models import ModelError, build_model
 from tests.bench.run.session_by_hand import SPEC, open_session, silent

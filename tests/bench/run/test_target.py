@@ -7,17 +7,18 @@ from typing import Any
 import pytest
 from torch import nn
 
-from bench import RECIPES, Budget, Plan, RunSpec, UsageError, session
-from bench.control import Control
-from bench.curve import TARGET_POINTS
-from bench.findings import Findings
-from bench.keep import Keep, parse_every
-from bench.measure import measure_seed
-from bench.recipe_settings import override
-from bench.recipes import find_recipe
-from bench.request import Request, check_options
-from bench.session import Session
-from bench.training import Pauses
+from bench import RECIPES, Budget, Plan, RunSpec, UsageError
+from bench.measure.findings import Findings
+from bench.run.seed import measure_seed
+from bench.spec.artifacts import Keep, parse_every
+from bench.spec.named_recipes import find_recipe
+from bench.spec.recipe_settings import override
+from bench.sweep.request import Request, check_options
+from bench.train import session
+from bench.train.control import Control
+from bench.train.curve import TARGET_POINTS
+from bench.train.session import Session
+from bench.train.training import Pauses
 from results import read_records
 from tests.bench.keep.resume_by_hand import assert_same, build, killed_at_step, run, spec_of
 from tests.bench.run.session_by_hand import open_session, silent, value

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import Budget, UsageError
-from bench.budget import UNITS
+from bench.spec.budget import UNITS
 
 WHOLE = ("steps", "images")
 amounts = st.floats(min_value=0, max_value=1e30, exclude_min=True)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import Plan, UsageError
-from bench.plan import NUMBERED_TOKENS, TOKENS, check_plan
+from bench.spec.plan import NUMBERED_TOKENS, TOKENS, check_plan
 
 FORMATS = ("contiguous", "channels_last")
 WAYS = [

@@ -5,10 +5,16 @@ from dataclasses import replace
 import pytest
 
 from bench import RECIPES, Budget, Plan, Recipe, RunSpec, UsageError
-from bench.plan_fit import ASKS_THE_HOST, WITHOUT_RULE, why_no_graph, why_no_whole_step, why_not
-from bench.recipe import CHOICES
-from bench.rungs import Ground, RungSpec, list_rungs
-from bench.update_rules import update_rule
+from bench.engine.update_rules import update_rule
+from bench.ladder.rungs import Ground, RungSpec, list_rungs
+from bench.spec.plan_fit import (
+    ASKS_THE_HOST,
+    WITHOUT_RULE,
+    why_no_graph,
+    why_no_whole_step,
+    why_not,
+)
+from bench.spec.recipe import CHOICES
 from tests.bench.train.training_by_hand import RECIPE, small_net
 
 MUON = replace(RECIPE, optimizer="muon")
@@ -80,7 +86,7 @@ def test_every_optimizer_has_a_rule_or_is_known_to_have_none() -> None:
 
 
 def test_what_asks_the_host_in_fp16_is_what_torch_has_no_fused_kernel_for() -> None:
-    from bench.optimizer import make_optimizer
+    from bench.engine.optimizer import make_optimizer
 
     unfused = {
         optimizer

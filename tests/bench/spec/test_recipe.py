@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import RECIPES, Recipe, UsageError
-from bench.recipe import CHOICES
-from bench.recipe_settings import (
+from bench.spec.named_recipes import PUBLISHED, find_recipe
+from bench.spec.recipe import CHOICES
+from bench.spec.recipe_settings import (
     MAX_NAME_CHARS,
     RESERVED,
     TOLD,
@@ -19,7 +20,6 @@ from bench.recipe_settings import (
     read_config,
     read_settings,
 )
-from bench.recipes import PUBLISHED, find_recipe
 
 BASE = RECIPES["default"]
 OPEN = [field.name for field in fields(Recipe) if field.name not in RESERVED]

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from bench import RECIPES, Budget, Plan, Recipe, RunSpec, UsageError, learning_rates
-from bench.spec import RATE_SOURCES
+from bench import RECIPES, Budget, Plan, Recipe, RunSpec, UsageError
+from bench.spec import learning_rates
+from bench.spec.run_spec import RATE_SOURCES
 
 ROOT = Path(__file__).parents[3]
 SPEC = RunSpec(model="v0", recipe=RECIPES["default"], budget=Budget(3, "epochs"))

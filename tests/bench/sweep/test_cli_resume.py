@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.saved_model import read_saved
+from bench.keep.saved_model import read_saved
 from tests.command_line import CPU, PLAN, Finished, Running, bench, read_lines, wait_for
 
 # `calls` is a buffer, and so part of what is saved; step 450 is beyond any warm-up.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import UsageError, out_folder
-from bench.sweep_folders import check_takes_records
+from bench.sweep.folders import check_takes_records
 from tests.bench.sweep.mounting import mounted
 from tests.command_line import CPU, Finished, assert_refused, call
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench import RECIPES, Budget, RunSpec
-from bench.progress import LadderProgress, SweepProgress, describe, describe_record
+from bench.sweep.progress import LadderProgress, SweepProgress, describe, describe_record
 from results import RunRecord
 from tests.results.records_by_hand import make_record
 

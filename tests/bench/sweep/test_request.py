@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bench import Recipe, UsageError
-from bench.hashes import file_hash
-from bench.request import Request, check_options
+from bench.spec.hashes import file_hash
+from bench.sweep.request import Request, check_options
 from fmnist_models import list_models
 
 

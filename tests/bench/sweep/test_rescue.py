@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.interruption import Interruption
-from bench.rescue import Ended, Refused, run_and_rescue, store_or_refuse
-from bench.run_record import RunResult
-from results import RunRecord, RunStore, read_records, store
-from results.appending import open_lines
+from bench.run.record import RunResult
+from bench.sweep.rescue import Ended, Refused, run_and_rescue, store_or_refuse
+from bench.workers.interruption import Interruption
+from results import RunRecord, RunStore, read_records
+from results.records import store
+from results.records.appending import open_lines
 from tests.results.records_by_hand import make_record
 
 SAMPLES = {"loss": np.arange(4.0)}

@@ -12,12 +12,13 @@ import numpy as np
 import orjson
 import pytest
 
-from bench import Budget, Plan, RunSpec, sweep
-from bench.child import sendable
+from bench import Budget, Plan, RunSpec
 from bench.errors import RunError
-from bench.messages import MAX_SAMPLES_BYTES, unpacked_samples
-from bench.run_record import RunResult, make_record
-from bench.sweep import Sweep, checked_record, run_sweep
+from bench.run.record import RunResult, make_record
+from bench.sweep import sweep
+from bench.sweep.child import sendable
+from bench.sweep.sweep import Sweep, checked_record, run_sweep
+from bench.workers.messages import MAX_SAMPLES_BYTES, unpacked_samples
 from results import RunRecord, RunStore
 from tests.bench.ladder.test_rungs import SPEC
 from tests.bench.workers.children_by_hand import plays

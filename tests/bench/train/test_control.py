@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from bench import Recipe
-from bench.control import Control
-from bench.recipes import R2_RESNET8, find_recipe
-from bench.warmup import named_tensors
+from bench.engine.warmup import named_tensors
+from bench.spec.named_recipes import R2_RESNET8, find_recipe
+from bench.train.control import Control
 from tests.bench.train.training_by_hand import RECIPE, HandScores, small_net
 
 WATCHING = replace(RECIPE, validation_fraction=0.1)

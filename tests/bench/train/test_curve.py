@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.curve import (
+from bench.train.curve import (
     POINTS,
     TARGET_POINTS,
     affordable_points,

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
-from bench.evaluation import BATCH_SIZES, Quality, evaluate
+from bench.train.evaluation import BATCH_SIZES, Quality, evaluate
 from data_pipeline import ResidentSplit
 from tests.bench.train.training_by_hand import flat_state, random_split, small_net
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.pacing import CHUNK_S, Pacer, chunk_steps
+from bench.train.pacing import CHUNK_S, Pacer, chunk_steps
 
 step_costs = st.lists(st.floats(1e-4, 0.1), min_size=1, max_size=8)
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import optim
 
 from bench import Recipe
-from bench.recipe import CHOICES, RISING
-from bench.schedule import SCHEDULES, learning_rate_at, momentum_at
+from bench.spec.recipe import CHOICES, RISING
+from bench.train.schedule import SCHEDULES, learning_rate_at, momentum_at
 
 MONOTONOUS = ("constant", "linear", "cosine", "step", "plateau")
 names = st.sampled_from(sorted(SCHEDULES))
@@ -125,7 +125,7 @@ def test_the_cyclic_ones_equal_those_of_torch_stepped_once_an_epoch(
 
 
 def test_the_effective_schedule_of_r1_is_the_table_of_its_description() -> None:
-    from bench.recipes import R1_RESNET50
+    from bench.spec.named_recipes import R1_RESNET50
 
     rates = [learning_rate_at(R1_RESNET50, epoch / 25) for epoch in range(25)]
     expected = {0: 0.001, 5: 0.010, 10: 0.001, 15: 0.0055, 20: 0.001, 24: 0.0028}

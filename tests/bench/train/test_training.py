@@ -3,8 +3,8 @@
 import pytest
 
 from bench.errors import RunError
-from bench.pacing import CHUNK_S
-from bench.training import Progress
+from bench.train.pacing import CHUNK_S
+from bench.train.training import Progress
 from tests.bench.train.training_by_hand import STEP_S, WATTS, HandScores, make_rig
 
 

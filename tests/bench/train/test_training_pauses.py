@@ -6,8 +6,8 @@ from functools import partial
 import pytest
 from torch import nn
 
-from bench.control import Control
-from bench.training import Pauses
+from bench.train.control import Control
+from bench.train.training import Pauses
 from tests.bench.train.training_by_hand import RECIPE, HandScores, Rig, make_rig
 
 

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from bench import Budget, Plan, Recipe
-from bench.clock import Mark
-from bench.engine import MEMORY_FORMATS, Engine, Feed, Momentum, StepEngine, one_a_step
-from bench.engines import EngineMaker
-from bench.meters import Meters
-from bench.nvml import Gpu
-from bench.optimizer import make_optimizer
-from bench.pacing import Pacer
-from bench.training import Training
+from bench.engine.engine import MEMORY_FORMATS, Engine, Feed, Momentum, StepEngine, one_a_step
+from bench.engine.maker import EngineMaker
+from bench.engine.optimizer import make_optimizer
+from bench.machine.clock import Mark
+from bench.machine.meters import Meters
+from bench.machine.nvml import Gpu
+from bench.train.pacing import Pacer
+from bench.train.training import Training
 from data_pipeline import BatchStream, ResidentSplit, parse_augmentation
 
 STEP_S = 1 / 64  # exact in binary: three to a chunk

@@ -8,8 +8,8 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from bench import messages
 from bench.import_path import import_variables
+from bench.workers import messages
 
 IMPORTED_BY, PATH = os.getpid(), list(sys.path)  # a fork server that has imported this file
 FOR_EVER_S = 3600.0
@@ -95,7 +95,7 @@ def _start_daemon(work) -> int:  # type: ignore[no-untyped-def]  # noqa: ANN001
 
 def tells_about_itself(pipe: Connection, _job: object) -> None:
     """Answers with its id, group, session, OOM score and memory limit."""
-    from bench.memory_limit import memory_limit
+    from bench.machine.memory_limit import memory_limit
 
     score = int(Path("/proc/self/oom_score_adj").read_text(encoding="ascii"))
     about = [os.getpid(), os.getpgrp(), os.getsid(0), score, memory_limit()]
@@ -106,7 +106,7 @@ def allocates(pipe: Connection, num_bytes: int) -> None:
     """Says how an allocation ended, as a run would."""
     import torch
 
-    from bench.failures import classify
+    from bench.engine.failures import classify
 
     try:
         torch.ones(num_bytes, dtype=torch.uint8)

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from bench import isolation, messages
 from bench.errors import RunError, UsageError
-from bench.isolation import Child, ask
-from bench.messages import packed_samples
+from bench.workers import isolation, messages
+from bench.workers.isolation import Child, ask
+from bench.workers.messages import packed_samples
 from tests.bench.workers import children_by_hand as children
 
 GB = 10**9

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.confinement import go_first
-from bench.deaths import count_oom_kills, explain_death
-from bench.memory_limit import memory_in_use
+from bench.machine.memory_limit import memory_in_use
+from bench.workers.confinement import go_first
+from bench.workers.deaths import count_oom_kills, explain_death
 
 GB = 10**9
 EVENTS = "low 0\nhigh 0\nmax 3\noom 2\noom_kill {}\noom_group_kill 0\n"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import isolation
 from bench.import_path import cwd_ignored, import_variables, our_path
-from bench.isolation import ask
+from bench.workers import isolation
+from bench.workers.isolation import ask
 from tests.bench.workers import children_by_hand as children
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bench.interruption import NOTICE, exit_on_signals, watch_signals
+from bench.workers.interruption import NOTICE, exit_on_signals, watch_signals
 
 INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 

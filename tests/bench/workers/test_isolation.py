@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from results.rows import ROW_KEYS
+from results.rows.rows import ROW_KEYS
 from tests.command_line import CPU, PLAN, Finished, Running, bench, read_lines
 
 pytestmark = pytest.mark.slow
@@ -115,7 +115,7 @@ import sys
 from pathlib import Path
 
 from bench.__main__ import main
-from bench.messages import TimeLimit
+from bench.workers.messages import TimeLimit
 
 loops = Path(sys.argv.pop(1))
 

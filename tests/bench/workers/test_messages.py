@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench import messages
 from bench.errors import short_line
-from bench.run_record import RunResult
-from bench.training import Progress
+from bench.run.record import RunResult
+from bench.train.training import Progress
+from bench.workers import messages
 from results import RunRecord
 from tests.results.records_by_hand import make_record
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.device import gpu_taken_on_trust
+from bench.machine.device import gpu_taken_on_trust
 from tests.command_line import LIMIT_S
 
 ROOT = Path(__file__).parents[3]
@@ -18,7 +18,7 @@ import torch
 for name in ("_cuda_getDeviceCount", "_cuda_init"):
     looked = lambda *_, name=name: sys.stdout.write(f"{name} ")  # as torch asks CUDA
     setattr(torch._C, name, looked)
-import bench.preload
+import bench.workers.preload
 sys.stdout.write("torch._inductor.compile_fx" in sys.modules and "all there")
 """
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from results import Choice, Constraints, Objective, ResultsError, RunRecord, choose
-from results.choice_hint import find_hint, hint_sentence
+from results.choice.hint import find_hint, hint_sentence
 from tests.results.choice.choice_by_hand import run
 from tests.results.records_by_hand import make_curve, make_record, make_sweep, with_measured
 

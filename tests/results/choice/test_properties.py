@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from results import Constraints, Objective, RunRecord, choice_json, choose
-from results.choice import OBJECTIVES, Candidate
+from results.choice.choose import OBJECTIVES, Candidate
 from tests.results.choice.choice_by_hand import run
 from tests.results.records_by_hand import make_curve, make_sweep
 

@@ -6,15 +6,10 @@ from typing import Any
 
 import pytest
 
-from results import (
-    Comparison,
-    NotComparable,
-    RunRecord,
-    compare_records,
-    compare_sides,
-)
-from results.comparison import asked_for
+from results import Comparison, NotComparable, RunRecord, compare_records
+from results.compare import sides as compare_sides
 from results.gate.verdict import Commit, Verdict
+from results.rows.comparable import asked_for
 from tests.bench.ladder.ladder_by_hand import make_ladder
 from tests.results.compare.compare_by_hand import SEEDS, found, outcomes, runs
 from tests.results.records_by_hand import ENVIRONMENT, make_record, make_sweep

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bench.show import show
+from bench.commands.show import show
 from results import RunRecord, drift_lines, summarize
-from results.drift import WINDOW
+from results.history.drift import WINDOW
 from tests.results.records_by_hand import ENVIRONMENT, make_record, make_values
 
 NEW_TORCH = ENVIRONMENT | {"torch": "2.15.0"}

@@ -5,8 +5,8 @@ import random
 
 import pytest
 
+from results.history.steps import Step, _without_spikes, steps
 from results.statistics import median
-from results.steps import Step, _without_spikes, steps
 
 NOISE = 0.03
 

@@ -111,7 +111,7 @@ def test_a_rung_has_its_name_and_place(name: str, tmp_path: Path) -> None:
 
 
 def test_equal_parts_are_checked_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from results import records
+    from results.records import record as records
 
     looked_at: list[object] = []
     check = records._OFTEN_EQUAL["spec"]

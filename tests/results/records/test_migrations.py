@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from results import RecordError, RunRecord, read_records
-from results.migrations import MIGRATIONS, from_1_to_2, migrated
-from results.records import SCHEMA_VERSION
+from results.records.migrations import MIGRATIONS, from_1_to_2, migrated
+from results.records.record import SCHEMA_VERSION
 from tests.golden_text import GOLDEN
 
 FIELDS = (  # those that no version has changed

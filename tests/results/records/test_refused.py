@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from results import RecordError, RunStore, appending, read_records
-from results.appending import append_line
+from results import RecordError, RunStore, read_records
+from results.records import appending
+from results.records.appending import append_line
 from tests.command_line import LIMIT_S
 from tests.results.records_by_hand import make_record
 

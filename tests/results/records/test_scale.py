@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import show
+from bench.commands import show
 from results import (
     Measurement,
     RecordError,
@@ -31,10 +31,10 @@ from results import (
     summarize,
     table_rows,
 )
-from results import comparison as comparison_module
-from results.compact import CompactMeasurements, Pool
+from results.records.compact import CompactMeasurements, Pool
+from results.rows import comparable as comparison_module
+from results.rows.summary import STATIC_QUANTITIES
 from results.statistics import mean
-from results.summary import STATIC_QUANTITIES
 from tests.results.records_by_hand import ENVIRONMENT, make_record, make_sweep, make_values
 
 NUMBERS = st.just(0.0) | st.floats(1e-45, 1)

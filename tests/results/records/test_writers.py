@@ -19,7 +19,7 @@ NUM_WRITERS, NUM_LINES, NUM_RECORDS = 16, 1000, 40
 LINES = """
 import hashlib, json, random, sys
 from pathlib import Path
-from results.appending import append_line
+from results.records.appending import append_line
 
 path, writer, count = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 draw = random.Random(writer)

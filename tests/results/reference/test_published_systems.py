@@ -2,9 +2,9 @@
 
 import pytest
 
-from bench.published import System, systems_of
-from bench.recipes import PUBLISHED, RECIPES, find_recipe
-from data_pipeline.files import CLASS_NAMES as DATA_CLASS_NAMES
+from bench.spec.named_recipes import PUBLISHED, RECIPES, find_recipe
+from bench.spec.systems import System, systems_of
+from data_pipeline.sources.files import CLASS_NAMES as DATA_CLASS_NAMES
 from fmnist_models import list_models, model_info
 from results import REPORTED, Reported, find_reported
 from results.classes import CLASS_NAMES, never_predicted

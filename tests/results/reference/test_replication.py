@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from results import RunRecord, prediction_interval, wilson_interval
-from results.published_footer import MEANINGS
-from results.verdict import LETTERS, lettered
+from results.reference.footer import MEANINGS
+from results.reference.judgement import LETTERS, lettered
 from tests.results.reference.published_by_hand import confusion_without, footer, make_run, row_of
 
 

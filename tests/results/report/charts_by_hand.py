@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from results import RunRecord
-from results.report.figure import Figure
+from results.report.charts.figure import Figure
+from results.report.charts.theme import in_light
 from results.report.material import Material, gather
-from results.report.theme import in_light
 
 TABLES = Path(__file__).parents[3] / "results" / "tables"
 

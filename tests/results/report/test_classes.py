@@ -8,12 +8,12 @@ import pytest
 import vl_convert
 
 from results.classes import CLASS_NAMES, precision_recall_f1, sum_confusions
-from results.report.class_charts import METRICS, class_figures
-from results.report.confusion import STRONGEST, confusion_figures
-from results.report.figure import Figure
-from results.report.key import key_layers
+from results.report.charts.class_charts import METRICS, class_figures
+from results.report.charts.confusion import STRONGEST, confusion_figures
+from results.report.charts.figure import Figure
+from results.report.charts.key import key_layers
+from results.report.charts.theme import DARK, LAYOUTS, LIGHT, NARROW
 from results.report.material import Material, gather
-from results.report.theme import DARK, LAYOUTS, LIGHT, NARROW
 from tests.results.records_by_hand import make_record
 from tests.results.report.report_by_hand import (
     AWKWARD,

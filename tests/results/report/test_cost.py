@@ -10,10 +10,10 @@ import pytest
 import vl_convert
 
 from results import pareto_front
-from results.report.cost import cost_figures
-from results.report.figure import Figure
+from results.report.charts.cost import cost_figures
+from results.report.charts.figure import Figure
+from results.report.charts.theme import CHARACTER_WIDTH, FONT_SIZE, LAYOUTS, in_light
 from results.report.material import Material, gather
-from results.report.theme import CHARACTER_WIDTH, FONT_SIZE, LAYOUTS, in_light
 from tests.results.records_by_hand import make_record, make_sweep, make_values
 from tests.results.report.charts_by_hand import (
     TABLES,

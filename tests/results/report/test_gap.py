@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from results import RunRecord
-from results.report.gap import gap_figures
+from results.report.charts.gap import gap_figures
 from tests.results.records_by_hand import make_record, make_sweep, make_values, with_measured
 from tests.results.report.charts_by_hand import axis_titles, check_figures, make_material, values_of
 

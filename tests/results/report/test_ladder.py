@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from results.ladder import ladder_rows
-from results.report.ladder_chart import ladder_figures
+from results.ladder.rows import ladder_rows
+from results.report.charts.ladder_chart import ladder_figures
 from results.report.material import gather
 from tests.bench.ladder.ladder_by_hand import make_ladder, make_rung
 from tests.results.records_by_hand import make_sweep

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from results import RunRecord
-from results.report.limit import Roofs, achieved, limit_figures, roof_words, roofs_of
+from results.report.charts.limit import Roofs, achieved, limit_figures, roof_words, roofs_of
+from results.report.charts.scales import Scale
 from results.report.material import gather
-from results.report.scales import Scale
 from tests.results.records_by_hand import LIMIT, make_record, make_sweep, make_values
 from tests.results.report.charts_by_hand import (
     TABLES,

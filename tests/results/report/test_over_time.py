@@ -7,11 +7,11 @@ from typing import NamedTuple
 import pytest
 
 from results import RunRecord
+from results.report.charts.over_time import _lines, _scales, label_values, time_figures
+from results.report.charts.scales import log_scale
+from results.report.charts.targets import missed, reached, target_figures, texts_of
+from results.report.charts.theme import CHARACTER_WIDTH, LAYOUTS, WIDE, Layout
 from results.report.material import gather
-from results.report.over_time import _lines, _scales, label_values, time_figures
-from results.report.scales import log_scale
-from results.report.targets import missed, reached, target_figures, texts_of
-from results.report.theme import CHARACTER_WIDTH, LAYOUTS, WIDE, Layout
 from tests.results.records_by_hand import make_curve, make_record, make_sweep, make_values
 from tests.results.report.charts_by_hand import (
     TABLES,

@@ -14,13 +14,11 @@ from hypothesis import strategies as st
 
 from results.classes import CLASS_NAMES
 from results.report.arrays import FORMS
-from results.report.class_charts import class_figures
-from results.report.confusion import confusion_figures
-from results.report.features import MAX_POINTS, _Part, feature_figures, has_features
-from results.report.figure import Figure
-from results.report.material import Material, gather
-from results.report.pictures import mistake_pictures, sample_strips
-from results.report.run_charts import (
+from results.report.charts.class_charts import class_figures
+from results.report.charts.confusion import confusion_figures
+from results.report.charts.features import MAX_POINTS, _Part, feature_figures, has_features
+from results.report.charts.figure import Figure
+from results.report.charts.run_charts import (
     MAX_STEPS,
     SMOOTH_BINS,
     STEP_BINS,
@@ -28,9 +26,11 @@ from results.report.run_charts import (
     _training,
     run_figures,
 )
-from results.report.scales import log_scale
-from results.report.theme import LAYOUTS, WIDE, series_colours, series_shapes
-from results.report.thinning import binned, rounded
+from results.report.charts.scales import log_scale
+from results.report.charts.theme import LAYOUTS, WIDE, series_colours, series_shapes
+from results.report.charts.thinning import binned, rounded
+from results.report.material import Material, gather
+from results.report.pictures import mistake_pictures, sample_strips
 from tests.results.report.report_by_hand import (
     AWKWARD,
     EPOCHS,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.report.placement import HEIGHT, spread
-from results.report.scales import Scale, log_scale, num_ticks, with_room
+from results.report.charts.placement import HEIGHT, spread
+from results.report.charts.scales import Scale, log_scale, num_ticks, with_room
 from results.text import short_names
 
 HEIGHTS = st.lists(st.floats(0, 400), min_size=1, max_size=20)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from results.report.bars import needs_log
-from results.report.figure import Figure
+from results.report.charts.bars import needs_log
+from results.report.charts.figure import Figure
+from results.report.charts.speed import speed_figures
 from results.report.material import Material
-from results.report.speed import speed_figures
 from tests.results.records_by_hand import make_record, make_sweep, make_values
 from tests.results.report.charts_by_hand import (
     axis_titles,

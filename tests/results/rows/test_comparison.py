@@ -17,7 +17,7 @@ from results import (
     summarize,
     table_rows,
 )
-from results.comparison import labels
+from results.rows.comparable import labels
 from tests.results.records_by_hand import ENVIRONMENT, make_record, make_sweep, make_values
 
 SMALL = st.integers(0, 6).map(float)  # small, so that ties are common

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from results import Summary, footer_lines, summarize, welch_interval
-from results.certainty import certainty_lines
-from results.difference import difference
-from results.rows import table_rows
+from results.rows.certainty import certainty_lines
+from results.rows.difference import difference
+from results.rows.rows import table_rows
 from results.text import points
 from tests.results.records_by_hand import make_record, make_sweep
 

@@ -1,0 +1,174 @@
+"""`choose`: which model to take, under what a user can afford."""
+
+import math
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.errors import UsageError
+from bench.shell import say
+
+if TYPE_CHECKING:
+    from results import Choice, Constraints, Objective, RunRecord
+
+NOTHING_QUALIFIES = 4
+BYTES = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+COUNTS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
+
+
+def choose(
+    run_dirs: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Run folders.", show_default="the newest in results/runs"),
+    ] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option(help="Most seconds of training; a budget's overrun is free.")
+    ] = None,
+    min_accuracy: Annotated[
+        float | None, typer.Option(help="Least test accuracy, a fraction such as 0.9.")
+    ] = None,
+    max_memory: Annotated[
+        str | None, typer.Option(help="Most peak memory: bytes, 500MiB or 1.5GiB.")
+    ] = None,
+    max_joules: Annotated[
+        float | None, typer.Option(help="Most joules of the GPU over training.")
+    ] = None,
+    max_params: Annotated[
+        str | None, typer.Option(help="Most parameters: a number, 7.8k or 1M.")
+    ] = None,
+    by: Annotated[
+        str,
+        typer.Option(
+            help="What is to be best: accuracy, accuracy-per-second, accuracy-per-joule or "
+            "time-to-target."
+        ),
+    ] = "accuracy",
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="Validation accuracy of time-to-target: 0.80, 0.85, 0.90, 0.92 or 0.94, or the "
+            "one that `run --target` ended at.",
+            show_default="the runs' own, or else 0.90",
+        ),
+    ] = None,
+    fmt: Annotated[str, typer.Option("--format", help="rich or json.")] = "rich",
+    mixed: Annotated[
+        bool, typer.Option("--mixed", help="Choose among what is not comparable, labelled.")
+    ] = False,
+) -> None:
+    """Recommend a model among finished runs, and say why; needs no torch."""
+    from bench.shell import end_at_once
+    from bench.sweep.folders import read_runs
+    from results import Constraints, collector_paused
+
+    constraints = Constraints(
+        max_seconds=_positive("--max-seconds", max_seconds),
+        min_accuracy=_fraction(min_accuracy),
+        max_memory_bytes=_amount("--max-memory", max_memory, BYTES, "500MiB or 1.5GiB"),
+        max_joules=_positive("--max-joules", max_joules),
+        max_params=_amount("--max-params", max_params, COUNTS, "7.8k or 1M"),
+    )
+    if fmt not in {"rich", "json"}:
+        raise UsageError(f"unknown format {fmt!r}; choose from rich, json")
+    with collector_paused():
+        records = _ordinary(read_runs(run_dirs, say), is_mixed=mixed)
+        objective = _objective(by, target, records)
+        code = answer(records, constraints, objective, fmt)
+        end_at_once(len(records), code)
+    raise typer.Exit(code)
+
+
+def answer(
+    records: "Sequence[RunRecord]", constraints: "Constraints", objective: "Objective", fmt: str
+) -> int:
+    """Writes the choice among some records to stdout and gives the exit code."""
+    from bench.shell import write_out
+    from results import choice_json
+    from results import choose as decide
+
+    choice = decide(records, constraints, objective)
+    if fmt == "json":
+        write_out(choice_json(choice))
+    else:
+        _show_rich(choice)
+    return 0 if choice.recommended else NOTHING_QUALIFIES
+
+
+def _show_rich(choice: "Choice") -> None:
+    from bench.shell import print_rich, terminal_width
+    from results import choice_headline, choice_notes, render_choice
+
+    table = render_choice(choice, width=terminal_width())
+    print_rich(table, choice_notes(choice), above=choice_headline(choice))
+
+
+def _ordinary(records: "Sequence[RunRecord]", *, is_mixed: bool) -> "list[RunRecord]":
+    """The records that are no rungs of a ladder, which may stand side by side."""
+    from results import NotComparable, check_comparable, is_ladder
+
+    ordinary = [record for record in records if not is_ladder(record)]
+    if num_rungs := len(records) - len(ordinary):
+        sys.stderr.write(
+            f"{num_rungs} records of ladders left out: they compare plans, not models\n"
+        )
+    if not ordinary:
+        raise NotComparable("no ordinary run to choose from; make some with `fmnist-bench run`")
+    if not is_mixed:
+        check_comparable(ordinary)
+    return ordinary
+
+
+def _objective(by: str, target: str | None, records: "Sequence[RunRecord]") -> "Objective":
+    """The objective; a target that no curve is asked for may be the one that the runs ended at."""
+    from results import OBJECTIVES, Objective
+    from results.choice.choose import DEFAULT_TARGET, TO_TARGET
+    from results.rows.rows import TARGETS
+
+    if by not in OBJECTIVES or (target is None and by != TO_TARGET):
+        return Objective(by)
+    if by != TO_TARGET:
+        raise UsageError(f"--target belongs to --by {TO_TARGET}; leave it out, or add that")
+    own = {f"{end}" for record in records if (end := record.spec.get("target")) is not None}
+    asked = target or (next(iter(own)) if len(own) == 1 else DEFAULT_TARGET)
+    fixed = next((known for known in TARGETS if _is_equal(known, asked)), None)
+    is_own = fixed is None and any(_is_equal(known, asked) for known in own)
+    return Objective(by, fixed or asked, is_own)
+
+
+def _is_equal(known: str, typed: str) -> bool:
+    """Whether a target is meant, however it was written: 0.9, .90."""
+    try:
+        return float(known) == float(typed)
+    except ValueError:
+        return False
+
+
+def _positive(option: str, value: float | None) -> float | None:
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise UsageError(f"{option} must be a positive number, not {value:g}")
+    return value
+
+
+def _fraction(value: float | None) -> float | None:
+    if value is None or 0 <= value <= 1:
+        return value
+    remedy = f"{value / 100:g} for {value:g} %" if 1 < value <= 100 else "for example 0.9"
+    raise UsageError(f"--min-accuracy is a fraction from 0 to 1, not {value:g}; write {remedy}")
+
+
+def _amount(option: str, text: str | None, units: Mapping[str, int], examples: str) -> float | None:
+    """A number with one of some units; upper and lower case are alike."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*([A-Za-z]*)\s*", text, re.ASCII)
+    factors = {unit.lower(): factor for unit, factor in units.items()}
+    factor = factors.get(match[2].lower()) if match else None
+    if match is None or factor is None:
+        raise UsageError(
+            f"cannot read {option} {text!r}; write a number, or for example {examples}"
+        )
+    return _positive(option, float(match[1]) * factor)

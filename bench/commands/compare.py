@@ -1,0 +1,132 @@
+"""`compare`: what got worse between two sets of finished runs, and how sure that is."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.commands.verdict import fraction, show_verdict
+from bench.errors import UsageError
+from bench.shell import say
+
+if TYPE_CHECKING:
+    from results import RunRecord
+    from results.compare.rule import Rule
+    from results.gate.verdict import Commit, Verdict
+
+FORMATS = ("rich", "markdown", "json")
+
+
+def compare(
+    base: Annotated[Path, typer.Argument(help="Run folder, or file of records, to compare with.")],
+    head: Annotated[Path, typer.Argument(help="Run folder, or file of records, that is judged.")],
+    threshold: Annotated[
+        float,
+        typer.Option(help="Change of seconds, joules or memory that counts: 0.1 is 10 %."),
+    ] = 0.1,
+    margin: Annotated[
+        float, typer.Option(help="Mean test accuracy that may be lost: 0.01 is a point.")
+    ] = 0.01,
+    fmt: Annotated[
+        str, typer.Option("--format", help="rich, markdown, or json: what verdict.json holds.")
+    ] = "rich",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for verdict.json and summary.md.", show_default=False),
+    ] = None,
+) -> None:
+    """Tell what got slower, larger or less accurate between two sets of runs; needs no torch.
+
+    Exits with 1 where something did, with 3 where that is unclear, with 4 where nothing is
+    comparable. Stored runs were not measured in turns: where a side is one process, a change of
+    speed below 49 % cannot be seen.
+    """
+    from bench.shell import end_at_once
+    from results import collector_paused, read_records
+    from results.compare.rule import Rule
+
+    if fmt not in FORMATS:
+        raise UsageError(f"unknown format {fmt!r}; choose from {', '.join(FORMATS)}")
+    rule = Rule(threshold=fraction("--threshold", threshold), margin=fraction("--margin", margin))
+    with collector_paused():
+        before, after = (read_records(path, say=say) for path in (base, head))
+        verdict = judge((base, head), before, after, rule)
+        if out is not None:
+            _write(verdict, out)
+        _show(verdict, fmt)
+        end_at_once(len(before) + len(after), verdict.exit_code)
+    raise typer.Exit(verdict.exit_code)
+
+
+def judge(
+    paths: Sequence[Path],
+    base: "Sequence[RunRecord]",
+    head: "Sequence[RunRecord]",
+    rule: "Rule",
+) -> "Verdict":
+    """The verdict on two sets of records, read from two paths.
+
+    Raises:
+        NotComparable: They must not be held against each other.
+    """
+    from results.compare.compare import compare_records
+    from results.gate.verdict import Verdict
+
+    found = compare_records(base, head, rule)
+    names = _names(*paths)
+    options = ("--threshold", f"{rule.threshold:g}", "--margin", f"{rule.margin:g}")
+    return Verdict(
+        base=_commit(names[0], base),
+        head=_commit(names[1], head),
+        findings=found.findings,
+        command=shlex.join(["fmnist-bench", "compare", *map(str, paths), *options]),
+        environment=head[0].environment,
+        rule=asdict(rule),
+        measured={"record_ids": found.record_ids},
+        notes=found.notes,
+    )
+
+
+def _names(base: Path, head: Path) -> tuple[str, str]:
+    """What the two are called: their folders' names, or whole paths where those are equal."""
+    ours, theirs = (_name(path) for path in (base, head))
+    return (ours, theirs) if ours != theirs else (str(base), str(head))
+
+
+def _name(path: Path) -> str:
+    from results.records.store import RECORDS_FILE
+
+    whole = path.resolve()
+    return whole.parent.name if whole.name == RECORDS_FILE else whole.name
+
+
+def _commit(name: str, records: "Sequence[RunRecord]") -> "Commit":
+    """A set of records by its name, and by its commit where it has only one."""
+    from results.gate.verdict import Commit
+
+    commits = {str(record.provenance.get("commit") or "") for record in records}
+    return Commit(name, commits.pop() if len(commits) == 1 else "", "")
+
+
+def _show(verdict: "Verdict", fmt: str) -> None:
+    from bench.shell import write_out
+
+    if fmt == "json":
+        from results.gate.files import verdict_json
+
+        write_out(verdict_json(verdict).decode())
+    elif fmt == "markdown":
+        from results.gate.summary import summary_markdown
+
+        write_out(summary_markdown(verdict))
+    else:
+        show_verdict(verdict)
+
+
+def _write(verdict: "Verdict", folder: Path) -> None:
+    from results.gate.files import write_verdict
+
+    write_verdict(verdict, folder)

@@ -1,0 +1,165 @@
+"""The command `doctor`: what this machine can do, and the remedy for what it cannot."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.machine.compilers import cpu_has_bf16, find_compiler
+from data_pipeline import DataError, ensure_data
+from results.text import format_bytes, format_count, format_latency
+
+if TYPE_CHECKING:
+    from bench.machine.ceilings import Ceilings
+
+if TYPE_CHECKING:
+    from bench.machine.nvml import Gpu
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report.
+
+    Attributes:
+        subject: what was looked at.
+        is_fine: False where something that a benchmark needs is missing.
+        text: what was found, and the remedy where it is not fine.
+    """
+
+    subject: str
+    is_fine: bool
+    text: str
+
+
+def examine(data: Path | None, *, fetch: bool, say: Callable[[str], None]) -> Iterator[Finding]:
+    """Looks at everything that a benchmark needs, one finding after the other.
+
+    Args:
+        data: root of the data; None for the default.
+        fetch: whether missing data may be fetched.
+        say: is told of the progress of a fetch.
+    """
+    version = sys.version_info
+    yield Finding("Python", version >= (3, 11), f"{version.major}.{version.minor} (3.11 or later)")
+    yield _data(data, fetch=fetch, say=say)
+    yield from _torch()
+    yield _compiler()
+    yield _disk()
+
+
+def _data(data: Path | None, *, fetch: bool, say: Callable[[str], None]) -> Finding:
+    try:
+        found = ensure_data(data, fetch=fetch, say=say)
+    except DataError as error:
+        return Finding("data", False, str(error))
+    return Finding("data", True, f"{found.folder}, hash {found.data_hash}, {found.source}")
+
+
+def _torch() -> Iterator[Finding]:
+    try:
+        import torch
+        import torchvision
+    except (ImportError, RuntimeError) as error:  # the latter: wheels that do not fit
+        yield Finding("torch", False, f"{error}; run `make setup`")
+        return
+    yield Finding("torch", True, f"{torch.__version__}, torchvision {torchvision.__version__}")
+    from bench.machine.device import usable_cores
+    from bench.machine.environment import device_model
+
+    cpu = device_model(torch.device("cpu"))
+    yield Finding("CPU", True, f"{cpu}, {usable_cores()} usable cores, {_bf16()}")
+    yield from _gpus()
+    yield from _ceilings()
+
+
+def _bf16() -> str:
+    has = cpu_has_bf16()
+    if has is None:
+        return "bf16 support unknown"
+    return "bf16 in hardware" if has else "no bf16 in hardware: bf16 is slower than fp32 here"
+
+
+def _gpus() -> Iterator[Finding]:
+    import torch
+
+    from bench.machine.environment import device_model
+    from bench.machine.nvml import open_gpu
+
+    if not torch.cuda.is_available():
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        hint = f" (CUDA_VISIBLE_DEVICES={visible})" if visible is not None else ""
+        yield Finding("GPU", True, f"none visible{hint}: benchmarks run on the CPU")
+        return
+    for index in range(torch.cuda.device_count()):
+        device = torch.device("cuda", index)
+        gpu, no_nvml = open_gpu(device)
+        sensors = _sensors(gpu) if gpu else no_nvml
+        yield Finding(f"GPU {index}", True, f"{device_model(device)}, {sensors}")
+
+
+def _sensors(gpu: "Gpu") -> str:
+    """UUID and everything that NVML tells at this moment."""
+    from bench.machine.nvml import throttle_reasons
+
+    reading = gpu.read()
+    bits = reading.clock_event_reasons
+    throttled = "unknown" if bits is None else ", ".join(throttle_reasons(bits)) or "nothing"
+    counter = "does not answer" if gpu.energy_joules() is None else "answers"
+    return (
+        f"{gpu.uuid}, power cap {_amount(gpu.power_cap_watts(), 'W')}, "
+        f"power {_amount(reading.power_w, 'W')}, SM clock {_amount(reading.sm_clock_mhz, 'MHz')}, "
+        f"memory clock {_amount(reading.memory_clock_mhz, 'MHz')}, "
+        f"temperature {_amount(reading.temperature_c, 'C')}, throttled by {throttled}, "
+        f"energy counter {counter}"
+    )
+
+
+def _amount(value: float | None, unit: str) -> str:
+    return "unknown" if value is None else f"{value:g} {unit}"
+
+
+def _ceilings() -> Iterator[Finding]:
+    """What CPU and GPUs reach at best, measured now: a few seconds."""
+    import torch
+
+    from bench.machine.ceilings import renewed_ceilings
+    from bench.machine.environment import describe_environment
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    for device in (torch.device("cpu"), *(torch.device("cuda", i) for i in range(count))):
+        ceilings = renewed_ceilings(device, describe_environment(device, data_hash=""))
+        for subject, text in ceiling_texts(ceilings, device.type).items():
+            name = "CPU" if device.type == "cpu" else f"GPU {device.index}"
+            yield Finding(subject, True, f"{name} {text}")
+
+
+def ceiling_texts(ceilings: "Ceilings", device_kind: str) -> dict[str, str]:
+    """The measured ceilings by what they bound, units scaled."""
+    copies = [
+        f"{format_count(rate)}B/s ({format_bytes(size)})"
+        for size, rate in sorted(ceilings.copy_bytes_per_s.items())
+    ]
+    matmuls = [
+        f"{name} {format_count(rate)}FLOP/s" for name, rate in ceilings.matmul_flops_per_s.items()
+    ]
+    what = "a node of a CUDA graph" if device_kind == "cuda" else "a dispatch"
+    return {
+        "copy": ", ".join(copies) or "unknown",
+        "matmul": ", ".join(matmuls) or "unknown",
+        "latency": f"{format_latency(ceilings.latency_s)} ({what})",
+    }
+
+
+def _compiler() -> Finding:
+    compiler = find_compiler()
+    if compiler:
+        return Finding("compiler", True, compiler)
+    return Finding("compiler", True, "none: torch.compile needs one (g++); all else works")
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(Path.cwd()).free
+    return Finding("disk", free > 1e9, f"{free / 2**30:.1f} GiB free here; a sweep needs about 1")

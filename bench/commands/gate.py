@@ -1,0 +1,204 @@
+"""`gate`: whether a commit made something slower, larger or less accurate than another."""
+
+import math
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.commands.verdict import fraction, show_verdict
+from bench.errors import UsageError
+from bench.shell import say
+from bench.sweep.folders import make_folder, new_folder
+from bench.workers.interruption import exit_on_signals
+
+if TYPE_CHECKING:
+    from bench.gate.run import Options
+    from results.gate.verdict import Commit, Verdict
+    from results.records.record import RunRecord
+
+GATES = Path("results/gates")
+SHARED, DEDICATED = 0.10, 0.05
+RECORDS = "records.jsonl"
+SHORT_HASH = 12
+
+
+def gate(
+    base: Annotated[str, typer.Option(help="Commit, branch or tag that the head is held to.")],
+    head: Annotated[str, typer.Option(help="Commit that is judged.")] = "HEAD",
+    models: Annotated[
+        str, typer.Option(help="'all', names or globs, separated by commas.")
+    ] = "all",
+    checks: Annotated[
+        str, typer.Option(help="Some of counts, speed and quality, separated by commas.")
+    ] = "counts,speed,quality",
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Share by which a step must be slower to fail.",
+            show_default="0.10, or 0.05 with --dedicated",
+        ),
+    ] = None,
+    dedicated: Annotated[
+        bool, typer.Option("--dedicated", help="The machine does nothing else: threshold 0.05.")
+    ] = False,
+    margin: Annotated[
+        float, typer.Option(help="Accuracy that may be lost, a fraction: 0.01 is one point.")
+    ] = 0.01,
+    seeds: Annotated[
+        int, typer.Option(help="Trainings of each model and commit.", min=2, max=20)
+    ] = 3,
+    train_seconds: Annotated[
+        float, typer.Option(help="About how long each of these takes.", min=0.1)
+    ] = 4.0,
+    plan: Annotated[
+        str | None,
+        typer.Option(
+            help="How to execute, the same for all.",
+            show_default="eager; on a CPU one thread",
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Change a recipe field: key=value; may be repeated.",
+            show_default="batch_size=32 on a CPU",
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda:N.")] = "auto",
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the data.", show_default="$FMNIST_DATA")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for verdict.json, summary.md and records.jsonl.",
+            show_default="results/gates/DATE-TIME",
+        ),
+    ] = None,
+) -> None:
+    """Fail when a commit made something slower, larger or less accurate, measured in turns."""
+    from bench.gate.run import Options
+    from bench.gate.sides import Request
+    from results.gate.quality import QualityRule
+    from results.gate.rule import SpeedRule
+
+    if not math.isfinite(train_seconds):
+        raise UsageError(f"--train-seconds {train_seconds:g} never end; name some, such as 4")
+    options = Options(
+        request=Request(models=models, device=device, settings=settings, plan=plan),
+        checks=_chosen_checks(checks),
+        speed=SpeedRule(threshold=_threshold(threshold, is_dedicated=dedicated)),
+        quality=QualityRule(margin=fraction("--margin", margin)),
+        train_s=train_seconds,
+        seeds=seeds,
+    )
+    with exit_on_signals():
+        verdict = hold(base, head, options, data, out)
+    show_verdict(verdict)
+    _tell_github(verdict)
+    raise typer.Exit(verdict.exit_code)
+
+
+def hold(
+    base: str, head: str, options: "Options", data: Path | None, out: Path | None
+) -> "Verdict":
+    """Measures two commits against each other and writes what was found.
+
+    Raises:
+        UsageError: no such commits, an unclean work tree, or a request that the base refuses.
+        NotComparable: the base has no harness that a gate could ask.
+    """
+    from bench.gate.run import QUALITY, Gate, run_gate
+    from bench.gate.worktrees import checked_out, find_commits
+    from data_pipeline import default_root, ensure_data
+
+    repository, commits = find_commits(base, head)
+    if QUALITY in options.checks:
+        ensure_data(data, say=say)
+    folder = _folder(out)
+    say(f"{commits[1]} against {commits[0]}, into {folder}")
+    with checked_out(repository, *commits) as trees:
+        gate_ = Gate(
+            *commits,
+            trees=trees,
+            options=options,
+            data=(data or default_root()).absolute(),
+            folder=folder,
+            command=_again(sys.argv[1:], *commits),
+            say=say,
+        )
+        verdict, records = run_gate(gate_)
+        _write(verdict, records, folder)  # before the worktrees go: git may fail to remove them
+    return verdict
+
+
+def _tell_github(verdict: "Verdict") -> None:
+    """The summary of the step, and lines that GitHub shows beside the change."""
+    from bench.shell import write_out
+    from results.gate.files import annotations, append_step_summary
+    from results.gate.summary import summary_markdown
+
+    if warning := append_step_summary(summary_markdown(verdict), os.environ):
+        say(warning)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        write_out("".join(f"{line}\n" for line in annotations(verdict)))
+
+
+def _write(verdict: "Verdict", records: "Sequence[RunRecord]", folder: Path) -> None:
+    from results.errors import RecordError
+    from results.gate.files import write_verdict
+
+    write_verdict(verdict, folder)
+    try:
+        (folder / RECORDS).write_bytes(b"".join(record.to_json_line() for record in records))
+    except (OSError, RecordError) as error:
+        say(f"warning: the records behind the verdict are not in {folder}: {error}")
+
+
+def _again(arguments: Sequence[str], base: "Commit", head: "Commit") -> str:
+    """The command that repeats a gate: commits by their hash, as branches move on; no --out."""
+    kept, fixed = [], ("--base", "--head", "--out")
+    values = iter(arguments)
+    for argument in values:
+        if argument in fixed:
+            next(values, None)
+        elif argument.partition("=")[0] not in fixed:
+            kept.append(argument)
+    hashes = ["--base", base.commit[:SHORT_HASH], "--head", head.commit[:SHORT_HASH]]
+    return shlex.join(["fmnist-bench", *kept, *hashes])
+
+
+def _chosen_checks(text: str) -> tuple[str, ...]:
+    from bench.gate.run import CHECKS
+
+    asked = {part.strip() for part in text.split(",") if part.strip()}
+    if not asked or asked - set(CHECKS):
+        raise UsageError(f"cannot read --checks {text!r}; choose from {', '.join(CHECKS)}")
+    return tuple(check for check in CHECKS if check in asked)
+
+
+def _threshold(asked: float | None, *, is_dedicated: bool) -> float:
+    default = DEDICATED if is_dedicated else SHARED
+    return default if asked is None else fraction("--threshold", asked)
+
+
+def _folder(out: Path | None) -> Path:
+    """The folder of this gate, made here; one that holds a verdict already is refused.
+
+    Raises:
+        UsageError: it cannot be used.
+    """
+    from results.gate.files import VERDICT_FILE
+
+    if out is None:
+        return new_folder(GATES)
+    if (out / VERDICT_FILE).exists():
+        raise UsageError(f"{out} already holds a verdict; name another --out")
+    make_folder(out)
+    return out

@@ -1,0 +1,143 @@
+"""`run --plan ladder`: measures the plans of each model against each other, shows the ladders."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from bench.commands.run import Options
+from bench.commands.show import show_ladders, where_next
+from bench.ladder import ladder as constants
+from bench.ladder.child import survey
+from bench.ladder.ladder import Ladder, climb_ladder, is_complete
+from bench.ladder.rungs import Ground, RungSpec, list_rungs
+from bench.machine.compilers import cpu_has_bf16, find_compiler
+from bench.run.record import RunResult
+from bench.shell import say
+from bench.sweep.folders import make_folder
+from bench.sweep.progress import LadderProgress
+from bench.sweep.request import Checked
+from bench.sweep.rescue import run_and_rescue, store_or_refuse
+from bench.sweep.same import check_configurations, check_environment
+from bench.workers.interruption import Interruption, watch_signals
+from bench.workers.isolation import ask
+
+if TYPE_CHECKING:
+    from results import RunRecord, RunStore
+
+
+def run_ladders(
+    checked: Checked,
+    options: Options,
+    answer: dict[str, Any],
+    store: "RunStore",
+    max_memory_bytes: int | None = None,
+) -> int:
+    """Measures the ladder of each model that has none in the store yet, and prints them all.
+
+    Args:
+        checked: what is asked for.
+        options: where and how.
+        answer: device and environment, from the check before.
+        store: where records go.
+        max_memory_bytes: limit of each child's memory; None for none.
+
+    Returns:
+        The exit code: 0, 1 where a rung failed, 130 or 143 where the user interrupted.
+    """
+    has_convolutions = ask(survey, checked.models, max_memory_bytes=max_memory_bytes)
+    ladders = make_ladders(checked, options, answer, has_convolutions, max_memory_bytes)
+    stored = store.read()
+    check_environment(store, stored, answer["environment"])
+    for ladder in ladders:
+        check_configurations(store, stored, ladder.model, _config_ids(ladder))
+    make_folder(store.folder)
+    say(_announcement(ladders, answer, store))
+    wanted = {config_id for ladder in ladders for config_id in _config_ids(ladder)}
+
+    def read() -> "list[RunRecord]":
+        return [record for record in store.read() if record.config_id in wanted]
+
+    recorded = read()
+    ended = run_and_rescue(lambda: _climb(ladders, store, recorded), store, recorded, read, say)
+    show_ladders(ended.records)
+    say(where_next(*ended.folders))
+    if ended.exit_code is not None:
+        return ended.exit_code
+    return 0 if all(_is_well(ladder, ended.records) for ladder in ladders) else 1
+
+
+def make_ladders(
+    checked: Checked,
+    options: Options,
+    answer: dict[str, Any],
+    has_convolutions: dict[str, bool],
+    max_memory_bytes: int | None = None,
+) -> list[Ladder]:
+    """The ladder of each model, its plans settled as far as can be without a child."""
+    kind = answer["environment"]["device_kind"]
+    ground = Ground(kind, checked.entries[0].recipe.precision, has_bf16=bool(cpu_has_bf16()))
+    has_compiler = find_compiler() is not None
+    ladders = []
+    for spec in checked.specs(kind):
+        rungs = list_rungs(ground, has_convolutions=has_convolutions[spec.model])
+        ladders.append(
+            Ladder(
+                model=spec.model,
+                rungs=[
+                    RungSpec.settle(spec, rung, index, has_compiler=has_compiler)
+                    for index, rung in enumerate(rungs)
+                ],
+                device=answer["device"],
+                environment=answer["environment"],
+                data=options.data,
+                timeout_s=options.timeout_s,
+                max_memory_bytes=max_memory_bytes,
+                rounds=constants.ROUNDS,
+                turn_s=constants.TURN_S,
+            )
+        )
+    return ladders
+
+
+def _climb(
+    ladders: Sequence[Ladder], store: "RunStore", recorded: "list[RunRecord]"
+) -> Interruption:
+    """Measures what the store does not hold, and adds it to `recorded` too.
+
+    Raises:
+        Refused: the store takes no more.
+    """
+    missing = [ladder for ladder in ladders if not is_complete(store, ladder.rungs)]
+    num_done = len(ladders) - len(missing)
+    with LadderProgress(len(ladders), num_done) as progress, watch_signals(unit="round") as asked:
+        for ladder in missing:
+            if asked.after_run:
+                break
+            watched = replace(ladder, report=progress.reporter(ladder.model))
+            results = [RunResult(record) for record in climb_ladder(watched, asked)]
+            store_or_refuse(store, results, recorded.append)
+            progress.done(ladder.model)
+    return asked
+
+
+def _config_ids(ladder: Ladder) -> set[str]:
+    return {rung.config_id for rung in ladder.rungs}
+
+
+def _announcement(ladders: Sequence[Ladder], answer: dict[str, Any], store: "RunStore") -> str:
+    models = f"{len(ladders)} model{'s' if len(ladders) > 1 else ''}"
+    counts = sorted({len(ladder.rungs) for ladder in ladders})
+    rungs = " or ".join(map(str, counts))
+    turns = f"{ladders[0].rounds} rounds of turns of {ladders[0].turn_s:g} s"
+    place = f"{answer['device']} ({answer['environment']['device']})"
+    return f"{models} x {rungs} rungs, {turns}, on {place}, into {store.folder}"
+
+
+def _is_well(ladder: Ladder, records: "Sequence[RunRecord]") -> bool:
+    """Whether the last try of every rung was measured, or cannot be here.
+
+    A plan that this machine does not have is no failure of a ladder, which tries them all.
+    """
+    latest = {r.config_id: r.status for r in records if r.config_id in _config_ids(ladder)}
+    statuses = set(latest.values())
+    return "ok" in statuses and statuses <= {"ok", "unsupported"}

@@ -1,0 +1,69 @@
+"""The command `report`: one page of what finished runs have left, and its charts as files."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.shell import write_out
+from bench.sweep.folders import named_or_newest
+
+REPORT_FILE = "report.html"
+
+
+def report(
+    run_dirs: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Run folders.", show_default="the newest in results/runs"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of the page.", show_default="report.html in the run folder, or here"
+        ),
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the charts as pictures as well.", show_default=False),
+    ] = None,
+    figure_format: Annotated[str, typer.Option(help="svg or png.")] = "svg",
+    mixed: Annotated[
+        bool, typer.Option("--mixed", help="Show what is not comparable, labelled.")
+    ] = False,
+) -> None:
+    """Write one self-contained HTML page of finished runs; needs no torch and no network."""
+    from results.report.compose import check_format
+
+    check_format(figure_format)
+    folders = named_or_newest(run_dirs)
+    write(folders, out or _beside(folders), figures, figure_format, is_mixed=mixed)
+
+
+def write(
+    folders: Sequence[Path],
+    path: Path,
+    figures: Path | None = None,
+    figure_format: str = "svg",
+    *,
+    is_mixed: bool = False,
+) -> None:
+    """Writes the page, and the charts where a folder for them is named; tells of it on stdout."""
+    from results.report.compose import compose, write_figures, write_report
+    from results.report.material import gather
+
+    material = gather(folders, mixed=is_mixed)
+    for remark in material.remarks:
+        sys.stderr.write(f"{remark}\n")
+    page = compose(material, path)
+    size = write_report(page, path)
+    write_out(f"{path}  ({size / 1e6:.1f} MB; opens in any browser, without a network)\n")
+    if figures is not None:
+        pictures = write_figures(page, figures, figure_format)
+        write_out(f"{figures}  ({len(pictures)} {figure_format} files)\n")
+
+
+def _beside(folders: Sequence[Path]) -> Path:
+    is_run = len(folders) == 1 and folders[0].is_dir()
+    return folders[0] / REPORT_FILE if is_run else Path(REPORT_FILE)

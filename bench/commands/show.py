@@ -1,0 +1,197 @@
+"""Shows results on stdout: the table for a terminal, exports for programs."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.shell import print_rich, terminal_width, write_out
+
+if TYPE_CHECKING:
+    from results import RunRecord, Summary
+    from results.render.columns import Column
+
+GROUPINGS = ("model", "commit", "plan")
+PUBLISHED = "published"
+HISTORY = "commit"
+DEFAULT_SORT = "test_accuracy"
+
+
+def show(
+    records: "Sequence[RunRecord]",
+    *,
+    fmt: str = "rich",
+    by: str = "model",
+    sort: str = DEFAULT_SORT,
+    mixed: bool = False,
+) -> None:
+    """Writes the table of some records to stdout.
+
+    Ladders stand alone: where there are any, other records are left out, and a line says so. By
+    `published` the reference systems stand alone, each beside its own published number. By
+    `commit` they are a history, in the order of time where no other key is named.
+
+    Raises:
+        NotComparable: the records must not stand side by side, and `mixed` does not allow it.
+        ResultsError: no such format, grouping or column.
+    """
+    from results import ROW_KEYS, check_comparable, is_ladder, summarize, table_rows
+
+    check_format(fmt)
+    _check_grouping(by)
+    if by == PUBLISHED:
+        _check_published_options(sort)
+        show_published(records, fmt=fmt)
+        return
+    rungs = [record for record in records if is_ladder(record)]
+    if not mixed:
+        check_comparable(rungs or records)
+    if rungs:
+        _check_ladder_options(by, sort)
+        show_ladders(rungs, fmt=fmt, num_others=len(records) - len(rungs))
+        return
+    summaries = summarize(records, by)  # type: ignore[arg-type]  # checked above
+    if by == HISTORY:
+        from bench.commands.history import show_history
+
+        show_history(summaries, fmt=fmt, sort=sort)
+        return
+    rows = table_rows(summaries, sort)
+    if fmt == "rich":
+        _show_rich(summaries, rows, by)
+    else:
+        write_rows(rows, fmt, ROW_KEYS, by=by)
+
+
+def check_format(fmt: str) -> None:
+    """Refuses a format that there is not, or that cannot be written to this stdout.
+
+    Raises:
+        ResultsError: In one line, with the remedy.
+    """
+    from results import FORMATS, PARQUET, check_parquet
+    from results.errors import ResultsError
+
+    choices = ("rich", *FORMATS, PARQUET)
+    if fmt not in choices:
+        raise ResultsError(f"unknown format {fmt!r}; choose from {', '.join(choices)}")
+    if fmt != PARQUET:
+        return
+    if sys.stdout.isatty():
+        raise ResultsError("parquet is bytes; write it to a file: ... > table.parquet")
+    check_parquet()
+
+
+def show_ladders(rungs: "Sequence[RunRecord]", *, fmt: str = "rich", num_others: int = 0) -> None:
+    """Writes ladders to stdout, and to stderr how many other records are left out."""
+    from results import LADDER_KEYS, ladder_columns, ladder_rows
+
+    if num_others:
+        sys.stderr.write(f"{num_others} records of ordinary runs left out: a ladder stands alone\n")
+    rows = ladder_rows(rungs)
+    if fmt == "rich":
+        _show_rich_ladders(rungs, rows)
+        return
+    write_rows(rows, fmt, LADDER_KEYS, ladder_columns(rows))
+
+
+def show_published(records: "Sequence[RunRecord]", *, fmt: str = "rich") -> None:
+    """Writes published numbers beside ours to stdout, and to stderr how many records are left out.
+
+    Raises:
+        ResultsError: no such format, or no record of a reference system.
+    """
+    from results import PARQUET, PUBLISHED_KEYS, export_published, is_published, published_rows
+    from results.errors import ResultsError
+
+    runs = [record for record in records if is_published(record)]
+    if not runs:
+        raise ResultsError(
+            "no run of a reference system by its own recipe; make some with "
+            "`fmnist-bench run --recipe published`"
+        )
+    if num_others := len(records) - len(runs):
+        others = f"{num_others} record{'s' if num_others > 1 else ''}"
+        sys.stderr.write(f"{others} left out: no reference system by its own recipe\n")
+    if fmt == "rich":
+        _show_rich_published(runs)
+    elif fmt == PARQUET:
+        write_rows(published_rows(runs), fmt, PUBLISHED_KEYS)
+    else:
+        write_out(export_published(runs, fmt))
+
+
+def write_rows(
+    rows: "Sequence[dict[str, Any]]",
+    fmt: str,
+    keys: "Sequence[str]",
+    columns: "Sequence[Column] | None" = None,
+    by: str = "model",
+) -> None:
+    """Writes rows to stdout in a format that programs or documents read."""
+    from results import PARQUET, export, export_parquet
+
+    if fmt == PARQUET:
+        write_out(export_parquet(rows, keys))
+    else:
+        write_out(export(rows, fmt, by, columns=columns, keys=keys))
+
+
+def where_next(*folders: Path) -> str:
+    """Where records lie, and what shows them again: the last line of a sweep."""
+    if not folders:
+        return "records: nowhere but in the lines above"
+    where, words = " ".join(map(str, folders)), shlex.join(map(str, folders))
+    return f"records: {where}; again: fmnist-bench table {words}, or report {words} for a page"
+
+
+def _check_ladder_options(by: str, sort: str) -> None:
+    from results.errors import ResultsError
+
+    if (by, sort) != ("model", DEFAULT_SORT):
+        raise ResultsError("a ladder is in the order of its rungs; leave --by and --sort out")
+
+
+def _check_grouping(by: str) -> None:
+    from results.errors import ResultsError
+
+    if by not in (*GROUPINGS, PUBLISHED):
+        choices = ", ".join((*GROUPINGS, PUBLISHED))
+        raise ResultsError(f"cannot group by {by!r}; choose from {choices}")
+
+
+def _check_published_options(sort: str) -> None:
+    from results.errors import ResultsError
+
+    if sort != DEFAULT_SORT:
+        raise ResultsError("by published, rows are in the order of the projects; leave --sort out")
+
+
+def _show_rich(summaries: "Sequence[Summary]", rows: "Sequence[dict[str, Any]]", by: str) -> None:
+    from results import footer_lines, render_table
+
+    table = render_table(rows, width=terminal_width(), by=by, title="Fashion-MNIST")
+    print_rich(table, footer_lines(summaries, rows=rows))
+
+
+def _show_rich_ladders(rungs: "Sequence[RunRecord]", rows: "Sequence[dict[str, Any]]") -> None:
+    from results import ladder_footer_lines, ladder_sentences, render_ladder
+
+    table = render_ladder(rows, width=terminal_width(), title="Fashion-MNIST, ladder of plans")
+    print_rich(table, [*ladder_sentences(rungs), "", *ladder_footer_lines(rungs)])
+
+
+def _show_rich_published(runs: "Sequence[RunRecord]") -> None:
+    from results import (
+        hidden_columns_line,
+        published_footer_lines,
+        published_rows,
+        render_published,
+    )
+
+    rows, width = published_rows(runs), terminal_width()
+    title = "Fashion-MNIST: published numbers and ours"
+    hidden = hidden_columns_line(rows, width)
+    lines = [*published_footer_lines(runs), *([hidden] if hidden else [])]
+    print_rich(render_published(rows, width=width, title=title), lines)

@@ -1,0 +1,1 @@
+"""What a run leaves beside its record: saved models, checkpoints, TensorBoard's files."""

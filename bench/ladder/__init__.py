@@ -1,0 +1,1 @@
+"""The plans of a model measured against each other, in turns."""

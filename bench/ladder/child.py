@@ -1,0 +1,191 @@
+"""What runs inside the child of a rung. Torch-free itself: the parent imports this module too.
+
+The child sets one plan up, says so, and then trains a turn each time its parent asks for one.
+"""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.ladder.rungs import steps_per_call
+from bench.machine.cache import use_empty_cache
+from bench.spec.run_spec import RunSpec
+from bench.sweep.child import REFUSALS
+from bench.workers import messages
+from bench.workers.confinement import leave
+
+if TYPE_CHECKING:
+    from bench.measure.findings import Findings
+    from bench.train.training import Progress, Training
+
+READY, TURN, COUNTED, FAILURE = "ready", "turn", "counted", "failure"
+MARGIN = 1.2  # so that a turn that goes faster than the untimed one is still long enough
+SETUP_QUANTITIES = (
+    "data_load_time",
+    "probe_time",
+    "compile_time",
+    "num_params",
+    "num_trainable_params",
+    "flops_per_image",
+    "flops_per_step",
+    "bytes_per_step",
+    "kernels_per_step",
+    "floor",
+)
+
+
+@dataclass(frozen=True)
+class RungJob:
+    """One rung, and the turns it will be asked for.
+
+    Attributes:
+        spec: its plan is None where `auto` shall choose.
+        device: as `pick_device` takes it.
+        data: root of the data.
+        turn_s: least seconds of a turn.
+        num_turns: timed turns.
+        cache: an empty folder, so that compile seconds do not hang on what ran before; None for
+            the user's own.
+    """
+
+    spec: RunSpec
+    device: str
+    data: Path | None
+    turn_s: float
+    num_turns: int
+    cache: Path | None = None
+
+
+def survey(pipe: Connection, models: tuple[str, ...]) -> None:
+    """Entry point of a child: answers which of the models have convolutions."""
+    try:
+        from bench.plans.candidates import has_convolutions
+        from fmnist_models import build_model
+
+        found = {model: has_convolutions(build_model(model)) for model in models}
+        messages.send(pipe, messages.ANSWER, found)
+    except REFUSALS as error:
+        messages.refuse(pipe, error)
+    pipe.close()
+
+
+def climb(pipe: Connection, job: RungJob) -> None:
+    """Entry point of a child: sets the rung up, then trains a turn for every frame it gets."""
+    from bench.engine.failures import classify
+
+    try:
+        _climb(pipe, job)
+    except EOFError:  # the parent has heard enough, or is gone
+        leave()
+    except Exception as error:
+        status, reason = classify(error)
+        with contextlib.suppress(OSError):  # the parent may have gone
+            messages.send(pipe, FAILURE, {"status": status, "reason": reason})
+    pipe.close()
+
+
+def _climb(pipe: Connection, job: RungJob) -> None:
+    training, content, count = set_up(job, partial(_tell, pipe))
+    messages.send(pipe, READY, content)
+    for number in range(1, job.num_turns + 1):
+        messages.receive(pipe)
+        seconds, images = training.run_turn(number / job.num_turns)
+        messages.send(pipe, TURN, {"seconds": seconds, "images": images})
+    messages.receive(pipe)  # all rungs have taken their turns, or the end
+    messages.send(pipe, COUNTED, count())
+    messages.receive(pipe)  # nothing more comes but the end
+
+
+def set_up(
+    job: RungJob, tell: Callable[[str, "Progress | None"], None]
+) -> "tuple[Training, dict[str, Any], Callable[[], dict[str, Any]]]":
+    """The training, its first timed turn next, and what the parent is told before it and after all.
+
+    Kernels are counted last: the profiler would slow down every turn that came after it.
+    """
+    from bench.machine.device import pick_device
+    from bench.machine.environment import describe_conditions
+    from bench.measure.findings import Findings
+    from bench.measure.limit import count_step_kernels, report_floor
+    from bench.run.seed import count_workload, prepare
+    from bench.train.session import Session
+
+    started = time.perf_counter()
+    tell("set-up", None)
+    session = Session.open(job.spec, pick_device(job.device), job.data)
+    if job.cache:  # not before: the ceilings are in the user's
+        use_empty_cache(job.cache)
+    findings = Findings()
+    findings.add("data_load_time", session.setup_s.pop("data", None))
+    model = session.model_for(job.spec.seed)
+    count_workload(session, model, findings)
+    live = prepare(session, job.spec, model, findings, tell)
+    training = live.training
+    training.report = lambda _progress: None  # nothing but training happens in a turn
+    turn_steps = fix_turns(training, job, str(session.plan))
+    found = _sizes(job.spec, training, findings) | {"turn_steps": turn_steps}
+    found["setup_time"] = time.perf_counter() - started
+    conditions = describe_conditions(session.device)
+
+    def content() -> dict[str, Any]:
+        report_floor(session, findings)  # which the latency of the kernels may raise
+        measured = found | _measured(findings)
+        bounds = conditions | findings.conditions
+        return {"plan": str(session.plan), "measured": measured, "conditions": bounds}
+
+    def count() -> dict[str, Any]:
+        count_step_kernels(session, live, findings)
+        return content()
+
+    return training, content(), count
+
+
+def fix_turns(training: "Training", job: RungJob, plan: str) -> int:
+    """Takes an untimed turn, then fixes the steps of every turn to come, and gives them.
+
+    From here on the budget of the training is all its turns, so that each ends at a fraction.
+    """
+    from bench.train.training import set_budget
+
+    at_once = steps_per_call(plan)
+    steps = _whole_calls(job.turn_s / training.step_s, at_once)
+    set_budget(training, steps)
+    training.run_turn(1.0)
+    chunks = zip(training.trace.chunk_seconds, training.trace.chunk_steps, strict=True)
+    fastest_s = min(seconds / count for seconds, count in chunks)  # whatever disturbed the others
+    steps = _whole_calls(MARGIN * job.turn_s / fastest_s, at_once)
+    set_budget(training, steps * job.num_turns)
+    return steps
+
+
+def _whole_calls(steps: float, at_once: int) -> int:
+    return max(1, math.ceil(steps / at_once)) * at_once
+
+
+def _measured(findings: "Findings") -> dict[str, float]:
+    measured = findings.measurements
+    return {name: measured[name].values[0] for name in SETUP_QUANTITIES if name in measured}
+
+
+def _sizes(spec: RunSpec, training: "Training", findings: "Findings") -> dict[str, float]:
+    """Images of an epoch and, where they are known beforehand, of the request's budget."""
+    stream = training.stream
+    sizes: dict[str, float] = {"images_per_epoch": stream.images_per_epoch}
+    if spec.budget.is_counted:
+        steps = spec.budget.total_steps(
+            batch_size=spec.recipe.batch_size,
+            images_per_epoch=stream.images_per_epoch,
+            flops_per_image=findings.measurements["flops_per_image"].values[0],
+        )
+        sizes["budget_images"] = steps * stream.images_per_epoch / stream.steps_per_epoch
+    return sizes
+
+
+def _tell(pipe: Connection, phase: str, _progress: "Progress | None") -> None:
+    messages.send_progress(pipe, phase)

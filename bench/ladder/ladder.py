@@ -1,0 +1,178 @@
+"""The ladder of a model: its plans measured against each other, in turns, in one run.
+
+Each rung has a child of its own. All are set up, one after the other, and stay alive; then they
+take turns, round after round, so that whatever slows the machine down for a while slows all alike.
+"""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from bench.ladder.child import RungJob
+from bench.ladder.climber import Climber
+from bench.ladder.rungs import RungSpec
+from bench.spec.plan import LADDER
+from bench.workers.interruption import Interruption
+
+if TYPE_CHECKING:
+    from results import Measurement, RunRecord, RunStore
+
+ROUNDS = 7
+TURN_S = 0.5
+SETUP_SHARE = 0.8  # of the time of a ladder, as far as one can tell: compilation is slow
+FINAL = {"ok", "diverged", "out_of_memory", "unsupported"}  # another try would end the same
+UNITS = {
+    "throughput": "images/s",
+    "turn_seconds": "s",
+    "turn_images": "images",
+    "turn_steps": "steps",
+    "images_per_epoch": "images",
+    "budget_images": "images",
+    "setup_time": "s",
+}
+Report = Callable[[str, float], None]
+"""Told what is under way, and which share of the model's ladder is done."""
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The rungs of one model, and how they are measured.
+
+    Attributes:
+        model: its name.
+        rungs: from the bottom up.
+        device: as `pick_device` takes it.
+        environment: of that device, for the records.
+        data: root of the data.
+        timeout_s: longest time of one set-up or one turn; None for no limit.
+        max_memory_bytes: limit of each child's memory; None for none.
+        rounds: turns of each rung.
+        turn_s: least seconds of a turn.
+        report: told of progress between the turns.
+    """
+
+    model: str
+    rungs: Sequence[RungSpec]
+    device: str
+    environment: dict[str, Any]
+    data: Path | None = None
+    timeout_s: float | None = None
+    max_memory_bytes: int | None = None
+    rounds: int = ROUNDS
+    turn_s: float = TURN_S
+    report: Report = lambda _what, _share: None
+
+    def job(self, rung: RungSpec, caches: Path) -> RungJob:
+        """What the child of a rung is given; its cache lies in `caches`."""
+        own = caches / str(rung.index)
+        return RungJob(rung.spec, self.device, self.data, self.turn_s, self.rounds, own)
+
+
+def climb_ladder(ladder: Ladder, interruption: Interruption) -> "list[RunRecord]":
+    """Measures the rungs of a model and gives a record each.
+
+    One Ctrl-C ends it after the present round; without a single turn there is nothing to keep.
+    """
+    with TemporaryDirectory(prefix="fmnist-bench-", ignore_cleanup_errors=True) as caches:
+        climbers = [
+            Climber(
+                rung,
+                ladder.job(rung, Path(caches)),
+                interruption,
+                ladder.timeout_s,
+                ladder.max_memory_bytes,
+            )
+            for rung in ladder.rungs
+        ]
+        try:
+            _set_up(ladder, climbers, interruption)
+            _take_turns(ladder, climbers, interruption)
+            if ladder.environment["device_kind"] == "cuda" and not interruption.after_run:
+                for climber in climbers:
+                    climber.count()
+        finally:
+            for climber in climbers:
+                climber.stop()
+    if interruption.after_run and not any(climber.turns for climber in climbers):
+        return []
+    ladder_id = uuid.uuid4().hex[:16]
+    return [record_of(climber, ladder, ladder_id) for climber in climbers]
+
+
+def is_complete(store: "RunStore", rungs: Sequence[RungSpec]) -> bool:
+    """Whether one ladder in the store holds an answer for each of these rungs."""
+    wanted = {rung.config_id for rung in rungs}
+    ladders: dict[str, set[str]] = {}
+    for record in store.read():
+        if record.status in FINAL:
+            ladders.setdefault(str(record.provenance.get(LADDER)), set()).add(record.config_id)
+    return any(wanted <= found for found in ladders.values())
+
+
+def record_of(climber: Climber, ladder: Ladder, ladder_id: str) -> "RunRecord":
+    """The record of a rung, whatever became of it."""
+    from bench.run.record import make_record, shortened
+
+    ready = climber.ready or {"plan": None, "measured": {}, "conditions": {}}
+    record = make_record(
+        climber.rung.spec,
+        climber.status,
+        climber.reason,
+        environment=ladder.environment,
+        conditions=ready["conditions"],
+    )
+    return shortened(
+        replace(
+            record,
+            config_id=climber.rung.config_id,
+            spec=climber.rung.as_plain(ready["plan"]),
+            provenance=record.provenance | {LADDER: ladder_id},
+            measurements=_measurements(climber, ready["measured"]),
+            missing=record.missing
+            | ({"kernels_per_step": climber.uncounted} if climber.uncounted else {}),
+        )
+    )
+
+
+def _set_up(ladder: Ladder, climbers: Sequence[Climber], interruption: Interruption) -> None:
+    for number, climber in enumerate(climbers):
+        if interruption.after_run:
+            return
+        share = SETUP_SHARE * number / len(climbers)
+        climber.set_up(partial(_report_phase, ladder.report, climber.rung.rung.name, share))
+
+
+def _report_phase(report: Report, name: str, share: float, phase: str) -> None:
+    report(f"{name} · {phase}", share)
+
+
+def _take_turns(ladder: Ladder, climbers: Sequence[Climber], interruption: Interruption) -> None:
+    """Rounds in which every rung takes a turn: forward, backward, forward and so on."""
+    for number in range(ladder.rounds):
+        if interruption.after_run:
+            return
+        share = SETUP_SHARE + (1 - SETUP_SHARE) * number / ladder.rounds
+        ladder.report(f"round {number + 1} of {ladder.rounds}", share)
+        for climber in climbers if number % 2 == 0 else reversed(climbers):
+            if interruption.now:
+                return
+            climber.take_turn()
+
+
+def _measurements(climber: Climber, measured: dict[str, float]) -> "dict[str, Measurement]":
+    from bench.measure.findings import UNITS as RUN_UNITS
+    from results import Measurement
+
+    units = RUN_UNITS | UNITS
+    values: dict[str, tuple[float, ...]] = {
+        name: (value,) for name, value in measured.items() if name in units
+    }
+    if climber.turns:
+        values["turn_seconds"] = tuple(seconds for seconds, _ in climber.turns)
+        values["turn_images"] = tuple(float(images) for _, images in climber.turns)
+        values["throughput"] = tuple(images / seconds for seconds, images in climber.turns)
+    return {name: Measurement(name, units[name], value) for name, value in values.items()}

@@ -1,0 +1,1 @@
+"""What a run runs on: device, clock, memory, sensors, caches, measured ceilings."""

@@ -1,0 +1,135 @@
+"""How near a run came to the machine's limit: counts a step, sets it against the measured ceilings.
+
+Nothing here is on the training clock.
+"""
+
+import math
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from torch import nn, optim
+
+from bench.engine.engine import Engine
+from bench.engine.warmup import restored
+from bench.machine.roofline import Roofline, StepCost, roofline_of
+from bench.measure.findings import Findings
+from bench.measure.workload import count_kernels, passes_of_step
+from bench.spec.plan import Plan
+from bench.spec.run_spec import RunSpec
+from bench.train.live import Live
+
+if TYPE_CHECKING:
+    from bench.train.session import Session
+
+LEAST_PROFILED_STEPS = 4
+ON_CPU = "a CPU queues no kernels"
+UNSEEN = "torch's profiler saw no kernels: it has no CUPTI here, or may not use it"
+NOT_LINEAR = "the model calls other operations for other batch sizes"
+BEAT_FLOOR = "beat_floor"  # the footer of a table says what that means
+
+
+def count_step(
+    session: "Session",
+    plan: Plan,
+    model: nn.Module,
+    optimizer: optim.Optimizer,
+    findings: Findings,
+) -> None:
+    """FLOPs and bytes of a step, counted once a plan; random states move on.
+
+    Must come after the warm-up, which has made the optimizer's state, and have everything put back.
+    """
+    if plan not in session.costs:
+        recipe = session.spec.recipe
+        size = session.splits.train.images.shape[-1]
+        session.costs[plan] = StepCost(
+            flops=findings.measurements["flops_per_image"].values[0] * recipe.batch_size,
+            passes=passes_of_step(model, optimizer, size, recipe.batch_size, recipe.precision),
+        )
+    cost = session.costs[plan]
+    findings.add("flops_per_step", cost.flops)
+    findings.add("bytes_per_step", cost.num_bytes, NOT_LINEAR)
+
+
+def count_step_kernels(session: "Session", live: Live, findings: Findings) -> None:
+    """Kernels of a step, counted once a session, after the first training: see `count_kernels`."""
+    engine, plan = live.training.engine, session.plan
+    assert plan is not None, "it was settled before the training"
+    if session.device.type != "cuda":
+        findings.missing["kernels_per_step"] = ON_CPU
+        return
+    if plan not in session.profiled:
+        session.profiled.add(plan)
+        if session.num_seeds > 1:  # has the profiler let go of CUPTI before the next training
+            os.environ.setdefault("TEARDOWN_CUPTI", "1")
+        with restored(live.model, live.optimizer, [live.augmentation]):
+            kernels = _kernels(session, engine)
+        engine.reset()
+        session.costs[plan] = replace(session.costs[plan], kernels=kernels)
+    findings.add("kernels_per_step", session.costs[plan].kernels, UNSEEN)
+
+
+def _kernels(session: "Session", engine: Engine) -> float | None:
+    steps = engine.group_steps * math.ceil(LEAST_PROFILED_STEPS / engine.group_steps)
+    batches = [session.random_batch() for _ in range(steps)]
+    rates = [session.small_rate()] * steps
+    return count_kernels(lambda: engine.run(batches, rates), steps)
+
+
+def report_limit(session: "Session", spec: RunSpec, findings: Findings) -> None:
+    """The floor of a step, how near the training came to it, and what binds."""
+    roofline = report_floor(session, findings)
+    if roofline is None:
+        for quantity in ("percent_of_floor", "mfu", "bandwidth"):
+            findings.add(quantity, None, findings.missing["floor"])
+        return
+    step_s = _full_step_s(spec, findings)
+    percent = roofline.percent_of_floor(step_s)
+    findings.add("percent_of_floor", rounded(percent))
+    no_rate = f"no matmul rate in {spec.recipe.precision} was measured here"
+    findings.add("mfu", rounded(roofline.mfu(step_s)), no_rate)
+    findings.add("bandwidth", rounded(roofline.bandwidth(step_s)), NOT_LINEAR)
+    if percent > 100:
+        findings.flags.append(BEAT_FLOOR)
+
+
+def report_floor(session: "Session", findings: Findings) -> Roofline | None:
+    """The floor of a step and what binds: all that is known where no training comes to its end."""
+    roofline, reason = _roofline(session)
+    if roofline is None:
+        findings.add("floor", None, reason)
+        return None
+    findings.add("floor", rounded(roofline.floor_s))
+    findings.conditions["limit"] = {
+        "binds": roofline.binding_term,
+        "flops_per_s": rounded(roofline.flops_per_s),
+        "bytes_per_s": rounded(roofline.bytes_per_s),
+        "latency_s": rounded(roofline.latency_s),
+    }
+    return roofline
+
+
+def rounded(value: float | None) -> float | None:
+    """Three significant digits: no ceiling is measured to more, and a record is at most 4 KB."""
+    return None if value is None else float(f"{value:.3g}")
+
+
+def _roofline(session: "Session") -> tuple[Roofline | None, str]:
+    """The ceilings over the session's plan, or None and the reason."""
+    plan = session.plan
+    if session.ceilings is None:
+        return None, "no ceilings were measured"
+    if plan is None or plan not in session.costs:
+        return None, "no step was counted"
+    if plan.parallel == "dp":
+        return None, "plan dp: the ceilings are those of one GPU"
+    return roofline_of(session.costs[plan], session.ceilings, session.spec.recipe.precision), ""
+
+
+def _full_step_s(spec: RunSpec, findings: Findings) -> float:
+    """Training seconds of a whole batch; a ragged last one counts as its share of a step."""
+    seconds, images = (
+        findings.measurements[name].values[0] for name in ("train_time", "images_seen")
+    )
+    return seconds * spec.recipe.batch_size / images

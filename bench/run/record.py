@@ -1,0 +1,142 @@
+"""The record of a run: made, shortened to 4 KB, checked for its length."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from bench.machine.provenance import describe_provenance
+from bench.spec.run_spec import RunSpec
+
+if TYPE_CHECKING:
+    from bench.measure.findings import Findings
+    from bench.train.training import Progress
+    from results import RunRecord
+
+SAMPLES_PLACE = {"file": f"samples/{'0' * 16}.npz", "sha256": "0" * 64}  # as the store adds it
+EMPTY: dict[str, Any] = {"tried": [], "curve": None, "confusion": None, "missing": {}}
+FEW, FEW_POINTS = "few points", 5
+Watcher = Callable[[int, str, "Progress | None"], None]
+"""Told the seed, the phase, and while training the progress; must be cheap."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A record and the raw samples that belong beside it.
+
+    Attributes:
+        record: of the run.
+        samples: array name to array.
+        is_device_lost: whether an error has left this process without its GPU.
+    """
+
+    record: "RunRecord"
+    samples: dict[str, Any] = field(default_factory=dict)
+    is_device_lost: bool = False
+
+
+def make_record(
+    spec: RunSpec,
+    status: str,
+    reason: str | None,
+    *,
+    environment: dict[str, Any],
+    conditions: dict[str, Any] | None = None,
+    findings: "Findings | None" = None,
+    tried: list[Any] | None = None,
+) -> "RunRecord":
+    """The record of a run, whatever became of it; a run that never began has no findings."""
+    from bench.measure.findings import Findings
+    from results import RunRecord
+
+    found = findings or Findings()
+    record = RunRecord(
+        record_id=uuid.uuid4().hex[:16],
+        config_id=spec.config_id,
+        status=status,
+        reason=reason,
+        flags=tuple(found.flags),
+        spec=spec.as_plain(),
+        environment=environment,
+        conditions=conditions or {},
+        provenance=describe_provenance(),
+        measurements=found.measurements,
+        missing=found.missing,
+        confusion=found.confusion,
+        curve=found.curve,
+        tried=tried or [],
+    )
+    return shortened(record)
+
+
+def shortened(record: "RunRecord") -> "RunRecord":
+    """The record without what it can do without, where it would not fit its 4 KB otherwise."""
+    for rounding in (_with_six_digits, _with_four_digit_times):
+        if not _fits(record):
+            record = rounding(record)
+    for field_name in ("tried", FEW, "curve", "confusion", "missing"):
+        if not _fits(record) and (field_name == FEW or getattr(record, field_name)):
+            record = _without(record, field_name)
+    return record
+
+
+def _without(record: "RunRecord", field_name: str) -> "RunRecord":
+    if field_name == FEW:
+        return replace(record, curve=_few(record))
+    if field_name == "missing":  # what is left then is of bounded length
+        return replace(record, missing={})
+    missing = record.missing | {field_name: "left out: the record is at most 4 KB"}
+    return replace(record, **{field_name: EMPTY[field_name]}, missing=missing)
+
+
+def _few(record: "RunRecord") -> list[list[float]] | None:
+    """Some points of the curve, those that tables ask for among them; all are in the samples."""
+    from bench.train.curve import chosen_points
+
+    curve = record.curve or []
+    chosen = chosen_points([point[3] for point in curve], record.spec.get("target"), FEW_POINTS)
+    return [curve[k] for k in chosen] or None
+
+
+def check_fits(record: "RunRecord") -> None:
+    """Refuses a record that is too long once the store has named its samples.
+
+    Raises:
+        RecordError: with its length.
+    """
+    replace(record, samples=SAMPLES_PLACE).to_json_line()
+
+
+def _fits(record: "RunRecord") -> bool:
+    from results import RecordError
+
+    try:
+        check_fits(record)
+    except RecordError:
+        return False
+    return True
+
+
+def _with_six_digits(record: "RunRecord") -> "RunRecord":
+    """Measurements and curves to six significant digits: no figure here is known better."""
+    measurements = {
+        name: replace(measurement, values=_rounded(measurement.values, 6))
+        for name, measurement in record.measurements.items()
+    }
+    points = record.curve and [list(_rounded(point, 6)) for point in record.curve]
+    return replace(record, measurements=measurements, curve=points)
+
+
+def _with_four_digit_times(record: "RunRecord") -> "RunRecord":
+    """Seconds to four digits, one more than tables show; what is no time keeps its own."""
+    measurements = {
+        name: replace(m, values=_rounded(m.values, 4)) if m.unit == "s" else m
+        for name, m in record.measurements.items()
+    }
+    points = record.curve and [[*_rounded(point[:1], 4), *point[1:]] for point in record.curve]
+    return replace(record, measurements=measurements, curve=points)
+
+
+def _rounded(values: Sequence[float], digits: int) -> tuple[float, ...]:
+    """To so many significant digits; whole numbers stay as they are."""
+    return tuple(v if float(v).is_integer() else float(f"{v:.{digits}g}") for v in values)

@@ -1,0 +1,1 @@
+"""What is asked for: model, recipe, budget, plan."""

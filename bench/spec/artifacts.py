@@ -1,0 +1,41 @@
+"""What a run is asked to leave beside its record."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import UsageError
+from bench.spec.budget import Budget
+
+EVERY_EPOCH = Budget.parse("1epochs")
+UNITS = ("epochs", "steps", "s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """Saved models and logs of a run; nothing by default.
+
+    Attributes:
+        checkpoints: folder of saved models; None saves none.
+        every: how often while training, in epochs, steps or seconds of training.
+        tensorboard: folder of TensorBoard's event files; None writes none.
+    """
+
+    checkpoints: Path | None = None
+    every: Budget = EVERY_EPOCH
+    tensorboard: Path | None = None
+
+
+NOTHING = Keep()
+
+
+def parse_every(text: str) -> Budget:
+    """Reads how often to save, such as `2epochs`, `500steps` or `60s`.
+
+    Raises:
+        UsageError: no amount, or one of another unit.
+    """
+    every = Budget.parse(text)
+    is_whole = every.unit == "s" or float(every.amount).is_integer()
+    if every.unit not in UNITS or not is_whole:
+        raise UsageError(f"--save-every takes such as 1epochs, 500steps or 60s, not {text!r}")
+    return every

@@ -1,0 +1,186 @@
+"""Recipe fields as text: `--set key=value` and TOML files are read, values are shown."""
+
+import hashlib
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+from bench.errors import UsageError
+from bench.spec.recipe import Recipe
+from results.text import one_line
+
+RESERVED = {"name", "source", "protocol"}  # no settings: they say what a recipe is
+TOLD = (  # fields that a record always has; the others only where they differ: it is at most 4 KB
+    "name",
+    "optimizer",
+    "learning_rate",
+    "schedule",
+    "batch_size",
+    "augment",
+    "normalize",
+    "precision",
+    "validation_fraction",
+)
+MAX_NAME_CHARS, MAX_FILE_CHARS, MAX_VALUE_CHARS = 160, 60, 200
+MAX_WHOLE = 2**63 - 1  # what a record can hold
+BAD_TOML = (ValueError, RecursionError)  # among them a number of thousands of digits, deep nests
+
+
+def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe with some fields changed, each checked by name and type, and its name extended.
+
+    Raises:
+        UsageError: no such field, a value of another type, or out of its range.
+    """
+    checked = {key: _typed(key, value) for key, value in changes.items()}
+    new = {key: value for key, value in checked.items() if value != getattr(recipe, key)}
+    if "weights" in new:
+        new["weights"] = _expanded(new["weights"])
+    additions = [f"{key}={_as_word(key, value)}" for key, value in new.items()]
+    return replace(recipe, **new, name=_short("+".join([recipe.name, *additions])))
+
+
+def read_settings(items: Sequence[str]) -> dict[str, Any]:
+    """Reads `key=value` words (values as in TOML; bare words are strings, `a,b` a list).
+
+    Raises:
+        UsageError: a word without `=`.
+    """
+    settings: dict[str, Any] = {}
+    for item in items:
+        key, equals, text = item.partition("=")
+        if not equals:
+            raise UsageError(f"--set takes key=value, not {item!r}")
+        settings[key.strip()] = _toml_value(text.strip())
+    return settings
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Reads recipe fields from a TOML file.
+
+    Raises:
+        UsageError: the file cannot be read, or is no TOML.
+    """
+    try:
+        if path.exists() and not path.is_file():  # a pipe or a device may never end
+            raise UsageError(f"--config {path} is no file; name a TOML file of recipe fields")
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read --config {path}: {error}") from None
+    except BAD_TOML as error:
+        raise UsageError(f"--config {path} is no TOML: {error}") from None
+
+
+def as_plain(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as JSON values, for a record; its source stands beside its name in the code."""
+    defaults = {field.name: field.default for field in fields(Recipe)}
+    told = {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in asdict(recipe).items()
+        if key != "source" and (key in TOLD or value != defaults[key])
+    }
+    # a path may be long; which file it is, the spec tells by its hash
+    return told | ({"weights": _as_word("weights", recipe.weights)} if "weights" in told else {})
+
+
+def _as_word(key: str, value: Any) -> str:  # noqa: ANN401 - any field
+    if key == "weights":
+        name = one_line(Path(value).name.encode("utf-8", "replace").decode())  # may be any bytes
+        return name[-MAX_FILE_CHARS:]
+    return "/".join(value) or "none" if isinstance(value, tuple) else str(value).lower()
+
+
+def _short(name: str) -> str:
+    """A name that a record has room for; of many changes it tells the number and a hash."""
+    if len(name) <= MAX_NAME_CHARS:
+        return name
+    base, *changes = name.split("+")
+    return f"{base}+{len(changes)}changes-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _expanded(weights: str) -> str:
+    if weights in {"random", "imagenet"}:
+        return weights
+    try:
+        return str(Path(weights).expanduser())
+    except RuntimeError:  # ~ of nobody here
+        return weights
+
+
+def _toml_value(text: str) -> Any:  # noqa: ANN401 - whatever the user wrote; typed by _typed
+    try:
+        read = tomllib.loads(f"value = {text}")
+    except BAD_TOML:
+        return text
+    return read["value"] if len(read) == 1 else text  # a second line is no value
+
+
+def _typed(key: str, value: Any) -> Any:  # noqa: ANN401 - the field decides the type
+    kinds = {field.name: _kind(field.type) for field in fields(Recipe)}
+    if key not in kinds or key in RESERVED:
+        choices = ", ".join(name for name in kinds if name not in RESERVED)
+        raise UsageError(f"a recipe has no field {key!r}; choose from {choices}")
+    try:
+        return _READERS[kinds[key]](value)
+    except (TypeError, OverflowError):  # the latter: a whole number beyond every float
+        raise UsageError(f"recipe field {key} takes {kinds[key]}, not {_shown(value)}") from None
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]} ..."
+
+
+def _kind(annotation: object) -> str:
+    """The type as it is written in the class: `int`, `float | None`."""
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError
+    return float(value)
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError
+    if abs(value) > MAX_WHOLE:
+        raise OverflowError
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _words(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(word.strip() for word in value.split(",") if word.strip())
+    if not isinstance(value, list | tuple):
+        raise TypeError
+    return tuple(_word(word) for word in value)
+
+
+_READERS = {
+    "str": _word,
+    "float": _number,
+    "int": _whole,
+    "bool": _flag,
+    "tuple[str, ...]": _words,
+    "float | None": lambda value: None if value == "none" else _number(value),
+    "int | None": lambda value: None if value == "none" else _whole(value),
+}

@@ -1,0 +1,135 @@
+"""What one run is: model x recipe x budget x resolved plan x seed."""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from bench.errors import UsageError
+from bench.spec.budget import Budget
+from bench.spec.learning_rates import peak_learning_rate
+from bench.spec.plan import AUTO, Plan
+from bench.spec.plan_fit import why_not
+from bench.spec.recipe import Recipe
+from bench.spec.recipe_settings import as_plain
+from bench.spec.target import check_target
+
+EVALUATION_SPLITS = ("test", "validation")
+TEST_IMAGES = {  # which images the final pass is over, by the recipe's split
+    "train": "test",
+    "test": "test, selected on",
+    "half_test": "half of test",
+    "swapped": "train (files swapped)",
+}
+RATE_SOURCES = {  # as tables print it
+    "recipe": "the recipe's own",
+    "sweep": "peak per model from one equal-effort validation sweep",
+    "changed": "peak per model from the sweep of the unchanged recipe",
+    "sibling": "rate of the swept model of which it is a variant",
+    "base": "base rate for models outside that sweep",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpec:
+    """One run, complete: two equal specs on one machine ask for the same training.
+
+    Attributes:
+        model: a registered or external name; also the label of its row.
+        recipe: how to train; its learning rate and precision may still be open (`resolve` fills).
+        budget: what is held equal.
+        plan: how to execute it; None until `auto` is resolved.
+        seed: of weights, data order, augmentation and dropout.
+        is_plan_chosen: whether the plan is what `auto` came to.
+        model_hash: of the text of a user's own model file; None for every other model.
+        weights_hash: of a file that the training starts from; None without one.
+        evaluation_split: `test`, or `validation` for sweeps that must not see the test images.
+        learning_rate_source: `recipe`, `sweep`, `changed`, `sibling` or `base`.
+        is_deterministic: torch's deterministic algorithms, and nothing decided by the clock.
+        target: validation accuracy at which the training ends; None trains the whole budget.
+    """
+
+    model: str
+    recipe: Recipe
+    budget: Budget
+    plan: Plan | None = None
+    seed: int = 0
+    is_plan_chosen: bool = False
+    evaluation_split: str = "test"
+    model_hash: str | None = None
+    weights_hash: str | None = None
+    learning_rate_source: str = "recipe"
+    is_deterministic: bool = False
+    target: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.evaluation_split not in EVALUATION_SPLITS:
+            choices = ", ".join(EVALUATION_SPLITS)
+            raise UsageError(
+                f"unknown evaluation split {self.evaluation_split!r}; choose from {choices}"
+            )
+        if self.plan and (reason := why_not(self.plan, self.recipe)):
+            raise UsageError(reason)
+        check_target(self.target, self.recipe)
+
+    @property
+    def requested_plan(self) -> str:
+        """What was asked for: `auto`, or the plan itself."""
+        return AUTO if self.plan is None or self.is_plan_chosen else str(self.plan)
+
+    @property
+    def evaluated_on(self) -> str:
+        """The images of the final pass, in words: only runs with the same are comparable."""
+        if self.evaluation_split == "validation":
+            return "validation"
+        return TEST_IMAGES[self.recipe.split]
+
+    def with_chosen_plan(self, plan: Plan) -> Self:
+        """The same run under the plan that `auto` came to."""
+        return replace(self, plan=plan, is_plan_chosen=True)
+
+    def resolved_for(self, device_kind: str) -> Self:
+        """The same run with its learning rate and precision settled.
+
+        Args:
+            device_kind: `cpu` or `cuda`; bf16 autocast is the default precision on the second.
+        """
+        rate, source = peak_learning_rate(self.recipe, self.model)
+        precision = self.recipe.precision
+        if precision == AUTO:
+            precision = "bf16" if device_kind == "cuda" else "fp32"
+        recipe = replace(self.recipe, learning_rate=rate, precision=precision)
+        if self.recipe.learning_rate is not None:  # already settled, or the recipe's own
+            source = self.learning_rate_source
+        return replace(self, recipe=recipe, learning_rate_source=source)
+
+    def as_plain(self) -> dict[str, Any]:
+        """The spec as JSON values, for a record."""
+        source = RATE_SOURCES[self.learning_rate_source]
+        recipe = as_plain(self.recipe) | {"learning_rate_source": source}
+        plain = {
+            "model": self.model,
+            "model_hash": self.model_hash,
+            "recipe": recipe,
+            "budget": str(self.budget),
+            "plan": str(self.plan or AUTO),
+            "requested_plan": self.requested_plan,
+            "seed": self.seed,
+            "precision": self.recipe.precision,
+            "evaluation_split": self.evaluated_on,
+            "deterministic": self.is_deterministic,
+        }
+        # only where they are set: configurations of before keep their names
+        plain |= {"weights_hash": self.weights_hash} if self.weights_hash else {}
+        return plain | ({} if self.target is None else {"target": self.target})
+
+    @property
+    def config_id(self) -> str:
+        """12 hex digits that name the configuration: everything asked for but the seed.
+
+        The resolved plan stays out: under `auto` it may differ from machine to machine, and a
+        resumed sweep must find its own runs again.
+        """
+        asked = {k: v for k, v in self.as_plain().items() if k not in {"seed", "plan"}}
+        text = json.dumps(asked, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""From a request to records: configurations, child processes, the store."""

@@ -1,0 +1,222 @@
+"""What becomes of results that their store refuses, as on a full disk: none of them is lost."""
+
+import secrets
+import shlex
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.run.record import RunResult, check_fits, shortened
+
+if TYPE_CHECKING:
+    from bench.workers.interruption import Interruption
+    from results import RunRecord, RunStore
+
+
+class Refused(Exception):  # noqa: N818 - it is what the store has done
+    """The store takes no more, so that the sweep ends here.
+
+    Attributes:
+        reason: one line.
+        results: what was measured and is not in the store.
+    """
+
+    def __init__(self, reason: str, results: Iterable[RunResult] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.results = tuple(results)
+
+
+def store_or_refuse(
+    store: "RunStore", results: Sequence[RunResult], done: "Callable[[RunRecord], None]"
+) -> None:
+    """Appends results, and tells of each record as it was written.
+
+    Raises:
+        Refused: with all that is not in the store.
+    """
+    from results import RecordError
+
+    fitting = [_fitting(result) for result in results]
+    for number, result in enumerate(fitting):
+        try:
+            written = store.append(result.record, result.samples or None)
+        except RecordError as error:
+            raise Refused(str(error), fitting[number:]) from error
+        done(written)
+
+
+def _fitting(result: RunResult) -> RunResult:
+    """The result; in place of one that no store could take, a row that says why."""
+    from results import RecordError
+
+    try:
+        check_fits(result.record)
+    except RecordError as error:
+        lost = replace(result.record, status="crashed", reason=str(error), flags=(), conditions={})
+        return RunResult(
+            replace(lost, measurements={}, missing={}, tried=[], confusion=None, curve=None)
+        )
+    return result
+
+
+def noting(
+    recorded: "list[RunRecord]", done: "Callable[[RunRecord], None]"
+) -> "Callable[[RunRecord], None]":
+    """Tells of a new record, and keeps it in a list."""
+
+    def note(record: "RunRecord") -> None:
+        recorded.append(record)
+        done(record)
+
+    return note
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What there is after a sweep, however it ended.
+
+    Attributes:
+        records: of the sweep, wherever they are.
+        folders: that hold them.
+        exit_code: 1 where the store refused, 130 and so on where the user interrupted, else None.
+    """
+
+    records: "list[RunRecord]"
+    folders: list[Path]
+    exit_code: int | None
+
+
+def run_and_rescue(
+    work: "Callable[[], Interruption]",
+    store: "RunStore",
+    recorded: "list[RunRecord]",
+    read: "Callable[[], list[RunRecord]]",
+    say: Callable[[str], None],
+) -> Ended:
+    """Runs a sweep; where its store refuses, brings to safety what was measured.
+
+    Args:
+        work: runs it, and adds to `recorded`.
+        store: where records go.
+        recorded: what the store holds of this sweep, as far as it is known here.
+        read: gives what it really holds of it.
+        say: is told what happened and how to go on, a line each.
+    """
+    from results import RecordError
+
+    try:
+        interruption = work()
+        try:
+            found = read()
+        except RecordError as error:
+            raise Refused(str(error)) from error
+        if {r.record_id for r in recorded} - {r.record_id for r in found}:
+            raise Refused(f"{store.path} was removed or replaced")
+        return Ended(found, [store.folder], interruption.exit_code)
+    except Refused as refused:
+        return rescue(store, recorded, refused, say)
+
+
+def rescue(
+    store: "RunStore",
+    recorded: "Sequence[RunRecord]",
+    refused: Refused,
+    say: Callable[[str], None],
+) -> Ended:
+    """Brings to safety what the store does not hold; says what happened and how to go on.
+
+    Args:
+        store: that refused.
+        recorded: what it held, as far as it is known here.
+        refused: why, and what it was given last.
+        say: is told, a line each.
+    """
+    from results import RunStore
+
+    say(f"{refused.reason}: the sweep ends here; mend that, then go on with --resume")
+    kept = _kept_ids(store)
+    gone = [record for record in recorded if record.record_id not in kept]
+    shelter = RunStore(_new_shelter())
+    records = {record.record_id: record for record in recorded}
+    for result in [*(_with_its_samples(store, record) for record in gone), *refused.results]:
+        # what was removed is not made anew: the folder may be that of a disk that comes back
+        record = _saved(result, shelter, None if gone else store, say)
+        records[record.record_id] = record
+    stores = [place for place in (store, shelter) if _kept_ids(place)]
+    if shelter not in stores:  # what a disk without room left of trying
+        shutil.rmtree(shelter.folder, ignore_errors=True)
+    else:
+        say(_how_to_bring_back(shelter, store.folder))
+    return Ended(list(records.values()), [place.folder for place in stores], exit_code=1)
+
+
+def _new_shelter() -> Path:
+    try:
+        parent = Path(tempfile.gettempdir())
+    except FileNotFoundError:  # no folder for temporary files takes one; say so when it is tried
+        parent = Path("/tmp")
+    return parent / f"fmnist-bench-rescued-{secrets.token_hex(4)}"
+
+
+def _kept_ids(store: "RunStore") -> set[str]:
+    from results import RecordError
+
+    try:
+        return {record.record_id for record in store.read()}
+    except RecordError:  # damaged, or a disk that is gone: nothing in it can be counted on
+        return set()
+
+
+def _with_its_samples(store: "RunStore", record: "RunRecord") -> RunResult:
+    """A record that is gone, with its samples where they are still there."""
+    from results import RecordError
+
+    try:
+        return RunResult(record, store.load_samples(record))
+    except (RecordError, OSError):
+        return RunResult(without_samples(record, "lost with the folder that held them"))
+
+
+def _saved(
+    result: RunResult,
+    shelter: "RunStore",
+    store: "RunStore | None",
+    say: Callable[[str], None],
+) -> "RunRecord":
+    """Writes a result where there is room, at the worst without samples, or as text on stderr."""
+    from results import RecordError
+
+    bare = without_samples(result.record, "there was no room for them") if result.samples else None
+    tries = [(shelter, result.record, result.samples), (store, bare, {}), (shelter, bare, {})]
+    for place, record, samples in tries:
+        if place is not None and record is not None:
+            with suppress(RecordError):
+                written = place.append(record, samples or None)
+                if record is bare:
+                    say(f"record {written.record_id} is kept without its samples: no room for them")
+                return written
+    last = bare or result.record
+    say("there is no room for this record anywhere; add the next line to records.jsonl yourself:")
+    say(last.to_json_line().decode().rstrip())
+    return last
+
+
+def without_samples(record: "RunRecord", reason: str) -> "RunRecord":
+    """The record without naming a file that it cannot have."""
+    return shortened(replace(record, samples=None, missing=record.missing | {"samples": reason}))
+
+
+def _how_to_bring_back(shelter: "RunStore", folder: Path) -> str:
+    from_, to = shlex.quote(str(shelter.folder)), shlex.quote(str(folder))
+    count = len(_kept_ids(shelter))
+    records = "1 record is" if count == 1 else f"{count} records are"
+    samples = f"cp -r {from_}/samples {to} && " if (shelter.folder / "samples").is_dir() else ""
+    command = f"mkdir -p {to} && {samples}cat {from_}/records.jsonl >> {to}/records.jsonl"
+    return (
+        f"{records} safe in {shelter.folder}; before --resume, bring back what is there: {command}"
+    )

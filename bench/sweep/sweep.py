@@ -1,0 +1,224 @@
+"""The sweep: every configuration in its own child, every result appended by the parent alone."""
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from bench.errors import RunError, UsageError, short_line
+from bench.run.record import RunResult, check_fits, make_record
+from bench.run.runner import execute_seeds
+from bench.spec.artifacts import NOTHING, Keep
+from bench.spec.plan import AUTO, Plan, check_plan
+from bench.spec.run_spec import RunSpec
+from bench.sweep.child import RunJob, run_seeds
+from bench.sweep.rescue import Refused, store_or_refuse
+from bench.workers import messages
+from bench.workers.interruption import Interruption, watch_signals
+from bench.workers.isolation import FAREWELL_S, PARTING_S, STOPPED, Child
+
+if TYPE_CHECKING:
+    from results import RunRecord, RunStore
+
+Report = Callable[[RunSpec, dict[str, Any]], None]
+"""Told the configuration and the content of a progress message."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What to run, and how.
+
+    Attributes:
+        specs: one resolved spec a configuration (their seeds are not looked at).
+        seeds: of every configuration.
+        device: as `pick_device` takes it.
+        environment: of that device, for the records of runs that die without one.
+        store: where records go.
+        data: root of the data.
+        timeout_s: longest time of one run; None for no limit.
+        max_memory_bytes: limit of each child's memory; None for none.
+        in_process: runs here instead of in children, for debugging.
+        keep: what runs leave beside their records.
+        report: told of progress.
+        done: told of each new record.
+    """
+
+    specs: Sequence[RunSpec]
+    seeds: Sequence[int]
+    device: str
+    environment: dict[str, Any]
+    store: "RunStore"
+    data: Path | None = None
+    timeout_s: float | None = None
+    in_process: bool = False
+    max_memory_bytes: int | None = None
+    keep: Keep = NOTHING
+    report: Report = lambda _spec, _content: None
+    done: Callable[["RunRecord"], None] = lambda _record: None
+
+
+def run_sweep(sweep: Sweep) -> Interruption:
+    """Runs what is not in the store yet; gives what the user interrupted, if anything.
+
+    Raises:
+        Refused: the store takes no more; runs that have not begun are left to another sweep.
+    """
+    with watch_signals(raises=sweep.in_process) as interruption:
+        for spec in sweep.specs:
+            recorded = _recorded(sweep, spec)
+            seeds = [seed for seed in sweep.seeds if seed not in recorded]
+            _run_configuration(sweep, spec, seeds, interruption)
+            if interruption.after_run:
+                break
+    return interruption
+
+
+def recorded_runs(store: "RunStore", spec: RunSpec) -> "dict[int, RunRecord]":
+    """Runs of a configuration that need not be repeated, by seed.
+
+    A run that was interrupted, timed out or crashed is worth another try; out of memory and
+    divergence are results.
+    """
+    final = {"ok", "diverged", "out_of_memory", "unsupported"}
+    return {
+        int(record.spec["seed"]): record
+        for record in store.read()
+        if record.config_id == spec.config_id and record.status in final
+    }
+
+
+def _pinned(spec: RunSpec, recorded: "dict[int, RunRecord]") -> RunSpec:
+    """Further seeds of a configuration run under the plan that its first ones were given."""
+    plans = {record.spec["plan"] for record in recorded.values() if record.status == "ok"}
+    if spec.requested_plan != AUTO or len(plans) != 1:
+        return spec
+    return spec.with_chosen_plan(Plan.parse(plans.pop()))
+
+
+def _run_configuration(
+    sweep: Sweep, spec: RunSpec, seeds: list[int], interruption: Interruption
+) -> None:
+    """Runs the seeds, in a fresh child again where one died over a seed."""
+    while seeds and not interruption.after_run:
+        spec = _pinned(spec, _recorded(sweep, spec))
+        run = _here if sweep.in_process else _in_child
+        try:
+            with closing(run(sweep, spec, tuple(seeds), interruption)) as results:
+                for result in results:
+                    store_or_refuse(sweep.store, [result], sweep.done)
+                    seeds.remove(int(result.record.spec["seed"]))
+                    if interruption.after_run:
+                        return
+            continue
+        except RunError as error:
+            status, reason = error.status, error.reason
+        except KeyboardInterrupt:
+            status, reason = "interrupted", STOPPED
+        dead = replace(spec, seed=seeds.pop(0))
+        record = make_record(dead, status, reason, environment=sweep.environment)
+        store_or_refuse(sweep.store, [RunResult(record)], sweep.done)
+
+
+def _recorded(sweep: Sweep, spec: RunSpec) -> "dict[int, RunRecord]":
+    from results import RecordError
+
+    try:
+        return recorded_runs(sweep.store, spec)
+    except RecordError as error:  # it could be read when the sweep began
+        raise Refused(str(error)) from error
+
+
+def _here(
+    sweep: Sweep, spec: RunSpec, seeds: tuple[int, ...], _interruption: Interruption
+) -> "Generator[RunResult]":
+    def watch(seed: int, phase: str, progress: Any) -> None:  # noqa: ANN401
+        sweep.report(spec, messages.progress_content(seed, phase, progress))
+
+    yield from execute_seeds(
+        spec, seeds, device=sweep.device, data=sweep.data, watch=watch, keep=sweep.keep
+    )
+
+
+def checked_record(line: object, spec: RunSpec, waiting: set[int]) -> "RunRecord":
+    """The record that a child sent; user code runs there, so nothing in it is taken on trust.
+
+    Raises:
+        RunError: it is none, none that can be stored, or that of another run (`crashed`).
+    """
+    from results import RecordError, RunRecord
+
+    try:
+        record = RunRecord.from_json_line(str(line).encode("utf-8", "replace"))
+        check_fits(record)
+    except RecordError as error:
+        raise RunError("crashed", f"the child sent no record: {error}") from None
+    seed = record.spec["seed"]
+    if type(seed) is not int or seed not in waiting:
+        raise RunError("crashed", f"the child sent a record of seed {seed}")
+    asked = orjson.loads(orjson.dumps(replace(spec, seed=seed).as_plain()))
+    if spec.plan is None and _is_plan(record.spec["plan"]):  # the child has settled it
+        asked["plan"] = record.spec["plan"]
+    if record.spec != asked or record.config_id != spec.config_id:
+        raise RunError("crashed", "the child sent the record of another run")
+    return replace(record, samples=None)
+
+
+def _is_plan(text: object) -> bool:
+    try:
+        return isinstance(text, str) and check_plan(text) == text
+    except UsageError:
+        return False
+
+
+def checked_progress(content: object) -> dict[str, Any]:
+    """What a child tells of its progress; raises RunError (`crashed`) where that is none."""
+    try:
+        return messages.checked_progress(content)
+    except ValueError as error:
+        raise RunError("crashed", str(error)) from None
+
+
+def unwelcome(kind: str, content: object) -> RunError:
+    """What becomes of a run whose child refuses, or says what nobody expects."""
+    is_refusal = kind == messages.REFUSAL
+    return RunError("crashed", short_line(str(content)) if is_refusal else messages.unknown(kind))
+
+
+def _in_child(
+    sweep: Sweep, spec: RunSpec, seeds: tuple[int, ...], interruption: Interruption
+) -> "Generator[RunResult]":
+    """Results of a child.
+
+    Raises:
+        RunError: it died, hung or was stopped before it was through.
+    """
+    job = RunJob(spec, seeds, sweep.device, sweep.data, sweep.keep)
+    child = Child.start(run_seeds, job, sweep.max_memory_bytes)
+    waiting = set(seeds)
+    try:
+        for kind, content in child.messages(
+            timeout_s=sweep.timeout_s, should_stop=lambda: interruption.now
+        ):
+            if kind == messages.PROGRESS:
+                sweep.report(spec, checked_progress(content))
+            elif kind == messages.RECORD:
+                line, samples = content
+                record = checked_record(line, spec, waiting)
+                waiting.remove(record.spec["seed"])
+                yield RunResult(record, samples)
+                if not waiting:
+                    break  # a thread of the user's may keep the child alive for ever
+            elif kind == messages.FAREWELL and len(waiting) < len(seeds):
+                return  # further seeds need a process that has not lost its device
+            else:
+                raise unwelcome(kind, content)
+        death = child.close(FAREWELL_S if waiting else PARTING_S)
+        if waiting and interruption.now:  # the signal may have reached the child before us
+            raise RunError("interrupted", STOPPED)
+        if waiting:
+            raise death
+    finally:
+        child.kill()

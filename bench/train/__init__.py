@@ -1,0 +1,1 @@
+"""One training: data, model, schedule, loop, evaluation."""

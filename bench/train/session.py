@@ -1,0 +1,243 @@
+"""A session: all seeds of one configuration on one device, sharing data, model and compilation."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn, optim
+
+from bench.engine.engine import MEMORY_FORMATS, Engine, Feed
+from bench.engine.maker import EngineMaker
+from bench.engine.warmup import time_group, warm_up
+from bench.errors import RunError
+from bench.import_path import cwd_ignored
+from bench.machine.ceilings import Ceilings, ceilings_of
+from bench.machine.clock import make_clock
+from bench.machine.device import check_supported, prepare_determinism, prepare_process, usable_cores
+from bench.machine.environment import describe_environment
+from bench.machine.roofline import StepCost
+from bench.spec.plan import Plan
+from bench.spec.run_spec import RunSpec
+from bench.train.curve import affordable_points, target_points
+from bench.train.evaluation import BATCH_SIZES, Quality, evaluate
+from bench.train.splits import Splits, load_splits
+from data_pipeline import ResidentSplit, parse_augmentation
+from fmnist_models import build_model
+from fmnist_models.freezing import freeze, train_mode
+from fmnist_models.pretrained import Start, start_from
+from fmnist_models.single_image import needs_two_images
+
+# Added to the seed, so that weights, data order and augmentation draw from streams of their own. A
+# CPU generator looks at the lowest 32 bits alone.
+ORDER_SEED = 1 << 20
+AUGMENTATION_SEED = 2 << 20
+
+
+@dataclass
+class Session:
+    """Data, model and compiled code of one configuration.
+
+    Attributes:
+        spec: resolved but for the plan under `auto`; its seed is not looked at.
+        device: where everything lives.
+        splits: the data.
+        plan: settled; None until a probe has chosen.
+        tried: plans that a probe has tried, as records show them.
+        setup_s: seconds of set-up that no record has reported yet.
+        idle_power: watts of the idle GPU or why unknown; None until the first seed measures it.
+        warmed: plans whose first warm-up, with any compilation, is done.
+        num_seeds: that share what is compiled once.
+        flops_per_image: of a training step, once it is counted.
+        ceilings: of the machine; None where they were not measured.
+        costs: of a step, by the plans that have been counted.
+        profiled: plans whose kernels have been counted, or could not be.
+        graph_peak: bytes at the peak of the last warm-up of CUDA graphs; 0 without graphs.
+        start: what the model of the last seed started from.
+    """
+
+    spec: RunSpec
+    device: torch.device
+    splits: Splits
+    plan: Plan | None = None
+    tried: list[dict[str, Any]] = field(default_factory=list)
+    setup_s: dict[str, float] = field(default_factory=dict)
+    warmed: set[Plan] = field(default_factory=set)
+    num_seeds: int = 1
+    flops_per_image: float | None = None
+    idle_power: tuple[float | None, str] | None = None
+    ceilings: Ceilings | None = None
+    costs: dict[Plan, StepCost] = field(default_factory=dict)
+    profiled: set[Plan] = field(default_factory=set)
+    graph_peak: int = 0
+    start: Start | None = None
+    _model: nn.Module | None = field(default=None, init=False)
+    _maker: EngineMaker | None = field(default=None, init=False)
+
+    @classmethod
+    def open(
+        cls, spec: RunSpec, device: torch.device, data: Path | None = None, num_seeds: int = 1
+    ) -> "Session":
+        """Measures the ceilings, prepares the process and loads the data.
+
+        Raises:
+            RunError: the plan or the precision cannot be had on this device.
+        """
+        check_supported(spec, device)
+        prepare_determinism(spec)
+        begun = time.perf_counter()
+        # before glibc is told to keep what is freed: the copies take half a gigabyte
+        ceilings = ceilings_of(device, describe_environment(device, data_hash=""))
+        started = time.perf_counter()
+        prepare_process(spec, device)
+        splits = load_splits(spec, device, data)
+        setup_s = {"ceilings": started - begun, "data": time.perf_counter() - started}
+        setup_s |= {} if spec.plan is None else {"probe": 0.0}  # known: nothing was probed
+        return cls(
+            spec,
+            device,
+            splits,
+            spec.plan,
+            setup_s=setup_s,
+            ceilings=ceilings,
+            num_seeds=num_seeds,
+        )
+
+    def model_for(self, seed: int) -> nn.Module:
+        """The model with the weights of this seed; always the same module, compiled only once.
+
+        Weights are drawn on the CPU, so that every device starts from the same ones.
+        """
+        recipe = self.spec.recipe
+        torch.manual_seed(seed)
+        fresh = build_model(self.spec.model)
+        self.start = start_from(fresh, self.spec.model, recipe.weights, recipe.stem)
+        if self._model is None:
+            freeze(fresh, self.spec.model, recipe.trainable)
+            self._check_size(fresh)
+            self._check_batches(fresh)
+            self._model = fresh.to(self.device)
+        else:
+            _copy_tensors(fresh, self._model)
+            self._model.zero_grad()
+        # an evaluation that failed may have left it in eval mode
+        return train_mode(self._model, recipe.frozen_batchnorm)
+
+    def _check_size(self, model: nn.Module) -> None:
+        """Refuses images of a size that the recipe asks for and the model cannot take.
+
+        Raises:
+            RunError: it fails on one image (`unsupported`).
+        """
+        size = self.splits.train.images.shape[-1]
+        if self.spec.recipe.input_size is None:
+            return
+        was_training, image = model.training, torch.zeros(1, 1, size, size)
+        try:
+            with torch.no_grad():
+                model.eval()(image)
+        except RuntimeError as error:
+            reason = f"{self.spec.model} does not take {size}x{size} images"
+            raise RunError("unsupported", f"{reason}: {str(error).splitlines()[0]}") from None
+        finally:
+            model.train(was_training)
+
+    def _check_batches(self, model: nn.Module) -> None:
+        """Refuses a batch of one image where BatchNorm could not train on it.
+
+        Raises:
+            RunError: the training would fail at that batch, an epoch later (`unsupported`).
+        """
+        recipe, split = self.spec.recipe, self.splits.train
+        ragged = 0 if recipe.drop_last else len(split) % recipe.batch_size
+        if 1 not in {ragged, recipe.batch_size}:
+            return
+        if needs_two_images(model, split.images.shape[-1], recipe.frozen_batchnorm):
+            raise RunError(
+                "unsupported",
+                f"a batch of one image ({len(split)} in batches of {recipe.batch_size}), on which "
+                "BatchNorm cannot train; set drop_last=true or another batch_size",
+            )
+
+    def engine_for(
+        self, plan: Plan, model: nn.Module, optimizer: optim.Optimizer, generator: torch.Generator
+    ) -> Engine:
+        """The engine of a plan around this model; sets the threads of this process."""
+        torch.set_num_threads(plan.threads or usable_cores())
+        model.to(memory_format=MEMORY_FORMATS[plan.memory_format])
+        if self._maker is None:
+            self._maker = EngineMaker(model, self.spec.recipe)
+        return self._maker.make(plan, optimizer, self.feed(plan, generator))
+
+    def feed(self, plan: Plan, generator: torch.Generator) -> Feed:
+        """Batches of the training split, augmented as the recipe says."""
+        return Feed(
+            split=self.splits.train,
+            augmentations=tuple(parse_augmentation(name) for name in self.spec.recipe.augment),
+            normalization=self.spec.recipe.normalize,
+            generator=generator,
+            memory_format=MEMORY_FORMATS[plan.memory_format],
+        )
+
+    @cwd_ignored()  # by Python processes of the compiler
+    def meet_shapes(self, engine: Engine) -> None:
+        """Runs each shape of call that training can meet once, so that all is compiled or captured.
+
+        These are a whole group of steps, a single one that is left over, and a ragged last batch.
+        """
+        clock, rate = make_clock(self.device), self.small_rate()
+        time_group(engine, [self.random_batch() for _ in range(engine.group_steps)], rate, clock)
+        if engine.group_steps > 1:
+            time_group(engine, [self.random_batch()], rate, clock)
+        ragged = len(self.splits.train) % self.spec.recipe.batch_size
+        if ragged and not self.spec.recipe.drop_last:
+            time_group(engine, [self.random_batch(ragged)], rate, clock)
+
+    def predict_step(self, engine: Engine) -> float:
+        """Warms the engine up further, and gives the predicted seconds of a step."""
+        return warm_up(engine, self.random_batch, self.small_rate(), make_clock(self.device))
+
+    def random_batch(self, size: int | None = None) -> Tensor:
+        """Indices (B,) of any training images, on the device."""
+        count = size or self.spec.recipe.batch_size
+        return torch.randint(len(self.splits.train), (count,), device=self.device)
+
+    def small_rate(self) -> float:
+        """A learning rate at which no untimed step overflows."""
+        return (self.spec.recipe.learning_rate or 0.0) * 1e-3
+
+    def evaluate(
+        self, model: nn.Module, split: ResidentSplit, see: Callable[[Tensor], None] | None = None
+    ) -> Quality:
+        """One pass in eval mode with the recipe's normalisation and precision; see `evaluate`."""
+        recipe = self.spec.recipe
+        return evaluate(
+            model, split, normalization=recipe.normalize, precision=recipe.precision, see=see
+        )
+
+    def curve_points(
+        self, model: nn.Module, validation: ResidentSplit, training_s: float | None
+    ) -> tuple[float, ...]:
+        """Budget fractions whose evaluations a training of so many seconds can afford."""
+        size = BATCH_SIZES[self.device.type]
+        sample = ResidentSplit(validation.images[:size], validation.labels[:size])
+        self.evaluate(model, sample)
+        started = time.perf_counter()
+        self.evaluate(model, sample)
+        cost = (time.perf_counter() - started) * len(validation) / len(sample)
+        choose = affordable_points if self.spec.target is None else target_points
+        return tuple(choose(cost, training_s))
+
+
+@torch.no_grad()
+def _copy_tensors(source: nn.Module, target: nn.Module) -> None:
+    """Parameters and buffers; a state dict would leave out buffers that are not persistent."""
+    pairs = zip(
+        [*source.parameters(), *source.buffers()],
+        [*target.parameters(), *target.buffers()],
+        strict=True,
+    )
+    for tensor, own in pairs:
+        own.copy_(tensor)

@@ -1,0 +1,1 @@
+"""Processes: the fork server, its children, their messages and their deaths."""

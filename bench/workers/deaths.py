@@ -1,0 +1,76 @@
+"""How a child died: its exit code, and whether the kernel took it for want of memory."""
+
+import contextlib
+import signal
+from pathlib import Path
+
+from bench.errors import RunError
+from bench.machine.memory_limit import limit_text
+
+ROOT = Path("/")
+LOST = 255  # multiprocessing's exit code of a child whose fork server is gone
+# what a program dies of that cannot have the memory it asks for
+FOR_WANT_OF_MEMORY = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS, 1}
+TAKEN = "the kernel killed the process for want of memory; use a smaller batch_size"
+
+
+def describe_exit(code: int | None) -> str | None:
+    """One line about an exit code; None for a clean end."""
+    if not code:
+        return None
+    if code > 0:
+        return f"the process exited with code {code}"
+    name = signal.Signals(-code).name if -code in {*signal.Signals} else str(-code)
+    hint = " (out of memory?)" if name == "SIGKILL" else ""
+    return f"the process was killed by {name}{hint}"
+
+
+def explain_death(
+    code: int | None, *, was_taken: bool = False, max_memory_bytes: int | None = None
+) -> RunError:
+    """What became of the run of a process that ended without a result.
+
+    Args:
+        code: its exit code.
+        was_taken: whether the kernel has killed a process for want of memory meanwhile.
+        max_memory_bytes: what it was limited to.
+    """
+    if code in {-signal.SIGKILL, LOST} and was_taken:
+        return RunError("out_of_memory", TAKEN)
+    if code == LOST:
+        return RunError("crashed", "the fork server died (or the process exited with code 255)")
+    reason = describe_exit(code) or "the process ended without a result"
+    if max_memory_bytes is not None and code in FOR_WANT_OF_MEMORY:
+        reason += f"; {limit_text(max_memory_bytes)}, which may be why"
+    return RunError("crashed", reason)
+
+
+def count_oom_kills(root: Path = ROOT) -> int | None:
+    """Processes that the kernel has killed for want of memory, here as far as it tells apart.
+
+    Of this process's own control group (version 2, then 1), else of the whole machine; None where
+    nothing says so.
+    """
+    for path in (*_counters(root), root / "proc/vmstat"):
+        with contextlib.suppress(OSError, ValueError):
+            for line in path.read_text(encoding="ascii").splitlines():
+                name, _, count = line.partition(" ")
+                if name == "oom_kill":
+                    return int(count)
+    return None
+
+
+def _counters(root: Path) -> list[Path]:
+    """Where control groups keep the count; a container may see its own group as the root."""
+    found = []
+    with contextlib.suppress(OSError, ValueError):
+        groups = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+        for controllers, group in sorted(line.split(":", 2)[1:] for line in groups):
+            if controllers == "":
+                folder, name = root / "sys/fs/cgroup", "memory.events"
+            elif "memory" in controllers.split(","):
+                folder, name = root / "sys/fs/cgroup/memory", "memory.oom_control"
+            else:
+                continue
+            found += [folder / group.lstrip("/") / name, folder / name]
+    return found

@@ -1,0 +1,295 @@
+"""Children: one process for each configuration, forked from a server that has torch imported.
+
+A child that dies, hangs or runs wild takes nothing with it: its parent reads what it sent before,
+and learns from the exit code what became of it.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+from bench.errors import RunError, UsageError
+from bench.import_path import cwd_ignored, import_variables, our_path, set_variables
+from bench.workers import messages
+from bench.workers.confinement import settle_in
+from bench.workers.deaths import count_oom_kills, explain_death
+from bench.workers.messages import Patience, TimeLimit
+
+STOPPED = "stopped on request"
+FAREWELL_S = 5.0  # a child that has closed its pipe gets this long to end by itself
+PARTING_S = 1.0  # and one that has said all it was asked for
+BURIAL_S = 30.0  # a killed child gets this long to vanish: it may hold all memory of a GPU
+ORPHANS_S = 5.0  # daemons that beget daemons
+
+
+def fork_server() -> ForkServerContext:
+    """The context whose server imports torch, torchvision and the harness once for all children."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["bench.workers.preload"])
+    return context
+
+
+def start_server() -> None:
+    """Starts the fork server in the background, so that it imports while the parent checks.
+
+    Raises:
+        UsageError: the system refuses.
+    """
+    try:
+        _ensure_server()
+    except OSError as error:  # its socket lies in the temporary folder
+        raise UsageError(
+            f"no child process can be started ({error}); name a short folder with TMPDIR=/tmp"
+        ) from None
+
+
+def _ensure_server() -> None:
+    """A server that runs; OSError, in the middle of a sweep no mistake of the user's, for none."""
+    from multiprocessing import forkserver, resource_tracker
+
+    fork_server()
+    with cwd_ignored(PYTHONPATH=our_path()):
+        resource_tracker.ensure_running()  # here, since its start unblocks SIGINT
+        # The server inherits the mask, so that Ctrl-C cannot end its imports with a traceback.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def end_server() -> None:
+    """Ends and forgets the fork server, its children with it; the next child gets a new one."""
+    from multiprocessing import forkserver, util
+
+    with contextlib.suppress(OSError):  # its socket may have gone with its folder
+        Path(util.get_temp_dir()).mkdir(mode=0o700, exist_ok=True)
+    server: Any = forkserver._forkserver
+    with server._lock:
+        pid = server._forkserver_pid
+        if pid is None:
+            return
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+        os.close(server._forkserver_alive_fd)
+        server._forkserver_pid = server._forkserver_alive_fd = server._forkserver_address = None
+    deadline = time.monotonic() + PARTING_S
+    with contextlib.suppress(OSError):  # somebody has read its exit code
+        while os.waitpid(pid, os.WNOHANG) == (0, 0) and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+
+@dataclass
+class Child:
+    """A running child and its pipe.
+
+    Attributes:
+        process: the child.
+        pipe: our end; closing it ends the child.
+        max_memory_bytes: what it is limited to; None for no limit.
+        num_taken: processes that the kernel had killed for want of memory when it began.
+    """
+
+    process: ForkServerProcess
+    pipe: Connection
+    max_memory_bytes: int | None = None
+    num_taken: int | None = field(default_factory=count_oom_kills)
+
+    @classmethod
+    def start(
+        cls, target: Callable[..., None], job: object, max_memory_bytes: int | None = None
+    ) -> "Child":
+        """Starts `target(pipe, job)` in a child of the fork server, which has settled in.
+
+        Raises:
+            RunError: there can be no further process.
+        """
+        for is_last_try in (False, True):
+            try:
+                return cls(*_fork(target, job, max_memory_bytes), max_memory_bytes)
+            except (OSError, EOFError) as error:  # the server may just have died
+                if is_last_try:
+                    why = getattr(error, "strerror", None) or "the fork server does not answer"
+                    raise RunError("crashed", f"no process could be started: {why}") from None
+                # its socket is gone, and it lives on; or it dies, and cannot be seen to be dead yet
+                if isinstance(error, FileNotFoundError | ConnectionError | EOFError):
+                    end_server()
+        raise AssertionError
+
+    def messages(
+        self, *, timeout_s: float | None, should_stop: Callable[[], bool]
+    ) -> Iterator[tuple[str, Any]]:
+        """Messages as they come, until the child closes its pipe.
+
+        Args:
+            timeout_s: longest time without a record; None for no limit.
+            should_stop: asked ten times a second; True ends the child.
+
+        Raises:
+            RunError: the time is up (`timeout`), `should_stop` said so (`interrupted`), or what
+                came is no message (`crashed`).
+        """
+        limit = TimeLimit(timeout_s)
+        while message := self._next(partial(self._wait_on, limit, timeout_s, should_stop)):
+            yield message
+            if message[0] == messages.RECORD:
+                limit = TimeLimit(timeout_s)
+
+    def _next(self, patience: Patience) -> tuple[str, Any] | None:
+        """The next message, a record together with its samples; None at the end."""
+        try:
+            kind, content = messages.receive(self.pipe, patience)
+            if kind == messages.RECORD:
+                return kind, (content, messages.receive_samples(self.pipe, patience))
+        except (EOFError, OSError):
+            return None
+        except ValueError as error:
+            raise RunError("crashed", str(error)) from None
+        return kind, content
+
+    def _wait_on(
+        self, limit: TimeLimit, timeout_s: float | None, should_stop: Callable[[], bool]
+    ) -> None:
+        """Raises where there is nothing more to wait for."""
+        if should_stop():
+            raise RunError("interrupted", STOPPED)
+        if limit.is_over():
+            raise RunError("timeout", f"no result within {timeout_s:g} s")
+        if self.has_ended():
+            raise EOFError
+
+    def has_ended(self) -> bool:
+        """Whether it is gone and has left nothing unread; a grandchild may keep the pipe open."""
+        return bool(wait([self.process.sentinel], 0)) and not wait([self.pipe], 0)
+
+    def close(self, farewell_s: float = FAREWELL_S) -> RunError:
+        """Ends the child if it has not ended by itself.
+
+        Args:
+            farewell_s: how long it may take to end by itself.
+
+        Returns:
+            How it died, for a run that got no result.
+        """
+        self.process.join(farewell_s)
+        is_alive = self.process.is_alive()
+        self.kill()
+        if is_alive:
+            return RunError("crashed", "it closed its pipe and had to be killed")
+        num_taken = count_oom_kills()
+        return explain_death(
+            self.process.exitcode,
+            was_taken=None not in {num_taken, self.num_taken} and num_taken != self.num_taken,
+            max_memory_bytes=self.max_memory_bytes,
+        )
+
+    def kill(self) -> None:
+        """Ends the child now, whatever it does, and whatever it has started.
+
+        Once only: later its id may be a stranger's.
+        """
+        if self.pipe.closed:
+            return
+        if self.process.pid is not None:
+            with contextlib.suppress(OSError):  # it and its group are gone
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()  # it may not have come to lead a group yet
+        self.process.join(BURIAL_S)
+        if self.process.is_alive():  # the server has stopped, or the kernel cannot end the child
+            end_server()
+            self.process.join(BURIAL_S)
+        end_orphans()
+        with contextlib.suppress(OSError):
+            self.pipe.close()
+
+
+def _fork(
+    target: Callable[..., None], job: object, max_memory_bytes: int | None
+) -> tuple[ForkServerProcess, Connection]:
+    _ensure_server()  # a new one where the old one died
+    context = fork_server()
+    ours, theirs = context.Pipe(duplex=True)
+    arguments = (import_variables(), target, theirs, job, max_memory_bytes)
+    process = context.Process(target=_begin, args=arguments)
+    try:
+        process.start()
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return process, ours
+
+
+def _begin(
+    variables: dict[str, str | None],
+    target: Callable[..., None],
+    pipe: Connection,
+    job: object,
+    max_memory_bytes: int | None,
+) -> None:
+    """The first thing that runs in a child."""
+    set_variables(variables)  # the server's own are no business of what a model starts
+    settle_in(max_memory_bytes)
+    target(pipe, job)
+
+
+def end_orphans() -> None:
+    """Ends what dead children have left to the fork server: daemons, and whatever they start."""
+    deadline = time.monotonic() + ORPHANS_S
+    while (orphans := _orphans()) and time.monotonic() < deadline:
+        for pid in orphans:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.001)  # their own children come next
+
+
+def _orphans() -> set[int]:
+    """Children of the fork server that are none of ours."""
+    from multiprocessing import forkserver
+
+    server = getattr(forkserver._forkserver, "_forkserver_pid", None)
+    try:
+        listed = Path(f"/proc/{server}/task/{server}/children").read_text(encoding="ascii")
+    except OSError:  # the server is gone, or this is no Linux
+        return set()
+    return {int(pid) for pid in listed.split()} - {
+        child.pid for child in multiprocessing.active_children() if child.pid is not None
+    }
+
+
+def ask(
+    target: Callable[..., None],
+    job: object,
+    *,
+    timeout_s: float = 300.0,
+    max_memory_bytes: int | None = None,
+) -> Any:  # noqa: ANN401
+    """The one answer of a short-lived child, as JSON values.
+
+    Raises:
+        UsageError: it refused, or died.
+    """
+    child = None
+    try:
+        child = Child.start(target, job, max_memory_bytes)
+        for kind, content in child.messages(timeout_s=timeout_s, should_stop=lambda: False):
+            if kind == messages.REFUSAL:
+                raise UsageError(str(content))
+            if kind == messages.ANSWER:
+                return content
+        raise UsageError(f"the check before the sweep died: {child.close()}")
+    except RunError as error:
+        raise UsageError(f"the check before the sweep failed: {error.reason}") from None
+    finally:
+        if child is not None:
+            child.kill()

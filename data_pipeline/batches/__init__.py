@@ -1,0 +1,1 @@
+"""From decoded images to batches on the device."""

@@ -1,0 +1,79 @@
+"""Fashion-MNIST as tensors: IDX files by torchvision's own reader, or what the CSV files hold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data_pipeline.sources.csv_files import CsvData
+from data_pipeline.sources.fetch import find_or_fetch
+from data_pipeline.sources.files import CLASS_NAMES, FASHION_MNIST_FILES, DataFile
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from data_pipeline.sources.arrays import Bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FashionMNIST:
+    """The whole data set in host memory.
+
+    Attributes:
+        train_images: (60000, 1, 28, 28) uint8.
+        train_labels: (60000,) int64 in 0..9.
+        test_images: (10000, 1, 28, 28) uint8.
+        test_labels: (10000,) int64 in 0..9.
+        data_hash: 12 hex digits, as `data_pipeline.data_hash` documents them.
+        classes: the ten class names in label order.
+    """
+
+    train_images: "Tensor"
+    train_labels: "Tensor"
+    test_images: "Tensor"
+    test_labels: "Tensor"
+    data_hash: str
+    classes: tuple[str, ...] = CLASS_NAMES
+
+
+def load_fashion_mnist(
+    root: Path | None = None,
+    *,
+    fetch: bool = True,
+    files: Sequence[DataFile] = FASHION_MNIST_FILES,
+) -> FashionMNIST:
+    """Return the verified data set, fetched first if it is missing and `fetch` allows it.
+
+    Args:
+        root: the data folder, in torchvision's layout or with Kaggle's CSV files; None for
+            `default_root()`.
+        fetch: whether missing files may be fetched.
+        files: as in `ensure_data`.
+
+    Raises:
+        DataError: a file is bad or missing, or the root cannot be used.
+    """
+    found = find_or_fetch(root, fetch=fetch, files=files)
+    if isinstance(found, CsvData):
+        arrays = found.arrays
+        train = _as_tensors(arrays.train_images, arrays.train_labels)
+        test = _as_tensors(arrays.test_images, arrays.test_labels)
+    else:
+        train, test = _read_pair(found.folder, "train"), _read_pair(found.folder, "t10k")
+    return FashionMNIST(*train, *test, found.data_hash)
+
+
+def _as_tensors(images: "Bytes", labels: "Bytes") -> "tuple[Tensor, Tensor]":
+    """Return images (N, 1, 28, 28) uint8, which share the array's memory, and labels (N,) int64."""
+    import torch
+
+    return torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels).long()
+
+
+def _read_pair(folder: Path, prefix: str) -> "tuple[Tensor, Tensor]":
+    """Return images (N, 1, 28, 28) uint8 and labels (N,) int64."""
+    from torchvision.datasets.mnist import read_image_file, read_label_file  # takes 3 s
+
+    images: Tensor = read_image_file(str(folder / f"{prefix}-images-idx3-ubyte"))
+    labels: Tensor = read_label_file(str(folder / f"{prefix}-labels-idx1-ubyte"))
+    return images.unsqueeze(1), labels

@@ -1,0 +1,1 @@
+"""Where the data set comes from: mirrors, a package, IDX and CSV files, checked."""

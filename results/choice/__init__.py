@@ -1,0 +1,1 @@
+"""Choose a model: the best by an objective within limits."""

@@ -1,0 +1,1 @@
+"""Two sets of records against each other."""

@@ -1,0 +1,234 @@
+"""What else got worse between two sets of records: how runs end, accuracy, memory, counts.
+
+Accuracy is paired by seed where both sides have mostly the same. It is `worse` where the mean lost
+more than the margin and the 95 % interval excludes zero, `unclear` where the mean lost more and
+that is not shown, else `same`, with the interval beside it. The gate asks for more: there all of
+the interval must lie above minus the margin, as it can train further seeds. Stored records cannot,
+and with three seeds of 0.3 points 40 % of identical pairs would then be unclear. By this rule none
+of 600 such pairs is worse or unclear (of 0.5 points: 0.5 % each), and of pairs that lose two points
+95 % are worse (of 0.5 points: 69 %) and hardly one is the same.
+
+Both sides see the same test images, so what these do by chance is left out. Memory is judged by the
+gate's own rule.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+from typing import TYPE_CHECKING
+
+from results.gate.margin import ROUNDING, Interval, paired_interval
+from results.gate.quality import QualityRule, equal_evidence, interval_evidence, judge_memory
+from results.gate.verdict import Check, Finding, Outcome
+from results.gate.words import NEW
+from results.records.record import RunRecord
+from results.rows.summary import Summary
+from results.statistics import mean, welch_interval
+
+if TYPE_CHECKING:
+    from results.compare.rule import Rule
+
+INTERRUPTED = "interrupted"
+COUNTS = {"num_params": "parameters", "flops_per_image": "FLOPs an image"}
+ACCURACY, MEMORY = "test accuracy", "peak memory"
+
+
+def run_finding(model: str, base: Summary | None, head: Summary | None) -> Finding:
+    """Whether the runs of the head ended as well as those of the base; one side may have none."""
+    outcome, evidence = _ending(base, head)
+    return Finding(
+        check="run",
+        model=model,
+        quantity="finished seeds",
+        outcome=outcome,
+        base=None if base is None else base.n_seeds,
+        head=None if head is None else head.n_seeds,
+        evidence=evidence,
+    )
+
+
+def accuracy_finding(model: str, base: Summary, head: Summary, rule: "Rule") -> Finding | None:
+    """Whether more of the accuracy was lost than the margin; None where the base has none."""
+    theirs, ours = (_by_seed(side, "test_accuracy") for side in (base, head))
+    if not theirs:
+        return None
+    if not ours:
+        return unknown_finding("accuracy", model, ACCURACY, head, ("test_accuracy",))
+    is_paired = _are_paired(theirs, ours)
+    if is_paired:
+        shared = [seed for seed in theirs if seed in ours]
+        theirs, ours = ({seed: side[seed] for seed in shared} for side in (theirs, ours))
+    before, after = list(theirs.values()), list(ours.values())
+    interval = _paired(before, after) if is_paired else welch_interval(after, before)
+    change = mean(after) - mean(before)
+    return Finding(
+        check="accuracy",
+        model=model,
+        quantity=ACCURACY,
+        outcome=_accuracy_outcome(change, interval, rule.margin),
+        base=mean(before),
+        head=mean(after),
+        change=change,
+        evidence=_accuracy_evidence(before, after, interval, is_paired=is_paired),
+    )
+
+
+def memory_finding(model: str, base: Summary, head: Summary, rule: "Rule") -> Finding | None:
+    """Whether the peak memory grew, by the rule of the gate; None where the base has none.
+
+    Where seeds are not mostly shared, each of the base is held against each of the head.
+    """
+    theirs, ours = (_positive(_by_seed(side, "peak_memory")) for side in (base, head))
+    if not theirs:
+        return None
+    if not ours:
+        return unknown_finding("memory", model, MEMORY, head, ("peak_memory",))
+    quality = QualityRule(memory_threshold=rule.threshold, least_memory_bytes=rule.memory_bytes)
+    if _are_paired(theirs, ours):
+        return judge_memory(model, theirs, ours, quality)
+    pairs = list(product(theirs.values(), ours.values()))
+    before, after = (dict(enumerate(side)) for side in zip(*pairs, strict=True))
+    finding = judge_memory(model, before, after, quality)
+    return replace(finding, evidence=f"median of {_seed_numbers(len(theirs), len(ours))}")
+
+
+def count_findings(model: str, base: Summary, head: Summary) -> list[Finding]:
+    """Parameters and FLOPs that the base has, which are exact: any difference counts."""
+    found = []
+    for quantity, words in COUNTS.items():
+        before, after = (side.mean(quantity) or 0.0 for side in (base, head))
+        if before > 0 and after > 0:
+            found.append(_count_finding(model, quantity, before, after))
+        elif before > 0:
+            found.append(unknown_finding("counts", model, words, head, (quantity,)))
+    return found
+
+
+def unknown_finding(
+    check: Check, model: str, words: str, head: Summary, quantities: Sequence[str]
+) -> Finding:
+    """That the head does not know what the base knows, with the reason that it gives for any."""
+    reasons = (run.missing.get(quantity) for run in head.finished for quantity in quantities)
+    reason = next(filter(None, reasons), "no reason given")
+    return Finding(
+        check=check,
+        model=model,
+        quantity=words,
+        outcome="unclear",
+        evidence=f"unknown on the head: {reason}",
+    )
+
+
+def _ending(base: Summary | None, head: Summary | None) -> tuple[Outcome, str]:
+    if head is None:
+        return "worse", "gone: the head has no such run"
+    if base is None:
+        return ("skipped", NEW) if head.finished else ("worse", f"new; {_failure(head)}")
+    if not base.finished:
+        return _after_failure(base, head)
+    if not head.finished:
+        is_open = head.status == INTERRUPTED
+        return ("unclear" if is_open else "worse"), f"on the head: {_failure(head)}"
+    return _ending_by_seed(base, head)
+
+
+def _after_failure(base: Summary, head: Summary) -> tuple[Outcome, str]:
+    """What a head comes to of which no run of the base ended well: never worse than that."""
+    before = f"on the base: {_failure(base)}"
+    if head.finished:
+        return ("skipped" if base.status == INTERRUPTED else "better"), before
+    if _failure(base) == _failure(head):
+        return "skipped", f"on both sides: {_failure(head)}"
+    is_open = base.status == INTERRUPTED  # whether the base would have failed too is unknown
+    return ("unclear" if is_open else "skipped"), f"{before}; on the head: {_failure(head)}"
+
+
+def _ending_by_seed(base: Summary, head: Summary) -> tuple[Outcome, str]:
+    failed_before = {run.spec["seed"] for run in base.failed}
+    failed = [run for run in head.failed if run.spec["seed"] not in failed_before]
+    broken = [run for run in failed if run.status != INTERRUPTED]
+    if broken:
+        return "worse", _seeds_text(broken)
+    if failed:
+        return "unclear", _seeds_text(failed)
+    is_fewer = head.n_seeds < base.n_seeds
+    evidence = f"{head.n_seeds} of {base.n_seeds} seeds" if is_fewer else ""
+    return ("better" if len(head.failed) < len(base.failed) else "same"), evidence
+
+
+def _failure(side: Summary) -> str:
+    return _how(side.status, side.reason)
+
+
+def _seeds_text(failed: Sequence[RunRecord]) -> str:
+    """Which seeds failed, and how the first of them did."""
+    seeds = ", ".join(str(run.spec["seed"]) for run in failed)
+    return f"seed {seeds}: {_how(failed[0].status, failed[0].reason)}"
+
+
+def _how(status: str, reason: str | None) -> str:
+    return status.replace("_", " ") + (f": {reason}" if reason else "")
+
+
+def _by_seed(side: Summary, quantity: str) -> dict[int, float]:
+    """The mean of each seed that has a value."""
+    found: dict[int, list[float]] = {}
+    for run in side.finished:
+        value = run.value(quantity)
+        if value is not None:
+            found.setdefault(run.spec["seed"], []).append(value)
+    return {seed: mean(values) for seed, values in found.items()}
+
+
+def _positive(values: dict[int, float]) -> dict[int, float]:
+    return {seed: value for seed, value in values.items() if value > 0}
+
+
+def _are_paired(base: dict[int, float], head: dict[int, float]) -> bool:
+    """Whether seeds are mostly shared: a pair out of ten would speak for all of them."""
+    num_shared = len(base.keys() & head.keys())
+    is_most = 2 * num_shared >= max(len(base), len(head))
+    return base.keys() == head.keys() or (num_shared > 1 and is_most)
+
+
+def _paired(before: Sequence[float], after: Sequence[float]) -> Interval:
+    return paired_interval([ours - theirs for theirs, ours in zip(before, after, strict=True)])
+
+
+def _accuracy_outcome(change: float, interval: Interval, margin: float) -> Outcome:
+    if change < -margin - ROUNDING:
+        return "worse" if interval is not None and interval[1] < 0 else "unclear"
+    is_better = change > margin and interval is not None and interval[0] > 0
+    return "better" if is_better else "same"
+
+
+def _accuracy_evidence(
+    before: Sequence[float], after: Sequence[float], interval: Interval, *, is_paired: bool
+) -> str:
+    if is_paired and before == after:
+        return equal_evidence(len(before))
+    numbers = (len(before),) if is_paired else (len(before), len(after))
+    return interval_evidence(mean(after) - mean(before), interval, _seed_numbers(*numbers))
+
+
+def _seed_numbers(*numbers: int) -> str:
+    """3 seeds, or 3 and 2 seeds."""
+    return f"{' and '.join(map(str, numbers))} seed{'' if numbers == (1,) else 's'}"
+
+
+def _count_finding(model: str, quantity: str, before: float, after: float) -> Finding:
+    growth = round(after) - round(before)
+    outcome: Outcome = "worse" if growth > 0 else "better" if growth < 0 else "same"
+    evidence = "exact"
+    if growth and quantity == "num_params":
+        outcome, evidence = "worse", "another model"
+    return Finding(
+        check="counts",
+        model=model,
+        quantity=COUNTS[quantity],
+        outcome=outcome,
+        base=before,
+        head=after,
+        change=after / before - 1,
+        evidence=evidence,
+    )

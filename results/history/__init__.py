@@ -1,0 +1,1 @@
+"""Models over commits, with steps in their figures."""

@@ -1,0 +1,1 @@
+"""Plans of a model against each other, as rows and tables."""

@@ -1,0 +1,124 @@
+"""Ladders for a person: the rungs of each model below each other, the fastest marked."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from results.ladder.rows import rivals
+from results.render.columns import UNKNOWN, Column, failure_text, share_of_floor, text_column
+from results.render.lines import header_line, row_line, rule_line
+from results.render.table import MIN_WIDTH, column_width, fitting
+from results.rows.comparable import is_time_budget
+from results.text import format_count, format_seconds, one_line, three_digits
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+Row = Mapping[str, Any]
+INDENT = "  "
+
+
+def render_ladder(rows: Sequence[Row], *, width: int, title: str | None = None) -> "RenderableType":
+    """A rich renderable of ladder rows, no wider than `width` characters (but at least 40).
+
+    The least important columns are left out until the rest fits; nothing is squeezed. A rung that
+    failed keeps its place, status and reason in place of numbers.
+
+    Args:
+        rows: As `ladder_rows` gives them.
+        width: Characters to use.
+        title: A line above the table.
+    """
+    from rich.console import Group  # csv and json need no rich
+    from rich.text import Text
+
+    width = max(width, MIN_WIDTH)
+    heading = [Text(title, style="bold")] if title else []
+    names = text_column("rung", [INDENT + row["rung"] for row in rows])
+    columns = fitting(_number_columns(rows), column_width(names), width)
+    lines = [header_line(names, columns), rule_line(names, columns, width)] if rows else []
+    for index, row in enumerate(rows):
+        if index == 0 or row["model"] != rows[index - 1]["model"]:
+            lines.append(Text(one_line(row["model"]), no_wrap=True, overflow="ellipsis"))
+        failure = failure_text(row) if _is_failed(row) else None
+        lines.append(row_line(names, columns, index, failure))
+    return Group(*heading, *(lines or [Text("no records")]))
+
+
+def ladder_columns(rows: Sequence[Row]) -> list[Column]:
+    """All columns of ladder rows, most important first, failures among the remarks."""
+    remarks = [failure_text(row) if row["status"] != "ok" else "" for row in rows]
+    columns = [
+        text_column("model", [row["model"] for row in rows]),
+        text_column("rung", [row["rung"] for row in rows]),
+        *_number_columns(rows),
+    ]
+    return [*columns, text_column("remarks", remarks)] if any(remarks) else columns
+
+
+def ratio_text(ratio: float) -> str:
+    """A ratio to hundredths, from ten on to three digits."""
+    return f"{ratio:.2f}" if ratio < 9.995 else three_digits(ratio)
+
+
+def _number_columns(rows: Sequence[Row]) -> list[Column]:
+    columns = [
+        Column(
+            "ratio", _cells(rows, "ratio", lambda ratio: f"{ratio_text(ratio)}x"), best_marks(rows)
+        ),
+        _plain("95 % interval", _cells(rows, "ratio_ci95", lambda pair: _interval(*pair))),
+        _plain("images/s", _cells(rows, "images_per_s", format_count)),
+        _plain("of floor", tuple(map(share_of_floor, rows))),
+        _plain("MFU", _cells(rows, "mfu", lambda share: f"{share:.1%}")),
+        _plain("compile", _cells(rows, "compile_time_s", format_seconds)),
+        _plain("pays after", _cells(rows, "break_even_epochs", _pays_after)),
+        *_budget_columns(rows),
+        text_column("precision", [row["precision"] for row in rows]),
+        text_column("plan", [row["plan"] for row in rows]),
+        text_column("adds", [row["adds"] or UNKNOWN for row in rows]),
+    ]
+    return [column for column in columns if set(column.cells) - {UNKNOWN}]
+
+
+def _budget_columns(rows: Sequence[Row]) -> list[Column]:
+    """What a budget comes to: epochs for one in seconds, seconds for the others."""
+    budgets = list(dict.fromkeys(row["budget"] for row in rows))
+    name = budgets[0] if len(budgets) == 1 else "budget"
+    epochs = _plain(f"epochs in {name}", _cells(rows, "epochs_in_budget", lambda e: f"{e:.3g}"))
+    total = _plain(f"{name} in all", _cells(rows, "total_s", format_seconds))
+    return [epochs if all(map(is_time_budget, budgets)) else total]
+
+
+def _plain(header: str, cells: tuple[str, ...]) -> Column:
+    return Column(header, cells, (False,) * len(cells))
+
+
+def _cells(rows: Sequence[Row], key: str, text: Callable[[Any], str]) -> tuple[str, ...]:
+    return tuple(UNKNOWN if row[key] is None or _is_failed(row) else text(row[key]) for row in rows)
+
+
+def best_marks(rows: Sequence[Row]) -> tuple[bool, ...]:
+    """For each row, whether it is the fastest of its model; a single row beats nobody."""
+    ratios: dict[str, list[float]] = {}
+    are_rivals = rivals(rows)
+    for row, is_rival in zip(rows, are_rivals, strict=True):
+        if is_rival:
+            ratios.setdefault(row["model"], []).append(row["ratio"])
+    best = {model: max(found) for model, found in ratios.items() if len(found) > 1}
+    return tuple(
+        is_rival and row["ratio"] == best.get(row["model"])
+        for row, is_rival in zip(rows, are_rivals, strict=True)
+    )
+
+
+def _is_failed(row: Row) -> bool:
+    return row["ratio"] is None
+
+
+def _pays_after(epochs: float | str) -> str:
+    if isinstance(epochs, str):
+        return epochs
+    return f"{epochs:.{1 if epochs < 9.95 else 0}f} epochs"
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{ratio_text(low)} to {ratio_text(high)}"

@@ -1,0 +1,1 @@
+"""Rows as a table for a terminal, a document or a program."""

@@ -1,0 +1,259 @@
+"""The columns a person reads: which there are, in order of importance, and their cells as text."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from results.rows.comparable import holds_time_equal
+from results.text import (
+    format_bytes,
+    format_count,
+    format_joules,
+    format_percent,
+    format_seconds,
+    one_line,
+    printable,
+    three_digits,
+)
+
+Row = Mapping[str, Any]
+UNKNOWN, MISSED = "-", "∞"
+ACCURACY = "accuracy %"
+FIXED_TARGET = "0.90"  # whose seconds every table has a column of
+QUIET_FLAGS = {"reached_target"}  # a column of their own says it
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column as text.
+
+    Attributes:
+        header: What stands over it.
+        cells: A text for each row.
+        is_best: For each row, whether its value is the best of the column.
+        align: Side on which the cells line up.
+        values: What the cells were made of, to sort by; empty where they are words.
+    """
+
+    header: str
+    cells: tuple[str, ...]
+    is_best: tuple[bool, ...]
+    align: Literal["left", "right"] = "right"
+    values: tuple[float | None, ...] = ()
+
+
+def model_column(rows: Sequence[Row]) -> Column:
+    """The row names."""
+    return text_column("model", [row["model"] for row in rows])
+
+
+def value_columns(rows: Sequence[Row], by: str = "model") -> list[Column]:
+    """All columns beside the model that say anything about these rows, most important first.
+
+    Columns that tell rows apart (recipe, device and so on) come first, where rows differ in them.
+    """
+    own = _target_columns(rows)
+    columns = [_number_column(quantity, rows) for quantity in _QUANTITIES]
+    columns = [column for column in columns if column.header not in {c.header for c in own}]
+    columns = [*identity_columns(rows, by), accuracy_column(rows), *columns]
+    columns.append(_floor_column(rows))
+    columns.append(remarks_column(rows))
+    informative = [column for column in columns if set(column.cells) - {"", UNKNOWN, MISSED}]
+    place = 1 + next((k for k, c in enumerate(informative) if c.header == ACCURACY), -1)
+    return [*informative[:place], *own, *informative[place:]]
+
+
+def has_missed(rows: Sequence[Row]) -> bool:
+    """Whether a column shows that an accuracy was never reached."""
+    return any(MISSED in column.cells for column in value_columns(rows))
+
+
+def failure_text(row: Row) -> str:
+    """What stands in a failed row in place of numbers."""
+    return one_line(f"{row['status']}: {row['reason']}" if row["reason"] else row["status"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Quantity:
+    header: str
+    key: str
+    text: Callable[[float], str]
+    best: Callable[[Sequence[float]], float] | None = None
+
+
+def _loss_text(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _epochs_text(value: float) -> str:
+    return f"{value:.3g}"
+
+
+# In order of importance: a narrow table shows the first of them. Sizes are facts, not merits, so
+# no parameter count is marked as the best.
+_QUANTITIES = (
+    _Quantity("loss", "test_loss", _loss_text, min),
+    _Quantity("train time", "train_time_s", format_seconds, min),
+    _Quantity("images/s", "images_per_s", format_count, max),
+    _Quantity("memory", "peak_memory_bytes", format_bytes, min),
+    _Quantity("params", "num_params", format_count),
+    _Quantity("epochs", "epochs", _epochs_text),
+    _Quantity("to 90 %", "time_to_fixed_s", format_seconds, min),
+    _Quantity("acc/s", "accuracy_per_s", three_digits, max),
+    _Quantity("energy", "energy_j", format_joules, min),
+    _Quantity("FLOPs/image", "flops_per_image", format_count),
+    _Quantity("epoch time", "epoch_time_s", format_seconds, min),
+    _Quantity("compile", "compile_time_s", format_seconds),
+)
+_IDENTITIES = ("commit", "budget", "target", "recipe", "precision", "plan", "device")
+
+
+def text_column(header: str, cells: Sequence[str]) -> Column:
+    """A column of words, of which none is the best."""
+    return Column(header, tuple(map(printable, cells)), (False,) * len(cells), "left")
+
+
+def remarks_column(rows: Sequence[Row]) -> Column:
+    """Flags, runs that failed, and why."""
+    return text_column("remarks", [_remarks(row) for row in rows])
+
+
+def identity_columns(rows: Sequence[Row], by: str) -> list[Column]:
+    """What tells rows apart, where they differ in it, and what they are grouped by."""
+    keys = [key for key in _IDENTITIES if key == by or _tells_apart(rows, key)]
+    return [text_column(key, [str(row.get(key) or UNKNOWN) for row in rows]) for key in keys]
+
+
+def _tells_apart(rows: Sequence[Row], key: str) -> bool:
+    if key != "plan":
+        return len({row.get(key) for row in rows}) > 1
+    # `auto` gives each model its own plan: only two plans for one model are news.
+    pairs = {(row["model"], row["plan"]) for row in rows}
+    return len(pairs) > len({row["model"] for row in rows})
+
+
+def _target_columns(rows: Sequence[Row]) -> list[Column]:
+    """Seconds to the target at which runs ended, where any have one; shown even if all missed."""
+    targets = {row["target"] for row in rows} - {None}
+    if not targets:
+        return []
+    values = [row["target_time_s"] for row in rows]
+    cells = [
+        _target_cell(row) if value is None else format_seconds(value)
+        for row, value in zip(rows, values, strict=True)
+    ]
+    if set(cells) == {UNKNOWN}:  # none of the runs ended well
+        return []
+    header = f"to {format_percent(targets.pop())}" if len(targets) == 1 else "to target"
+    return [Column(header, tuple(cells), _best_marks(rows, values, min), values=tuple(values))]
+
+
+def _target_cell(row: Row) -> str:
+    return MISSED if row["n_target_missed"] else UNKNOWN
+
+
+def accuracy_column(rows: Sequence[Row]) -> Column:
+    """Percent with the half-width of the interval over seeds, decimal points in line."""
+    values = [_known(row, "test_accuracy") for row in rows]
+    spreads = [_spread(row) for row in rows]
+    pad = max(map(len, spreads), default=0)  # single seeds keep their decimals under the others'
+    cells = [
+        UNKNOWN if value is None else f"{_percent(value, spread)}{spread:<{pad}}"
+        for value, spread in zip(values, spreads, strict=True)
+    ]
+    marks = _best_marks(rows, values, max)
+    return Column(ACCURACY, tuple(cells), marks, values=tuple(values))
+
+
+def _percent(value: float, spread: str) -> str:
+    # Digits finer than the interval say nothing; blanks keep the decimal points in line.
+    decimals = len(spread.partition(".")[2].strip()) if spread else 2
+    return f"{value * 100:.{decimals}f}" + " " * (2 - decimals if decimals else 3)
+
+
+def _spread(row: Row) -> str:
+    interval = row["test_accuracy_ci95"]
+    if interval is None:
+        return ""
+    half = (interval[1] - interval[0]) / 2 * 100
+    decimals = 2 if half < 0.995 else 1 if half < 9.95 else 0
+    return f" ± {half:.{decimals}f}"
+
+
+def _number_column(quantity: _Quantity, rows: Sequence[Row]) -> Column:
+    values = [_known(row, quantity.key) for row in rows]
+    cells = [UNKNOWN if value is None else quantity.text(value) for value in values]
+    if quantity.key == "time_to_fixed_s":
+        cells = [_missed(row) or cell for row, cell in zip(rows, cells, strict=True)]
+    if quantity.key == "epochs" and len(rows) > 1 and len(set(cells)) == 1:
+        cells = [UNKNOWN] * len(cells)  # the budget says it already
+    is_equal = quantity.key == "train_time_s" and any(map(holds_time_equal, rows))
+    best = None if is_equal else quantity.best
+    marks = _best_marks(rows, values, best)
+    return Column(quantity.header, tuple(cells), marks, values=tuple(values))
+
+
+def _floor_column(rows: Sequence[Row]) -> Column:
+    """How near the floor a row came, and what binds there: a fact, so none is the best."""
+    cells = tuple(share_of_floor(row) for row in rows)
+    shares = tuple(row["percent_of_floor"] for row in rows)
+    return Column("of floor", cells, (False,) * len(cells), values=shares)
+
+
+def share_of_floor(row: Row) -> str:
+    """Percent of the floor and what binds: 42 % compute."""
+    percent = row["percent_of_floor"]
+    if percent is None:
+        return UNKNOWN
+    digits = f"{percent:.0f}" if percent >= 9.5 else f"{percent:.2g}"
+    return f"{digits} % {row['binding_term'] or ''}".rstrip()
+
+
+def _known(row: Row, key: str) -> float | None:
+    if key == "time_to_fixed_s":
+        times = row["time_to_target_s"]
+        return None if times is None else times[FIXED_TARGET]
+    value: float | None = row[key]
+    return value
+
+
+def _missed(row: Row) -> str | None:
+    """The mark of a miss; a run that ended at a lower target has not tried."""
+    times, target = row["time_to_target_s"], row["target"]
+    has_tried = target is None or target >= float(FIXED_TARGET)
+    return MISSED if has_tried and times is not None and times[FIXED_TARGET] is None else None
+
+
+def _best_marks(
+    rows: Sequence[Row],
+    values: Sequence[float | None],
+    best: Callable[[Sequence[float]], float] | None,
+) -> tuple[bool, ...]:
+    # A model at chance is fast at nothing, and a single row beats nobody.
+    rivals = [
+        value
+        for row, value in zip(rows, values, strict=True)
+        if value is not None and "at_chance" not in row["flags"]
+    ]
+    if best is None or len(rivals) < 2:
+        return (False,) * len(rows)
+    winner = best(rivals)
+    return tuple(
+        value == winner and "at_chance" not in row["flags"]
+        for row, value in zip(rows, values, strict=True)
+    )
+
+
+def _remarks(row: Row) -> str:
+    if row["status"] != "ok":
+        return failure_text(row)
+    total = row["n_seeds"] + row["n_failed"]
+    failed = [f"{row['n_failed']} of {total} failed"] if row["n_failed"] else []
+    flags = [flag for flag in row["flags"] if flag not in QUIET_FLAGS]
+    return ", ".join([*failed, *_some_missed(row), *flags])
+
+
+def _some_missed(row: Row) -> list[str]:
+    """How many seeds missed the target, where not all or none did."""
+    count, total = row["n_target_missed"], row["n_seeds"]
+    return [f"{count} of {total} missed the target"] if count and count < total else []

@@ -1,0 +1,136 @@
+"""How fast and at what price it trains: throughput, memory, time of an epoch and energy."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from results.report.charts.bars import Bar, draw_bars, needs_log
+from results.report.charts.figure import (
+    IS_SHOWN,
+    Figure,
+    draw,
+    names_of,
+    shown_parameter,
+    unknown_for,
+)
+from results.report.charts.theme import Layout, series_colours
+from results.report.material import Material, Series
+from results.text import format_bytes, format_count, format_joules, format_seconds
+
+if TYPE_CHECKING:
+    import altair as alt
+
+
+class Quantity(NamedTuple):
+    """A row key as bars.
+
+    Attributes:
+        key: Of the row.
+        measured: The quantity whose interval over the seeds is drawn; empty where none would hold.
+        name: As the title has it.
+        axis: Its title, with the unit.
+        unit: Of the axis, in base units.
+        text: A value as a person reads it.
+        is_gain: Whether more is better.
+        remark: What a reader must know beside it.
+    """
+
+    key: str
+    measured: str
+    name: str
+    axis: str
+    unit: float
+    text: Callable[[float], str]
+    is_gain: bool = False
+    remark: str = ""
+
+
+SPEEDS = (
+    Quantity(
+        "images_per_s",
+        "throughput",
+        "Training throughput",
+        "training images a second",
+        1.0,
+        lambda rate: f"{format_count(rate)} images/s",
+        is_gain=True,
+        remark="Only the training clock counts: permutation, augmentation and steps.",
+    ),
+    Quantity(
+        "peak_memory_bytes",
+        "",  # the row holds the largest of the seeds, not a mean
+        "Peak memory",
+        "peak memory of training (MiB)",
+        2.0**20,
+        format_bytes,
+        remark="The largest of the seeds.",
+    ),
+    Quantity(
+        "epoch_time_s",
+        "epoch_time",
+        "Time of an epoch",
+        "training time of an epoch (s)",
+        1.0,
+        format_seconds,
+    ),
+    Quantity(
+        "energy_j",
+        "energy",
+        "Energy",
+        "energy of the training (J)",
+        1.0,
+        format_joules,
+    ),
+)
+
+
+def speed_figures(material: Material) -> list[Figure]:
+    """A figure for each quantity that at least two series know."""
+    drawn = [(speed, _best_first(material, speed)) for speed in SPEEDS]
+    return [_figure(material, speed, series) for speed, series in drawn if len(series) > 1]
+
+
+def _best_first(material: Material, speed: Quantity) -> list[Series]:
+    known = [series for series in material.finished if series.row[speed.key]]
+    return sorted(known, key=lambda series: float(series.row[speed.key]), reverse=speed.is_gain)
+
+
+def _figure(material: Material, speed: Quantity, series: Sequence[Series]) -> Figure:
+    bars = [_bar(speed, one, material.names) for one in series]
+    is_log = needs_log([bar.value for bar in bars if bar.value is not None])
+    caption = f"{'More' if speed.is_gain else 'Less'} is better; the best stands on top."
+    caption += f" {speed.remark}" if speed.remark else ""
+    if any(bar.interval for bar in bars):
+        caption += " Thin lines: 95 % interval of the mean over the seeds."
+    caption += unknown_for("unknown", names_of(material.finished), names_of(series))
+
+    def chart(layout: Layout) -> "alt.TopLevelMixin":
+        rows = draw_bars(bars, speed.axis, layout, is_log=is_log, hide=IS_SHOWN)
+        return rows.add_params(shown_parameter(names_of(series)))
+
+    key = speed.key.partition("_")[0]
+    return draw(f"speed-{key}", speed.name, caption, chart)
+
+
+def _bar(speed: Quantity, series: Series, names: Sequence[str]) -> Bar:
+    value = float(series.row[speed.key])
+    interval = series.summary.interval(speed.measured) if speed.measured else None
+    low, high = interval or (value, value)
+    at_chance = "" if series.has_learnt else ", at chance"
+    facts = {
+        "model": series.label,
+        speed.name.lower(): speed.text(value),
+        "seeds": str(series.row["n_seeds"]),
+        "plan": series.row["plan"],
+        "flags": ", ".join(series.row["flags"]) or "none",
+    }
+    if speed.measured:
+        spread = f"{speed.text(max(0.0, low))} to {speed.text(high)}" if interval else "one seed"
+        facts["95 % interval"] = spread
+    return Bar(
+        series.label,
+        value / speed.unit,
+        speed.text(value) + at_chance,
+        series_colours(len(names))[series.index],
+        (low / speed.unit, high / speed.unit) if interval else None,
+        facts,
+    )

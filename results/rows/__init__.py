@@ -1,0 +1,1 @@
+"""Records as rows: summaries over seeds, what may be compared, differences that count."""

@@ -1,0 +1,68 @@
+"""Which rows cannot be told apart from the most accurate one, in a line below the table."""
+
+from collections.abc import Sequence
+
+from results.rows.comparable import Row, is_at_chance, labels
+from results.rows.difference import NOT_TOLD_APART, UNKNOWN, Difference, difference
+from results.rows.summary import Summary
+from results.text import points
+
+MOST_NAMED = 3  # rows that a line calls by name
+
+
+def certainty_lines(summaries: Sequence[Summary], rows: Sequence[Row]) -> list[str]:
+    """Whose accuracy the best one's is not told apart from, and whose lead is unknown; often none.
+
+    Args:
+        summaries: Configurations that may stand side by side.
+        rows: Their table rows, in any order.
+    """
+    of_ids = {summary.record_ids: summary for summary in summaries}
+    rivals = [
+        (row["test_accuracy"], label, of_ids[tuple(row["record_ids"])])
+        for row, label in zip(rows, labels(rows), strict=True)
+        if row["test_accuracy"] is not None and not is_at_chance(row)
+    ]
+    if not rivals:
+        return []
+    best = max(rivals, key=lambda rival: rival[0])
+    gaps = [
+        (label, gap)
+        for _, label, summary in (rival for rival in rivals if rival is not best)
+        if (gap := difference(best[2], summary))
+    ]
+    lines = [_not_told_apart(best[1], gaps), _unknown(best[1], gaps)]
+    return [line for line in lines if line]
+
+
+def half_width_text(gap: Difference) -> str:
+    """How far chance reaches in a difference, and what chance that is: ±0.83 by test images."""
+    if gap.half_width is None:
+        return "number of test images unknown"
+    source = "seeds and test images" if gap.knows_seeds else "test images alone"
+    return f"±{points(gap.half_width)} by {source}"
+
+
+def _not_told_apart(best: str, gaps: Sequence[tuple[str, Difference]]) -> str | None:
+    close = [
+        f"{label} ({points(gap.estimate)} points less, {half_width_text(gap)})"
+        for label, gap in gaps
+        if gap.verdict == NOT_TOLD_APART
+    ]
+    return f"accuracy: {_listed(close)} cannot be told apart from {best}." if close else None
+
+
+def _unknown(best: str, gaps: Sequence[tuple[str, Difference]]) -> str | None:
+    labels_ = [label for label, gap in gaps if gap.verdict == UNKNOWN and not gap.knows_seeds]
+    if not labels_:
+        return None
+    return (
+        f"accuracy: how much seeds differ is not known (one seed), so whether {best} leads "
+        f"{_listed(labels_)} for other seeds too is unknown."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    *first, last = names if len(names) <= MOST_NAMED + 1 else [*names[:MOST_NAMED], ""]
+    last = last or f"{len(names) - MOST_NAMED} more"
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,191 @@
+"""What may stand side by side, and which rows nothing else beats."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from results.errors import NotComparable
+from results.records.record import RunRecord
+from results.text import cut
+
+LADDER = "ladder"  # the requested plan of every rung; in the provenance, the run it belongs to
+
+Row = Mapping[str, Any]
+
+HELD_EQUAL = ("budget", "evaluation_split", "target")
+_COST_WORDS = {
+    "train_time_s": "faster to train",
+    "peak_memory_bytes": "lighter in peak memory",
+    "num_params": "smaller in parameters",
+}
+
+
+def check_comparable(records: Sequence[RunRecord]) -> None:
+    """Refuses records of which budget, evaluation split, target, data or environment differ.
+
+    Differing recipes are allowed; tables and footers label them.
+
+    Raises:
+        NotComparable: In one line, the first field that differs, both values and the remedy.
+    """
+    fine: set[tuple[int, int]] = set()  # records of one store share what is equal
+    for record in records:
+        parts = (id(record.spec), id(record.environment))
+        if parts not in fine:
+            _check_pair(records[0], record)
+            fine.add(parts)
+
+
+def differing_field(first: RunRecord, second: RunRecord) -> str | None:
+    """The first of the fields held equal in which two records differ; None where they are equal."""
+    ours, theirs = held_equal(first), held_equal(second)
+    return next((key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)), None)
+
+
+def held_equal(record: RunRecord) -> dict[str, Any]:
+    """All in which two records must agree to stand side by side, what matters most first."""
+    held = {key: record.spec.get(key) for key in HELD_EQUAL}
+    return held | {"data_hash": record.environment.get("data_hash")} | record.environment
+
+
+def _check_pair(first: RunRecord, second: RunRecord) -> None:
+    field = differing_field(first, second)
+    if field is not None:
+        ours, theirs = held_equal(first).get(field), held_equal(second).get(field)
+        raise NotComparable(
+            f"not comparable: {field} is {cut(str(ours))} for {cut(first.spec['model'])} "
+            f"but {cut(str(theirs))} for {cut(second.spec['model'])}; name runs of one "
+            f"{field}, or pass --mixed to see them side by side, labelled"
+        )
+
+
+def asked_for(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for, by the keys of rows, whatever a commit then made of it.
+
+    Neither the seed nor the recipe's settings: under one name a commit may change those.
+    """
+    return {
+        "model": spec["model"],
+        "recipe": spec["recipe"]["name"],
+        "precision": spec["precision"],
+        "plan": spec.get("requested_plan", spec["plan"]),
+        "deterministic": bool(spec.get("deterministic")),
+        "weights_hash": spec.get("weights_hash"),
+    } | {key: spec.get(key) for key in HELD_EQUAL}
+
+
+def is_time_budget(budget: str) -> bool:
+    """Whether a budget such as 60s holds the training seconds themselves equal."""
+    return re.fullmatch(r"[\d.]+(e[+-]?\d+)?s", budget) is not None
+
+
+def holds_time_equal(row: Row) -> bool:
+    """Whether a row's training seconds are those of its budget: not where a target ends it."""
+    return row.get("target") is None and is_time_budget(row["budget"])
+
+
+def pareto_cost(rows: Sequence[Row]) -> str:
+    """The row key that the front sets against accuracy.
+
+    Training time, as a rule. Under a seconds budget that is the same for every row and would only
+    repeat accuracy: there it is peak memory or, where a row's is unknown, the number of parameters.
+    """
+    if not any(map(holds_time_equal, rows)):
+        return "train_time_s"
+    is_known = all(row["peak_memory_bytes"] is not None for row in rows if row["status"] == "ok")
+    return "peak_memory_bytes" if is_known else "num_params"
+
+
+def pareto_front(
+    rows: Sequence[Row], cost: str = "train_time_s", gain: str = "test_accuracy"
+) -> list[bool | None]:
+    """For each row, whether no other has more gain at no more cost, or as much at less.
+
+    A model at chance is on no front, however cheap: it has learnt nothing.
+
+    Args:
+        rows: Table rows of comparable configurations.
+        cost: Row key of which less is better.
+        gain: Row key of which more is better.
+
+    Returns:
+        A mark for each row in order; None where its status, cost or gain leave it unknown.
+    """
+    points = [_point(row, cost, gain) for row in rows]
+    rivals = {
+        point for row, point in zip(rows, points, strict=True) if point and not is_at_chance(row)
+    }
+    front = _unbeaten(rivals)
+    return [
+        None if point is None else not is_at_chance(row) and point in front
+        for row, point in zip(rows, points, strict=True)
+    ]
+
+
+def pareto_sentence(rows: Sequence[Row]) -> str | None:
+    """One sentence that names the Pareto-best rows and says by which rule; None without any."""
+    best = [label for row, label in zip(rows, labels(rows), strict=True) if row["on_pareto_front"]]
+    if not best:
+        return None
+    rule = f"no other is both more accurate and {_COST_WORDS[pareto_cost(rows)]}"
+    time_budgets = [row["budget"] for row in rows if holds_time_equal(row)]
+    if time_budgets:
+        rule = f"all trained for the same {time_budgets[0]}; {rule}"
+    return f"Pareto-best ({rule}): {', '.join(best)}."
+
+
+def labels(rows: Sequence[Row]) -> list[str]:
+    """A name for each row: its model, and where that occurs twice what tells the rows apart."""
+    namesakes: dict[str, list[Row]] = {}
+    for row in rows:
+        namesakes.setdefault(row["model"], []).append(row)
+    keys = {model: _telling_keys(group) for model, group in namesakes.items()}
+    return [_label(row, keys[row["model"]]) for row in rows]
+
+
+def is_at_chance(row: Row) -> bool:
+    """Whether a seed of the row was no better than guessing."""
+    return "at_chance" in row["flags"]
+
+
+def _telling_keys(namesakes: Sequence[Row]) -> list[str]:
+    return [
+        key
+        for key in ("commit", "budget", "target", "recipe", "precision", "plan", "device")
+        if len({row.get(key) for row in namesakes}) > 1
+    ]
+
+
+def _label(row: Row, keys: Sequence[str]) -> str:
+    return (
+        f"{row['model']} ({', '.join(_told(row, key) for key in keys)})" if keys else row["model"]
+    )
+
+
+def _told(row: Row, key: str) -> str:
+    """What tells a row apart; a target is a bare number, and most rows have none."""
+    if key == "target":
+        return "no target" if row[key] is None else f"to {row[key] * 100:.6g} %"
+    return "unknown" if row[key] is None else str(row[key])
+
+
+def _point(row: Row, cost: str, gain: str) -> tuple[float, float] | None:
+    if row["status"] != "ok" or row[cost] is None or row[gain] is None:
+        return None
+    return row[cost], row[gain]
+
+
+def _unbeaten(points: Iterable[tuple[float, float]]) -> set[tuple[float, float]]:
+    """Those of the points (cost, gain) that gain more than all that are cheaper: one sweep."""
+    front, best = set(), -math.inf
+    for cost, gain in sorted(points, key=lambda point: (point[0], -point[1])):
+        if gain > best:
+            front.add((cost, gain))
+            best = gain
+    return front
+
+
+def is_ladder(record: RunRecord) -> bool:
+    """Whether a record is a rung."""
+    return record.spec.get("requested_plan") == LADDER

@@ -1,0 +1,275 @@
+"""Table rows: plain dictionaries in base units, the keys of `--format json`."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from results.errors import NotComparable, ResultsError
+from results.records.record import RunRecord
+from results.rows.comparable import check_comparable, pareto_cost, pareto_front
+from results.rows.summary import Summary
+from results.statistics import median, stdev, wilson_interval
+
+# Keys are only ever added, at the end: programs read them. `--by commit` adds `commit`.
+ROW_KEYS = (
+    "model",
+    "status",
+    "reason",
+    "flags",
+    "n_seeds",
+    "n_failed",
+    "num_params",
+    "num_trainable_params",
+    "flops_per_image",
+    "test_accuracy",
+    "test_accuracy_ci95",
+    "test_loss",
+    "train_time_s",
+    "epoch_time_s",
+    "epochs",
+    "steps",
+    "images_seen",
+    "images_per_s",
+    "peak_memory_bytes",
+    "energy_j",
+    "compile_time_s",
+    "cold_total_s",
+    "accuracy_per_s",
+    "time_to_target_s",
+    "percent_of_floor",
+    "on_pareto_front",
+    "budget",
+    "recipe",
+    "precision",
+    "plan",
+    "device",
+    "record_ids",
+    "flops_per_step",
+    "bytes_per_step",
+    "kernels_per_step",
+    "mfu",
+    "bytes_per_s",
+    "floor_s",
+    "binding_term",
+    "test_accuracy_stdev",
+    "test_accuracy_sampling_ci95",
+    "train_accuracy",
+    "target",
+    "target_time_s",
+    "n_target_missed",
+)
+TARGETS = ("0.80", "0.85", "0.90", "0.92", "0.94")
+_LEVELS = (*map(float, TARGETS), math.inf)
+DEFAULT_SORT = "test_accuracy"
+MORE_IS_BETTER = (
+    "test_accuracy",
+    "test_accuracy_ci95",
+    "images_per_s",
+    "accuracy_per_s",
+    "percent_of_floor",
+    "on_pareto_front",
+    "mfu",
+    "bytes_per_s",
+    "test_accuracy_sampling_ci95",
+    "train_accuracy",
+)
+
+
+def table_rows(summaries: Sequence[Summary], sort: str = DEFAULT_SORT) -> list[dict[str, Any]]:
+    """A row for each summary, its keys exactly ROW_KEYS, None for what is unknown.
+
+    Args:
+        summaries: Configurations; where they are not comparable no row is on a front.
+        sort: The key to sort by, as in sort_rows.
+
+    Raises:
+        ResultsError: `sort` is no key.
+    """
+    return sort_rows(rows_of(summaries), sort)
+
+
+def rows_of(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
+    """The rows in the order of their summaries."""
+    rows = [_row(summary) for summary in summaries]
+    if _are_comparable(summaries):
+        for row, mark in zip(rows, pareto_front(rows, cost=pareto_cost(rows)), strict=True):
+            row["on_pareto_front"] = mark
+    return rows
+
+
+def brief_rows(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
+    """What tells the summaries apart and their main figures: rows that only text is made of."""
+    return [_identity(one) | _figures(one) | _target(one) for one in summaries]
+
+
+def sort_rows(rows: Sequence[dict[str, Any]], key: str = DEFAULT_SORT) -> list[dict[str, Any]]:
+    """The rows, best first: gains fall, costs rise, text is alphabetical.
+
+    Unknown values follow the known ones, and failed rows follow all others.
+
+    Raises:
+        ResultsError: No row has such a key.
+    """
+    choices = list(rows[0]) if rows else list(ROW_KEYS)
+    if key not in choices:
+        raise ResultsError(f"cannot sort by {key!r}; choose from {', '.join(choices)}")
+    return sorted(rows, key=lambda row: _sort_key(row, key))
+
+
+def _row(summary: Summary) -> dict[str, Any]:
+    columns = _identity(summary) | _figures(summary) | _counts(summary) | _quality(summary)
+    columns |= _performance(summary) | _limit(summary) | _certainty(summary) | _target(summary)
+    row = {key: columns.get(key) for key in ROW_KEYS}
+    return row | ({"commit": summary.commits[0]} if summary.by == "commit" else {})
+
+
+def _identity(summary: Summary) -> dict[str, Any]:
+    return {
+        "model": summary.model,
+        "status": summary.status,
+        "reason": summary.reason,
+        "flags": list(summary.flags),
+        "n_seeds": summary.n_seeds,
+        "n_failed": summary.n_failed,
+        "budget": summary.spec["budget"],
+        "recipe": summary.spec["recipe"]["name"],
+        "precision": summary.spec["precision"],
+        "plan": " / ".join(summary.plans),
+        "device": summary.environment.get("device"),
+        "record_ids": list(summary.record_ids),
+    }
+
+
+def _counts(summary: Summary) -> dict[str, Any]:
+    whole = ("num_params", "num_trainable_params", "flops_per_image", "steps", "images_seen")
+    return {key: _whole(summary.mean(key)) for key in whole}
+
+
+def _figures(summary: Summary) -> dict[str, Any]:
+    interval = summary.interval("test_accuracy")
+    return {
+        "test_accuracy": summary.mean("test_accuracy"),
+        "test_accuracy_ci95": None if interval is None else list(interval),
+        "images_per_s": _images_per_s(summary),
+        "peak_memory_bytes": _whole(summary.maximum("peak_memory")),
+    }
+
+
+def _quality(summary: Summary) -> dict[str, Any]:
+    accuracy, seconds = summary.mean("test_accuracy"), summary.mean("train_time")
+    return {
+        "test_loss": summary.mean("test_loss"),
+        "accuracy_per_s": accuracy / seconds if accuracy is not None and seconds else None,
+        "time_to_target_s": _time_to_targets(summary.finished),
+    }
+
+
+def _performance(summary: Summary) -> dict[str, Any]:
+    return {
+        "train_time_s": summary.mean("train_time"),
+        "epoch_time_s": summary.mean("epoch_time"),
+        "epochs": summary.mean("epochs"),
+        "energy_j": summary.mean("energy"),
+        "compile_time_s": summary.mean("compile_time"),
+        "cold_total_s": summary.mean("cold_total"),
+    }
+
+
+def _limit(summary: Summary) -> dict[str, Any]:
+    limits = [limit for record in summary.finished if (limit := record.conditions.get("limit"))]
+    binding = dict.fromkeys(str(limit["binds"]) for limit in limits)
+    return {
+        "flops_per_step": _whole(summary.mean("flops_per_step")),
+        "bytes_per_step": _whole(summary.mean("bytes_per_step")),
+        "kernels_per_step": summary.mean("kernels_per_step"),
+        "mfu": summary.mean("mfu"),
+        "bytes_per_s": summary.mean("bandwidth"),
+        "floor_s": summary.mean("floor"),
+        "percent_of_floor": summary.mean("percent_of_floor"),
+        "binding_term": " / ".join(binding) or None,
+    }
+
+
+def _certainty(summary: Summary) -> dict[str, Any]:
+    accuracy, num_images = summary.mean("test_accuracy"), summary.num_images
+    sampling = None
+    if accuracy is not None and num_images is not None:
+        sampling = list(wilson_interval(accuracy, num_images))
+    return {
+        "test_accuracy_stdev": stdev(summary.values("test_accuracy")),
+        "test_accuracy_sampling_ci95": sampling,
+        "train_accuracy": summary.mean("train_accuracy"),
+    }
+
+
+def _target(summary: Summary) -> dict[str, Any]:
+    """Of runs that end at a target: the median seconds to it, a miss being infinitely late."""
+    target = summary.spec.get("target")
+    if target is None:
+        return dict.fromkeys(("target", "target_time_s", "n_target_missed"))
+    reached = summary.values("time_to_target")
+    n_missed = summary.n_seeds - len(reached)
+    times = [*reached, *[math.inf] * n_missed]
+    middle = median(times) if times else math.inf
+    return {
+        "target": target,
+        "target_time_s": middle if math.isfinite(middle) else None,
+        "n_target_missed": n_missed,
+    }
+
+
+def _images_per_s(summary: Summary) -> float | None:
+    images, seconds = summary.mean("images_seen"), summary.mean("train_time")
+    if images is None or not seconds:
+        return summary.mean("throughput")
+    return images / seconds  # a ratio of totals: a mean of rates would overweight fast runs
+
+
+def _time_to_targets(records: Sequence[RunRecord]) -> dict[str, float | None] | None:
+    curves = [record.curve for record in records if record.curve]
+    if not curves:
+        return None
+    columns = zip(*(_seconds_to_targets(curve) for curve in curves), strict=True)
+    medians = dict(zip(TARGETS, map(median, columns), strict=True))
+    return {target: time if math.isfinite(time) else None for target, time in medians.items()}
+
+
+def _seconds_to_targets(curve: Sequence[Sequence[float]]) -> list[float]:
+    """When a curve first came to each of the TARGETS, which rise: one pass over its points."""
+    seconds: list[float] = []
+    level = _LEVELS[0]
+    for point in curve:
+        while point[3] >= level:
+            seconds.append(point[0])
+            level = _LEVELS[len(seconds)]
+    # A miss is infinitely late, so that a median over the seeds counts it.
+    return seconds + [math.inf] * (len(TARGETS) - len(seconds))
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)
+
+
+def _are_comparable(summaries: Sequence[Summary]) -> bool:
+    try:
+        check_comparable([record for summary in summaries for record in summary.records])
+    except NotComparable:
+        return False
+    return True
+
+
+def _sort_key(row: dict[str, Any], key: str) -> tuple[bool, bool, Any, str]:
+    value = _sortable(row[key])
+    if value is not None and key in MORE_IS_BETTER:
+        value = -value
+    is_failed = row["status"] != "ok"
+    return is_failed, value is None, 0 if value is None else value, row["model"]
+
+
+def _sortable(value: Any) -> Any:  # noqa: ANN401 - a row holds any JSON value
+    if isinstance(value, dict):
+        return value["0.90"]
+    if isinstance(value, list):
+        # An interval sorts by its low end, a list of names by the names.
+        return value[0] if value and isinstance(value[0], float) else ", ".join(value)
+    return value

@@ -1,0 +1,1 @@
+"""Tools for developers of fmnist-bench; they are not shipped."""

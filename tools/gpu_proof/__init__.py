@@ -1,0 +1,1 @@
+"""`make gpu-proof`: see on a GPU what the harness claims of one."""

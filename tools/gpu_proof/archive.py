@@ -1,0 +1,106 @@
+"""What of a proof leaves the machine, and what of it is published with the other tables."""
+
+import io
+import shutil
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.errors import UsageError
+from data_pipeline.sources.files import write_file
+from results.records.store import RECORDS_FILE, SAMPLES_FOLDER
+
+if TYPE_CHECKING:
+    from results import RunRecord
+
+PROOF_ARCHIVE, SAMPLES_ARCHIVE = "gpu-proof.tgz", "gpu-proof-samples.tar"
+MAX_SAMPLES_BYTES = 15 << 20  # a lent machine hands back files of 16 MiB at most
+PREFIX = "gpu"  # of published names
+
+
+def archive(out: Path, folder: Path) -> None:
+    """Packs a proof into two files, each put in place at once.
+
+    The first is all but the samples: what a second call needs to go on, and what is published. The
+    second is as many samples as a file may hold, the smallest first; the rest stays behind.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    samples = _samples_that_fit(out)
+    rest = sorted(p for p in out.rglob("*") if p.is_file() and SAMPLES_FOLDER not in p.parts)
+    write_file(folder / PROOF_ARCHIVE, _packed(out, rest, "w:gz"))
+    if samples:
+        write_file(folder / SAMPLES_ARCHIVE, _packed(out, samples, "w:"))
+
+
+def _samples_that_fit(out: Path) -> list[Path]:
+    chosen, total = [], 0
+    for path in sorted(out.glob(f"*/{SAMPLES_FOLDER}/*.npz"), key=_size):
+        total += _size(path) + 2048  # its header, and what fills its last block
+        if total > MAX_SAMPLES_BYTES:
+            break
+        chosen.append(path)
+    return chosen
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _packed(out: Path, paths: list[Path], mode: str) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode=mode) as packed:  # type: ignore[call-overload]
+        for path in paths:
+            packed.add(path, Path(out.name) / path.relative_to(out))
+    return stream.getvalue()
+
+
+def keep_tables(out: Path, folder: Path) -> list[Path]:
+    """Puts records and table of each sweep, and the summary, among the published tables.
+
+    Raises:
+        UsageError: there is no proof in the folder.
+    """
+    if not (out / "proof.md").is_file():
+        raise UsageError(f"no proof in {out}; name its folder with --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    return list(_kept(out, folder))
+
+
+def _kept(out: Path, folder: Path) -> Iterator[Path]:
+    from results import read_records
+
+    for path in sorted(out.glob(f"*/{RECORDS_FILE}")):
+        name = f"{PREFIX}-{path.parent.name}"
+        shutil.copyfile(path, folder / f"{name}.jsonl")
+        text = f"# {name}\n\n{table_of(read_records(path))}"
+        write_file(folder / f"{name}.md", text.encode())
+        yield from (folder / f"{name}.jsonl", folder / f"{name}.md")
+    for path in sorted(path for path in out.iterdir() if path.name in {"proof.md", "loader.json"}):
+        yield Path(shutil.copyfile(path, folder / f"{PREFIX}-{path.name}"))
+
+
+def table_of(records: "list[RunRecord]") -> str:
+    """The Markdown that `table --format markdown` gives of some records, and the lines below it."""
+    from results import (
+        LADDER_KEYS,
+        export,
+        footer_lines,
+        is_ladder,
+        ladder_columns,
+        ladder_footer_lines,
+        ladder_rows,
+        ladder_sentences,
+        summarize,
+        table_rows,
+    )
+
+    if all(map(is_ladder, records)):
+        rows = ladder_rows(records)
+        table = export(rows, "markdown", columns=ladder_columns(rows), keys=LADDER_KEYS)
+        lines = [*ladder_sentences(records), *ladder_footer_lines(records)]
+    else:
+        summaries = summarize(records)
+        rows = table_rows(summaries)
+        table, lines = export(rows, "markdown"), footer_lines(summaries, rows=rows)
+    return table + "\n" + "".join(f"- {line}\n" for line in lines)

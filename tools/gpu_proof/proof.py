@@ -1,0 +1,132 @@
+"""`make gpu-proof`: runs, within a limit, what the harness claims of a GPU; keeps what it saw.
+
+Stages run one after the other, the most telling first; one that outlasts its time is stopped as by
+Ctrl-C, and what it has measured stays. Called again with the same folder it goes on: what has
+passed is not run again, and a sweep goes on where it was.
+"""
+
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from bench.errors import UsageError
+from bench.shell import write_out
+from bench.workers.interruption import exit_on_signals
+from data_pipeline.sources.files import write_file
+from tools.gpu_proof.archive import archive, keep_tables
+from tools.gpu_proof.run import PASSED, Outcome, run_stages
+from tools.gpu_proof.stages import REHEARSAL, STAGES, chosen_stages
+from tools.gpu_proof.summary import summary
+
+FOLDER = Path("results/runs/gpu-proof")
+REHEARSAL_FOLDER = Path("results/runs/gpu-proof-rehearsal")
+LIMIT_S = 540.0
+OUTCOMES = "proof.json"
+
+
+@dataclass
+class Proof:
+    """A folder of a proof, and what is known of it so far.
+
+    Attributes:
+        out: the folder.
+        is_rehearsal: whether it is of a CPU, at a small size.
+        device: name of the GPU; a folder holds one kind.
+        outcomes: by stage.
+    """
+
+    out: Path
+    is_rehearsal: bool
+    device: str
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, out: Path, device: str, *, is_rehearsal: bool) -> "Proof":
+        """The folder with what earlier calls have seen in it.
+
+        Raises:
+            UsageError: it is damaged, or of another kind or device.
+        """
+        proof = cls(out, is_rehearsal, device)
+        path = out / OUTCOMES
+        if not path.exists():
+            return proof
+        try:
+            stored = orjson.loads(path.read_bytes())
+            proof.outcomes = {one["name"]: Outcome(**one) for one in stored["outcomes"]}
+            was_rehearsal, earlier = stored["rehearsal"], stored["device"]
+        except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise UsageError(f"{path} cannot be read ({error}); name another --out") from None
+        if was_rehearsal != is_rehearsal:
+            kind = "a rehearsal" if was_rehearsal else "a proof"
+            raise UsageError(f"{out} holds {kind}; name another --out")
+        if earlier != device:
+            raise UsageError(f"{out} was begun on {earlier}, not on {device}; name another --out")
+        return proof
+
+    def write(self) -> None:
+        """Writes `proof.json` and `proof.md`."""
+        plain: list[dict[str, Any]] = [asdict(outcome) for outcome in self.outcomes.values()]
+        content = {"rehearsal": self.is_rehearsal, "device": self.device, "outcomes": plain}
+        write_file(self.out / OUTCOMES, orjson.dumps(content, option=orjson.OPT_INDENT_2))
+        text = summary(self.out, plain, self.device, is_rehearsal=self.is_rehearsal)
+        write_file(self.out / "proof.md", text.encode())
+
+
+def main(
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for records, tables and logs.", show_default=str(FOLDER)),
+    ] = None,
+    device: Annotated[str, typer.Option(help="cuda:N, or cpu with --rehearse.")] = "cuda:0",
+    limit: Annotated[float, typer.Option(help="Seconds for all stages.", min=1.0)] = LIMIT_S,
+    only: Annotated[str | None, typer.Option(help="Names of stages, separated by commas.")] = None,
+    archive_to: Annotated[
+        Path | None, typer.Option("--archive", help="Folder that gets it packed after each stage.")
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Run nothing: put tables and records of --out into this folder."),
+    ] = None,
+    rehearse: Annotated[
+        bool, typer.Option("--rehearse", help="A small run on a CPU, which proves nothing.")
+    ] = False,
+) -> None:
+    """Run on a GPU all that is claimed of one; write records, tables, logs and a summary."""
+    out = (out or (REHEARSAL_FOLDER if rehearse else FOLDER)).absolute()
+    if keep is not None:
+        write_out("".join(f"{path}\n" for path in keep_tables(out, keep)))
+        return
+    stages = chosen_stages(REHEARSAL if rehearse else STAGES, only)
+    proof = Proof.open(out, _device_name(device, is_rehearsal=rehearse), is_rehearsal=rehearse)
+    out.mkdir(parents=True, exist_ok=True)
+    with exit_on_signals():
+        for outcome in run_stages(stages, out, device, limit, proof.outcomes):
+            proof.outcomes[outcome.name] = outcome
+            sys.stderr.write(f"{outcome.name}: {outcome.status} after {outcome.seconds:.0f} s\n")
+            proof.write()
+            if archive_to is not None:
+                archive(out, archive_to)
+    if proof.outcomes:
+        write_out((out / "proof.md").read_text(encoding="utf-8"))
+    asked = [proof.outcomes[stage.name].status for stage in stages]
+    raise typer.Exit(0 if set(asked) <= {PASSED} else 1)
+
+
+def _device_name(device: str, *, is_rehearsal: bool) -> str:
+    """What the driver calls the GPU.
+
+    Raises:
+        UsageError: there is none to be seen.
+    """
+    if is_rehearsal:
+        return "a CPU"
+    import torch
+
+    if not torch.cuda.is_available():
+        raise UsageError("there is no CUDA device to be seen; try the script with --rehearse")
+    return torch.cuda.get_device_name(torch.device(device))

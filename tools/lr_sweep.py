@@ -1,0 +1,185 @@
+"""The sweep that chose the peak learning rates: the same grid and steps for every model.
+
+`python -m tools.lr_sweep` trains each model at each rate of the grid under the default recipe and
+judges it on the validation images alone; the test images stay unread. It puts the records into
+results/tables/learning_rates.jsonl, the grid beside them and the choices into
+bench/spec/learning_rates.toml; models that it was not asked for keep what is there. Runs that are
+in its store already are not repeated, so it can be stopped and begun again.
+"""
+
+import math
+import statistics
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.shell import run_app, say
+from bench.spec.budget import Budget
+from bench.spec.learning_rates import TABLE
+from bench.spec.named_recipes import DEFAULT
+from bench.spec.plan import Plan
+from bench.spec.run_spec import RunSpec
+from bench.sweep.child import CheckJob
+from bench.sweep.progress import SweepProgress
+from bench.sweep.request import ask_child
+from bench.sweep.rescue import noting, run_and_rescue
+from bench.sweep.sweep import Sweep, run_sweep
+from bench.workers.interruption import Interruption
+from bench.workers.isolation import start_server
+from data_pipeline import ensure_data
+from fmnist_models import list_models, resolve_names
+from results import RunRecord, RunStore, read_records
+
+GRID = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032)
+STEPS = 200
+NUM_VALIDATION_IMAGES = 6_000
+PLAN = Plan(memory_format="channels_last")
+MARKDOWN = Path("results/tables/learning_rates.md")
+RECORDS = MARKDOWN.with_suffix(".jsonl")
+Grid = dict[str, dict[float, float | None]]
+"""Validation accuracy by model and rate; None for a run that failed."""
+
+
+def main(
+    models: Annotated[str, typer.Option(help="As in `fmnist-bench run`.")] = "*",
+    out: Annotated[Path, typer.Option(help="Store of the runs.")] = Path("results/runs/lr-sweep"),
+    data: Annotated[Path | None, typer.Option(help="Root of the data.")] = None,
+) -> None:
+    """Sweep the peak learning rate of the default recipe, then write the table and the choices."""
+    start_server()
+    store = RunStore(out)
+    names = resolve_names(models)
+    job = CheckJob((), (), "auto", ensure_data(data).data_hash, needs_energy=False)
+    answer = ask_child(job)
+    kind = answer["environment"]["device_kind"]
+    specs = [spec_of(name, rate).resolved_for(kind) for name in names for rate in GRID]
+    recorded = store.read()
+
+    def work() -> Interruption:
+        with SweepProgress(len(specs)) as progress:
+            return run_sweep(
+                Sweep(
+                    specs=specs,
+                    seeds=[0],
+                    device=answer["device"],
+                    environment=answer["environment"],
+                    store=store,
+                    data=data,
+                    report=progress.report,
+                    done=noting(recorded, progress.done),
+                )
+            )
+
+    ended = run_and_rescue(work, store, recorded, store.read, say)
+    if ended.exit_code is not None:
+        raise typer.Exit(ended.exit_code)
+    publish(store)
+
+
+def publish(store: RunStore) -> None:
+    """Puts the runs of a store among the committed records; writes table and choices from all."""
+    swept = store.read()
+    models = {record.spec["model"] for record in swept}
+    committed = read_records(RECORDS) if RECORDS.exists() else []
+    records = [r for r in committed if r.spec["model"] not in models] + swept
+    grid = read_grid(records)
+    RECORDS.parent.mkdir(parents=True, exist_ok=True)
+    RECORDS.write_bytes(b"".join(record.to_json_line() for record in records))
+    devices = dict.fromkeys(str(record.environment["device"]) for record in records)
+    MARKDOWN.write_text(as_markdown(grid, " / ".join(devices)), encoding="utf-8")
+    TABLE.write_text(as_toml(grid), encoding="utf-8")
+
+
+def spec_of(model: str, rate: float) -> RunSpec:
+    """The run of one model at one rate, evaluated on validation."""
+    return RunSpec(
+        model=model,
+        recipe=replace(DEFAULT, learning_rate=rate),
+        budget=Budget(STEPS, "steps"),
+        plan=PLAN,
+        evaluation_split="validation",
+    )
+
+
+def read_grid(records: Iterable[RunRecord]) -> Grid:
+    """Validation accuracy of every run, in the order of `list_models`."""
+    grid: Grid = {name: {} for name in list_models()}
+    for record in records:
+        if record.status == "interrupted":
+            continue
+        rate = float(record.spec["recipe"]["learning_rate"])
+        is_ok = record.status == "ok"
+        grid.setdefault(record.spec["model"], {})[rate] = (
+            record.value("test_accuracy") if is_ok else None
+        )
+    return {name: rates for name, rates in grid.items() if rates}
+
+
+def best_rate(accuracies: Mapping[float, float | None]) -> float | None:
+    """The lowest rate within one standard error of the best; None where every run failed.
+
+    The one-standard-error rule (Breiman et al., Classification and Regression Trees, 1984): rates
+    that this many images cannot tell apart tie, and the smallest of them is the safest.
+    """
+    known = {rate: accuracy for rate, accuracy in accuracies.items() if accuracy is not None}
+    if not known:
+        return None
+    best = max(known.values())
+    standard_error = math.sqrt(best * (1 - best) / NUM_VALIDATION_IMAGES)
+    return min(rate for rate, accuracy in known.items() if accuracy >= best - standard_error)
+
+
+def as_toml(grid: Grid) -> str:
+    """The choices; the base rate, for models not swept, is their lower median."""
+    best = {name: best_rate(accuracies) for name, accuracies in grid.items()}
+    rates = {name: rate for name, rate in best.items() if rate is not None}
+    base = statistics.median_low(rates.values())
+    lines = [
+        "# Peak learning rate of the default recipe, chosen on validation by",
+        f"# `python -m tools.lr_sweep`: {STEPS} steps at each rate of the same grid for every",
+        "# model. `base` is for models that were not swept. The grid: results/tables/.",
+        "[peak]",
+        f"base = {base}",
+        *(f"{name} = {rate}" for name, rate in rates.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def as_markdown(grid: Grid, device: str) -> str:
+    """The whole grid, the choice of each model in bold."""
+    head = ["model", *(f"{rate:g}" for rate in GRID)]
+    rows = [[name, *_cells(accuracies)] for name, accuracies in grid.items()]
+    intro = (
+        "# Peak learning rates of the default recipe\n\n"
+        f"Validation accuracy in percent (6,000 images, seed 0) after {STEPS} steps of batch\n"
+        f"{DEFAULT.batch_size}, one run a cell, on {device}.\n\n"
+        "Bold is what `bench/spec/learning_rates.toml` holds: the lowest rate within one standard\n"
+        "error (about 0.5 points) of the row's best. Repeat with `python -m tools.lr_sweep`; the\n"
+        "records are in learning_rates.jsonl beside this file.\n\n"
+    )
+    return intro + "\n".join(_line(cells) for cells in [head, ["---"] * len(head), *rows]) + "\n"
+
+
+def _cells(accuracies: Mapping[float, float | None]) -> list[str]:
+    best = best_rate(accuracies)
+    return [_cell(accuracies.get(rate), is_best=rate == best) for rate in GRID]
+
+
+def _cell(accuracy: float | None, *, is_best: bool) -> str:
+    if accuracy is None:
+        return "failed"
+    return f"**{accuracy * 100:.1f}**" if is_best else f"{accuracy * 100:.1f}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    sys.exit(run_app(app, sys.argv[1:], "tools.lr_sweep"))
