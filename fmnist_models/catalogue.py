@@ -29,16 +29,16 @@ class ModelInfo:
     summary: str = ""
 
 
-class Entry(NamedTuple):
+class Registration(NamedTuple):
     """One registered name and the module, inside its package, that builds it."""
 
     info: ModelInfo
     module: str
 
 
-def read_catalogue(folder: Path) -> dict[str, Entry]:
+def read_catalogue(folder: Path) -> dict[str, Registration]:
     """Every name registered by a literal `@register` in the folder's files, in family order."""
-    catalogue: dict[str, Entry] = {}
+    catalogue: dict[str, Registration] = {}
     for path in sorted(folder.glob("*.py"), key=_family_rank):
         for info in _read_family(path):
             if info.name in catalogue:
@@ -46,7 +46,7 @@ def read_catalogue(folder: Path) -> dict[str, Entry]:
                     f"model {info.name!r} is registered twice, in {catalogue[info.name].module}.py"
                     f" and {path.name}; rename one"
                 )
-            catalogue[info.name] = Entry(info, path.stem)
+            catalogue[info.name] = Registration(info, path.stem)
     return catalogue
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from fmnist_models import external
-from fmnist_models.catalogue import Entry, ModelError, ModelInfo, first_line, read_catalogue
+from fmnist_models.catalogue import ModelError, ModelInfo, Registration, first_line, read_catalogue
 
 if TYPE_CHECKING:
     from torch import nn
@@ -149,5 +149,5 @@ def _refuse_taken(name: str, module: str) -> None:
 
 
 @cache
-def _catalogue() -> dict[str, Entry]:
+def _catalogue() -> dict[str, Registration]:
     return read_catalogue(Path(__file__).parent / "families")

@@ -23,9 +23,10 @@ from bench.spec.learning_rates import TABLE
 from bench.spec.named_recipes import DEFAULT
 from bench.spec.plan import Plan
 from bench.spec.run_spec import RunSpec
+from bench.sweep.checked import ask_child
 from bench.sweep.child import CheckJob
 from bench.sweep.progress import SweepProgress
-from bench.sweep.request import ask_child
+from bench.sweep.request import Request
 from bench.sweep.rescue import noting, run_and_rescue
 from bench.sweep.sweep import Sweep, run_sweep
 from bench.workers.interruption import Interruption
@@ -68,7 +69,7 @@ def main(
                     device=answer["device"],
                     environment=answer["environment"],
                     store=store,
-                    data=data,
+                    request=Request(data=data),
                     report=progress.report,
                     done=noting(recorded, progress.done),
                 )

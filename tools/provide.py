@@ -1,4 +1,4 @@
-"""The trained models that come with the package, and how they are put there.
+"""Put the models that a run has saved among those that come with the package.
 
 `python -m tools.provide RUN_FOLDER` takes the models that a run has saved (`run --save`) and puts
 each, without what going on takes, beside the others in fmnist_models/weights/, with the record of

@@ -6,21 +6,38 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from bench.machine.compilers import cpu_has_bf16, find_compiler
+from bench.shell import say, write_out
+from bench.sweep.request import Data
 from data_pipeline import DataError, ensure_data
 from results.text import format_bytes, format_count, format_latency
 
 if TYPE_CHECKING:
     from bench.machine.ceilings import Ceilings
-
-if TYPE_CHECKING:
     from bench.machine.nvml import Gpu
 
 
+def doctor(
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Fetch the data if it is missing, and verify it.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Tell what this machine can do, and the remedy for what it cannot."""
+    is_well = True
+    for diagnosis in examine(data, fetch=fetch, say=say):
+        mark = "ok " if diagnosis.is_fine else "NO "
+        write_out(f"{mark} {diagnosis.subject:<9} {diagnosis.text}\n")
+        is_well = is_well and diagnosis.is_fine
+    raise typer.Exit(0 if is_well else 2)
+
+
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One line of the report.
 
     Attributes:
@@ -34,8 +51,8 @@ class Finding:
     text: str
 
 
-def examine(data: Path | None, *, fetch: bool, say: Callable[[str], None]) -> Iterator[Finding]:
-    """Looks at everything that a benchmark needs, one finding after the other.
+def examine(data: Path | None, *, fetch: bool, say: Callable[[str], None]) -> Iterator[Diagnosis]:
+    """Looks at everything that a benchmark needs, one diagnosis after the other.
 
     Args:
         data: root of the data; None for the default.
@@ -43,34 +60,36 @@ def examine(data: Path | None, *, fetch: bool, say: Callable[[str], None]) -> It
         say: is told of the progress of a fetch.
     """
     version = sys.version_info
-    yield Finding("Python", version >= (3, 11), f"{version.major}.{version.minor} (3.11 or later)")
+    yield Diagnosis(
+        "Python", version >= (3, 11), f"{version.major}.{version.minor} (3.11 or later)"
+    )
     yield _data(data, fetch=fetch, say=say)
     yield from _torch()
     yield _compiler()
     yield _disk()
 
 
-def _data(data: Path | None, *, fetch: bool, say: Callable[[str], None]) -> Finding:
+def _data(data: Path | None, *, fetch: bool, say: Callable[[str], None]) -> Diagnosis:
     try:
         found = ensure_data(data, fetch=fetch, say=say)
     except DataError as error:
-        return Finding("data", False, str(error))
-    return Finding("data", True, f"{found.folder}, hash {found.data_hash}, {found.source}")
+        return Diagnosis("data", False, str(error))
+    return Diagnosis("data", True, f"{found.folder}, hash {found.data_hash}, {found.source}")
 
 
-def _torch() -> Iterator[Finding]:
+def _torch() -> Iterator[Diagnosis]:
     try:
         import torch
         import torchvision
     except (ImportError, RuntimeError) as error:  # the latter: wheels that do not fit
-        yield Finding("torch", False, f"{error}; run `make setup`")
+        yield Diagnosis("torch", False, f"{error}; run `make setup`")
         return
-    yield Finding("torch", True, f"{torch.__version__}, torchvision {torchvision.__version__}")
+    yield Diagnosis("torch", True, f"{torch.__version__}, torchvision {torchvision.__version__}")
     from bench.machine.device import usable_cores
     from bench.machine.environment import device_model
 
     cpu = device_model(torch.device("cpu"))
-    yield Finding("CPU", True, f"{cpu}, {usable_cores()} usable cores, {_bf16()}")
+    yield Diagnosis("CPU", True, f"{cpu}, {usable_cores()} usable cores, {_bf16()}")
     yield from _gpus()
     yield from _ceilings()
 
@@ -82,7 +101,7 @@ def _bf16() -> str:
     return "bf16 in hardware" if has else "no bf16 in hardware: bf16 is slower than fp32 here"
 
 
-def _gpus() -> Iterator[Finding]:
+def _gpus() -> Iterator[Diagnosis]:
     import torch
 
     from bench.machine.environment import device_model
@@ -91,13 +110,13 @@ def _gpus() -> Iterator[Finding]:
     if not torch.cuda.is_available():
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         hint = f" (CUDA_VISIBLE_DEVICES={visible})" if visible is not None else ""
-        yield Finding("GPU", True, f"none visible{hint}: benchmarks run on the CPU")
+        yield Diagnosis("GPU", True, f"none visible{hint}: benchmarks run on the CPU")
         return
     for index in range(torch.cuda.device_count()):
         device = torch.device("cuda", index)
         gpu, no_nvml = open_gpu(device)
         sensors = _sensors(gpu) if gpu else no_nvml
-        yield Finding(f"GPU {index}", True, f"{device_model(device)}, {sensors}")
+        yield Diagnosis(f"GPU {index}", True, f"{device_model(device)}, {sensors}")
 
 
 def _sensors(gpu: "Gpu") -> str:
@@ -121,7 +140,7 @@ def _amount(value: float | None, unit: str) -> str:
     return "unknown" if value is None else f"{value:g} {unit}"
 
 
-def _ceilings() -> Iterator[Finding]:
+def _ceilings() -> Iterator[Diagnosis]:
     """What CPU and GPUs reach at best, measured now: a few seconds."""
     import torch
 
@@ -133,7 +152,7 @@ def _ceilings() -> Iterator[Finding]:
         ceilings = renewed_ceilings(device, describe_environment(device, data_hash=""))
         for subject, text in ceiling_texts(ceilings, device.type).items():
             name = "CPU" if device.type == "cpu" else f"GPU {device.index}"
-            yield Finding(subject, True, f"{name} {text}")
+            yield Diagnosis(subject, True, f"{name} {text}")
 
 
 def ceiling_texts(ceilings: "Ceilings", device_kind: str) -> dict[str, str]:
@@ -153,13 +172,13 @@ def ceiling_texts(ceilings: "Ceilings", device_kind: str) -> dict[str, str]:
     }
 
 
-def _compiler() -> Finding:
+def _compiler() -> Diagnosis:
     compiler = find_compiler()
     if compiler:
-        return Finding("compiler", True, compiler)
-    return Finding("compiler", True, "none: torch.compile needs one (g++); all else works")
+        return Diagnosis("compiler", True, compiler)
+    return Diagnosis("compiler", True, "none: torch.compile needs one (g++); all else works")
 
 
-def _disk() -> Finding:
+def _disk() -> Diagnosis:
     free = shutil.disk_usage(Path.cwd()).free
-    return Finding("disk", free > 1e9, f"{free / 2**30:.1f} GiB free here; a sweep needs about 1")
+    return Diagnosis("disk", free > 1e9, f"{free / 2**30:.1f} GiB free here; a sweep needs about 1")

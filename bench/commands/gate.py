@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands.verdict import fraction, show_verdict
+from bench.commands.show_verdict import fraction, show_verdict
 from bench.errors import UsageError
 from bench.shell import say
 from bench.sweep.folders import make_folder, new_folder
 from bench.workers.interruption import exit_on_signals
 
 if TYPE_CHECKING:
-    from bench.gate.run import Options
+    from bench.gate.run import GateOptions
     from results.gate.verdict import Commit, Verdict
     from results.records.record import RunRecord
 
@@ -83,15 +83,15 @@ def gate(
     ] = None,
 ) -> None:
     """Fail when a commit made something slower, larger or less accurate, measured in turns."""
-    from bench.gate.run import Options
-    from bench.gate.sides import Request
+    from bench.gate.run import GateOptions
+    from bench.gate.sides import GateRequest
     from results.gate.quality import QualityRule
     from results.gate.rule import SpeedRule
 
     if not math.isfinite(train_seconds):
         raise UsageError(f"--train-seconds {train_seconds:g} never end; name some, such as 4")
-    options = Options(
-        request=Request(models=models, device=device, settings=settings, plan=plan),
+    options = GateOptions(
+        request=GateRequest(models=models, device=device, settings=settings, plan=plan),
         checks=_chosen_checks(checks),
         speed=SpeedRule(threshold=_threshold(threshold, is_dedicated=dedicated)),
         quality=QualityRule(margin=fraction("--margin", margin)),
@@ -106,7 +106,7 @@ def gate(
 
 
 def hold(
-    base: str, head: str, options: "Options", data: Path | None, out: Path | None
+    base: str, head: str, options: "GateOptions", data: Path | None, out: Path | None
 ) -> "Verdict":
     """Measures two commits against each other and writes what was found.
 

@@ -3,11 +3,17 @@
 from collections.abc import Iterable
 
 from bench.keep.provided import provided_records
+from bench.shell import write_out
 from bench.spec.budget import EXAMPLES, UNITS
 from bench.spec.named_recipes import RECIPES
 from bench.spec.plan import AUTO, LADDER, NUMBERED_TOKENS, TOKENS
 from bench.spec.systems import PUBLISHED_RECIPES
 from fmnist_models import list_models, model_info
+
+
+def list_() -> None:
+    """List models, recipes, budgets and plans."""
+    write_out(listing())
 
 
 def listing() -> str:

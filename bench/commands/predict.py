@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench.commands.options import from_fields
 from bench.errors import UsageError
 from bench.keep.provided import provided_models, provided_path
 from bench.shell import print_rich, write_out
+from bench.sweep.request import Data
 from data_pipeline import INVERSIONS, read_photo
 
 if TYPE_CHECKING:
@@ -21,58 +23,25 @@ if TYPE_CHECKING:
     from bench.keep.classifier import Classifier, Mistakes
 
 FORMATS = ("rich", "json")
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder of the data: torchvision's layout, or Kaggle's two CSV files.",
-        show_default="$FMNIST_DATA",
-    ),
-]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """The options of `predict` as the user gave them.
+    """The options of `predict` as the user gave them."""
 
-    Attributes:
-        model: a saved file, or the name of a provided model.
-        images: the files to classify; none where mistakes are asked for.
-        top: how many classes to tell of each image.
-        invert: `auto`, `yes` or `no`.
-        claimed_model, claimed_size, claimed_normalization: what the file is said to hold.
-        fmt: `rich` or `json`.
-        mistakes: how many wrong test images to tell; None for none.
-        data: root of the data.
-        device: `auto`, `cpu` or `cuda:N`.
-    """
-
-    model: str
-    images: Sequence[Path] = ()
-    top: int = 3
-    invert: str = "auto"
-    claimed_model: str | None = None
-    claimed_size: int | None = None
-    claimed_normalization: str | None = None
-    fmt: str = "rich"
-    mistakes: int | None = None
-    data: Path | None = None
-    device: str = "auto"
-
-
-def predict(
-    model: Annotated[str, typer.Argument(help="A saved model, or the name of a provided one.")],
+    model: Annotated[str, typer.Argument(help="A saved model, or the name of a provided one.")]
     images: Annotated[
         list[Path] | None,
         typer.Argument(help="Image files of any kind and size.", show_default=False),
-    ] = None,
-    top: Annotated[int, typer.Option(help="Classes to tell of each image.", min=1, max=10)] = 3,
+    ] = None
+    top: Annotated[int, typer.Option(help="Classes to tell of each image.", min=1, max=10)] = 3
     invert: Annotated[
         str, typer.Option(help="Negate the image: auto (where its corners are light), yes or no.")
-    ] = "auto",
+    ] = "auto"
     claimed_model: Annotated[
         str | None,
         typer.Option("--model", help="Whose weights the file holds, if it is a bare state dict."),
-    ] = None,
+    ] = None
     claimed_size: Annotated[
         int | None,
         typer.Option(
@@ -81,7 +50,7 @@ def predict(
             min=1,
             max=2048,
         ),
-    ] = None,
+    ] = None
     claimed_normalization: Annotated[
         str | None,
         typer.Option(
@@ -89,37 +58,26 @@ def predict(
             help="How the input of a bare state dict was normalised: unit, dataset or half.",
             show_default="unit",
         ),
-    ] = None,
-    fmt: Annotated[str, typer.Option("--format", help="rich or json.")] = "rich",
+    ] = None
+    fmt: Annotated[str, typer.Option("--format", help="rich or json.")] = "rich"
     mistakes: Annotated[
         int | None,
         typer.Option(
             help="Instead of images: the first N test images that the model gets wrong.", min=1
         ),
-    ] = None,
-    data: Data = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda:N.")] = "auto",
-) -> None:
+    ] = None
+    data: Data = None
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda:N.")] = "auto"
+
+
+@from_fields(Question)
+def predict(question: Question) -> None:
     """Classify image files with a trained model, or list what it gets wrong."""
-    answer_question(
-        Question(
-            model=model,
-            images=images or (),
-            top=top,
-            invert=invert,
-            claimed_model=claimed_model,
-            claimed_size=claimed_size,
-            claimed_normalization=claimed_normalization,
-            fmt=fmt,
-            mistakes=mistakes,
-            data=data,
-            device=device,
-        )
-    )
+    answer_question(question)
 
 
 def answer_question(question: Question) -> None:
-    """Answers on stdout.
+    """Answer on stdout.
 
     Raises:
         UsageError, DataError: bad input; one line, and nothing on stdout.
@@ -130,7 +88,7 @@ def answer_question(question: Question) -> None:
         _tell_mistakes(question, classifier, question.mistakes)
         return
     size = classifier.saved.input_size
-    photos = [read_photo(image, size, invert=question.invert) for image in question.images]
+    photos = [read_photo(image, size, invert=question.invert) for image in question.images or ()]
     answers = _answers(question, classifier, photos)
     if question.fmt == "json":
         _write_json(answers)
@@ -186,7 +144,7 @@ def _answers(
                 for label, probability in zip(row.tolist(), shares.tolist(), strict=True)
             ],
         }
-        for image, row, shares in zip(question.images, labels, highest, strict=True)
+        for image, row, shares in zip(question.images or (), labels, highest, strict=True)
     ]
 
 

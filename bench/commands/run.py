@@ -1,23 +1,25 @@
 """The command `run`: checks the request, sweeps, shows the table."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.commands.show import show, show_published, where_next
+import typer
+
+from bench.commands.options import from_fields
+from bench.commands.run_ladder import run_ladders
+from bench.commands.show import show_published, where_next
+from bench.commands.table import show
 from bench.errors import UsageError
-from bench.machine.memory_limit import GB
 from bench.shell import say
-from bench.spec.artifacts import EVERY_EPOCH, Keep, parse_every
-from bench.spec.budget import Budget
+from bench.spec.artifacts import Artifacts
 from bench.spec.run_spec import RunSpec
 from bench.spec.target import target_text
+from bench.sweep.checked import CheckedRequest, ask_child, check_options
 from bench.sweep.child import check
 from bench.sweep.folders import RUNS, check_takes_records, make_folder, new_folder
 from bench.sweep.progress import SweepProgress
-from bench.sweep.request import Checked, Request, ask_child, check_options
+from bench.sweep.request import Request
 from bench.sweep.rescue import noting, run_and_rescue
 from bench.sweep.same import check_same
 from bench.sweep.sweep import Sweep, recorded_runs, run_sweep
@@ -27,27 +29,17 @@ from data_pipeline import ensure_data
 if TYPE_CHECKING:
     from results import RunRecord, RunStore
 
-MAX_LIMIT_GB = 1e6  # no machine has a petabyte
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"  # in the folder of a run
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """The options of `run` that say where and how, not what."""
-
-    data: Path | None = None
-    out: Path | None = None
-    resume: bool = False
-    in_process: bool = False
-    timeout_s: float | None = None
-    max_memory_gb: float | None = None
-    save: bool = False
-    save_every: str | None = None
-    tensorboard: bool = False
+@from_fields(Request)
+def run(request: Request) -> None:
+    """Train models under one budget, then print the comparison table."""
+    raise typer.Exit(run_and_show(request))
 
 
-def run(request: Request, options: Options) -> int:
-    """Runs a sweep and prints its table.
+def run_and_show(request: Request) -> int:
+    """Run a sweep or ladders and print the table.
 
     Returns:
         The exit code: 0, 1 where a run failed, 130 or 143 where the user interrupted.
@@ -58,75 +50,41 @@ def run(request: Request, options: Options) -> int:
     from results import RunStore
 
     checked = check_options(request)
-    if checked.is_ladder and options.in_process:
-        raise UsageError("--plan ladder needs its child processes; leave --in-process out")
-    if checked.is_ladder and (options.save or options.save_every or options.tensorboard):
-        raise UsageError("--plan ladder trains to no end; leave --save and --tensorboard out")
-    max_memory_bytes = _memory_limit(options)
-    if options.timeout_s is not None and not math.isfinite(options.timeout_s):
-        raise UsageError(f"--timeout {options.timeout_s:g} never comes; leave it out for no limit")
-    every = EVERY_EPOCH if options.save_every is None else parse_every(options.save_every)
-    store = _named_store(options)
-    if not options.resume or checked.is_ladder:
+    store = _named_store(request)
+    if not request.resume or checked.is_ladder:
         check_takes_records(store.folder if store else RUNS)
-    if not options.in_process:
+    if not request.in_process:
         from bench.workers.isolation import start_server
 
         start_server()
-    data = ensure_data(options.data, say=say)
-    job = checked.check_job(data.data_hash, max_memory_bytes)
-    answer = check(job) if options.in_process else ask_child(job)
+    data = ensure_data(request.data, say=say)
+    job = checked.check_job(data.data_hash)
+    answer = check(job) if request.in_process else ask_child(job)
     store = store or RunStore(new_folder(RUNS))
     if checked.is_ladder:
-        from bench.commands.ladder import run_ladders
-
-        return run_ladders(checked, options, answer, store, max_memory_bytes)
-    keep = _kept(options, store.folder.absolute(), every)
-    return _sweep(checked, options, answer, store, keep, max_memory_bytes)
+        return run_ladders(checked, answer, store)
+    return _sweep(checked, answer, store)
 
 
-def _memory_limit(options: Options) -> int | None:
-    """The limit of each child in bytes.
-
-    Raises:
-        UsageError: it is none, or there are no children.
-    """
-    limit_gb = options.max_memory_gb
-    if limit_gb is None:
-        return None
-    if not 0 < limit_gb < MAX_LIMIT_GB:
-        raise UsageError(f"--max-memory-gb must be a positive number of GB, not {limit_gb:g}")
-    if options.in_process:
-        raise UsageError("--max-memory-gb limits child processes; leave --in-process out")
-    return int(limit_gb * GB)
-
-
-def _kept(options: Options, folder: Path, every: Budget) -> Keep:
+def _artifacts(checked: CheckedRequest, folder: Path) -> Artifacts:
     """What runs leave beside their records; a sweep that saved models goes on saving them."""
-    checkpoints = folder / CHECKPOINTS
-    is_saving = options.save or options.save_every is not None or checkpoints.is_dir()
-    return Keep(
+    request, checkpoints = checked.request, folder / CHECKPOINTS
+    is_saving = request.save or request.save_every is not None or checkpoints.is_dir()
+    return Artifacts(
         checkpoints=checkpoints if is_saving else None,
-        every=every,
-        tensorboard=folder / TENSORBOARD if options.tensorboard else None,
+        every=checked.save_every,
+        tensorboard=folder / TENSORBOARD if request.tensorboard else None,
     )
 
 
-def _sweep(
-    checked: Checked,
-    options: Options,
-    answer: dict[str, Any],
-    store: "RunStore",
-    keep: Keep,
-    max_memory_bytes: int | None,
-) -> int:
-    kind = answer["environment"]["device_kind"]
+def _sweep(checked: CheckedRequest, answer: dict[str, Any], store: "RunStore") -> int:
+    request, kind = checked.request, answer["environment"]["device_kind"]
     specs, seeds = checked.specs(kind), checked.seed_list(kind)
     check_same(store, specs, answer["environment"])
     make_folder(store.folder)
     recorded = _of_this_sweep(store, specs, seeds)
     num_done = sum(len(set(seeds) & set(recorded_runs(store, spec))) for spec in specs)
-    if options.resume and num_done < len(specs) * len(seeds):
+    if request.resume and num_done < len(specs) * len(seeds):
         check_takes_records(store.folder)
     say(_announcement(specs, seeds, answer, store.folder))
 
@@ -139,11 +97,8 @@ def _sweep(
                     device=answer["device"],
                     environment=answer["environment"],
                     store=store,
-                    data=options.data,
-                    timeout_s=options.timeout_s,
-                    max_memory_bytes=max_memory_bytes,
-                    in_process=options.in_process,
-                    keep=keep,
+                    request=request,
+                    artifacts=_artifacts(checked, store.folder.absolute()),
                     report=progress.report,
                     done=noting(recorded, progress.done),
                 )
@@ -160,28 +115,28 @@ def _sweep(
     return 0 if _latest_are_ok(ended.records) else 1
 
 
-def _named_store(options: Options) -> "RunStore | None":
+def _named_store(request: Request) -> "RunStore | None":
     """The store that --out or --resume names, checked; None where a new folder is wanted."""
     from results import RunStore, newest_run
 
-    folder = options.out
-    if folder is None and options.resume:
+    folder = request.out
+    if folder is None and request.resume:
         folder = newest_run(RUNS)
         if folder is None:
             raise UsageError(f"there is no run in {RUNS} to resume; leave --resume out")
     if folder is None:
         return None
-    _check_out(RunStore(folder), options)
+    _check_out(RunStore(folder), request)
     return RunStore(folder)
 
 
-def _check_out(store: "RunStore", options: Options) -> None:
+def _check_out(store: "RunStore", request: Request) -> None:
     """Refuses a folder that cannot be one, or that holds another sweep."""
     if store.folder.exists() and not store.folder.is_dir():
         raise UsageError(f"--out {store.folder} is a file; name a folder")
     records = store.read(say)
     saved = list((store.folder / CHECKPOINTS).glob("*.pt"))
-    if (records or saved) and not options.resume:
+    if (records or saved) and not request.resume:
         what = f"{len(records)} records" if records else f"{len(saved)} saved models"
         raise UsageError(
             f"{store.folder} already holds {what}; "

@@ -1,4 +1,4 @@
-"""Shows results on stdout: the table for a terminal, exports for programs."""
+"""Show rows on stdout: a table for a terminal, exports for programs."""
 
 import shlex
 import sys
@@ -9,59 +9,10 @@ from typing import TYPE_CHECKING, Any
 from bench.shell import print_rich, terminal_width, write_out
 
 if TYPE_CHECKING:
-    from results import RunRecord, Summary
+    from results import RunRecord
     from results.render.columns import Column
 
-GROUPINGS = ("model", "commit", "plan")
-PUBLISHED = "published"
-HISTORY = "commit"
 DEFAULT_SORT = "test_accuracy"
-
-
-def show(
-    records: "Sequence[RunRecord]",
-    *,
-    fmt: str = "rich",
-    by: str = "model",
-    sort: str = DEFAULT_SORT,
-    mixed: bool = False,
-) -> None:
-    """Writes the table of some records to stdout.
-
-    Ladders stand alone: where there are any, other records are left out, and a line says so. By
-    `published` the reference systems stand alone, each beside its own published number. By
-    `commit` they are a history, in the order of time where no other key is named.
-
-    Raises:
-        NotComparable: the records must not stand side by side, and `mixed` does not allow it.
-        ResultsError: no such format, grouping or column.
-    """
-    from results import ROW_KEYS, check_comparable, is_ladder, summarize, table_rows
-
-    check_format(fmt)
-    _check_grouping(by)
-    if by == PUBLISHED:
-        _check_published_options(sort)
-        show_published(records, fmt=fmt)
-        return
-    rungs = [record for record in records if is_ladder(record)]
-    if not mixed:
-        check_comparable(rungs or records)
-    if rungs:
-        _check_ladder_options(by, sort)
-        show_ladders(rungs, fmt=fmt, num_others=len(records) - len(rungs))
-        return
-    summaries = summarize(records, by)  # type: ignore[arg-type]  # checked above
-    if by == HISTORY:
-        from bench.commands.history import show_history
-
-        show_history(summaries, fmt=fmt, sort=sort)
-        return
-    rows = table_rows(summaries, sort)
-    if fmt == "rich":
-        _show_rich(summaries, rows, by)
-    else:
-        write_rows(rows, fmt, ROW_KEYS, by=by)
 
 
 def check_format(fmt: str) -> None:
@@ -144,35 +95,6 @@ def where_next(*folders: Path) -> str:
         return "records: nowhere but in the lines above"
     where, words = " ".join(map(str, folders)), shlex.join(map(str, folders))
     return f"records: {where}; again: fmnist-bench table {words}, or report {words} for a page"
-
-
-def _check_ladder_options(by: str, sort: str) -> None:
-    from results.errors import ResultsError
-
-    if (by, sort) != ("model", DEFAULT_SORT):
-        raise ResultsError("a ladder is in the order of its rungs; leave --by and --sort out")
-
-
-def _check_grouping(by: str) -> None:
-    from results.errors import ResultsError
-
-    if by not in (*GROUPINGS, PUBLISHED):
-        choices = ", ".join((*GROUPINGS, PUBLISHED))
-        raise ResultsError(f"cannot group by {by!r}; choose from {choices}")
-
-
-def _check_published_options(sort: str) -> None:
-    from results.errors import ResultsError
-
-    if sort != DEFAULT_SORT:
-        raise ResultsError("by published, rows are in the order of the projects; leave --sort out")
-
-
-def _show_rich(summaries: "Sequence[Summary]", rows: "Sequence[dict[str, Any]]", by: str) -> None:
-    from results import footer_lines, render_table
-
-    table = render_table(rows, width=terminal_width(), by=by, title="Fashion-MNIST")
-    print_rich(table, footer_lines(summaries, rows=rows))
 
 
 def _show_rich_ladders(rungs: "Sequence[RunRecord]", rows: "Sequence[dict[str, Any]]") -> None:

@@ -21,7 +21,7 @@ from bench.measure.findings import Findings
 from bench.measure.tally import RATE, tally_step
 from bench.measure.workload import num_parameters
 from bench.run.record import make_record
-from bench.run.seed import measure_seed
+from bench.run.seed import run_seed
 from bench.spec.budget import Budget
 from bench.spec.named_recipes import DEFAULT
 from bench.spec.plan import Plan
@@ -104,7 +104,7 @@ def count_epoch(*, drop_last: bool, device: str = "cpu") -> dict[str, int]:
     session = Session(spec, chosen, Splits(train, validation, test, NO_DATA_HASH), spec.plan)
     findings = Findings()
     with _randomness_kept(chosen), _one_thread():
-        measure_seed(session, spec, findings, lambda _seed, _phase, _progress: None)
+        run_seed(session, spec, findings, lambda _seed, _phase, _progress: None)
     return {
         "images": round(findings.measurements["images_seen"].values[0]),
         "steps": round(findings.measurements["steps"].values[0]),

@@ -10,7 +10,7 @@ TRAINING_S = 2.0  # of a training for quality, beside its steps: data, warm-up, 
 OTHERS = 1.5  # three workers start on two cores, where two were timed
 
 
-class Cost(NamedTuple):
+class ModelTimes(NamedTuple):
     """Seconds of a step of a model and of making it ready; steps of a training, None for none."""
 
     step_s: float
@@ -19,7 +19,7 @@ class Cost(NamedTuple):
 
 
 def forecast(
-    costs: Sequence[Cost],
+    costs: Sequence[ModelTimes],
     workload: Workload,
     start_s: float,
     num_pairs: int,
@@ -51,7 +51,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _turns_s(cost: Cost, workload: Workload) -> float:
+def _turns_s(cost: ModelTimes, workload: Workload) -> float:
     """Seconds of one model in one set of workers."""
     turn_s = max(workload.turn_s, cost.step_s) * OVERHEAD
     return len(SIDES) * (cost.ready_s + workload.rounds * turn_s)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from bench.counts.baseline import Rows
 from bench.gate.counts import consented_counts, judge_counts
-from bench.gate.forecast import Cost, forecast
+from bench.gate.forecast import ModelTimes, forecast
 from bench.gate.process import TIMEOUT_S, Process, WorkerError
 from bench.gate.quality import (
     SIDE,
@@ -20,7 +20,7 @@ from bench.gate.quality import (
     quality_steps,
     why_too_few,
 )
-from bench.gate.sides import Ground, Request, find_ground
+from bench.gate.sides import GateGround, GateRequest, find_ground
 from bench.gate.speed import measure_speed
 from bench.gate.turns import Workload, in_workers, prepare, started, take_pairs
 from results.gate.pairs import AGAIN, BASE, HEAD, Pair
@@ -34,7 +34,7 @@ CHECKS = (COUNTS, SPEED, QUALITY)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class GateOptions:
     """What is held against what, and how strictly.
 
     Attributes:
@@ -46,7 +46,7 @@ class Options:
         seeds: trainings of each model and side; once more as many where they leave a doubt.
     """
 
-    request: Request
+    request: GateRequest
     checks: Sequence[str]
     speed: SpeedRule
     quality: QualityRule
@@ -72,7 +72,7 @@ class Gate:
     base: Commit
     head: Commit
     trees: Mapping[str, Path]
-    options: Options
+    options: GateOptions
     data: Path
     folder: Path
     command: str
@@ -150,7 +150,7 @@ def _measure(gate: Gate, found: Found) -> None:
         _judge_quality(gate, workload, looks, found)
 
 
-def _take_note(gate: Gate, ground: Ground, found: Found) -> None:
+def _take_note(gate: Gate, ground: GateGround, found: Found) -> None:
     found.environment = ground.environment
     found.findings.extend(ground.findings)
     found.models = [*ground.plans]
@@ -185,7 +185,7 @@ def _look_at(running: Sequence[Process], model: str, gate: Gate, workload: Workl
     return Look(counts[BASE], counts[HEAD], step_s, ready_s)
 
 
-def _judge_counts(gate: Gate, ground: Ground, looks: Mapping[str, Look], found: Found) -> None:
+def _judge_counts(gate: Gate, ground: GateGround, looks: Mapping[str, Look], found: Found) -> None:
     epochs: dict[str, Rows] = {}
     with started(gate.trees, gate.folder) as running:
         for process in running:
@@ -247,7 +247,7 @@ def _forecast(gate: Gate, looks: Mapping[str, Look], workload: Workload, start_s
     """How long the rest will take, in words."""
     options = gate.options
     costs = [
-        Cost(look.step_s, look.ready_s, quality_steps(look.step_s, options.train_s))
+        ModelTimes(look.step_s, look.ready_s, quality_steps(look.step_s, options.train_s))
         for look in looks.values()
     ]
     num_pairs = options.speed.num_pairs(len(costs)) if SPEED in options.checks else 0

@@ -14,7 +14,7 @@ from results.gate.verdict import Finding
 
 
 @dataclass(frozen=True)
-class Request:
+class GateRequest:
     """What is to be compared, as the user asked for it.
 
     Attributes:
@@ -31,7 +31,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Ground:
+class GateGround:
     """What both commits are measured on.
 
     Attributes:
@@ -53,7 +53,7 @@ class Ground:
     new: Sequence[str] = ()
 
 
-def find_ground(running: Mapping[str, Process], request: Request) -> Ground:
+def find_ground(running: Mapping[str, Process], request: GateRequest) -> GateGround:
     """Asks both what they have; what the base answers holds for both.
 
     Raises:
@@ -67,7 +67,7 @@ def find_ground(running: Mapping[str, Process], request: Request) -> Ground:
     head_models = running[HEAD].ask("list_models")
     new = [model for model in head_models if model not in base["all_models"]]
     gone = [m for m in base["plans"] if m in base["all_models"] and m not in head_models]
-    return Ground(
+    return GateGround(
         plans={model: plan for model, plan in base["plans"].items() if model not in gone},
         device=base["device"],
         stack=base["stack"],
@@ -78,7 +78,7 @@ def find_ground(running: Mapping[str, Process], request: Request) -> Ground:
     )
 
 
-def _resolve(process: Process, request: Request) -> dict[str, Any]:
+def _resolve(process: Process, request: GateRequest) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = process.ask("resolve", **asdict(request))
     except RefusedError as error:

@@ -160,7 +160,7 @@ def prepare_training(model: str, plan: str, device: str, settings: Sequence[str]
     from bench.counts.count import NO_DATA_HASH, noise_split
     from bench.machine.device import pick_device, prepare_process
     from bench.measure.findings import Findings
-    from bench.run.seed import count_workload, prepare
+    from bench.run.seed import prepare
     from bench.train.session import Session
     from bench.train.splits import Splits
     from fmnist_models import model_info
@@ -173,7 +173,6 @@ def prepare_training(model: str, plan: str, device: str, settings: Sequence[str]
     splits = Splits(noise, None, noise, NO_DATA_HASH)
     session, findings = Session(spec, chosen, splits, spec.plan), Findings()
     net = session.model_for(spec.seed)
-    count_workload(session, net, findings)
     training = prepare(session, spec, net, findings, lambda _phase, _progress: None).training
     training.report = lambda _progress: None  # nothing but training happens in a turn
     return training

@@ -10,7 +10,7 @@ from torch import Tensor
 from bench.engine.failures import classify
 from bench.errors import RunError, UsageError
 from bench.keep.saved_model import SavedModel, read_saved, read_whole, saved_model_of, write_saved
-from bench.spec.artifacts import Keep
+from bench.spec.artifacts import Artifacts
 from bench.spec.plan import Plan
 from bench.spec.run_spec import RunSpec
 from bench.train.live import Live, restore, state_of
@@ -28,7 +28,7 @@ class Checkpoints:
         live: the training, and what its steps change.
         spec: of the run.
         plan: that executes it.
-        keep: where they lie, and how often one is written.
+        artifacts: where they lie, and how often one is written.
         input_size: pixels a side of the images.
         environment: that a training cannot leave, data hash included.
         is_pretrained: whether it began with weights of another training.
@@ -37,7 +37,7 @@ class Checkpoints:
     live: Live
     spec: RunSpec
     plan: Plan
-    keep: Keep
+    artifacts: Artifacts
     input_size: int
     environment: Mapping[str, Any]
     is_pretrained: bool
@@ -47,7 +47,7 @@ class Checkpoints:
 
     def pauses(self) -> Pauses:
         """Where the training must stop for a checkpoint."""
-        every = self.keep.every
+        every = self.artifacts.every
         if every.unit == "steps":
             return Pauses(every_steps=int(every.amount))
         return Pauses(at_epochs=True) if every.unit == "epochs" else Pauses(every_s=every.amount)
@@ -59,7 +59,7 @@ class Checkpoints:
             RunError: the file is not of this run (`crashed`).
         """
         self._remove_parts()
-        path = path_of(self.keep, self.spec, LAST)
+        path = path_of(self.artifacts, self.spec, LAST)
         if path is None or not path.exists():
             return None
         try:
@@ -77,7 +77,7 @@ class Checkpoints:
     def _remove_parts(self) -> None:
         """Of tries that were killed while they saved."""
         for which in (LAST, BEST):
-            path = path_of(self.keep, self.spec, which)
+            path = path_of(self.artifacts, self.spec, which)
             assert path is not None, "made only where something is to be kept"
             remove_parts(path)
 
@@ -147,7 +147,7 @@ class Checkpoints:
             self._best = best
 
     def _is_due(self) -> bool:
-        every, training = self.keep.every, self.live.training
+        every, training = self.artifacts.every, self.live.training
         if every.unit == "steps":
             return training.trace.steps % int(every.amount) == 0
         if every.unit == "s":
@@ -181,22 +181,22 @@ class Checkpoints:
     def _write(
         self, which: str, saved: SavedModel, resume: Mapping[str, Any] | None = None
     ) -> Path:
-        path = path_of(self.keep, self.spec, which)
+        path = path_of(self.artifacts, self.spec, which)
         assert path is not None, "made only where something is to be kept"
         write_saved(path, saved, resume)
         return path
 
 
-def path_of(keep: Keep, spec: RunSpec, which: str) -> Path | None:
+def path_of(artifacts: Artifacts, spec: RunSpec, which: str) -> Path | None:
     """The file of a run's `last` or `best` model; None where none is kept."""
-    if keep.checkpoints is None:
+    if artifacts.checkpoints is None:
         return None
-    return keep.checkpoints / f"{spec.config_id}-{spec.seed}-{which}.pt"
+    return artifacts.checkpoints / f"{spec.config_id}-{spec.seed}-{which}.pt"
 
 
-def plan_gone_on_with(keep: Keep, spec: RunSpec) -> Plan | None:
+def plan_gone_on_with(artifacts: Artifacts, spec: RunSpec) -> Plan | None:
     """The plan of an earlier try of the same run: a probe might come to another one."""
-    path = path_of(keep, spec, LAST)
+    path = path_of(artifacts, spec, LAST)
     if path is None or not path.exists():
         return None
     try:

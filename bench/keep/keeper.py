@@ -10,7 +10,7 @@ from bench.keep.checkpoints import Checkpoints
 from bench.keep.run_log import RunLog
 from bench.machine.environment import describe_environment
 from bench.measure.findings import Findings
-from bench.spec.artifacts import Keep
+from bench.spec.artifacts import Artifacts
 from bench.spec.run_spec import RunSpec
 from bench.train.live import Live
 from bench.train.session import Session
@@ -20,8 +20,8 @@ MAX_REASON_CHARS = 60  # a record is at most 4 KB
 
 
 @dataclass
-class Kept:
-    """Both of them, where they are asked for.
+class Keeper:
+    """Keeps saved models and TensorBoard's log, each where it is asked for.
 
     Attributes:
         live: the training, and what its steps change.
@@ -98,28 +98,28 @@ def _why(error: BaseException) -> str:
 
 
 def begin_keeping(
-    session: Session, spec: RunSpec, live: Live, keep: Keep, findings: Findings
-) -> Kept:
+    session: Session, spec: RunSpec, live: Live, artifacts: Artifacts, findings: Findings
+) -> Keeper:
     """Goes on from a saved model that is there, and listens to the pauses of the training."""
-    kept = Kept(live, findings)
-    if keep.checkpoints is not None:
+    keeper = Keeper(live, findings)
+    if artifacts.checkpoints is not None:
         assert session.plan is not None, "settled while preparing"
-        kept.checkpoints = Checkpoints(
+        keeper.checkpoints = Checkpoints(
             live,
             spec,
             session.plan,
-            keep,
+            artifacts,
             input_size=session.splits.train.images.shape[-1],
             environment=describe_environment(session.device, session.splits.data_hash),
             is_pretrained=session.start is not None and session.start.is_pretrained,
         )
-        _go_on(kept.checkpoints, findings)
-        _add_pauses(live, kept.checkpoints.pauses())
-    if keep.tensorboard is not None:
-        kept.open_log(session, spec, keep.tensorboard)
+        _go_on(keeper.checkpoints, findings)
+        _add_pauses(live, keeper.checkpoints.pauses())
+    if artifacts.tensorboard is not None:
+        keeper.open_log(session, spec, artifacts.tensorboard)
         _add_pauses(live, Pauses(at_epochs=True))
-    live.training.on_pause = kept.on_pause
-    return kept
+    live.training.on_pause = keeper.on_pause
+    return keeper
 
 
 def _go_on(checkpoints: Checkpoints, findings: Findings) -> None:

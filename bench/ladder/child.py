@@ -113,7 +113,7 @@ def set_up(
     from bench.machine.environment import describe_conditions
     from bench.measure.findings import Findings
     from bench.measure.limit import count_step_kernels, report_floor
-    from bench.run.seed import count_workload, prepare
+    from bench.run.seed import prepare
     from bench.train.session import Session
 
     started = time.perf_counter()
@@ -123,9 +123,7 @@ def set_up(
         use_empty_cache(job.cache)
     findings = Findings()
     findings.add("data_load_time", session.setup_s.pop("data", None))
-    model = session.model_for(job.spec.seed)
-    count_workload(session, model, findings)
-    live = prepare(session, job.spec, model, findings, tell)
+    live = prepare(session, job.spec, session.model_for(job.spec.seed), findings, tell)
     training = live.training
     training.report = lambda _progress: None  # nothing but training happens in a turn
     turn_steps = fix_turns(training, job, str(session.plan))

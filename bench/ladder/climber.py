@@ -9,6 +9,7 @@ from typing import Any
 from bench.errors import RunError, short_line
 from bench.ladder.child import COUNTED, FAILURE, READY, TURN, RungJob, climb
 from bench.ladder.rungs import RungSpec
+from bench.sweep.request import Request
 from bench.workers import messages
 from bench.workers.interruption import Interruption
 from bench.workers.isolation import STOPPED, Child
@@ -22,8 +23,7 @@ class Climber:
         rung: what is measured.
         job: what its child is given.
         interruption: what the user has asked for so far.
-        timeout_s: longest time of the set-up or of one turn; None for no limit.
-        max_memory_bytes: limit of the child's memory; None for none.
+        request: timeout of the set-up or of one turn, limit of the child's memory.
         status: `ok` as long as nothing has gone wrong.
         reason: what has.
         ready: what the child said when it was set up; None before.
@@ -34,8 +34,7 @@ class Climber:
     rung: RungSpec
     job: RungJob
     interruption: Interruption
-    timeout_s: float | None = None
-    max_memory_bytes: int | None = None
+    request: Request
     status: str = "ok"
     reason: str | None = None
     ready: dict[str, Any] | None = None
@@ -53,7 +52,7 @@ class Climber:
             self.status, self.reason = "unsupported", self.rung.refusal
             return
         with self._failing():
-            self._child = Child.start(climb, self.job, self.max_memory_bytes)
+            self._child = Child.start(climb, self.job, self.request.max_memory_bytes)
             self.ready = checked_ready(self._answer(READY, tell))
 
     def take_turn(self) -> None:
@@ -95,7 +94,7 @@ class Climber:
         """
         assert self._child is not None
         for kind, content in self._child.messages(
-            timeout_s=self.timeout_s, should_stop=lambda: self.interruption.now
+            timeout_s=self.request.timeout_s, should_stop=lambda: self.interruption.now
         ):
             if kind == wanted:
                 return content
@@ -130,7 +129,7 @@ def checked_ready(content: object) -> dict[str, Any]:
     User code runs there, so nothing is taken on trust.
 
     Raises:
-        RunError: it is not what `ladder_child.set_up` says.
+        RunError: it is not what `child.set_up` says.
     """
     try:
         plan, measured, conditions = (content[key] for key in ("plan", "measured", "conditions"))  # type: ignore[index]

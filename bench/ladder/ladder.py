@@ -16,6 +16,7 @@ from bench.ladder.child import RungJob
 from bench.ladder.climber import Climber
 from bench.ladder.rungs import RungSpec
 from bench.spec.plan import LADDER
+from bench.sweep.request import Request
 from bench.workers.interruption import Interruption
 
 if TYPE_CHECKING:
@@ -47,9 +48,7 @@ class Ladder:
         rungs: from the bottom up.
         device: as `pick_device` takes it.
         environment: of that device, for the records.
-        data: root of the data.
-        timeout_s: longest time of one set-up or one turn; None for no limit.
-        max_memory_bytes: limit of each child's memory; None for none.
+        request: where the data lies, and how children run: timeout (of a set-up or a turn), memory.
         rounds: turns of each rung.
         turn_s: least seconds of a turn.
         report: told of progress between the turns.
@@ -59,9 +58,7 @@ class Ladder:
     rungs: Sequence[RungSpec]
     device: str
     environment: dict[str, Any]
-    data: Path | None = None
-    timeout_s: float | None = None
-    max_memory_bytes: int | None = None
+    request: Request
     rounds: int = ROUNDS
     turn_s: float = TURN_S
     report: Report = lambda _what, _share: None
@@ -69,7 +66,7 @@ class Ladder:
     def job(self, rung: RungSpec, caches: Path) -> RungJob:
         """What the child of a rung is given; its cache lies in `caches`."""
         own = caches / str(rung.index)
-        return RungJob(rung.spec, self.device, self.data, self.turn_s, self.rounds, own)
+        return RungJob(rung.spec, self.device, self.request.data, self.turn_s, self.rounds, own)
 
 
 def climb_ladder(ladder: Ladder, interruption: Interruption) -> "list[RunRecord]":
@@ -83,8 +80,7 @@ def climb_ladder(ladder: Ladder, interruption: Interruption) -> "list[RunRecord]
                 rung,
                 ladder.job(rung, Path(caches)),
                 interruption,
-                ladder.timeout_s,
-                ladder.max_memory_bytes,
+                ladder.request,
             )
             for rung in ladder.rungs
         ]

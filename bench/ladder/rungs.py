@@ -37,7 +37,7 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class RungGround:
     """What the rungs depend on beside the model.
 
     Attributes:
@@ -104,7 +104,7 @@ class RungSpec:
         }
 
 
-def list_rungs(ground: Ground, *, has_convolutions: bool) -> list[Rung]:
+def list_rungs(ground: RungGround, *, has_convolutions: bool) -> list[Rung]:
     """The rungs of a model from the bottom up, `auto` last.
 
     Every technique stays in the rungs above it. Mixed precision alone stands beside full precision
@@ -129,7 +129,7 @@ def steps_per_call(plan: str) -> int:
     return math.lcm(*counts)
 
 
-def _uncompiled(ground: Ground, *, has_convolutions: bool) -> list[Rung]:
+def _uncompiled(ground: RungGround, *, has_convolutions: bool) -> list[Rung]:
     precision = _base_precision(ground)
     layout = "channels_last" if has_convolutions else "resident"
     rungs = [
@@ -143,7 +143,7 @@ def _uncompiled(ground: Ground, *, has_convolutions: bool) -> list[Rung]:
     return rungs
 
 
-def _compiled(ground: Ground, *, has_convolutions: bool) -> list[Rung]:
+def _compiled(ground: RungGround, *, has_convolutions: bool) -> list[Rung]:
     prefix = "channels_last," if has_convolutions else ""
     is_tiny = not has_convolutions and ground.device_kind == "cpu"
     step = "step:5" if is_tiny else f"{prefix}step"
@@ -159,21 +159,21 @@ def _compiled(ground: Ground, *, has_convolutions: bool) -> list[Rung]:
     return rungs
 
 
-def _pair(ground: Ground, name: str, plan: str, adds: str) -> list[Rung]:
+def _pair(ground: RungGround, name: str, plan: str, adds: str) -> list[Rung]:
     full = Rung(name, plan, _base_precision(ground), adds)
     mixed = [Rung(f"{name} + amp", plan, "bf16", f"{adds}, in bf16")] if _has_mixed(ground) else []
     return [full, *mixed]
 
 
-def _has_mixed(ground: Ground) -> bool:
+def _has_mixed(ground: RungGround) -> bool:
     return ground.precision == AUTO and (ground.has_bf16 or ground.device_kind == "cuda")
 
 
-def _base_precision(ground: Ground) -> str:
+def _base_precision(ground: RungGround) -> str:
     return "fp32" if ground.precision == AUTO else ground.precision
 
 
-def _default_precision(ground: Ground) -> str:
+def _default_precision(ground: RungGround) -> str:
     """What a sweep settles on (`RunSpec.resolved_for`)."""
     is_mixed = ground.precision == AUTO and ground.device_kind == "cuda"
     return "bf16" if is_mixed else _base_precision(ground)

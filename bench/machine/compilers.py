@@ -1,4 +1,4 @@
-"""What torch's compilers have done in this process, by their own counters.
+"""Compilers: which one there is, what the CPU can do, and what torch's have done in this process.
 
 Compiling belongs before the clock. A compilation inside it (a shape or stride that the warm-up did
 not meet) or a graph break makes a training slower without changing its result, so they are counted

@@ -18,28 +18,13 @@ from bench.spec.budget import Budget
 from bench.spec.run_spec import RunSpec
 from bench.spec.target import target_text
 from bench.train.curve import chosen_points
-from bench.train.session import ORDER_SEED, Session
+from bench.train.session import Session
 from bench.train.training import CurvePoint, Trace, Training
-from data_pipeline import BatchStream, ResidentSplit
+from data_pipeline import ResidentSplit
 
 CHANCE = 0.1
 CHANCE_STANDARD_ERRORS = 3  # a model within this of guessing has learnt nothing that shows
 MAX_FIT_IMAGES = 5_000  # of the training split, spread evenly over it
-
-
-def batch_stream(session: Session, spec: RunSpec) -> BatchStream:
-    """The data order of a seed; it depends on the seed alone."""
-    # torch's DataLoader draws on the CPU, and a script that is told a seed uses just that seed
-    is_loaders = spec.recipe.order == "dataloader"
-    generator = torch.Generator("cpu" if is_loaders else session.device)
-    return BatchStream(
-        len(session.splits.train),
-        spec.recipe.batch_size,
-        drop_last=spec.recipe.drop_last,
-        generator=generator.manual_seed(spec.seed + (0 if is_loaders else ORDER_SEED)),
-        device=session.device,
-        order=spec.recipe.order,
-    )
 
 
 def report_training(

@@ -24,7 +24,7 @@ KEPT_STEPS = 3  # of each candidate in a record; the cache of timings keeps all
 
 
 @dataclass(slots=True)
-class Candidate:
+class PlanCandidate:
     """A plan, the seconds of its timed steps, and why it is out of the race if it is.
 
     Attributes:
@@ -60,7 +60,7 @@ class Candidate:
         return plain | ({"error": self.error[:MAX_ERROR_CHARS]} if self.error else {})
 
     @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> "Candidate":
+    def from_plain(cls, plain: Mapping[str, Any]) -> "PlanCandidate":
         """The candidate written by `as_plain`."""
         return cls(
             Plan.parse(plain["plan"]),
@@ -104,8 +104,8 @@ class Probe:
         plans: Sequence[Plan],
         compiled: Callable[[Plan], Sequence[Plan]],
         cap_s: float,
-        known: Mapping[Plan, Candidate],
-    ) -> tuple[Plan, list[Candidate]]:
+        known: Mapping[Plan, PlanCandidate],
+    ) -> tuple[Plan, list[PlanCandidate]]:
         """The best plan and all that was seen.
 
         Args:
@@ -115,9 +115,9 @@ class Probe:
             known: what an earlier run on this machine has timed.
         """
         started = self.now()
-        tried = [self._refused(plan) or known.get(plan) or Candidate(plan) for plan in plans]
+        tried = [self._refused(plan) or known.get(plan) or PlanCandidate(plan) for plan in plans]
         if not all(candidate.step_seconds or candidate.error for candidate in tried):
-            tried = [self._refused(plan) or Candidate(plan) for plan in plans]
+            tried = [self._refused(plan) or PlanCandidate(plan) for plan in plans]
             self._time_in_rounds(tried, started + cap_s)
         best = min(tried, key=lambda candidate: candidate.best_s)
         steps = self.steps_at(best.best_s)
@@ -127,20 +127,25 @@ class Probe:
             tried.append(refused or self._with_compiler(plan, known.get(plan), best, steps, left_s))
         return min(tried, key=lambda candidate: candidate.total_s(steps)).plan, tried
 
-    def _refused(self, plan: Plan) -> Candidate | None:
+    def _refused(self, plan: Plan) -> PlanCandidate | None:
         reason, _, _remedy = (self.why_not(plan) or "").partition(";")
-        return Candidate(plan, error=f"not tried: {reason}") if reason else None
+        return PlanCandidate(plan, error=f"not tried: {reason}") if reason else None
 
     def _with_compiler(
-        self, plan: Plan, known: Candidate | None, best: Candidate, steps: float, left_s: float
-    ) -> Candidate:
+        self,
+        plan: Plan,
+        known: PlanCandidate | None,
+        best: PlanCandidate,
+        steps: float,
+        left_s: float,
+    ) -> PlanCandidate:
         if known is not None and not known.is_cold:
             return known
         expected_s, training_s = self._expected_s(known), steps * best.best_s
         if expected_s > min(left_s, self.hope * training_s):
             reason = f"not tried: compiling takes about {expected_s:.0f} s"
-            return Candidate(plan, error=f"{reason}, training {training_s:.1f} s")
-        candidate = Candidate(plan)
+            return PlanCandidate(plan, error=f"{reason}, training {training_s:.1f} s")
+        candidate = PlanCandidate(plan)
         try:
             candidate.compile_s, candidate.is_cold = self.compile(plan)
             for _ in range(ROUNDS):
@@ -149,18 +154,18 @@ class Probe:
             candidate.error = _one_line(error)
         return candidate
 
-    def _expected_s(self, known: Candidate | None) -> float:
+    def _expected_s(self, known: PlanCandidate | None) -> float:
         """Code compiled in an earlier run is loaded from disk: about a quarter of the time."""
         return known.compile_s / 4 if known else self.expected_compile_s
 
-    def _time_in_rounds(self, tried: Sequence[Candidate], deadline: float) -> None:
+    def _time_in_rounds(self, tried: Sequence[PlanCandidate], deadline: float) -> None:
         for _ in range(ROUNDS):
             for candidate in tried:
                 self._time(candidate, is_last=_remaining(tried) == 1)
             if self.now() > deadline:
                 break
 
-    def _time(self, candidate: Candidate, *, is_last: bool) -> None:
+    def _time(self, candidate: PlanCandidate, *, is_last: bool) -> None:
         if candidate.error is not None:
             return
         try:
@@ -176,7 +181,7 @@ def probe_seconds(budget: Budget) -> float:
     return min(CAP_S, MAX_SHARE * budget.amount) if budget.unit == "s" else CAP_S
 
 
-def _remaining(tried: Sequence[Candidate]) -> int:
+def _remaining(tried: Sequence[PlanCandidate]) -> int:
     return sum(candidate.error is None for candidate in tried)
 
 

@@ -11,7 +11,7 @@ from bench.engine.warmup import restored, time_group
 from bench.machine.clock import make_clock
 from bench.machine.compilers import compile_counts
 from bench.plans.candidates import compiled_plans, expected_compile_s, hope, uncompiled_plans
-from bench.plans.probe import Candidate, Compilation, Probe, probe_seconds
+from bench.plans.probe import Compilation, PlanCandidate, Probe, probe_seconds
 from bench.plans.timings import cache_name, read_timings, write_timings
 from bench.spec.named_recipes import AS_PUBLISHED
 from bench.spec.plan import Plan
@@ -63,7 +63,7 @@ class Settled(NamedTuple):
     """What `auto` came to: the plan, all that was tried, and the seconds of its compilation."""
 
     plan: Plan
-    tried: list[Candidate]
+    tried: list[PlanCandidate]
     compile_s: float
 
 
@@ -97,7 +97,7 @@ def settle(
 
 
 def remember_compilation(session: Session, plan: Plan, compilation: Compilation) -> None:
-    """Keep what a plan known from an earlier run took to get ready in this one."""
+    """Keep what a plan known from an earlier run took to get ready, if it is still in the cache."""
     name = cache_name(session.spec, session.device)
     known = read_timings(name).get(plan)
     if known:

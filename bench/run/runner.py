@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.run.record import RunResult, Watcher, make_record
-from bench.spec.artifacts import NOTHING, Keep
+from bench.spec.artifacts import NOTHING, Artifacts
 from bench.spec.run_spec import RunSpec
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ def execute_seeds(
     device: str = "auto",
     data: Path | None = None,
     watch: Watcher = lambda _seed, _phase, _progress: None,
-    keep: Keep = NOTHING,
+    artifacts: Artifacts = NOTHING,
 ) -> Iterator[RunResult]:
     """Runs the seeds of one configuration one after the other, sharing all that can be shared.
 
-    The arguments and errors are those of `execute`; `keep` says what to leave beside the records.
+    The arguments and errors are those of `execute`; `artifacts` are left beside the records.
     """
     from bench.machine.device import pick_device
     from bench.machine.environment import describe_environment
@@ -56,7 +56,7 @@ def execute_seeds(
     chosen = pick_device(device)
     spec = spec.resolved_for(chosen.type)
     environment = describe_environment(chosen, ensure_data(data).data_hash)
-    opener = _SessionOpener(spec, chosen, data, len(seeds), keep)
+    opener = _SessionOpener(spec, chosen, data, len(seeds), artifacts)
     for seed in seeds:
         watch(seed, "set-up", None)
         yield _run_and_record(opener, replace(spec, seed=seed), environment, started, watch)
@@ -71,7 +71,7 @@ class _SessionOpener:
     device: "torch.device"
     data: Path | None
     num_seeds: int
-    keep: Keep
+    artifacts: Artifacts
     session: "Session | None" = None
 
     def __call__(self) -> "Session":
@@ -92,13 +92,13 @@ def _run_and_record(
     from bench.engine.failures import classify, loses_device
     from bench.machine.environment import describe_conditions
     from bench.measure.findings import SHARED, Findings
-    from bench.run.seed import measure_seed
+    from bench.run.seed import run_seed
 
     findings = Findings()
     conditions = describe_conditions(opener.device)
     status, reason, is_device_lost = "ok", None, False
     try:
-        measure_seed(opener(), spec, findings, watch, opener.keep)
+        run_seed(opener(), spec, findings, watch, opener.artifacts)
     except Exception as error:
         status, reason = classify(error)
         is_device_lost = loses_device(error)
@@ -111,7 +111,7 @@ def _run_and_record(
         environment=environment,
         conditions=conditions | findings.conditions,
         findings=findings,
-        tried=opener.session.tried if opener.session else [],
+        tried=list(opener.session.tried) if opener.session else [],
     )
     return RunResult(record, findings.samples, is_device_lost)
 

@@ -11,7 +11,7 @@ UNITS = ("epochs", "steps", "s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keep:
+class Artifacts:
     """Saved models and logs of a run; nothing by default.
 
     Attributes:
@@ -25,7 +25,7 @@ class Keep:
     tensorboard: Path | None = None
 
 
-NOTHING = Keep()
+NOTHING = Artifacts()
 
 
 def parse_every(text: str) -> Budget:

@@ -15,7 +15,7 @@ from bench.errors import UsageError
 from bench.machine.memory_limit import GB, limit_memory, memory_in_use
 from bench.run.record import RunResult, Watcher, shortened
 from bench.run.runner import execute_seeds
-from bench.spec.artifacts import NOTHING, Keep
+from bench.spec.artifacts import NOTHING, Artifacts
 from bench.spec.run_spec import RunSpec
 from bench.workers import messages
 from bench.workers.confinement import leave
@@ -40,7 +40,7 @@ class RunJob:
     seeds: tuple[int, ...]
     device: str
     data: Path | None
-    keep: Keep = NOTHING
+    artifacts: Artifacts = NOTHING
 
 
 class StartJob(NamedTuple):
@@ -74,7 +74,7 @@ def run_seeds(pipe: Connection, job: RunJob) -> None:
             device=job.device,
             data=job.data,
             watch=_throttled(pipe),
-            keep=job.keep,
+            artifacts=job.artifacts,
         )
         try:
             for result in results:

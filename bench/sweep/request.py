@@ -1,216 +1,139 @@
-"""What the command line asks for, checked and turned into specs."""
+"""What `run` is asked: the one list of its options."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated
 
-from bench.errors import UsageError
-from bench.spec.budget import Budget
-from bench.spec.hashes import file_hash, weights_hash
-from bench.spec.named_recipes import AS_PUBLISHED, CLEAN, find_recipe
-from bench.spec.plan import AUTO, LADDER, Plan, check_plan
-from bench.spec.recipe import Recipe
-from bench.spec.recipe_settings import override, read_config, read_settings
-from bench.spec.run_spec import RunSpec
-from bench.spec.systems import FIRST_SEED, PUBLISHED_RECIPES, asked_systems
-from bench.spec.target import check_target
-from bench.sweep.child import CheckJob, StartJob, check_request
-from fmnist_models import resolve_names
+import typer
 
-DEFAULTS = {"cpu": ("30s", 1), "cuda": ("3epochs", 3)}
-MAX_SEEDS = 1000
+from bench.machine.memory_limit import GB
+from bench.spec.plan import AUTO
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the data: torchvision's layout, or Kaggle's two CSV files.",
+        show_default="$FMNIST_DATA",
+    ),
+]
+"""The option --data of every command that has it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """The options of `run` as the user gave them; None where a default depends on the device."""
+    """The options of `run` as the user gave them; None where nothing was given.
 
-    models: str = "all"
-    budget: str | None = None
-    recipe: str = "default"
-    protocol: str | None = None
-    seeds: int | None = None
-    plan: str = AUTO
-    precision: str = AUTO
-    device: str = "auto"
-    settings: Sequence[str] = ()
-    config: Path | None = None
-    full_train: bool = False
-    deterministic: bool = False
-    target: float | None = None
-
-
-class Entry(NamedTuple):
-    """A model, how it is trained, and how long; None for the device's default."""
-
-    model: str
-    recipe: Recipe
-    budget: Budget | None
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A request without a mistake that can be seen before a child has looked.
-
-    Attributes:
-        entries: what is trained, with all overrides.
-        plan: None for `auto`.
-        seeds: None for the device's default.
-        device: as asked for.
-        is_deterministic: as asked for.
-        is_ladder: whether all plans of a ladder are asked for; `plan` is None then.
-        is_published: whether the reference systems are, each by its own recipe.
-        target: validation accuracy at which a training ends; None for none.
+    This is the one list of them: the command line makes its options of these fields.
     """
 
-    entries: tuple[Entry, ...]
-    plan: Plan | None
-    seeds: int | None
-    device: str
-    is_deterministic: bool
-    is_ladder: bool = False
-    is_published: bool = False
-    target: float | None = None
+    models: Annotated[
+        str,
+        typer.Option(
+            help="'all', names, globs, torchvision:NAME, timm:NAME or path/to/file.py:CALLABLE, "
+            "separated by commas. A .py file named here is executed."
+        ),
+    ] = "all"
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="What is held equal: 3epochs, 5000steps, 180000images, 60s, 2e15flops or 500J.",
+            show_default="30s on a CPU, 3epochs on a GPU",
+        ),
+    ] = None
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="How to train; see `list`. 'published': each reference system by its own recipe."
+        ),
+    ] = "default"
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="Split and selection of a reference recipe, 'clean' or 'as_published', and its "
+            "own length unless --budget is given.",
+            show_default="clean with --recipe published, else the recipe as it stands",
+        ),
+    ] = None
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="Runs a model, seeds 0, 1, ... (as_published: 42, 43, ...).",
+            show_default="1 on a CPU, 3 on a GPU",
+        ),
+    ] = None
+    plan: Annotated[
+        str,
+        typer.Option(
+            help="How to execute: 'auto', parts such as channels_last,compile, or 'ladder', which "
+            "measures the plans against each other."
+        ),
+    ] = AUTO
+    precision: Annotated[
+        str,
+        typer.Option(help="fp32, tf32, bf16, fp16 or auto (bf16 on a GPU, fp32 on a CPU)."),
+    ] = AUTO
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda:N.")] = "auto"
+    data: Data = None
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the records.", show_default="results/runs/DATE-TIME"),
+    ] = None
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with --out, or else with the newest run.")
+    ] = False
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a recipe field: key=value; may be repeated."),
+    ] = None
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file of recipe fields; --set wins over it.")
+    ] = None
+    full_train: Annotated[
+        bool,
+        typer.Option("--full-train", help="Train on all 60,000 images, without a curve."),
+    ] = False
+    deterministic: Annotated[
+        bool,
+        typer.Option(
+            "--deterministic", help="Same records twice; needs a counted budget and a plan."
+        ),
+    ] = False
+    target: Annotated[
+        float | None,
+        typer.Option(
+            help="Validation accuracy, such as 0.90, at which a training ends; the budget caps it.",
+        ),
+    ] = None
+    save: Annotated[
+        bool,
+        typer.Option("--save", help="Save models into the run folder; --resume goes on from them."),
+    ] = False
+    save_every: Annotated[
+        str | None,
+        typer.Option(
+            help="How often to save while training: 1epochs, 500steps or 60s; implies --save.",
+            show_default="1epochs",
+        ),
+    ] = None
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Log for TensorBoard into the run folder.")
+    ] = False
+    in_process: Annotated[
+        bool, typer.Option("--in-process", help="No child processes, for debugging.")
+    ] = False
+    timeout_s: Annotated[
+        float | None,
+        typer.Option("--timeout", help="Seconds after which a run is given up.", min=1.0),
+    ] = None
+    max_memory_gb: Annotated[
+        float | None,
+        typer.Option(
+            help="Most memory of a run's process, in GB of 10^9 bytes; more is out_of_memory. A "
+            "GPU's own memory is not counted, and each process that a model starts counts alone.",
+        ),
+    ] = None
 
     @property
-    def models(self) -> tuple[str, ...]:
-        """The models of all entries, each once."""
-        return tuple(dict.fromkeys(entry.model for entry in self.entries))
-
-    def check_job(self, data_hash: str, max_memory_bytes: int | None = None) -> CheckJob:
-        """What a child must look at before the sweep."""
-        names = (name for entry in self.entries for name in entry.recipe.augment)
-        return CheckJob(
-            self.models,
-            tuple(dict.fromkeys(names)),
-            self.device,
-            data_hash,
-            needs_energy=any(e.budget is not None and e.budget.unit == "J" for e in self.entries),
-            starts=tuple(dict.fromkeys(_start(entry) for entry in self.entries)),
-            max_memory_bytes=max_memory_bytes,
-        )
-
-    def specs(self, device_kind: str) -> list[RunSpec]:
-        """One spec an entry, settled for the device but for a plan left to `auto`."""
-        return [
-            RunSpec(
-                model=entry.model,
-                recipe=entry.recipe,
-                budget=entry.budget or Budget.parse(DEFAULTS[device_kind][0]),
-                plan=self.plan,
-                model_hash=file_hash(entry.model),
-                weights_hash=weights_hash(entry.recipe.weights),
-                is_deterministic=self.is_deterministic,
-                target=self.target,
-            ).resolved_for(device_kind)
-            for entry in self.entries
-        ]
-
-    def seed_list(self, device_kind: str) -> list[int]:
-        """Seeds 0, 1, ..., as many as asked for; from R4's own where its protocol is followed."""
-        is_published = self.entries[0].recipe.protocol == AS_PUBLISHED
-        first = FIRST_SEED if is_published else 0
-        return list(range(first, first + (self.seeds or DEFAULTS[device_kind][1])))
-
-
-def check_options(request: Request) -> Checked:
-    """Reads every option of a request.
-
-    Raises:
-        UsageError: one of them cannot be; one line.
-        ModelError: no such model.
-    """
-    is_ladder = request.plan.strip() == LADDER
-    is_auto = is_ladder or check_plan(request.plan) == AUTO
-    checked = Checked(
-        entries=_entries(request),
-        plan=None if is_auto else Plan.parse(request.plan),
-        seeds=_seeds(request.seeds),
-        device=request.device,
-        is_deterministic=request.deterministic,
-        is_ladder=is_ladder,
-        is_published=request.recipe == PUBLISHED_RECIPES,
-        target=request.target,
-    )
-    for entry in checked.entries:
-        check_target(request.target, entry.recipe)
-    if is_ladder:
-        _check_ladder(checked)
-    if request.deterministic:
-        _check_deterministic(checked)
-    return checked
-
-
-def ask_child(job: CheckJob) -> dict[str, Any]:
-    """Device and environment, from a child that also tries the user's models.
-
-    Raises:
-        UsageError: the child refused, with its line.
-    """
-    from bench.workers.isolation import ask
-
-    answer: dict[str, Any] = ask(check_request, job)
-    return answer
-
-
-def _start(entry: Entry) -> StartJob:
-    recipe = entry.recipe
-    return StartJob(entry.model, recipe.weights, recipe.stem, recipe.trainable)
-
-
-def _entries(request: Request) -> tuple[Entry, ...]:
-    budget = Budget.parse(request.budget) if request.budget else None
-    if request.recipe == PUBLISHED_RECIPES:
-        protocol = request.protocol or CLEAN
-        systems = asked_systems(request.models)
-        pairs = [(system.model, find_recipe(system.recipe, protocol)) for system in systems]
-    else:
-        recipe = find_recipe(request.recipe, request.protocol)
-        pairs = [(model, recipe) for model in resolve_names(request.models)]
-    follows_source = request.recipe == PUBLISHED_RECIPES or request.protocol is not None
-    return tuple(
-        Entry(model, changed, budget or (own_length(changed) if follows_source else None))
-        for model, recipe in pairs
-        for changed in [_changed(recipe, request)]
-    )
-
-
-def own_length(recipe: Recipe) -> Budget | None:
-    """The budget that a recipe's source gives."""
-    return Budget(recipe.epochs, "epochs") if recipe.epochs else None
-
-
-def _changed(recipe: Recipe, request: Request) -> Recipe:
-    """The recipe as the options change it; precision is no change of its name."""
-    if request.config:
-        recipe = override(recipe, read_config(request.config))
-    recipe = override(recipe, read_settings(request.settings))
-    if request.precision != AUTO:
-        recipe = replace(recipe, precision=request.precision)
-    return override(recipe, {"validation_fraction": 0.0}) if request.full_train else recipe
-
-
-def _seeds(count: int | None) -> int | None:
-    if count is not None and not 1 <= count <= MAX_SEEDS:
-        raise UsageError(f"--seeds {count} is out of range; choose 1 to {MAX_SEEDS}")
-    return count
-
-
-def _check_ladder(checked: Checked) -> None:
-    """Refuses what has no sense where plans are measured against each other."""
-    if checked.is_published:
-        raise UsageError("--plan ladder measures the plans of one recipe; name it with --recipe")
-    if checked.is_deterministic:
-        raise UsageError("--plan ladder measures speed; leave --deterministic out")
-    if checked.seeds is not None and checked.seeds > 1:
-        raise UsageError("--plan ladder repeats turns, not seeds; leave --seeds out")
-    if checked.target is not None:
-        raise UsageError("--plan ladder trains to no end; leave --target out")
-
-
-def _check_deterministic(checked: Checked) -> None:
-    if checked.plan is None:
-        raise UsageError("--deterministic needs a plan, such as --plan channels_last: auto probes")
-    if any(entry.budget is None or not entry.budget.is_counted for entry in checked.entries):
-        raise UsageError("--deterministic needs a counted budget, such as --budget 3epochs")
+    def max_memory_bytes(self) -> int | None:
+        """Limit of each child's memory; None for none."""
+        return None if self.max_memory_gb is None else int(self.max_memory_gb * GB)

@@ -1,4 +1,4 @@
-"""Refuse to mix a sweep into the records of another."""
+"""Whether a store holds the same sweep: its environment and its configurations."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,10 +10,11 @@ import orjson
 from bench.errors import RunError, UsageError, short_line
 from bench.run.record import RunResult, check_fits, make_record
 from bench.run.runner import execute_seeds
-from bench.spec.artifacts import NOTHING, Keep
+from bench.spec.artifacts import NOTHING, Artifacts
 from bench.spec.plan import AUTO, Plan, check_plan
 from bench.spec.run_spec import RunSpec
 from bench.sweep.child import RunJob, run_seeds
+from bench.sweep.request import Request
 from bench.sweep.rescue import Refused, store_or_refuse
 from bench.workers import messages
 from bench.workers.interruption import Interruption, watch_signals
@@ -37,11 +37,8 @@ class Sweep:
         device: as `pick_device` takes it.
         environment: of that device, for the records of runs that die without one.
         store: where records go.
-        data: root of the data.
-        timeout_s: longest time of one run; None for no limit.
-        max_memory_bytes: limit of each child's memory; None for none.
-        in_process: runs here instead of in children, for debugging.
-        keep: what runs leave beside their records.
+        request: where the data lies, and how children run: timeout, memory limit, in process.
+        artifacts: what runs leave beside their records.
         report: told of progress.
         done: told of each new record.
     """
@@ -51,11 +48,8 @@ class Sweep:
     device: str
     environment: dict[str, Any]
     store: "RunStore"
-    data: Path | None = None
-    timeout_s: float | None = None
-    in_process: bool = False
-    max_memory_bytes: int | None = None
-    keep: Keep = NOTHING
+    request: Request
+    artifacts: Artifacts = NOTHING
     report: Report = lambda _spec, _content: None
     done: Callable[["RunRecord"], None] = lambda _record: None
 
@@ -66,7 +60,7 @@ def run_sweep(sweep: Sweep) -> Interruption:
     Raises:
         Refused: the store takes no more; runs that have not begun are left to another sweep.
     """
-    with watch_signals(raises=sweep.in_process) as interruption:
+    with watch_signals(raises=sweep.request.in_process) as interruption:
         for spec in sweep.specs:
             recorded = _recorded(sweep, spec)
             seeds = [seed for seed in sweep.seeds if seed not in recorded]
@@ -104,7 +98,7 @@ def _run_configuration(
     """Runs the seeds, in a fresh child again where one died over a seed."""
     while seeds and not interruption.after_run:
         spec = _pinned(spec, _recorded(sweep, spec))
-        run = _here if sweep.in_process else _in_child
+        run = _here if sweep.request.in_process else _in_child
         try:
             with closing(run(sweep, spec, tuple(seeds), interruption)) as results:
                 for result in results:
@@ -138,7 +132,12 @@ def _here(
         sweep.report(spec, messages.progress_content(seed, phase, progress))
 
     yield from execute_seeds(
-        spec, seeds, device=sweep.device, data=sweep.data, watch=watch, keep=sweep.keep
+        spec,
+        seeds,
+        device=sweep.device,
+        data=sweep.request.data,
+        watch=watch,
+        artifacts=sweep.artifacts,
     )
 
 
@@ -195,12 +194,12 @@ def _in_child(
     Raises:
         RunError: it died, hung or was stopped before it was through.
     """
-    job = RunJob(spec, seeds, sweep.device, sweep.data, sweep.keep)
-    child = Child.start(run_seeds, job, sweep.max_memory_bytes)
+    job = RunJob(spec, seeds, sweep.device, sweep.request.data, sweep.artifacts)
+    child = Child.start(run_seeds, job, sweep.request.max_memory_bytes)
     waiting = set(seeds)
     try:
         for kind, content in child.messages(
-            timeout_s=sweep.timeout_s, should_stop=lambda: interruption.now
+            timeout_s=sweep.request.timeout_s, should_stop=lambda: interruption.now
         ):
             if kind == messages.PROGRESS:
                 sweep.report(spec, checked_progress(content))

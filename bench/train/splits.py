@@ -31,7 +31,7 @@ class Splits:
     data_hash: str
 
 
-class Part(NamedTuple):
+class SplitPart(NamedTuple):
     """Some images of one of the two files."""
 
     images: Tensor  # (N, 1, 28, 28) uint8, on the CPU
@@ -53,10 +53,10 @@ def load_splits(spec: RunSpec, device: torch.device, data: Path | None) -> Split
     )
 
 
-def parts_of(data: FashionMNIST, recipe: Recipe) -> tuple[Part, Part | None, Part]:
+def parts_of(data: FashionMNIST, recipe: Recipe) -> tuple[SplitPart, SplitPart | None, SplitPart]:
     """Training, validation and test images, as `Recipe.split` says."""
-    train = Part(data.train_images, data.train_labels)
-    test = Part(data.test_images, data.test_labels)
+    train = SplitPart(data.train_images, data.train_labels)
+    test = SplitPart(data.test_images, data.test_labels)
     if recipe.split == "test":
         return train, test, test
     if recipe.split == "half_test":

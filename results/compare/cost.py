@@ -39,7 +39,7 @@ STEP, IMAGE = ("steps", "a step"), ("images_seen", "an image")
 Interval = tuple[float, float] | None
 
 
-class Cost(NamedTuple):
+class CostRatio(NamedTuple):
     """A cost as a ratio of two measured quantities, and what it is called."""
 
     check: Check
@@ -75,7 +75,7 @@ def speed_finding(
     """Seconds a step, or an image where the two have batches of different size."""
     before, after = (side.spec["recipe"].get("batch_size") for side in (base, head))
     per, word = STEP if before == after else IMAGE
-    cost = Cost("speed", f"seconds {word}", "train_time", per)
+    cost = CostRatio("speed", f"seconds {word}", "train_time", per)
     return _finding(model, cost, base, head, rule, num_tests)
 
 
@@ -84,7 +84,7 @@ def energy_finding(
 ) -> Finding | None:
     """Joules an image, if they were measured in one way; None where the base does not know them."""
     per, word = IMAGE
-    cost = Cost("energy", f"joules {word}", "energy", per)
+    cost = CostRatio("energy", f"joules {word}", "energy", per)
     before, after = (_energy_methods(side) for side in (base, head))
     if not (before and after) or before == after:
         return _finding(model, cost, base, head, rule, num_tests)
@@ -108,7 +108,7 @@ def _energy_methods(side: Summary) -> str:
 
 
 def _finding(
-    model: str, cost: Cost, base: Summary, head: Summary, rule: "Rule", num_tests: int
+    model: str, cost: CostRatio, base: Summary, head: Summary, rule: "Rule", num_tests: int
 ) -> Finding | None:
     """What the cost says; None where the base has none."""
     sides = _sides(cost, base, head)
@@ -131,7 +131,7 @@ def _finding(
     )
 
 
-def _sides(cost: Cost, base: Summary, head: Summary) -> _Sides:
+def _sides(cost: CostRatio, base: Summary, head: Summary) -> _Sides:
     processes = [_by_process(cost, side) for side in (base, head)]
     is_repeated = min(map(len, processes)) > 1
     if is_repeated:
@@ -141,7 +141,7 @@ def _sides(cost: Cost, base: Summary, head: Summary) -> _Sides:
     return _Sides(theirs, ours, is_repeated)
 
 
-def _by_process(cost: Cost, side: Summary) -> list[list[float]]:
+def _by_process(cost: CostRatio, side: Summary) -> list[list[float]]:
     """Logarithms of the cost of the runs that ended well: those of one process together."""
     processes: list[list[float]] = [[]]
     for run in side.records:

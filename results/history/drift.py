@@ -23,7 +23,7 @@ from results.text import one_line, points
 WINDOW = 200  # commits of a history that are looked at, the newest
 
 
-class Figure(NamedTuple):
+class TrackedFigure(NamedTuple):
     """A figure of a row that may drift.
 
     Attributes:
@@ -59,7 +59,7 @@ class Drift(NamedTuple):
     is_last: bool
 
 
-class _Step(NamedTuple):
+class _CommitStep(NamedTuple):
     """Between two commits a figure has changed by so much, for good or until the next step."""
 
     before: str
@@ -109,9 +109,11 @@ def _points(change: float) -> str:
 
 
 FIGURES = (
-    Figure("images/s", _images_per_s, 0.01, 0.02, _share, is_gain=True),
-    Figure("test accuracy", lambda row: row.mean("test_accuracy"), 0.001, 0.002, _points, True),
-    Figure("peak memory", _memory, 0.01, 0.02, _share, is_gain=False),
+    TrackedFigure("images/s", _images_per_s, 0.01, 0.02, _share, is_gain=True),
+    TrackedFigure(
+        "test accuracy", lambda row: row.mean("test_accuracy"), 0.001, 0.002, _points, True
+    ),
+    TrackedFigure("peak memory", _memory, 0.01, 0.02, _share, is_gain=False),
 )
 
 
@@ -147,7 +149,7 @@ def _telling(summary: Summary) -> dict[str, Any]:
     return asked_for(summary.spec) | {"device": summary.environment.get("device")}
 
 
-def _commit_steps(figure: Figure, history: Sequence[Summary]) -> Iterator[_Step]:
+def _commit_steps(figure: TrackedFigure, history: Sequence[Summary]) -> Iterator[_CommitStep]:
     """Between which measured commits a figure has changed, and by how much, the newest first."""
     known = [(row, value) for row in history if (value := figure.value(row)) is not None]
     found = steps([value for _, value in known], figure.resolution)
@@ -155,10 +157,10 @@ def _commit_steps(figure: Figure, history: Sequence[Summary]) -> Iterator[_Step]
         change = step.after - step.before
         if abs(change) >= figure.least:
             before, after = (known[step.index - ago][0].commits[0] for ago in (1, 0))
-            yield _Step(before, after, change, is_last=step is found[-1])
+            yield _CommitStep(before, after, change, is_last=step is found[-1])
 
 
-def _drift(name: str, figure: Figure, step: _Step, times: Mapping[str, str]) -> Drift:
+def _drift(name: str, figure: TrackedFigure, step: _CommitStep, times: Mapping[str, str]) -> Drift:
     ago = sum(time > times[step.after] for time in times.values())
     verb = "fell" if step.change < 0 else "rose"
     place = f"between {step.before} and {step.after} ({times[step.after][:10]}), {ago} commits ago"
@@ -166,7 +168,7 @@ def _drift(name: str, figure: Figure, step: _Step, times: Mapping[str, str]) -> 
     return Drift(one_line(text), (step.change < 0) == figure.is_gain, ago, step.is_last)
 
 
-def _command(step: _Step) -> str:
+def _command(step: _CommitStep) -> str:
     """What measures the two in turns; nothing where one is no commit: + marks changed files."""
     if not all(re.fullmatch("[0-9a-f]{7,40}", commit) for commit in (step.before, step.after)):
         return ""

@@ -31,7 +31,7 @@ Interval = Sequence[float] | None
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _CommitRow:
     summary: Summary
     row: dict[str, Any]
 
@@ -62,7 +62,7 @@ def history_rows(summaries: Sequence[Summary], *, is_brief: bool = False) -> lis
     for summary, row in zip(summaries, rows, strict=True):
         row["commit"] = summary.commits[0]
         row["commit_time_utc"] = times[row["commit"]]
-    entries = [_Entry(*pair) for pair in zip(summaries, rows, strict=True)]
+    entries = [_CommitRow(*pair) for pair in zip(summaries, rows, strict=True)]
     entries.sort(key=_order)
     for before, entry in zip(_predecessors(entries), entries, strict=True):
         entry.row.update(_changes(before, entry))
@@ -93,7 +93,7 @@ def _utc_text(time: Any) -> str | None:  # noqa: ANN401 - a record may hold any 
     return known.isoformat(timespec="seconds")
 
 
-def _order(entry: _Entry) -> tuple[str | bool, ...]:
+def _order(entry: _CommitRow) -> tuple[str | bool, ...]:
     """Models together, within them what cannot be compared, then time; unknown times last."""
     spec, row = entry.summary.spec, entry.row
     kind = (row["model"], row["recipe"], row["precision"], row["budget"], row["target"])
@@ -101,15 +101,15 @@ def _order(entry: _Entry) -> tuple[str | bool, ...]:
     return *map(str, kind), str(spec["evaluation_split"]), time is None, time or "", row["commit"]
 
 
-def _predecessors(entries: Sequence[_Entry]) -> Iterator[_Entry | None]:
+def _predecessors(entries: Sequence[_CommitRow]) -> Iterator[_CommitRow | None]:
     """For each entry the last one before it, of the same model, that has numbers."""
-    last: _Entry | None = None
+    last: _CommitRow | None = None
     for entry in entries:
         yield last if last and last.summary.model == entry.summary.model else None
         last = entry if entry.row["status"] == "ok" else last
 
 
-def _changes(before: _Entry | None, now: _Entry) -> dict[str, Any]:
+def _changes(before: _CommitRow | None, now: _CommitRow) -> dict[str, Any]:
     changes: dict[str, Any] = dict.fromkeys(_CHANGES.values())
     changes |= {"within_noise": [], "not_comparable": None}
     if before is None or now.row["status"] != "ok":
@@ -127,7 +127,7 @@ def _changes(before: _Entry | None, now: _Entry) -> dict[str, Any]:
     return changes
 
 
-def _what_differs(before: _Entry, now: _Entry) -> str | None:
+def _what_differs(before: _CommitRow, now: _CommitRow) -> str | None:
     for key in ("recipe", "precision"):
         if before.row[key] != now.row[key]:
             return key

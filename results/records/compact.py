@@ -18,7 +18,7 @@ from results.text import cut
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # there is one of a kind, told apart by identity
-class Layout:
+class QuantityLayout:
     """Which quantities a record measured, once each, in which units, and which are accuracies."""
 
     places: dict[str, int]
@@ -44,7 +44,7 @@ class CompactMeasurements(Mapping[str, Measurement]):
 
     __slots__ = ("layout", "numbers")
 
-    def __init__(self, layout: Layout, numbers: "array[float]") -> None:
+    def __init__(self, layout: QuantityLayout, numbers: "array[float]") -> None:
         self.layout = layout
         self.numbers = numbers
 
@@ -78,7 +78,7 @@ class Pool:
         """Begins empty; lives as long as the reading."""
         self._values: dict[str, dict[bytes, Any]] = {}
         self._texts: dict[str, str] = {}
-        self._layouts: dict[tuple[tuple[str, ...], tuple[str, ...]], Layout] = {}
+        self._layouts: dict[tuple[tuple[str, ...], tuple[str, ...]], QuantityLayout] = {}
 
     def value(self, name: str, value: Any, check: Callable[[Any], None]) -> Any:  # noqa: ANN401 - any JSON value
         """The first JSON value of a field that is written as this one is; checked when first seen.
@@ -116,14 +116,14 @@ class Pool:
             _one_by_one(stored)  # refuses what cannot be; an overrun may be negative
         return CompactMeasurements(layout, numbers)
 
-    def _layout(self, names: tuple[str, ...], units: tuple[str, ...]) -> Layout:
+    def _layout(self, names: tuple[str, ...], units: tuple[str, ...]) -> QuantityLayout:
         layout = self._layouts.get((names, units))
         if layout is None:
             if not all(isinstance(unit, str) for unit in units):
                 raise TypeError("units 1 and True would be taken for each other")
             places = {name: place for place, name in enumerate(names)}
             accuracies = tuple(place for name, place in places.items() if name in ACCURACIES)
-            layout = Layout(places, units, accuracies)
+            layout = QuantityLayout(places, units, accuracies)
             self._layouts[names, units] = layout
         return layout
 

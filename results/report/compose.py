@@ -7,7 +7,7 @@ from results.choice.choose import TO_TARGET, Objective, choose
 from results.choice.text import choice_headline, reason
 from results.errors import ResultsError
 from results.render.footer import footer_lines
-from results.report.charts.figure import CHOSEN, SHOWN, Figure, Specification
+from results.report.charts.figure import CHOSEN, SHOWN, ReportFigure, Specification
 from results.report.charts.theme import WIDE, in_light, variable
 from results.report.material import Material
 from results.report.page import Page, Section, render_page
@@ -83,7 +83,7 @@ def check_format(fmt: str) -> None:
         raise ResultsError(f"unknown figure format {fmt!r}; choose from {choices}")
 
 
-def picture(figure: Figure, section: Section, fmt: str) -> bytes:
+def picture(figure: ReportFigure, section: Section, fmt: str) -> bytes:
     """A chart for a document: the wide layout in light colours, its title over it.
 
     It shows what the page shows at first; where that is one model, the title names it.
@@ -96,7 +96,7 @@ def picture(figure: Figure, section: Section, fmt: str) -> bytes:
     return vl_convert.vegalite_to_png(specification, scale=PIXEL_RATIO)
 
 
-def _titled(figure: Figure, section: Section) -> Specification:
+def _titled(figure: ReportFigure, section: Section) -> Specification:
     specification = dict(figure.specifications[WIDE.name])
     is_of_one = section.picks == CHOSEN and section.picked
     title = f"{figure.title}: {section.picked[0]}" if is_of_one else figure.title

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from results.report.charts.figure import Figure
+from results.report.charts.figure import ReportFigure
 from results.report.charts.theme import DARK, LIGHT, WIDE, style_variables
 from results.text import one_line
 
@@ -34,7 +34,7 @@ class Section:
     key: str
     title: str
     lead: str
-    figures: tuple[Figure, ...] = ()
+    figures: tuple[ReportFigure, ...] = ()
     picks: str = ""
     names: tuple[str, ...] = ()
     picked: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from results.report.charts.class_charts import class_figures
 from results.report.charts.confusion import confusion_figures
 from results.report.charts.cost import cost_figures
 from results.report.charts.features import feature_figures
-from results.report.charts.figure import Figure, names_of
+from results.report.charts.figure import ReportFigure, names_of
 from results.report.charts.gap import gap_figures
 from results.report.charts.ladder_chart import ladder_figures
 from results.report.charts.limit import limit_figures
@@ -69,7 +69,7 @@ def _of_any(
     key: str,
     title: str,
     lead: str,
-    figures: Sequence[Figure],
+    figures: Sequence[ReportFigure],
     material: Material,
     picked: Sequence[str] | None = None,
 ) -> Section:
@@ -83,7 +83,7 @@ def _of_one(
     key: str,
     title: str,
     lead: str,
-    figures: Sequence[Figure],
+    figures: Sequence[ReportFigure],
     material: Material,
     pictures: Sequence[tuple[str, str]] = (),
 ) -> Section:

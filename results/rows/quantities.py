@@ -6,7 +6,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple
 
-from results.records.compact import CompactMeasurements, Layout
+from results.records.compact import CompactMeasurements, QuantityLayout
 from results.records.record import RunRecord
 from results.statistics import mean
 
@@ -16,7 +16,7 @@ Values = tuple[float, ...]
 class _Row(NamedTuple):
     """What one seed measured, a number for each quantity of the layout."""
 
-    layout: Layout
+    layout: QuantityLayout
     numbers: Sequence[float]
 
 
@@ -56,7 +56,7 @@ def _compact_row(runs: Sequence[RunRecord]) -> _Row | None:
 
 
 @lru_cache(maxsize=16)  # the seeds of one sweep measure the same in every configuration
-def _getters(layouts: tuple[Layout, ...]) -> dict[str, Callable[[Values], Values]]:
+def _getters(layouts: tuple[QuantityLayout, ...]) -> dict[str, Callable[[Values], Values]]:
     """For each quantity what picks its values out of the rows of all seeds, laid end to end."""
     places: dict[str, list[int]] = {}
     start = 0

@@ -28,7 +28,7 @@ from typing import Annotated, Any
 import typer
 from scipy.stats import beta
 
-from bench.gate.sides import Request, find_ground
+from bench.gate.sides import GateRequest, find_ground
 from bench.gate.turns import SIDES, Workload, started, take_pairs
 from results.gate.pairs import AGAIN, BASE, HEAD, Pair
 from results.gate.rule import Correction, SpeedRule, holm, judge, unsettled
@@ -54,7 +54,7 @@ def record(
     with TemporaryDirectory() as folder, _slowed_trees(Path(folder)) as heads:
         logs = Path(folder)
         with started({BASE: ROOT, HEAD: ROOT}, logs) as running:
-            ground = find_ground({p.side: p for p in running}, Request(models, "auto"))
+            ground = find_ground({p.side: p for p in running}, GateRequest(models, "auto"))
         workload = Workload(ground.plans, ground.device, ground.settings)
         for number in range(pairs):
             slow_down, begun = SLOW_DOWNS[number % len(SLOW_DOWNS)], time.monotonic()

@@ -30,6 +30,7 @@ from typing import NamedTuple
 
 from bench import RECIPES, Budget, Plan, RunSpec
 from bench.run.record import RunResult
+from bench.sweep.request import Request
 from bench.sweep.sweep import Sweep, _here, _in_child
 from bench.workers.interruption import Interruption
 from bench.workers.isolation import ask, start_server
@@ -106,7 +107,7 @@ def take_turns(spec: RunSpec, device: str, repeats: int) -> tuple[list[Turn], li
     """Turns in this process and in children, one after the other, after an untimed one of each."""
     here, child = [], []
     with tempfile.TemporaryDirectory() as folder:
-        sweep = Sweep([spec], [0], device, {}, RunStore(Path(folder)))
+        sweep = Sweep([spec], [0], device, {}, RunStore(Path(folder)), Request())
         for number in range(repeats + 1):
             forget_compiled()
             if number == 1:

@@ -68,17 +68,18 @@ def test_names_are_told_quickly_and_without_torch() -> None:
 
 
 def test_catalogue_equals_what_the_decorators_registered() -> None:
-    for path in PACKAGE.glob("*.py"):
+    families = PACKAGE / "families"
+    for path in families.glob("*.py"):
         if path.stem != "__init__":
-            importlib.import_module(f"fmnist_models.{path.stem}")
+            importlib.import_module(f"{registry.FAMILIES}.{path.stem}")
     decorated = {
         (model.build.__module__, model.info)
         for model in registry._REGISTERED.values()
         if model.build.__module__.startswith("fmnist_models.")
     }
-    catalogue = read_catalogue(PACKAGE)
+    catalogue = read_catalogue(families)
     assert decorated == {
-        (f"fmnist_models.{entry.module}", entry.info) for entry in catalogue.values()
+        (f"{registry.FAMILIES}.{entry.module}", entry.info) for entry in catalogue.values()
     }
     assert len(decorated) == 15
 

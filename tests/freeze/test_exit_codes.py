@@ -1,4 +1,4 @@
-"""Every exit code of every command, as design.md promises them, and what goes with it.
+"""Every exit code of every command, as promises.md has them, and what goes with it.
 
 An answer has something on stdout and nothing on stderr. A refusal has one line on stderr and
 nothing on stdout; the words wanted of it hold the choices that a user is offered. Codes that take a

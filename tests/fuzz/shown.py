@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.commands import choose as choose_command
 from bench.commands import compare as compare_command
-from bench.commands import show
+from bench.commands import table
 from results import Constraints, Objective, RunRecord, export_parquet, summarize, table_rows
 from results.choice.choose import OBJECTIVES
 from results.compare.rule import Rule
@@ -38,7 +38,7 @@ def ways_to_show(records: Sequence[RunRecord]) -> Iterator[tuple[str, Shown]]:
 
 
 def _table(records: Sequence[RunRecord], fmt: str, by: str) -> None:
-    text = written(lambda: show.show(records, fmt=fmt, by=by, mixed=True))
+    text = written(lambda: table.show(records, fmt=fmt, by=by, mixed=True))
     RULES[fmt](text)
 
 

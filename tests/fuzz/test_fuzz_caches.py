@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from bench.counts.baseline import Baseline
 from bench.machine.cache import read_cached, write_cached
 from bench.machine.ceilings import Ceilings, _cache_name, _cached
-from bench.plans.probe import Candidate
+from bench.plans.probe import PlanCandidate
 from bench.plans.timings import read_timings, write_timings
 from bench.spec.plan import Plan
 from data_pipeline.sources.arrays import read_copy
 from tests.fuzz.fuzzing import JSON_VALUES, damaged, fuzzed, no_hang, read_or_refused
 
 NAME = "plans/a.json"
-TIMED = Candidate(Plan.parse("eager"), [0.5, 0.25], 1.5, True)
+TIMED = PlanCandidate(Plan.parse("eager"), [0.5, 0.25], 1.5, True)
 ENVIRONMENT = {"device": "one of a kind"}
 CEILINGS = Ceilings({1024: 1e9, 2048: 2e9}, {"fp32": 1e11}, 1e-6)
 NUMBERS = JSON_VALUES | st.sampled_from([-1, 0, 1e308, "nan", "inf", "1", True, 10**30, None])
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     return path
 
 
-def assert_timings(found: dict[Plan, Candidate] | None) -> None:
+def assert_timings(found: dict[Plan, PlanCandidate] | None) -> None:
     assert found is not None, "a cache is no reason to refuse"
     for plan, candidate in found.items():
         assert plan == candidate.plan

@@ -18,7 +18,8 @@ from bench.spec.plan import MAX_THREADS, Plan, check_plan
 from bench.spec.recipe import CHOICES, MAX_AUGMENTATIONS, TRAIN_IMAGES, Recipe
 from bench.spec.recipe_settings import as_plain, override, read_config, read_settings
 from bench.spec.target import check_target
-from bench.sweep.request import Checked, Request, check_options
+from bench.sweep.checked import CheckedRequest, check_options
+from bench.sweep.request import Request
 from data_pipeline import parse_augmentation
 from data_pipeline.batches.augmentation import apply_augmentations, draw_augmentations
 from fmnist_models import list_models, resolve_names
@@ -263,7 +264,7 @@ OPTIONAL = {
 
 @fuzzed(options=st.fixed_dictionaries({}, optional=OPTIONAL))
 def test_options_together(options: dict[str, Any]) -> None:
-    def read() -> tuple[Checked, list[Any]]:
+    def read() -> tuple[CheckedRequest, list[Any]]:
         checked = check_options(Request(**options))
         return checked, checked.specs("cpu")
 

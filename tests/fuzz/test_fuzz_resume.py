@@ -13,7 +13,7 @@ from bench.errors import RunError
 from bench.keep.checkpoints import path_of
 from bench.keep.saved_model import load_plain
 from bench.measure.findings import Findings
-from bench.spec.artifacts import Keep, parse_every
+from bench.spec.artifacts import Artifacts, parse_every
 from bench.train import session
 from tests.bench.keep.resume_by_hand import build, killed_at_step, run, spec_of
 from tests.fuzz.fuzzing import JSON_VALUES, fuzzed, no_hang, read_or_refused
@@ -28,20 +28,20 @@ ODD = JSON_VALUES | st.sampled_from(
 
 
 @pytest.fixture(scope="module")
-def keep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keep]:
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Artifacts]:
     """Where a training was killed in its second epoch; all of it on one thread."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("killed")
         patch.setattr(session, "usable_cores", lambda: 1)
         patch.setattr(session, "build_model", build)
         patch.setenv("FMNIST_CACHE", str(folder / "cache"))
-        kept = Keep(checkpoints=folder / "saved", every=parse_every("3steps"))
+        kept = Artifacts(checkpoints=folder / "saved", every=parse_every("3steps"))
         killed_at_step(10, SPEC, kept, patch)
         yield kept
 
 
-def checkpoint(keep: Keep) -> Path:
-    path = path_of(keep, SPEC, "last")
+def checkpoint(artifacts: Artifacts) -> Path:
+    path = path_of(artifacts, SPEC, "last")
     assert path is not None
     return path
 
@@ -57,18 +57,20 @@ def places(inside: Mapping[str, Any]) -> list[tuple[str, ...]]:
     ]
 
 
-def as_row(keep: Keep) -> tuple[dict[str, torch.Tensor], Findings]:
+def as_row(artifacts: Artifacts) -> tuple[dict[str, torch.Tensor], Findings]:
     """The training, whatever it dies of told as a row tells it."""
     try:
-        return run(SPEC, keep)
+        return run(SPEC, artifacts)
     except Exception as error:
         raise RunError(*classify(error)) from error
 
 
 @pytest.mark.usefixtures("one_thread", "quick_collections")
 @fuzzed(data=st.data(), is_lost=st.booleans(), share=0.1)
-def test_a_state_of_something_else(keep: Keep, data: st.DataObject, is_lost: bool) -> None:
-    path = checkpoint(keep)
+def test_a_state_of_something_else(
+    artifacts: Artifacts, data: st.DataObject, is_lost: bool
+) -> None:
+    path = checkpoint(artifacts)
     whole = path.read_bytes()
     content = load_plain(path)
     part = data.draw(st.sampled_from(["resume", "trained", "weights"]))
@@ -83,7 +85,7 @@ def test_a_state_of_something_else(keep: Keep, data: st.DataObject, is_lost: boo
     torch.save(content, path)
     try:
         with no_hang():
-            ended = read_or_refused("checkpoint", lambda: as_row(keep))
+            ended = read_or_refused("checkpoint", lambda: as_row(artifacts))
     finally:
         path.write_bytes(whole)
     if ended is not None:

@@ -13,7 +13,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from bench.sweep.request import Request, check_options
+from bench.sweep.checked import check_options
+from bench.sweep.request import Request
 from tests.benchmarks.loader_against_resident import covered
 from tests.benchmarks.loader_against_resident import main as compare_loaders
 from tests.command_line import (

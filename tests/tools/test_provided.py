@@ -12,7 +12,7 @@ from bench.keep.loaded_model import load_model
 from bench.keep.provided import WEIGHTS, provided_models, provided_path, provided_records
 from bench.keep.saved_model import read_resume, read_saved, saved_model_of, write_saved
 from bench.run.runner import execute_seeds
-from bench.spec.artifacts import Keep
+from bench.spec.artifacts import Artifacts
 from bench.spec.budget import Budget
 from bench.spec.named_recipes import CLASSIC, find_recipe
 from bench.spec.plan import Plan
@@ -194,8 +194,8 @@ def test_a_real_run_is_provided_and_scores_the_same(
 ) -> None:
     recipe = replace(find_recipe("classic"), precision="fp32")
     spec = RunSpec(model="v0", recipe=recipe, budget=Budget.parse("300steps"), plan=Plan(threads=1))
-    keep = Keep(checkpoints=run / "checkpoints")
-    (result,) = execute_seeds(spec, [0], device="cpu", data=data_root, keep=keep)
+    artifacts = Artifacts(checkpoints=run / "checkpoints")
+    (result,) = execute_seeds(spec, [0], device="cpu", data=data_root, artifacts=artifacts)
     RunStore(run).append(result.record)
     provide(run, None, shelf)
     accuracy = result.record.measurements["test_accuracy"].values[0]

@@ -14,7 +14,7 @@ from results.report.charts.lanes import (
     marks_down,
 )
 from results.report.charts.scales import PAD, Scale, log_scale, with_room
-from results.report.charts.theme import CHARACTER_WIDTH, Layout, variable
+from results.report.charts.theme import CHARACTER_WIDTH, ChartLayout, variable
 from results.text import shortened
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Bar:
             return self.value
         return max(self.value, self.interval[1])
 
-    def beside(self, layout: Layout) -> str:
+    def beside(self, layout: ChartLayout) -> str:
         """The text beside its mark."""
         return f"{self.text}, {self.note}" if self.note and not layout.is_narrow else self.text
 
@@ -75,7 +75,7 @@ def needs_log(values: Sequence[float], most: float = MOST_FOR_BARS) -> bool:
 def draw_bars(
     bars: Sequence[Bar],
     axis: str,
-    layout: Layout,
+    layout: ChartLayout,
     *,
     is_log: bool = False,
     reference: float | None = None,
@@ -124,7 +124,7 @@ def _scale(bars: Sequence[Bar], *, is_log: bool, reference: float | None) -> Sca
     return log_scale(spots) if is_log else Scale(0.0, max(spots) * (1 + PAD))
 
 
-def _texts(bars: Sequence[Bar], layout: Layout) -> list[tuple[float, float]]:
+def _texts(bars: Sequence[Bar], layout: ChartLayout) -> list[tuple[float, float]]:
     """Where the texts begin, and their pixels."""
     return [
         (bar.right, len(bar.beside(layout)) * CHARACTER_WIDTH + LEFT_OF_TEXT)
@@ -133,7 +133,7 @@ def _texts(bars: Sequence[Bar], layout: Layout) -> list[tuple[float, float]]:
     ]
 
 
-def _row(bar: Bar, scale: Scale, layout: Layout) -> dict[str, Any]:
+def _row(bar: Bar, scale: Scale, layout: ChartLayout) -> dict[str, Any]:
     low, high = bar.interval or (None, None)
     if low is not None:
         low = max(low, scale.low)  # an interval may reach below zero, the quantity does not
@@ -153,7 +153,7 @@ def _row(bar: Bar, scale: Scale, layout: Layout) -> dict[str, Any]:
 
 
 def _marks(
-    base: "alt.Chart", x: "alt.X", bars: Sequence[Bar], layout: Layout, *, is_log: bool
+    base: "alt.Chart", x: "alt.X", bars: Sequence[Bar], layout: ChartLayout, *, is_log: bool
 ) -> "list[alt.Chart]":
     """Bars or dots, their intervals and texts; on a phone below the names."""
     import altair as alt

@@ -8,7 +8,7 @@ from results.classes import CLASS_NAMES, ClassQuality, precision_recall_f1
 from results.report.charts.confusion import Counts, counts_of
 from results.report.charts.figure import (
     IS_SHOWN,
-    Figure,
+    ReportFigure,
     colour,
     draw,
     names_of,
@@ -18,7 +18,7 @@ from results.report.charts.figure import (
     unknown_for,
 )
 from results.report.charts.key import key_layers
-from results.report.charts.theme import Layout
+from results.report.charts.theme import ChartLayout
 from results.report.material import Material, Series
 
 if TYPE_CHECKING:
@@ -45,13 +45,15 @@ METRICS = (
 )
 
 
-def class_figures(material: Material) -> list[Figure]:
+def class_figures(material: Material) -> list[ReportFigure]:
     """F1, recall and precision of each class for the series that have a confusion matrix."""
     found = [(series, counts) for series in material.finished if (counts := counts_of(series))]
     return [_figure(material, metric, found) for metric in METRICS] if found else []
 
 
-def _figure(material: Material, metric: Metric, found: Sequence[tuple[Series, Counts]]) -> Figure:
+def _figure(
+    material: Material, metric: Metric, found: Sequence[tuple[Series, Counts]]
+) -> ReportFigure:
     rows = [_value(metric, series, counts) for series, counts in found]
     names = names_of([series for series, _ in found])
     caption = (
@@ -68,7 +70,9 @@ def _figure(material: Material, metric: Metric, found: Sequence[tuple[Series, Co
     )
 
 
-def _chart(metric: Metric, shown: Sequence[str], names: Sequence[str], layout: Layout) -> "Chart":
+def _chart(
+    metric: Metric, shown: Sequence[str], names: Sequence[str], layout: ChartLayout
+) -> "Chart":
     import altair as alt
 
     layout = replace(layout, width=NARROW_WIDTH) if layout.is_narrow else layout

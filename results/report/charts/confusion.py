@@ -8,7 +8,7 @@ from results.classes import CLASS_NAMES, sum_confusions
 from results.report.charts.figure import (
     CLASSES,
     IS_CHOSEN,
-    Figure,
+    ReportFigure,
     absence,
     chosen_parameter,
     classes_parameter,
@@ -16,7 +16,7 @@ from results.report.charts.figure import (
     names_of,
     tooltip,
 )
-from results.report.charts.theme import Layout
+from results.report.charts.theme import ChartLayout
 from results.report.material import Material, Series
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def counts_of(series: Series) -> Counts | None:
     return None if total is None else Counts(total, len(matrices))
 
 
-def confusion_figures(material: Material) -> list[Figure]:
+def confusion_figures(material: Material) -> list[ReportFigure]:
     """The heatmap of the chosen series; none where no record holds a confusion matrix."""
     found = [(series, counts) for series in material.finished if (counts := counts_of(series))]
     if not found:
@@ -79,7 +79,7 @@ def _is_whole(confusion: Sequence[Sequence[int]]) -> bool:
     return len(confusion) == NUM_CLASSES and all(len(row) == NUM_CLASSES for row in confusion)
 
 
-def _chart(found: Sequence[tuple[Series, Counts]], layout: Layout) -> "Chart":
+def _chart(found: Sequence[tuple[Series, Counts]], layout: ChartLayout) -> "Chart":
     import altair as alt
 
     size = (230, 250) if layout.is_narrow else (600, 380)
@@ -110,7 +110,7 @@ def _chart(found: Sequence[tuple[Series, Counts]], layout: Layout) -> "Chart":
     return layers.add_params(notes, classes_parameter(), chosen).properties(title=title)
 
 
-def _axis(channel: Any, layout: Layout) -> Any:  # noqa: ANN401 - alt.X or alt.Y
+def _axis(channel: Any, layout: ChartLayout) -> Any:  # noqa: ANN401 - alt.X or alt.Y
     import altair as alt
 
     is_below = channel is alt.X

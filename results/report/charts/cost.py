@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from results.report.charts.figure import (
     DECIMALS,
     IS_SHOWN,
-    Figure,
+    ReportFigure,
     colour,
     draw,
     names_of,
@@ -17,7 +17,7 @@ from results.report.charts.figure import (
 )
 from results.report.charts.placement import along, place_labels
 from results.report.charts.scales import Scale, linear_scale, log_scale
-from results.report.charts.theme import Layout
+from results.report.charts.theme import ChartLayout
 from results.report.material import Material, Series
 from results.rows.comparable import holds_time_equal, pareto_front
 from results.text import format_bytes, format_count, format_joules, format_seconds, short_names
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Chart = alt.TopLevelMixin
 
 
-class Cost(NamedTuple):
+class CostAxis(NamedTuple):
     """A row key of which less is better, as an axis."""
 
     key: str
@@ -41,15 +41,17 @@ class Cost(NamedTuple):
 
 THOUSANDS = "format(datum.value, '~s')"  # 10k, 1M: of counts, as a second would become 1000m
 COSTS = (
-    Cost("train_time_s", "training time", "training time (s)", 1.0, format_seconds),
-    Cost("energy_j", "energy", "energy (J)", 1.0, format_joules),
-    Cost("num_params", "parameters", "parameters", 1.0, format_count, THOUSANDS),
-    Cost("peak_memory_bytes", "memory", "peak memory (MiB)", 2.0**20, format_bytes),
-    Cost("flops_per_image", "FLOPs", "FLOPs an image, training step", 1.0, format_count, THOUSANDS),
+    CostAxis("train_time_s", "training time", "training time (s)", 1.0, format_seconds),
+    CostAxis("energy_j", "energy", "energy (J)", 1.0, format_joules),
+    CostAxis("num_params", "parameters", "parameters", 1.0, format_count, THOUSANDS),
+    CostAxis("peak_memory_bytes", "memory", "peak memory (MiB)", 2.0**20, format_bytes),
+    CostAxis(
+        "flops_per_image", "FLOPs", "FLOPs an image, training step", 1.0, format_count, THOUSANDS
+    ),
 )
 
 
-def cost_figures(material: Material) -> list[Figure]:
+def cost_figures(material: Material) -> list[ReportFigure]:
     """Accuracy against each cost that at least two series know and in which they differ."""
     drawn = [(cost, _with_cost(material, cost)) for cost in COSTS]
     return [
@@ -59,7 +61,7 @@ def cost_figures(material: Material) -> list[Figure]:
     ]
 
 
-def _with_cost(material: Material, cost: Cost) -> list[Series]:
+def _with_cost(material: Material, cost: CostAxis) -> list[Series]:
     return [
         series
         for series in material.finished
@@ -67,12 +69,12 @@ def _with_cost(material: Material, cost: Cost) -> list[Series]:
     ]
 
 
-def _is_held_equal(cost: Cost, series: Sequence[Series]) -> bool:
+def _is_held_equal(cost: CostAxis, series: Sequence[Series]) -> bool:
     """Under a seconds budget training time is the same for all, and no cost to compare."""
     return cost.key == "train_time_s" and all(holds_time_equal(one.row) for one in series)
 
 
-def _figure(material: Material, cost: Cost, series: Sequence[Series]) -> Figure:
+def _figure(material: Material, cost: CostAxis, series: Sequence[Series]) -> ReportFigure:
     rows = [one.row for one in series]
     front = [bool(mark) for mark in pareto_front(rows, cost=cost.key)]
     caption = (
@@ -93,7 +95,11 @@ def _figure(material: Material, cost: Cost, series: Sequence[Series]) -> Figure:
 
 
 def _chart(
-    cost: Cost, series: Sequence[Series], front: Sequence[bool], names: list[str], layout: Layout
+    cost: CostAxis,
+    series: Sequence[Series],
+    front: Sequence[bool],
+    names: list[str],
+    layout: ChartLayout,
 ) -> "Chart":
     import altair as alt
 
@@ -127,7 +133,7 @@ def _chart(
     return layers.add_params(shown_parameter(names_of(series)))
 
 
-def _scales(cost: Cost, series: Sequence[Series]) -> tuple[Scale, Scale]:
+def _scales(cost: CostAxis, series: Sequence[Series]) -> tuple[Scale, Scale]:
     ends = [end * 100 for one in series for end in (one.row["test_accuracy_ci95"] or ())]
     accuracies = [one.row["test_accuracy"] * 100 for one in series]
     return (
@@ -137,11 +143,11 @@ def _scales(cost: Cost, series: Sequence[Series]) -> tuple[Scale, Scale]:
 
 
 def _values(
-    cost: Cost,
+    cost: CostAxis,
     series: Sequence[Series],
     front: Sequence[bool],
     scales: tuple[Scale, Scale],
-    layout: Layout,
+    layout: ChartLayout,
 ) -> list[dict[str, Any]]:
     x_scale, y_scale = scales
     spots = [
@@ -177,7 +183,7 @@ def _corners(spots: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return stairs
 
 
-def _value(cost: Cost, series: Series, is_on_front: bool) -> dict[str, Any]:
+def _value(cost: CostAxis, series: Series, is_on_front: bool) -> dict[str, Any]:
     row = series.row
     interval = row["test_accuracy_ci95"]
     low, high = (end * 100 for end in interval) if interval else (None, None)
@@ -198,7 +204,7 @@ def _value(cost: Cost, series: Series, is_on_front: bool) -> dict[str, Any]:
     }
 
 
-def _tooltip(cost: Cost) -> "list[alt.Tooltip]":
+def _tooltip(cost: CostAxis) -> "list[alt.Tooltip]":
     shown = {
         "series": "model",
         "accuracy_text": "test accuracy",

@@ -9,7 +9,7 @@ from results.report.charts.figure import (
     CHOSEN,
     CLASSES,
     IS_CHOSEN,
-    Figure,
+    ReportFigure,
     Rows,
     absence,
     chosen_parameter,
@@ -18,7 +18,7 @@ from results.report.charts.figure import (
 )
 from results.report.charts.placement import place_labels
 from results.report.charts.scales import Scale, linear_scale
-from results.report.charts.theme import LAYOUTS, Layout, series_colours, series_shapes
+from results.report.charts.theme import LAYOUTS, ChartLayout, series_colours, series_shapes
 from results.report.charts.thinning import rounded
 from results.report.material import Material, Series
 
@@ -35,7 +35,7 @@ AXIS = f"({AXES}[{CHOSEN}] || [0, 1, 0, 1, '', ''])"
 ORDER = ("first", "second")
 
 
-def feature_figures(material: Material) -> list[Figure]:
+def feature_figures(material: Material) -> list[ReportFigure]:
     """The features of the chosen series in the plane; none where no run recorded any."""
     found = [series for series in material.finished if has_features(series)]
     if not found:
@@ -47,7 +47,9 @@ def feature_figures(material: Material) -> list[Figure]:
     )
     title = "How the model sees the classes"
     parts = {
-        layout.name: [_Part(series, replace(layout, height=layout.height + 60)) for series in found]
+        layout.name: [
+            _FeatureMap(series, replace(layout, height=layout.height + 60)) for series in found
+        ]
         for layout in LAYOUTS
     }
     return [
@@ -69,14 +71,14 @@ def has_features(series: Series) -> bool:
     return len(points) == len(labels) > 0
 
 
-def _data(parts: "Sequence[_Part]") -> dict[str, Rows]:
+def _data(parts: "Sequence[_FeatureMap]") -> dict[str, Rows]:
     return {
         "series": [{"series": part.label, **part.points()} for part in parts],
         "medians": [{"series": part.label, **part.names()} for part in parts],
     }
 
 
-def _chart(parts: "Sequence[_Part]") -> "Chart":
+def _chart(parts: "Sequence[_FeatureMap]") -> "Chart":
     import altair as alt
 
     layout, labels = parts[0].layout, [part.label for part in parts]
@@ -91,10 +93,10 @@ def _chart(parts: "Sequence[_Part]") -> "Chart":
     return layers.add_params(axes, classes_parameter(), chosen_parameter(labels[0]))
 
 
-class _Part:
+class _FeatureMap:
     """What the chart shows of one series, in one layout."""
 
-    def __init__(self, series: Series, layout: Layout) -> None:
+    def __init__(self, series: Series, layout: ChartLayout) -> None:
         import numpy as np
 
         self.label, self.layout = series.label, layout
@@ -139,7 +141,7 @@ class _Part:
         return rounded(values, 3)
 
 
-def _base(data: str, layout: Layout, fields: Sequence[str]) -> "alt.Chart":
+def _base(data: str, layout: ChartLayout, fields: Sequence[str]) -> "alt.Chart":
     import altair as alt
 
     base = alt.Chart(alt.NamedData(data), width=layout.width, height=layout.height)
@@ -185,7 +187,7 @@ def _class_marks() -> dict[str, Any]:
     }
 
 
-def _titles(layout: Layout) -> "list[alt.Chart]":
+def _titles(layout: ChartLayout) -> "list[alt.Chart]":
     """Titles of the axes, which an axis cannot take from a parameter."""
     import altair as alt
 

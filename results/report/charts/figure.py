@@ -8,7 +8,7 @@ from results.classes import CLASS_NAMES
 from results.report.charts.scales import Scale, num_ticks
 from results.report.charts.theme import (
     LAYOUTS,
-    Layout,
+    ChartLayout,
     config,
     series_colours,
     series_dashes,
@@ -32,7 +32,7 @@ DECIMALS = "format(datum.value, ',.12~r')"
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class ReportFigure:
     """One chart.
 
     Attributes:
@@ -52,15 +52,15 @@ def draw(
     key: str,
     title: str,
     caption: str,
-    chart: "Callable[[Layout], alt.TopLevelMixin]",
-    data: Callable[[Layout], Mapping[str, Rows]] | None = None,
-) -> Figure:
+    chart: "Callable[[ChartLayout], alt.TopLevelMixin]",
+    data: Callable[[ChartLayout], Mapping[str, Rows]] | None = None,
+) -> ReportFigure:
     """A figure, drawn once for each layout.
 
     Args:
-        key: As in Figure.
-        title: As in Figure.
-        caption: As in Figure.
+        key: As in ReportFigure.
+        title: As in ReportFigure.
+        caption: As in ReportFigure.
         chart: The chart in a layout.
         data: Rows by the names under which the chart asks for them: Altair copies what stands in
             a chart with every layer, which takes seconds where it is much.
@@ -76,7 +76,7 @@ def draw(
         specification["autosize"] = {"type": "pad", "resize": True}
         specification["description"] = f"{title}. {caption}"
         specifications[layout.name] = specification
-    return Figure(key, title, caption, specifications)
+    return ReportFigure(key, title, caption, specifications)
 
 
 def shown_parameter(names: Sequence[str]) -> "alt.Parameter":
@@ -100,7 +100,7 @@ def classes_parameter() -> "alt.Parameter":
     return alt.param(name=CLASSES, value=list(CLASS_NAMES))
 
 
-def absence(names: Sequence[str], layout: Layout) -> "alt.Chart":
+def absence(names: Sequence[str], layout: ChartLayout) -> "alt.Chart":
     """A layer that says so where the chosen series is none of a chart's."""
     import altair as alt
 

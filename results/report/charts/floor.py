@@ -6,13 +6,13 @@ from results.render.columns import share_of_floor
 from results.report.charts.bars import Bar, draw_bars
 from results.report.charts.figure import (
     IS_SHOWN,
-    Figure,
+    ReportFigure,
     draw,
     names_of,
     shown_parameter,
     unknown_for,
 )
-from results.report.charts.theme import Layout, series_colours
+from results.report.charts.theme import ChartLayout, series_colours
 from results.report.material import Material, Series
 from results.text import format_latency, format_seconds
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import altair as alt
 
 
-def floor_figures(material: Material) -> list[Figure]:
+def floor_figures(material: Material) -> list[ReportFigure]:
     """A figure of the models of which the floor is known, or none."""
     series = [one for one in material.finished if one.row["percent_of_floor"]]
     series.sort(key=lambda one: float(one.row["percent_of_floor"]), reverse=True)
@@ -40,7 +40,7 @@ def floor_figures(material: Material) -> list[Figure]:
     colours = series_colours(len(material.names))
     bars = [_floor_bar(one, colours[one.index]) for one in series]
 
-    def chart(layout: Layout) -> "alt.TopLevelMixin":
+    def chart(layout: ChartLayout) -> "alt.TopLevelMixin":
         axis = "share of the speed at the floor (%)"
         rows = draw_bars(bars, axis, layout, reference=100.0, hide=IS_SHOWN)
         return rows.add_params(shown_parameter(names_of(series)))

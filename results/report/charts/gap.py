@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from results.report.charts.figure import (
     IS_SHOWN,
-    Figure,
+    ReportFigure,
     draw,
     names_of,
     readable,
@@ -23,7 +23,7 @@ from results.report.charts.lanes import (
     marks_down,
 )
 from results.report.charts.scales import linear_scale, with_room
-from results.report.charts.theme import CHARACTER_WIDTH, Layout, series_colours, variable
+from results.report.charts.theme import CHARACTER_WIDTH, ChartLayout, series_colours, variable
 from results.report.material import Material, Series
 from results.text import shortened
 
@@ -53,7 +53,7 @@ class Gap(NamedTuple):
         return f"{text} points".replace("-", "\N{MINUS SIGN}")
 
 
-def gap_figures(material: Material) -> list[Figure]:
+def gap_figures(material: Material) -> list[ReportFigure]:
     """A figure of the models of which both accuracies are known, least gap first."""
     gaps = sorted(_gaps(material), key=lambda gap: gap.points)
     if not gaps:
@@ -82,7 +82,7 @@ def _gaps(material: Material) -> list[Gap]:
     return found
 
 
-def _chart(gaps: Sequence[Gap], num_colours: int, layout: Layout) -> "alt.TopLevelMixin":
+def _chart(gaps: Sequence[Gap], num_colours: int, layout: ChartLayout) -> "alt.TopLevelMixin":
     import altair as alt
 
     names = names_of([gap.series for gap in gaps])
@@ -119,7 +119,7 @@ def _value(gap: Gap, fill: str) -> dict[str, Any]:
     }
 
 
-def _marks(base: "alt.Chart", x: "alt.X", width: int, layout: Layout) -> "list[alt.Chart]":
+def _marks(base: "alt.Chart", x: "alt.X", width: int, layout: ChartLayout) -> "list[alt.Chart]":
     import altair as alt
 
     down = marks_down(layout)

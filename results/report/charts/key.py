@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from results.report.charts.figure import IS_SHOWN, colour, shape
-from results.report.charts.theme import CHARACTER_WIDTH, Layout
+from results.report.charts.theme import CHARACTER_WIDTH, ChartLayout
 
 if TYPE_CHECKING:
     import altair as alt
@@ -13,7 +13,9 @@ ROW_HEIGHT = 18  # pixels
 SYMBOL_WIDTH = 36  # a point and the room around it and the name
 
 
-def key_layers(shown: Sequence[str], names: Sequence[str], layout: Layout) -> "list[alt.Chart]":
+def key_layers(
+    shown: Sequence[str], names: Sequence[str], layout: ChartLayout
+) -> "list[alt.Chart]":
     """Points and names in rows above the plot area; series that are not shown take no room.
 
     Args:

@@ -7,8 +7,8 @@ from results.ladder.rows import AUTO_RUNG, group_ladders, ladder_rows
 from results.ladder.table import best_marks, ratio_text
 from results.records.record import RunRecord
 from results.report.charts.bars import Bar, draw_bars, needs_log
-from results.report.charts.figure import Figure, draw
-from results.report.charts.theme import Layout, variable
+from results.report.charts.figure import ReportFigure, draw
+from results.report.charts.theme import ChartLayout, variable
 from results.report.material import Material, chart_name
 from results.text import format_count, format_seconds, one_line, shortened
 
@@ -21,7 +21,7 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 FAILURE_CHARACTERS = 44  # what fits beside the name of a rung, on a phone
 
 
-def ladder_figures(material: Material) -> list[Figure]:
+def ladder_figures(material: Material) -> list[ReportFigure]:
     """A figure for each ladder of which a rung has numbers."""
     ladders = group_ladders(material.rungs)
     measured = [rows for rows in map(_rows, ladders) if any(map(_has_ratio, rows))]
@@ -58,7 +58,7 @@ def _titles(ladders: Sequence[Sequence[Row]]) -> list[str]:
     return titles
 
 
-def _figure(key: str, title: str, rows: Sequence[Row]) -> Figure:
+def _figure(key: str, title: str, rows: Sequence[Row]) -> ReportFigure:
     marks = best_marks(rows)
     first = next(filter(_has_ratio, rows))["rung"]
     # the first rung stands at the bottom: a ladder is climbed
@@ -76,7 +76,7 @@ def _figure(key: str, title: str, rows: Sequence[Row]) -> Figure:
     if any(row["rung"] == AUTO_RUNG for row in rows):
         caption += " auto only chooses: it is the fastest where no other rung has its plan."
 
-    def chart(layout: Layout) -> "alt.TopLevelMixin":
+    def chart(layout: ChartLayout) -> "alt.TopLevelMixin":
         axis = "times as fast as the lowest rung"
         return draw_bars(bars, axis, layout, is_log=is_log, reference=1.0)
 

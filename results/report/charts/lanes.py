@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from results.report.charts.figure import readable
-from results.report.charts.theme import CHARACTER_WIDTH, Layout
+from results.report.charts.theme import CHARACTER_WIDTH, ChartLayout
 
 if TYPE_CHECKING:
     import altair as alt
@@ -14,7 +14,7 @@ NAMES_AND_PLOT = 50  # pixels beyond the layout's width: charts without lanes ha
 NAME_ABOVE = 9  # pixels from the middle of a lane up to its name and down to its marks, on a phone
 
 
-def lane_width(names: Sequence[str], layout: Layout) -> int:
+def lane_width(names: Sequence[str], layout: ChartLayout) -> int:
     """Pixels of the plot area: with the names it is as wide as the charts that have two axes."""
     whole = layout.width + NAMES_AND_PLOT
     if layout.is_narrow:
@@ -22,7 +22,7 @@ def lane_width(names: Sequence[str], layout: Layout) -> int:
     return whole - round(max(min(len(name), NAME_CHARACTERS) for name in names) * CHARACTER_WIDTH)
 
 
-def lane_height(layout: Layout, room: int = 30) -> "alt.Step":
+def lane_height(layout: ChartLayout, room: int = 30) -> "alt.Step":
     """Of the whole chart: where lanes are hidden the others close up.
 
     Args:
@@ -34,12 +34,12 @@ def lane_height(layout: Layout, room: int = 30) -> "alt.Step":
     return alt.Step(room + 12 if layout.is_narrow else room)
 
 
-def marks_down(layout: Layout) -> int:
+def marks_down(layout: ChartLayout) -> int:
     """Pixels from the middle of a lane down to its marks."""
     return NAME_ABOVE if layout.is_narrow else 0
 
 
-def lane_axis(names: Sequence[str], layout: Layout) -> "alt.Y":
+def lane_axis(names: Sequence[str], layout: ChartLayout) -> "alt.Y":
     """The lanes from the top down, by the field `series`."""
     import altair as alt
 
@@ -53,7 +53,7 @@ def lane_axis(names: Sequence[str], layout: Layout) -> "alt.Y":
     return alt.Y("series:N", title=None, sort=list(names), axis=axis)
 
 
-def lane_names(base: "alt.Chart", layout: Layout, up: int = NAME_ABOVE) -> "list[alt.Chart]":
+def lane_names(base: "alt.Chart", layout: ChartLayout, up: int = NAME_ABOVE) -> "list[alt.Chart]":
     """On a phone the names as a layer, `up` pixels above the middle, from the field `name`."""
     import altair as alt
 

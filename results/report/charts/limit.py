@@ -7,7 +7,7 @@ from results.render.columns import share_of_floor
 from results.report.charts.figure import (
     DECIMALS,
     IS_SHOWN,
-    Figure,
+    ReportFigure,
     colour,
     draw,
     names_of,
@@ -20,7 +20,7 @@ from results.report.charts.figure import (
 from results.report.charts.floor import floor_figures
 from results.report.charts.placement import along, place_labels
 from results.report.charts.scales import Scale, log_scale, with_room
-from results.report.charts.theme import CHARACTER_WIDTH, Layout, variable
+from results.report.charts.theme import CHARACTER_WIDTH, ChartLayout, variable
 from results.report.material import Material, Series
 from results.text import format_count, short_names
 
@@ -47,7 +47,7 @@ class Roofs(NamedTuple):
         return [flops / num_bytes for flops, num_bytes in pairs]
 
 
-def limit_figures(material: Material) -> list[Figure]:
+def limit_figures(material: Material) -> list[ReportFigure]:
     """The roofline, and the share of the floor; those of which the records know enough."""
     return [*_rooflines(material), *floor_figures(material)]
 
@@ -77,7 +77,7 @@ def roofs_of(material: Material) -> Roofs | None:
     return Roofs((min(flops), max(flops)), (min(rates), max(rates))) if flops and rates else None
 
 
-def _rooflines(material: Material) -> list[Figure]:
+def _rooflines(material: Material) -> list[ReportFigure]:
     roofs = roofs_of(material)
     series = [one for one in material.finished if intensity(one) and achieved(one)]
     if roofs is None or not series:
@@ -107,7 +107,7 @@ def _is_above(series: Series, roofs: Roofs) -> bool:
 
 
 def _roofline(
-    series: Sequence[Series], roofs: Roofs, names: list[str], layout: Layout
+    series: Sequence[Series], roofs: Roofs, names: list[str], layout: ChartLayout
 ) -> "alt.TopLevelMixin":
     import altair as alt
 
@@ -125,7 +125,7 @@ def _roofline(
     return alt.layer(roof, models).add_params(shown_parameter(names_of(series)))
 
 
-def _chart(values: Sequence[Mapping[str, Any]], layout: Layout) -> "alt.Chart":
+def _chart(values: Sequence[Mapping[str, Any]], layout: ChartLayout) -> "alt.Chart":
     import altair as alt
 
     return alt.Chart(
@@ -133,7 +133,7 @@ def _chart(values: Sequence[Mapping[str, Any]], layout: Layout) -> "alt.Chart":
     )
 
 
-def _scales(series: Sequence[Series], roofs: Roofs, layout: Layout) -> tuple[Scale, Scale]:
+def _scales(series: Sequence[Series], roofs: Roofs, layout: ChartLayout) -> tuple[Scale, Scale]:
     """Both with the knees of the roofs inside, where those are not decades away."""
     across = [found for one in series if (found := intensity(one))]
     inside = [k for k in roofs.knees() if min(across) / DECADE < k < max(across) * DECADE]
@@ -144,7 +144,7 @@ def _scales(series: Sequence[Series], roofs: Roofs, layout: Layout) -> tuple[Sca
     return x, with_room(log_scale([*rates, *tops]), room, layout.height)
 
 
-def _axes(scales: tuple[Scale, Scale], layout: Layout) -> "tuple[alt.X, alt.Y]":
+def _axes(scales: tuple[Scale, Scale], layout: ChartLayout) -> "tuple[alt.X, alt.Y]":
     import altair as alt
 
     x, y = scales
@@ -166,7 +166,7 @@ def _axes(scales: tuple[Scale, Scale], layout: Layout) -> "tuple[alt.X, alt.Y]":
 
 
 def _points(
-    series: Sequence[Series], roofs: Roofs, scales: tuple[Scale, Scale], layout: Layout
+    series: Sequence[Series], roofs: Roofs, scales: tuple[Scale, Scale], layout: ChartLayout
 ) -> list[dict[str, Any]]:
     """The values of the points, their labels clear of each other and of the roofs."""
     labels = short_names(names_of(series), layout.label_characters)
@@ -194,7 +194,7 @@ def _points(
 
 
 def _spot(
-    across: float, rate: float, scales: tuple[Scale, Scale], layout: Layout
+    across: float, rate: float, scales: tuple[Scale, Scale], layout: ChartLayout
 ) -> tuple[float, float]:
     x, y = scales
     return x.pixel(across, layout.width), layout.height - y.pixel(rate, layout.height)
@@ -238,7 +238,7 @@ def _roof(roofs: Roofs, scales: tuple[Scale, Scale], end: int) -> list[dict[str,
 def _roof_layers(
     roofs: Roofs,
     scales: tuple[Scale, Scale],
-    layout: Layout,
+    layout: ChartLayout,
     axes: "tuple[alt.X, alt.Y]",
 ) -> "list[alt.Chart]":
     """The band between the roofs, its edges, and what each part of it is."""

@@ -8,7 +8,7 @@ from results.records.record import RunRecord
 from results.report.charts.figure import (
     DECIMALS,
     IS_SHOWN,
-    Figure,
+    ReportFigure,
     colour,
     dash,
     draw,
@@ -22,7 +22,7 @@ from results.report.charts.figure import (
 from results.report.charts.placement import Place, along, place_labels, spread
 from results.report.charts.scales import Scale, log_scale, num_ticks, with_room
 from results.report.charts.targets import target_figures
-from results.report.charts.theme import CHARACTER_WIDTH, Layout
+from results.report.charts.theme import CHARACTER_WIDTH, ChartLayout
 from results.report.material import Material, Series
 from results.text import format_count, format_seconds, short_names
 
@@ -53,7 +53,7 @@ class Line(NamedTuple):
     is_main: bool
 
 
-def time_figures(material: Material) -> list[Figure]:
+def time_figures(material: Material) -> list[ReportFigure]:
     """Accuracy over time, and the time to reach targets; none where no run has a curve."""
     lines = _lines(material)
     return [*([_figure(material, lines)] if lines else []), *target_figures(material)]
@@ -73,7 +73,7 @@ def _points(run: RunRecord) -> list[list[float]]:
     return [point for point in run.curve or [] if point[0] and point[0] > 0]
 
 
-def _figure(material: Material, lines: Sequence[Line]) -> Figure:
+def _figure(material: Material, lines: Sequence[Line]) -> ReportFigure:
     drawn = list(dict.fromkeys(line.series.label for line in lines))
     caption = (
         "Up and to the left is better. Both axes are logarithmic, the upright one in the errors "
@@ -91,7 +91,7 @@ def _figure(material: Material, lines: Sequence[Line]) -> Figure:
 
 
 def _chart(
-    lines: Sequence[Line], names: list[str], drawn: list[str], layout: Layout
+    lines: Sequence[Line], names: list[str], drawn: list[str], layout: ChartLayout
 ) -> "alt.TopLevelMixin":
     import altair as alt
 
@@ -113,7 +113,7 @@ def _chart(
     return alt.layer(runs, labels).add_params(shown_parameter(drawn))
 
 
-def _scales(lines: Sequence[Line], layout: Layout) -> tuple[Scale, Scale]:
+def _scales(lines: Sequence[Line], layout: ChartLayout) -> tuple[Scale, Scale]:
     """Seconds, with room for the labels; and errors in percent, which fall from the top down."""
     errors = [_error(point) for line in lines for point in line.points]
     texts = [
@@ -131,7 +131,7 @@ def _error(point: Sequence[float]) -> float:
     return max(LEAST_ERROR, 100 - point[3] * 100)
 
 
-def _labelled(lines: Sequence[Line], layout: Layout) -> list[tuple[Line, str]]:
+def _labelled(lines: Sequence[Line], layout: ChartLayout) -> list[tuple[Line, str]]:
     """The lines that are drawn in full, and what stands at their ends."""
     main = [line for line in lines if line.is_main]
     labels = short_names([line.series.label for line in main], layout.label_characters)
@@ -139,7 +139,7 @@ def _labelled(lines: Sequence[Line], layout: Layout) -> list[tuple[Line, str]]:
 
 
 def _axes(
-    lines: Sequence[Line], scales: tuple[Scale, Scale], layout: Layout
+    lines: Sequence[Line], scales: tuple[Scale, Scale], layout: ChartLayout
 ) -> "tuple[alt.X, alt.Y]":
     import altair as alt
 
@@ -208,7 +208,7 @@ def _labels(
     lines: Sequence[Line],
     scales: tuple[Scale, Scale],
     names: list[str],
-    layout: Layout,
+    layout: ChartLayout,
     axes: "tuple[alt.X, alt.Y]",
 ) -> "list[alt.Chart]":
     """The name at the end of each line, with a leader where it had to move away."""
@@ -228,7 +228,7 @@ def _labels(
 
 
 def label_values(
-    lines: Sequence[Line], scales: tuple[Scale, Scale], layout: Layout
+    lines: Sequence[Line], scales: tuple[Scale, Scale], layout: ChartLayout
 ) -> list[dict[str, Any]]:
     """Where each line ends, and where its label stands, in pixels from there."""
     main, texts = zip(*_labelled(lines, layout), strict=True)
@@ -249,7 +249,7 @@ def label_values(
 
 
 def _spot(
-    point: Sequence[float], scales: tuple[Scale, Scale], layout: Layout
+    point: Sequence[float], scales: tuple[Scale, Scale], layout: ChartLayout
 ) -> tuple[float, float]:
     seconds, errors = scales
     # fewer errors stand higher, and pixels count from the top
@@ -261,7 +261,9 @@ def _end_together(paths: Sequence[Sequence[tuple[float, float]]]) -> bool:
     return max(ends) - min(ends) < NEAR_EDGE
 
 
-def _column(paths: Sequence[Sequence[tuple[float, float]]], layout: Layout) -> list[dict[str, Any]]:
+def _column(
+    paths: Sequence[Sequence[tuple[float, float]]], layout: ChartLayout
+) -> list[dict[str, Any]]:
     """Labels below each other, right of where all lines end."""
     edge = max(path[-1][0] for path in paths)
     heights = spread([path[-1][1] for path in paths], 0.0, layout.height)
@@ -272,7 +274,7 @@ def _column(paths: Sequence[Sequence[tuple[float, float]]], layout: Layout) -> l
 
 
 def _places(
-    paths: Sequence[Sequence[tuple[float, float]]], texts: Sequence[str], layout: Layout
+    paths: Sequence[Sequence[tuple[float, float]]], texts: Sequence[str], layout: ChartLayout
 ) -> list[dict[str, Any]]:
     """Labels around the ends, clear of the lines; their text begins at the side of the end."""
     obstacles = [spot for path in paths for spot in along(path)]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from results.report.charts.theme import CHARACTER_WIDTH, FONT_SIZE, Layout
+from results.report.charts.theme import CHARACTER_WIDTH, FONT_SIZE, ChartLayout
 
 POINT_RADIUS = 6.0
 HEIGHT = FONT_SIZE + 2.0
@@ -36,7 +36,7 @@ class _Box(NamedTuple):
 def place_labels(
     points: Sequence[tuple[float, float]],
     texts: Sequence[str],
-    layout: Layout,
+    layout: ChartLayout,
     obstacles: Sequence[tuple[float, float]] = (),
 ) -> list[Place]:
     """A place for each label, greedily: the nearest of 32 where it covers least.
@@ -118,7 +118,7 @@ def _around(x: float, y: float, radius: float) -> _Box:
     return _Box(x - radius, y - radius, x + radius, y + radius)
 
 
-def _cost(box: _Box, taken: Sequence[_Box], layout: Layout) -> float:
+def _cost(box: _Box, taken: Sequence[_Box], layout: ChartLayout) -> float:
     # candidates come from near to far and `min` keeps the first of equals: nearer places win
     outside = max(0.0, -box.left) + max(0.0, box.right - layout.width)
     outside += max(0.0, -box.top) + max(0.0, box.bottom - layout.height)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from results.report.charts.figure import (
     CHOSEN,
     IS_CHOSEN,
-    Figure,
+    ReportFigure,
     absence,
     chosen_parameter,
     draw,
@@ -15,7 +15,7 @@ from results.report.charts.figure import (
     tooltip,
 )
 from results.report.charts.scales import linear_scale, log_scale
-from results.report.charts.theme import Layout
+from results.report.charts.theme import ChartLayout
 from results.report.charts.thinning import binned, finite_or_none, rounded
 from results.report.material import Material, Series
 
@@ -34,13 +34,13 @@ MAX_STEPS = 400  # up to here each step is drawn
 LABEL_WIDTH = 150  # pixels that the label of the best point takes to either side, at most
 
 
-def run_figures(material: Material) -> list[Figure]:
+def run_figures(material: Material) -> list[ReportFigure]:
     """Loss and accuracy, and the loss of each iteration, of the chosen series."""
     found = [_training_figure(material), _loss_figure(material)]
     return [figure for figure in found if figure is not None]
 
 
-def _training_figure(material: Material) -> Figure | None:
+def _training_figure(material: Material) -> ReportFigure | None:
     return _figure(
         "run-training",
         "Training loss and validation accuracy",
@@ -52,7 +52,7 @@ def _training_figure(material: Material) -> Figure | None:
     )
 
 
-def _loss_figure(material: Material) -> Figure | None:
+def _loss_figure(material: Material) -> ReportFigure | None:
     return _figure(
         "run-loss",
         "Training loss of each iteration",
@@ -69,8 +69,8 @@ def _figure(
     title: str,
     caption: str,
     found: Sequence[tuple[Series, Values]],
-    chart: Callable[[Sequence[str], Layout], "Layers"],
-) -> Figure | None:
+    chart: Callable[[Sequence[str], ChartLayout], "Layers"],
+) -> ReportFigure | None:
     if not found:
         return None
     names = names_of([series for series, _ in found])
@@ -160,7 +160,7 @@ def _value(series: Series, quantity: str) -> float | None:
     return series.shown.value(quantity) if series.shown else None
 
 
-def _training_chart(names: Sequence[str], layout: Layout) -> "Layers":
+def _training_chart(names: Sequence[str], layout: ChartLayout) -> "Layers":
     import altair as alt
 
     layout = replace(layout, width=layout.width - 45)  # room for the axis to the right
@@ -186,7 +186,7 @@ def _training_chart(names: Sequence[str], layout: Layout) -> "Layers":
     return independent
 
 
-def _best(base: "alt.Chart", layout: Layout) -> "list[alt.Chart]":
+def _best(base: "alt.Chart", layout: ChartLayout) -> "list[alt.Chart]":
     """A line where validation was best, and what it was, above the plot area."""
     import altair as alt
 
@@ -238,7 +238,7 @@ def _end(index: int) -> "alt.ExprRef":
     return alt.expr(f"({AXES}[{CHOSEN}] || [0, 1, 0, 1, 1])[{index}]")
 
 
-def _loss_chart(names: Sequence[str], layout: Layout) -> "Layers":
+def _loss_chart(names: Sequence[str], layout: ChartLayout) -> "Layers":
     import altair as alt
 
     base = alt.Chart(alt.NamedData("series"), width=layout.width, height=layout.height)

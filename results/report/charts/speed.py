@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from results.report.charts.bars import Bar, draw_bars, needs_log
 from results.report.charts.figure import (
     IS_SHOWN,
-    Figure,
+    ReportFigure,
     draw,
     names_of,
     shown_parameter,
     unknown_for,
 )
-from results.report.charts.theme import Layout, series_colours
+from results.report.charts.theme import ChartLayout, series_colours
 from results.report.material import Material, Series
 from results.text import format_bytes, format_count, format_joules, format_seconds
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import altair as alt
 
 
-class Quantity(NamedTuple):
+class BarQuantity(NamedTuple):
     """A row key as bars.
 
     Attributes:
@@ -45,7 +45,7 @@ class Quantity(NamedTuple):
 
 
 SPEEDS = (
-    Quantity(
+    BarQuantity(
         "images_per_s",
         "throughput",
         "Training throughput",
@@ -55,7 +55,7 @@ SPEEDS = (
         is_gain=True,
         remark="Only the training clock counts: permutation, augmentation and steps.",
     ),
-    Quantity(
+    BarQuantity(
         "peak_memory_bytes",
         "",  # the row holds the largest of the seeds, not a mean
         "Peak memory",
@@ -64,7 +64,7 @@ SPEEDS = (
         format_bytes,
         remark="The largest of the seeds.",
     ),
-    Quantity(
+    BarQuantity(
         "epoch_time_s",
         "epoch_time",
         "Time of an epoch",
@@ -72,7 +72,7 @@ SPEEDS = (
         1.0,
         format_seconds,
     ),
-    Quantity(
+    BarQuantity(
         "energy_j",
         "energy",
         "Energy",
@@ -83,18 +83,18 @@ SPEEDS = (
 )
 
 
-def speed_figures(material: Material) -> list[Figure]:
+def speed_figures(material: Material) -> list[ReportFigure]:
     """A figure for each quantity that at least two series know."""
     drawn = [(speed, _best_first(material, speed)) for speed in SPEEDS]
     return [_figure(material, speed, series) for speed, series in drawn if len(series) > 1]
 
 
-def _best_first(material: Material, speed: Quantity) -> list[Series]:
+def _best_first(material: Material, speed: BarQuantity) -> list[Series]:
     known = [series for series in material.finished if series.row[speed.key]]
     return sorted(known, key=lambda series: float(series.row[speed.key]), reverse=speed.is_gain)
 
 
-def _figure(material: Material, speed: Quantity, series: Sequence[Series]) -> Figure:
+def _figure(material: Material, speed: BarQuantity, series: Sequence[Series]) -> ReportFigure:
     bars = [_bar(speed, one, material.names) for one in series]
     is_log = needs_log([bar.value for bar in bars if bar.value is not None])
     caption = f"{'More' if speed.is_gain else 'Less'} is better; the best stands on top."
@@ -103,7 +103,7 @@ def _figure(material: Material, speed: Quantity, series: Sequence[Series]) -> Fi
         caption += " Thin lines: 95 % interval of the mean over the seeds."
     caption += unknown_for("unknown", names_of(material.finished), names_of(series))
 
-    def chart(layout: Layout) -> "alt.TopLevelMixin":
+    def chart(layout: ChartLayout) -> "alt.TopLevelMixin":
         rows = draw_bars(bars, speed.axis, layout, is_log=is_log, hide=IS_SHOWN)
         return rows.add_params(shown_parameter(names_of(series)))
 
@@ -111,7 +111,7 @@ def _figure(material: Material, speed: Quantity, series: Sequence[Series]) -> Fi
     return draw(f"speed-{key}", speed.name, caption, chart)
 
 
-def _bar(speed: Quantity, series: Series, names: Sequence[str]) -> Bar:
+def _bar(speed: BarQuantity, series: Series, names: Sequence[str]) -> Bar:
     value = float(series.row[speed.key])
     interval = series.summary.interval(speed.measured) if speed.measured else None
     low, high = interval or (value, value)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from results.render.columns import MISSED
 from results.report.charts.figure import (
     IS_SHOWN,
-    Figure,
+    ReportFigure,
     draw,
     names_of,
     readable,
@@ -24,7 +24,7 @@ from results.report.charts.lanes import (
     marks_down,
 )
 from results.report.charts.scales import Scale, log_scale, with_room
-from results.report.charts.theme import CHARACTER_WIDTH, Layout, series_colours, variable
+from results.report.charts.theme import CHARACTER_WIDTH, ChartLayout, series_colours, variable
 from results.report.material import Material, Series
 from results.rows.rows import TARGETS
 from results.text import format_seconds, shortened
@@ -65,7 +65,7 @@ class Text(NamedTuple):
         return len(self.text) * CHARACTER_WIDTH / 2
 
 
-def target_figures(material: Material) -> list[Figure]:
+def target_figures(material: Material) -> list[ReportFigure]:
     """A figure, or none where no model reached any target."""
     series = sorted((one for one in material.finished if _times(one) is not None), key=_rank)
     if not any(reached(one) for one in series):
@@ -131,7 +131,7 @@ def _touch(left: Text, right: Text, scale: Scale, width: int) -> bool:
     return distance < left.half() + right.half() + GAP
 
 
-def _chart(series: Sequence[Series], num_colours: int, layout: Layout) -> "alt.TopLevelMixin":
+def _chart(series: Sequence[Series], num_colours: int, layout: ChartLayout) -> "alt.TopLevelMixin":
     import altair as alt
 
     names = names_of(series)
@@ -183,7 +183,7 @@ def _values(series: Series, fill: str, scale: Scale, width: int) -> list[dict[st
     return [lane | value for value in (*dots, *texts, {"missed": _missed_text(series)})]
 
 
-def _marks(base: "alt.Chart", x: "alt.X", width: int, layout: Layout) -> "list[alt.Chart]":
+def _marks(base: "alt.Chart", x: "alt.X", width: int, layout: ChartLayout) -> "list[alt.Chart]":
     import altair as alt
 
     down = marks_down(layout) + 6

@@ -49,7 +49,7 @@ CHARACTER_WIDTH = 7.0  # pixels of a character at FONT_SIZE, on the wide side: l
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ChartLayout:
     """Size of the plot area in pixels; each chart is drawn for a desktop and for a phone."""
 
     name: str
@@ -67,8 +67,8 @@ class Layout:
         return 13 if self.is_narrow else 20
 
 
-WIDE = Layout("wide", 800, 420)
-NARROW = Layout("narrow", 258, 300)  # with its axes it fits a window of 360 pixels
+WIDE = ChartLayout("wide", 800, 420)
+NARROW = ChartLayout("narrow", 258, 300)  # with its axes it fits a window of 360 pixels
 LAYOUTS = (WIDE, NARROW)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.commands.doctor import Finding, examine
+from bench.commands.doctor import Diagnosis, examine
 from data_pipeline.sources.csv_files import COPY_NAME
 from tests.command_line import (
     CPU,
@@ -140,7 +140,7 @@ def test_doctor_says_it_too_and_fetches_nothing(tmp_path: Path) -> None:
     )
 
 
-def data_finding(root: Path) -> Finding:
+def data_finding(root: Path) -> Diagnosis:
     found = examine(root, fetch=True, say=lambda line: None)
     return next(finding for finding in found if finding.subject == "data")
 

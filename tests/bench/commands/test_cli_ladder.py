@@ -30,11 +30,12 @@ pytestmark = pytest.mark.slow
 # One core, so that no two threads fight over it, and turns too short to measure anything.
 SHORT = """
 import os, sys
-from bench import ladder, ladder_command, rungs
 from bench.__main__ import main
+from bench.commands import run_ladder
+from bench.ladder import ladder, rungs
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 ladder.TURN_S, ladder.ROUNDS = 0.02, 6
-ladder_command.list_rungs = lambda ground, **has: [
+run_ladder.list_rungs = lambda ground, **has: [
     rung for rung in rungs.list_rungs(ground, **has) if rung.name in KEPT
 ]
 main()

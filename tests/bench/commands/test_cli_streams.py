@@ -114,7 +114,7 @@ def test_a_mistake_that_cannot_be_told_still_has_its_code(
 
 def test_a_file_never_gets_the_number_of_a_closed_stream(tmp_path: Path, data_root: Path) -> None:
     code = (
-        "from bench.streams import settle_streams; settle_streams(); import os, sys;"
+        "from bench.shell import settle_streams; settle_streams(); import os, sys;"
         "file = open('file', 'w'); assert file.fileno() > 2, file.fileno();"
         "sys.stderr.write('told to nobody'); os.write(2, b'neither')"
     )

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bench.commands import doctor
-from bench.commands.doctor import Finding, ceiling_texts, examine
+from bench.commands.doctor import Diagnosis, ceiling_texts, examine
 from bench.machine import cache
 from bench.machine.ceilings import Ceilings
 from tests.bench.machine.nvml_by_hand import UUID, Nvml, NVMLError, replay
@@ -28,7 +28,7 @@ def told(_line: str) -> None:
     """Nobody listens."""
 
 
-def examined(data: Path) -> dict[str, Finding]:
+def examined(data: Path) -> dict[str, Diagnosis]:
     return {finding.subject: finding for finding in examine(data, fetch=False, say=told)}
 
 

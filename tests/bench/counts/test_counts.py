@@ -10,13 +10,14 @@ from torch import Tensor, nn
 
 from bench import Plan
 from bench.counts import check as counts
+from bench.counts.baseline import FILE as COUNTS
 from bench.counts.baseline import Baseline, Rows, differences, remedy, stack_of, without_stack
 from bench.counts.check import count_all, notes, unavailable
 from bench.counts.count import count_epoch, count_graphs, count_net
 from fmnist_models import build_model, list_models, model_info
 from tests.command_line import REPOSITORY
 
-FILE = REPOSITORY / counts.FILE
+FILE = REPOSITORY / COUNTS
 REMEDY = "if that is meant, `make counts` renews tests/counts.toml"
 COMPILE = Plan(mode="compile", threads=1)
 
@@ -41,7 +42,7 @@ def test_counts_that_are_the_same_everywhere(found: Rows) -> None:
 def test_counts_of_this_version_of_torch(found: Rows) -> None:
     baseline, stack = Baseline.read(FILE), stack_of("cpu")
     if stack not in baseline.stacks:
-        pytest.skip(next(notes(baseline, stack, counts.FILE)))
+        pytest.skip(next(notes(baseline, stack, COUNTS)))
     missing = unavailable()
     expected = {k: v for k, v in baseline.rows_for(stack).items() if k not in missing}
     assert_none(list(differences(expected, found)))

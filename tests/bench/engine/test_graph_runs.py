@@ -14,8 +14,8 @@ from bench.engine.optimizer import make_optimizer
 from bench.errors import RunError
 from bench.measure.findings import Findings
 from bench.plans.settle import Trial
-from bench.run.seed import measure_seed
-from bench.spec.artifacts import Keep, parse_every
+from bench.run.seed import run_seed
+from bench.spec.artifacts import Artifacts, parse_every
 from bench.train import session
 from tests.bench.engine.cuda_by_hand import Simulation, simulate_cuda
 from tests.bench.engine.test_graph_refusals import Reads
@@ -48,10 +48,10 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights(
     recipe: str, plan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = planned(recipe, plan)
-    whole, found = run(spec, Keep(checkpoints=tmp_path / "whole"))
-    keep = Keep(checkpoints=tmp_path / "killed", every=parse_every("3steps"))
-    killed_at_step(16, spec, keep, monkeypatch)
-    weights, again = run(spec, keep)
+    whole, found = run(spec, Artifacts(checkpoints=tmp_path / "whole"))
+    artifacts = Artifacts(checkpoints=tmp_path / "killed", every=parse_every("3steps"))
+    killed_at_step(16, spec, artifacts, monkeypatch)
+    weights, again = run(spec, artifacts)
     assert again.conditions["resumed_at_step"] >= 12
     assert_same(weights, whole)
     assert again.samples["loss"].tolist() == found.samples["loss"].tolist()
@@ -61,8 +61,8 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights(
 def test_a_run_has_the_losses_of_an_eager_one(
     recipe: str, tmp_path: Path, simulation: Simulation
 ) -> None:
-    eager, expected = run(planned(recipe, "eager"), Keep(checkpoints=tmp_path / "eager"))
-    graph, found = run(planned(recipe, "graph:4"), Keep(checkpoints=tmp_path / "graph"))
+    eager, expected = run(planned(recipe, "eager"), Artifacts(checkpoints=tmp_path / "eager"))
+    graph, found = run(planned(recipe, "graph:4"), Artifacts(checkpoints=tmp_path / "graph"))
     torch.testing.assert_close(found.samples["loss"], expected.samples["loss"], rtol=1e-4, atol=0)
     torch.testing.assert_close(graph, eager, rtol=1e-3, atol=1e-5)
     assert len(simulation.captures) == 3
@@ -82,7 +82,7 @@ def test_seeds_of_a_session_free_their_graphs(simulation: Simulation, no_collect
     losses = []
     for seed in (3, 4, 3):
         findings, spec = Findings(), replace(opened.spec, seed=seed)
-        measure_seed(opened, spec, findings, silent)
+        run_seed(opened, spec, findings, silent)
         assert simulation.num_alive == 0
         losses.append(findings.samples["loss"].tolist())
     assert losses[0] == losses[2] != losses[1]
@@ -97,7 +97,7 @@ def test_a_run_that_diverges_is_told_as_that(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(session, "build_model", broken)
     spec = planned("sgd", "graph:4")
     with pytest.raises(RunError) as caught:
-        measure_seed(open_session(spec), spec, Findings(), silent)
+        run_seed(open_session(spec), spec, Findings(), silent)
     assert caught.value.status == "diverged"
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from bench.gate import process
-from bench.gate.forecast import Cost, duration, forecast
+from bench.gate.forecast import ModelTimes, duration, forecast
 from bench.gate.process import WorkerDiedError, WorkerError
 from bench.gate.speed import measure_speed
 from bench.gate.turns import ORDERS, SIDES, Workload, checked_seconds, in_workers, take_pairs
@@ -165,7 +165,7 @@ def test_a_model_that_fails_is_out_of_both_rounds(fails_at: int) -> None:
 
 def test_the_forecast_counts_pairs_and_trainings() -> None:
     workload = Workload({}, "cpu", turn_s=0.1, rounds=10)
-    cost = Cost(step_s=0.01, ready_s=1.0, steps=300)
+    cost = ModelTimes(step_s=0.01, ready_s=1.0, steps=300)
     turns_s = 3 * (1 + 10 * 0.1 * 1.15)
     once = 5 * (1.5 * 4 + turns_s) + 4 + 6 * (3 + 2)
     assert forecast([cost], workload, 4.0, 5, 6) == (

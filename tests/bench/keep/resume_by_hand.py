@@ -10,8 +10,8 @@ from bench import Budget, Plan, RunSpec
 from bench.keep.checkpoints import path_of
 from bench.keep.saved_model import read_saved
 from bench.measure.findings import Findings
-from bench.run.seed import measure_seed
-from bench.spec.artifacts import Keep
+from bench.run.seed import run_seed
+from bench.spec.artifacts import Artifacts
 from bench.train import training
 from bench.train.session import Session
 from bench.train.training import Training
@@ -94,11 +94,11 @@ def spec_of(recipe: str) -> RunSpec:
 
 
 def run(
-    spec: RunSpec, keep: Keep, opener: Callable[[RunSpec], Session] = open_session
+    spec: RunSpec, artifacts: Artifacts, opener: Callable[[RunSpec], Session] = open_session
 ) -> tuple[dict[str, torch.Tensor], Findings]:
     findings = Findings()
-    measure_seed(opener(spec), spec, findings, silent, keep)
-    path = path_of(keep, spec, "last")
+    run_seed(opener(spec), spec, findings, silent, artifacts)
+    path = path_of(artifacts, spec, "last")
     assert path is not None
     return dict(read_saved(path).weights), findings
 
@@ -106,7 +106,7 @@ def run(
 def killed_at_step(
     step: int,
     spec: RunSpec,
-    keep: Keep,
+    artifacts: Artifacts,
     monkeypatch: pytest.MonkeyPatch,
     opener: Callable[[RunSpec], Session] = open_session,
 ) -> None:
@@ -122,7 +122,7 @@ def killed_at_step(
         patch.setattr(Training, "_run_chunk", run_or_die)
         patch.setattr(training, "chunk_steps", lambda _step_s: 1)
         with pytest.raises(Killed):
-            run(spec, keep, opener)
+            run(spec, artifacts, opener)
 
 
 def assert_same(ones: Mapping[str, torch.Tensor], others: Mapping[str, torch.Tensor]) -> None:

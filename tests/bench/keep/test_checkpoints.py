@@ -10,7 +10,7 @@ from bench import RunSpec, UsageError
 from bench.errors import RunError
 from bench.keep.checkpoints import path_of
 from bench.keep.saved_model import read_resume, read_saved
-from bench.spec.artifacts import Keep, parse_every
+from bench.spec.artifacts import Artifacts, parse_every
 from bench.train import session
 from bench.train.session import Session
 from fmnist_models.pretrained import Start
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.usefixtures("nets_to_resume")
 
 
 def test_the_best_weights_stand_beside_the_last(tmp_path: Path) -> None:
-    spec, keep = spec_of("closed_loop"), Keep(checkpoints=tmp_path)
-    last, findings = run(spec, keep)
-    path = path_of(keep, spec, "best")
+    spec, artifacts = spec_of("closed_loop"), Artifacts(checkpoints=tmp_path)
+    last, findings = run(spec, artifacts)
+    path = path_of(artifacts, spec, "best")
     assert path is not None
     best = read_saved(path)
     assert best.trained["test_accuracy"] == findings.measurements["test_accuracy"].values[0]
@@ -34,12 +34,12 @@ def test_the_best_weights_stand_beside_the_last(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_run_is_refused(tmp_path: Path) -> None:
-    spec, keep = spec_of("sgd"), Keep(checkpoints=tmp_path)
-    path = path_of(keep, spec, "last")
+    spec, artifacts = spec_of("sgd"), Artifacts(checkpoints=tmp_path)
+    path = path_of(artifacts, spec, "last")
     assert path is not None
     path.write_bytes(b"no model")
     with pytest.raises(RunError, match="delete it to begin anew"):
-        run(spec, keep)
+        run(spec, artifacts)
 
 
 @pytest.mark.parametrize("text", ["3parsecs", "100images", "0.5epochs", "2e15flops"])
@@ -52,8 +52,8 @@ def test_how_often_to_save_is_checked(text: str) -> None:
 def test_a_training_does_not_go_on_elsewhere(
     changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec, keep = spec_of("sgd"), Keep(checkpoints=tmp_path, every=parse_every("1steps"))
-    killed_at_step(5, spec, keep, monkeypatch)
+    spec, artifacts = spec_of("sgd"), Artifacts(checkpoints=tmp_path, every=parse_every("1steps"))
+    killed_at_step(5, spec, artifacts, monkeypatch)
 
     def elsewhere(spec: RunSpec) -> Session:
         opened = open_session(spec)
@@ -66,4 +66,4 @@ def test_a_training_does_not_go_on_elsewhere(
         monkeypatch.setattr(session, "start_from", lambda *_: started)
     wanted = {"data": "data_hash hash, and here it is another", "start": "pretrained False"}
     with pytest.raises(RunError, match=wanted[changed]):
-        run(spec, keep, elsewhere)
+        run(spec, artifacts, elsewhere)

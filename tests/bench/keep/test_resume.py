@@ -11,8 +11,8 @@ from bench.errors import RunError
 from bench.keep.checkpoints import path_of
 from bench.keep.saved_model import read_saved
 from bench.measure.findings import Findings
-from bench.run.seed import measure_seed
-from bench.spec.artifacts import Keep, parse_every
+from bench.run.seed import run_seed
+from bench.spec.artifacts import Artifacts, parse_every
 from bench.train.session import Session
 from bench.train.splits import Splits
 from data_pipeline import ResidentSplit
@@ -30,11 +30,11 @@ def test_a_training_killed_again_and_again_ends_with_the_same_weights(
     recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = spec_of(recipe)
-    whole, found = run(spec, Keep(checkpoints=tmp_path / "whole"))
-    keep = Keep(checkpoints=tmp_path / "killed", every=parse_every("3steps"))
+    whole, found = run(spec, Artifacts(checkpoints=tmp_path / "whole"))
+    artifacts = Artifacts(checkpoints=tmp_path / "killed", every=parse_every("3steps"))
     for step in (2, 8, 15):  # before the first checkpoint, beside one, in the middle of an epoch
-        killed_at_step(step, spec, keep, monkeypatch)
-    weights, again = run(spec, keep)
+        killed_at_step(step, spec, artifacts, monkeypatch)
+    weights, again = run(spec, artifacts)
     assert again.conditions["resumed_at_step"] == 15
     assert_same(weights, whole)
     for name in ("test_accuracy", "test_loss", "train_loss", "steps", "images_seen"):
@@ -48,10 +48,10 @@ def test_killed_at_any_step_with_augmentation_and_dropout(
     step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = spec_of("sgd")
-    whole, _ = run(spec, Keep(checkpoints=tmp_path / "whole"))
-    keep = Keep(checkpoints=tmp_path / "killed", every=parse_every("1steps"))
-    killed_at_step(step, spec, keep, monkeypatch)
-    assert_same(run(spec, keep)[0], whole)
+    whole, _ = run(spec, Artifacts(checkpoints=tmp_path / "whole"))
+    artifacts = Artifacts(checkpoints=tmp_path / "killed", every=parse_every("1steps"))
+    killed_at_step(step, spec, artifacts, monkeypatch)
+    assert_same(run(spec, artifacts)[0], whole)
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,10 @@ def test_other_plans_go_on_bit_for_bit_too(
     plan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = replace(spec_of("adamw"), plan=Plan.parse(plan))
-    whole, _ = run(spec, Keep(checkpoints=tmp_path / "whole"))
-    keep = Keep(checkpoints=tmp_path / "killed", every=parse_every("1epochs"))
-    killed_at_step(16, spec, keep, monkeypatch)
-    weights, again = run(spec, keep)
+    whole, _ = run(spec, Artifacts(checkpoints=tmp_path / "whole"))
+    artifacts = Artifacts(checkpoints=tmp_path / "killed", every=parse_every("1epochs"))
+    killed_at_step(16, spec, artifacts, monkeypatch)
+    weights, again = run(spec, artifacts)
     assert again.conditions["resumed_at_step"] == 14
     assert_same(weights, whole)
 
@@ -74,52 +74,52 @@ def test_a_later_seed_of_a_session_goes_on_as_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = spec_of("closed_loop")
-    whole, _ = run(spec, Keep(checkpoints=tmp_path / "whole"))
-    keep = Keep(checkpoints=tmp_path / "killed", every=parse_every("3steps"))
-    killed_at_step(17, spec, keep, monkeypatch)
+    whole, _ = run(spec, Artifacts(checkpoints=tmp_path / "whole"))
+    artifacts = Artifacts(checkpoints=tmp_path / "killed", every=parse_every("3steps"))
+    killed_at_step(17, spec, artifacts, monkeypatch)
     opened = open_session(spec)
-    measure_seed(opened, replace(spec, seed=8), Findings(), silent, keep)
-    weights, _ = run(spec, keep, lambda _spec: opened)
+    run_seed(opened, replace(spec, seed=8), Findings(), silent, artifacts)
+    weights, _ = run(spec, artifacts, lambda _spec: opened)
     assert_same(weights, whole)
 
 
 def test_the_points_of_the_curve_stay_those_of_the_first_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec, keep = spec_of("sgd"), Keep(checkpoints=tmp_path, every=parse_every("1steps"))
+    spec, artifacts = spec_of("sgd"), Artifacts(checkpoints=tmp_path, every=parse_every("1steps"))
     monkeypatch.setattr(Session, "curve_points", lambda *_: (0.5, 1.0))
-    killed_at_step(20, spec, keep, monkeypatch)
+    killed_at_step(20, spec, artifacts, monkeypatch)
     monkeypatch.setattr(Session, "curve_points", lambda *_: (0.1, 0.2, 0.5, 0.9, 1.0))
-    _, findings = run(spec, keep)
+    _, findings = run(spec, artifacts)
     assert findings.curve is not None
     assert [point[1] for point in findings.curve] == [0.5, 1.0]
 
 
 def test_a_run_gone_on_with_after_its_last_step_keeps_its_peak(tmp_path: Path) -> None:
-    spec, keep = spec_of("sgd"), Keep(checkpoints=tmp_path)
-    weights, found = run(spec, keep)
-    again, known = run(spec, keep)
+    spec, artifacts = spec_of("sgd"), Artifacts(checkpoints=tmp_path)
+    weights, found = run(spec, artifacts)
+    again, known = run(spec, artifacts)
     assert_same(again, weights)
     assert known.measurements["peak_memory"].values == found.measurements["peak_memory"].values
 
 
 def test_saving_changes_nothing(tmp_path: Path) -> None:
     spec = spec_of("closed_loop")
-    often = Keep(checkpoints=tmp_path / "often", every=parse_every("1steps"))
-    assert_same(run(spec, often)[0], run(spec, Keep(checkpoints=tmp_path / "once"))[0])
+    often = Artifacts(checkpoints=tmp_path / "often", every=parse_every("1steps"))
+    assert_same(run(spec, often)[0], run(spec, Artifacts(checkpoints=tmp_path / "once"))[0])
 
 
 def test_a_compiled_plan_goes_on_with_its_own_plan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = replace(spec_of("adamw"), plan=None)
-    keep = Keep(checkpoints=tmp_path, every=parse_every("2steps"))
-    killed_at_step(9, spec, keep, monkeypatch)
-    path = path_of(keep, spec, "last")
+    artifacts = Artifacts(checkpoints=tmp_path, every=parse_every("2steps"))
+    killed_at_step(9, spec, artifacts, monkeypatch)
+    path = path_of(artifacts, spec, "last")
     assert path is not None
     saved = read_saved(path)
     opened = Session(spec, torch.device("cpu"), open_session(spec).splits)
-    measure_seed(opened, spec, Findings(), silent, keep)
+    run_seed(opened, spec, Findings(), silent, artifacts)
     assert str(opened.plan) == saved.trained["plan"]
     assert opened.tried == []
 
@@ -129,15 +129,15 @@ def test_a_compiled_plan_goes_on_with_its_own_plan(
 def test_an_amount_that_is_none_is_not_gone_on_with(
     part: str, key: str, amount: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec, keep = spec_of("sgd"), Keep(checkpoints=tmp_path, every=parse_every("3steps"))
-    killed_at_step(5, spec, keep, monkeypatch)
-    path = path_of(keep, spec, "last")
+    spec, artifacts = spec_of("sgd"), Artifacts(checkpoints=tmp_path, every=parse_every("3steps"))
+    killed_at_step(5, spec, artifacts, monkeypatch)
+    path = path_of(artifacts, spec, "last")
     assert path is not None
     content = torch.load(path, weights_only=True)
     content["resume"][part][key] = amount
     torch.save(content, path)
     with pytest.raises(RunError, match=r"cannot be gone on from.* is no amount.*delete it"):
-        run(spec, keep)
+        run(spec, artifacts)
 
 
 @pytest.mark.gpu
@@ -155,10 +155,10 @@ def test_a_training_on_a_gpu_goes_on_with_its_random_states(
     def on_gpu(spec: RunSpec) -> Session:
         return Session(spec, device, splits, spec.plan)
 
-    whole, _ = run(spec, Keep(checkpoints=tmp_path / "whole"), on_gpu)
-    keep = Keep(checkpoints=tmp_path / "killed", every=parse_every("3steps"))
-    killed_at_step(11, spec, keep, monkeypatch, on_gpu)
-    weights, again = run(spec, keep, on_gpu)
+    whole, _ = run(spec, Artifacts(checkpoints=tmp_path / "whole"), on_gpu)
+    artifacts = Artifacts(checkpoints=tmp_path / "killed", every=parse_every("3steps"))
+    killed_at_step(11, spec, artifacts, monkeypatch, on_gpu)
+    weights, again = run(spec, artifacts, on_gpu)
     assert again.conditions["resumed_at_step"] == 9
     for name, tensor in weights.items():  # another dropout mask would be off by far more
         torch.testing.assert_close(tensor, whole[name], rtol=1e-3, atol=1e-4)

@@ -10,8 +10,8 @@ from bench import Budget
 from bench.keep.run_log import folder_name
 from bench.keep.tensorboard import TensorBoardLog
 from bench.measure.findings import Findings
-from bench.run.seed import measure_seed
-from bench.spec.artifacts import Keep
+from bench.run.seed import run_seed
+from bench.spec.artifacts import Artifacts
 from bench.train import session
 from tests.bench.run.session_by_hand import SPEC, open_session, silent
 
@@ -34,7 +34,7 @@ def test_losses_scores_and_throughput_lie_in_the_event_files(tmp_path: Path) -> 
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     findings = Findings()
-    measure_seed(open_session(RUN), RUN, findings, silent, Keep(tensorboard=tmp_path / "logs"))
+    run_seed(open_session(RUN), RUN, findings, silent, Artifacts(tensorboard=tmp_path / "logs"))
     events = EventAccumulator(str(tmp_path / "logs" / folder_name(RUN)))
     events.Reload()
     losses = [event.value for event in events.Scalars("train/loss")]
@@ -50,8 +50,8 @@ def test_losses_scores_and_throughput_lie_in_the_event_files(tmp_path: Path) -> 
 
 def test_logging_changes_no_weights(tmp_path: Path) -> None:
     without, within = Findings(), Findings()
-    measure_seed(open_session(RUN), RUN, without, silent)
-    measure_seed(open_session(RUN), RUN, within, silent, Keep(tensorboard=tmp_path))
+    run_seed(open_session(RUN), RUN, without, silent)
+    run_seed(open_session(RUN), RUN, within, silent, Artifacts(tensorboard=tmp_path))
     assert torch.equal(
         torch.from_numpy(without.samples["loss"]), torch.from_numpy(within.samples["loss"])
     )
@@ -66,7 +66,7 @@ def test_a_log_that_cannot_be_written_ends_no_training(
 
     monkeypatch.setattr(TensorBoardLog, "log_steps", full)
     findings = Findings()
-    measure_seed(open_session(RUN), RUN, findings, silent, Keep(tensorboard=tmp_path))
+    run_seed(open_session(RUN), RUN, findings, silent, Artifacts(tensorboard=tmp_path))
     assert "tensorboard_failed" in findings.flags
     assert findings.conditions["tensorboard"] == "File too large"
     assert findings.measurements["steps"].values == (17.0,)

@@ -11,8 +11,8 @@ from bench.keep import saved_model
 from bench.keep.checkpoints import path_of
 from bench.keep.saved_model import read_saved
 from bench.measure.findings import Findings
-from bench.run.seed import measure_seed
-from bench.spec.artifacts import Keep, parse_every
+from bench.run.seed import run_seed
+from bench.spec.artifacts import Artifacts, parse_every
 from data_pipeline.sources.files import write_file
 from tests.bench.keep.resume_by_hand import assert_same, killed_at_step, run, spec_of
 from tests.bench.run.session_by_hand import open_session, silent
@@ -36,8 +36,8 @@ def fill_after(num_files: int, monkeypatch: pytest.MonkeyPatch, until: int = 10*
     monkeypatch.setattr(saved_model, "write_file", write)
 
 
-def saved_steps(keep: Keep) -> int:
-    path = path_of(keep, SPEC, "last")
+def saved_steps(artifacts: Artifacts) -> int:
+    path = path_of(artifacts, SPEC, "last")
     assert path is not None
     return int(read_saved(path).trained["steps"])
 
@@ -45,37 +45,37 @@ def saved_steps(keep: Keep) -> int:
 def test_a_training_on_a_full_disk_goes_on_and_is_flagged_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, found = run(SPEC, Keep(checkpoints=tmp_path / "whole"))
-    keep = Keep(checkpoints=tmp_path / "full", every=parse_every("3steps"))
+    _, found = run(SPEC, Artifacts(checkpoints=tmp_path / "whole"))
+    artifacts = Artifacts(checkpoints=tmp_path / "full", every=parse_every("3steps"))
     fill_after(2, monkeypatch)
     findings = Findings()
-    measure_seed(open_session(SPEC), SPEC, findings, silent, keep)
+    run_seed(open_session(SPEC), SPEC, findings, silent, artifacts)
     assert findings.flags.count("save_failed") == 1
     assert findings.conditions["save"] == "No space left on device"
     assert "saved" not in findings.conditions
     assert findings.measurements["test_loss"] == found.measurements["test_loss"]
-    assert saved_steps(keep) in {3, 6}  # the last that was whole
+    assert saved_steps(artifacts) in {3, 6}  # the last that was whole
 
 
 def test_where_there_is_room_again_the_model_is_saved_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep = Keep(checkpoints=tmp_path, every=parse_every("3steps"))
+    artifacts = Artifacts(checkpoints=tmp_path, every=parse_every("3steps"))
     fill_after(1, monkeypatch, until=3)
     findings = Findings()
-    measure_seed(open_session(SPEC), SPEC, findings, silent, keep)
+    run_seed(open_session(SPEC), SPEC, findings, silent, artifacts)
     assert "save_failed" in findings.flags
     assert findings.conditions["saved"].endswith("-best.pt")
-    assert saved_steps(keep) == findings.measurements["steps"].values[0]
+    assert saved_steps(artifacts) == findings.measurements["steps"].values[0]
 
 
 def test_best_weights_that_were_not_saved_are_saved_the_next_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep = Keep(checkpoints=tmp_path, every=parse_every("1epochs"))
+    artifacts = Artifacts(checkpoints=tmp_path, every=parse_every("1epochs"))
     fill_after(1, monkeypatch, until=2)  # the last is written, the best is not
-    killed_at_step(15, SPEC, keep, monkeypatch)  # after two epochs
-    path = path_of(keep, SPEC, "best")
+    killed_at_step(15, SPEC, artifacts, monkeypatch)  # after two epochs
+    path = path_of(artifacts, SPEC, "best")
     assert path is not None
     assert path.exists()
 
@@ -83,14 +83,14 @@ def test_best_weights_that_were_not_saved_are_saved_the_next_time(
 def test_what_a_killed_try_left_half_written_goes_when_the_run_is_gone_on_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, _ = run(SPEC, Keep(checkpoints=tmp_path / "whole"))
-    keep = Keep(checkpoints=tmp_path / "killed", every=parse_every("3steps"))
-    killed_at_step(8, SPEC, keep, monkeypatch)
-    path = path_of(keep, SPEC, "last")
+    whole, _ = run(SPEC, Artifacts(checkpoints=tmp_path / "whole"))
+    artifacts = Artifacts(checkpoints=tmp_path / "killed", every=parse_every("3steps"))
+    killed_at_step(8, SPEC, artifacts, monkeypatch)
+    path = path_of(artifacts, SPEC, "last")
     assert path is not None
     mine, other = path.with_name(f".{path.name}.00ff.part"), path.with_name(".other.00ff.part")
     for part in (mine, other):
         part.write_bytes(b"half")
-    assert_same(run(SPEC, keep)[0], whole)
+    assert_same(run(SPEC, artifacts)[0], whole)
     assert not mine.exists()
     assert other.exists()

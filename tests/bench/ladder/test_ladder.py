@@ -10,6 +10,7 @@ import pytest
 from bench.ladder import climber, ladder
 from bench.ladder.ladder import Ladder, climb_ladder, is_complete
 from bench.ladder.rungs import Rung, RungSpec
+from bench.sweep.request import Request
 from bench.workers.interruption import Interruption
 from bench.workers.messages import TimeLimit
 from results import RunRecord, RunStore
@@ -33,9 +34,7 @@ def make_ladder(folder: Path, *names: str) -> Ladder:
         for index, name in enumerate(names)
         for plan in ["warp" if name == "unknown" else "resident"]
     ]
-    return Ladder(
-        "v2", rungs, "cpu", ENVIRONMENT, data=folder, timeout_s=60.0, rounds=3, turn_s=0.1
-    )
+    return Ladder("v2", rungs, "cpu", ENVIRONMENT, Request(data=folder, timeout_s=60.0), 3, 0.1)
 
 
 def outcomes(records: Sequence[RunRecord]) -> list[tuple[str, int]]:
@@ -134,7 +133,8 @@ def test_a_rung_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_rung_has_no_more_memory_than_its_limit(tmp_path: Path) -> None:
-    asked = replace(make_ladder(tmp_path, "a", "is greedy"), max_memory_bytes=2 * 10**9)
+    greedy = make_ladder(tmp_path, "a", "is greedy")
+    asked = replace(greedy, request=replace(greedy.request, max_memory_gb=2.0))
     records = climb_ladder(asked, Interruption())
     assert outcomes(records) == [("ok", 3), ("out_of_memory", 0)]
     assert str(records[1].reason).startswith("its memory was limited to 2 GB (--max-memory-gb)")

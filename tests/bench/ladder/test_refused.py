@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.commands import ladder as ladder_command
+from bench.commands import run_ladder as ladder_command
 from bench.ladder.ladder import Ladder
+from bench.sweep.request import Request
 from bench.sweep.rescue import Refused
 from results import RecordError, RunRecord, RunStore
 from tests.results.records_by_hand import make_record
@@ -32,7 +33,7 @@ def test_rungs_that_are_not_stored_come_with_the_refusal(
             return super().append(record)
 
     monkeypatch.setattr(ladder_command, "climb_ladder", climb)
-    ladders = [Ladder(model, [], "cpu", {}) for model in ("v0", "v1")]
+    ladders = [Ladder(model, [], "cpu", {}, Request()) for model in ("v0", "v1")]
     recorded: list[RunRecord] = []
     with pytest.raises(Refused, match="full") as refused:
         ladder_command._climb(ladders, Store(tmp_path / "run"), recorded)

@@ -5,16 +5,25 @@ from dataclasses import replace
 import pytest
 
 from bench import RECIPES, Budget, Plan, RunSpec
-from bench.ladder.rungs import Ground, Rung, RungSpec, is_compiled, list_rungs, steps_per_call
+from bench.ladder.rungs import (
+    Rung,
+    RungGround,
+    RungSpec,
+    is_compiled,
+    list_rungs,
+    steps_per_call,
+)
 from bench.machine.compilers import NO_COMPILER
 
-CPU = Ground("cpu", has_bf16=True)
+CPU = RungGround("cpu", has_bf16=True)
 SPEC = RunSpec(model="v2", recipe=RECIPES["default"], budget=Budget(3, "epochs")).resolved_for(
     "cpu"
 )
 
 
-def table(ground: Ground, *, has_convolutions: bool = True) -> dict[str, tuple[str | None, str]]:
+def table(
+    ground: RungGround, *, has_convolutions: bool = True
+) -> dict[str, tuple[str | None, str]]:
     rungs = list_rungs(ground, has_convolutions=has_convolutions)
     assert len({rung.name for rung in rungs}) == len(rungs)
     assert all(rung.adds for rung in rungs)
@@ -50,15 +59,18 @@ def test_a_linear_net_on_a_cpu_has_several_steps_a_call_and_one_thread() -> None
 
 
 def test_a_gpu_adds_graphs_and_its_auto_is_in_bf16() -> None:
-    rungs = table(Ground("cuda"))
+    rungs = table(RungGround("cuda"))
     assert list(rungs)[-3:] == ["graph", "graph + amp", "auto"]
     assert rungs["graph"] == ("channels_last,step,graph:8", "fp32")
     assert rungs["auto"] == (None, "bf16")
-    assert table(Ground("cuda"), has_convolutions=False)["graph"] == ("step,graph:8", "fp32")
+    assert table(RungGround("cuda"), has_convolutions=False)["graph"] == (
+        "step,graph:8",
+        "fp32",
+    )
 
 
-@pytest.mark.parametrize("ground", [Ground("cpu"), replace(CPU, precision="bf16")])
-def test_without_bf16_or_with_a_precision_there_are_no_mixed_rungs(ground: Ground) -> None:
+@pytest.mark.parametrize("ground", [RungGround("cpu"), replace(CPU, precision="bf16")])
+def test_without_bf16_or_with_a_precision_there_are_no_mixed_rungs(ground: RungGround) -> None:
     rungs = table(ground)
     assert not [name for name in rungs if "amp" in name]
     expected = "fp32" if ground.precision == "auto" else "bf16"

@@ -221,17 +221,17 @@ def test_a_run_keeps_steps_and_readings_side_by_side(
 
 def test_conditions_of_a_run_come_into_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
     def find(
-        _session: object, _spec: object, findings: Findings, _watch: object, _keep: object
+        _session: object, _spec: object, findings: Findings, _watch: object, _artifacts: object
     ) -> None:
         findings.conditions["gpu_temperature_c"] = 61.0
 
     class Opener:
-        device, session, keep = torch.device("cpu"), None, NOTHING
+        device, session, artifacts = torch.device("cpu"), None, NOTHING
 
         def __call__(self) -> None:
             return None
 
-    monkeypatch.setattr(measure, "measure_seed", find)
+    monkeypatch.setattr(measure, "run_seed", find)
     spec = RunSpec(model="v0", recipe=RECIPE, budget=Budget(1, "steps")).resolved_for("cpu")
     result = runner._run_and_record(cast("Any", Opener()), spec, {}, None, silent)
     assert result.record.status == "ok"

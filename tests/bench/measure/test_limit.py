@@ -12,7 +12,7 @@ from bench.machine.ceilings import MIB, Ceilings
 from bench.measure import limit, outcome
 from bench.measure.findings import Findings
 from bench.measure.limit import BEAT_FLOOR, LEAST_PROFILED_STEPS, UNSEEN, report_limit, rounded
-from bench.run.seed import measure_seed
+from bench.run.seed import run_seed
 from bench.train.session import Session
 from bench.train.training import Trace, Training
 from tests.bench.run.session_by_hand import SPEC, open_session, silent, value
@@ -36,7 +36,7 @@ class Counted:
 def measured(ceilings: Ceilings | None = CEILINGS) -> tuple[Session, Findings]:
     session, findings = open_session(), Findings()
     session.ceilings = ceilings
-    measure_seed(session, SPEC, findings, silent)
+    run_seed(session, SPEC, findings, silent)
     return session, findings
 
 
@@ -92,7 +92,7 @@ def test_a_step_is_counted_once_a_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     session, _ = measured()
     monkeypatch.setattr("bench.measure.limit.passes_of_step", None)  # would fail if it were called
     findings = Findings()
-    measure_seed(session, replace(SPEC, seed=1), findings, silent)
+    run_seed(session, replace(SPEC, seed=1), findings, silent)
     assert value(findings, "bytes_per_step") > 0
 
 
@@ -133,7 +133,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, kernels: float | None, seeds: int =
     found.session.num_seeds, found.session.ceilings = seeds, CEILINGS
     for seed in range(seeds):
         findings = Findings()
-        measure_seed(found.session, replace(SPEC, seed=seed), findings, silent)
+        run_seed(found.session, replace(SPEC, seed=seed), findings, silent)
         report_limit(found.session, SPEC, findings)
         found.findings.append(findings)
     return found

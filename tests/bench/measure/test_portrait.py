@@ -281,10 +281,10 @@ def _one_core(monkeypatch: pytest.MonkeyPatch, quick_collections: None) -> None:
 
 @pytest.mark.usefixtures("_one_core")
 def test_a_run_leaves_all_of_it_and_how_well_it_fits_its_training_images() -> None:
-    from bench.run.seed import measure_seed
+    from bench.run.seed import run_seed
 
     findings, opened = Findings(), open_session()
-    measure_seed(opened, SPEC, findings, silent)
+    run_seed(opened, SPEC, findings, silent)
     arrays = findings.samples
     names = "predictions confidence mistakes mistake_images mistake_labels features_2d "
     names += "features_share features_labels example_images class_counts"

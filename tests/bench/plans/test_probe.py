@@ -10,13 +10,14 @@ from torch import nn
 
 from bench import Budget, Plan, RunSpec
 from bench.plans.candidates import compiled_plans, expected_compile_s, hope, uncompiled_plans
-from bench.plans.probe import CAP_S, ROUNDS, Candidate, Compilation, Probe, probe_seconds
+from bench.plans.probe import CAP_S, ROUNDS, Compilation, PlanCandidate, Probe, probe_seconds
 from bench.plans.timings import cache_name, read_timings, write_timings
 from tests.bench.train.training_by_hand import RECIPE, FakeClock, small_net
 
 PLANS = (Plan(), Plan(memory_format="channels_last"), Plan(threads=1))
 STEP = Plan(mode="step", threads=1)
 NEVER = 1e9
+KNOWN = [PlanCandidate(Plan(), [0.1]), PlanCandidate(STEP, [0.01], compile_s=1.0)]
 
 
 @dataclass
@@ -47,10 +48,10 @@ class Machine:
         plans: Sequence[Plan] = PLANS,
         compiled: Sequence[Plan] = (),
         cap_s: float = NEVER,
-        known: Sequence[Candidate] = (),
+        known: Sequence[PlanCandidate] = (),
         expected_s: float = 1.0,
         refused: Sequence[Plan] = (),
-    ) -> tuple[Plan, list[Candidate]]:
+    ) -> tuple[Plan, list[PlanCandidate]]:
         """The answer of a probe on this machine."""
         probe = Probe(
             self.time_steps,
@@ -136,22 +137,21 @@ def test_plans_that_the_recipe_has_no_place_for_are_not_tried_and_say_why() -> N
 
 def test_what_is_refused_is_not_taken_from_an_earlier_run() -> None:
     machine = Machine({})
-    known = [Candidate(Plan(), [0.1]), Candidate(STEP, [0.01], compile_s=1.0)]
-    plan, tried = machine.choose([Plan()], [STEP], known=known, refused=[STEP])
+    plan, tried = machine.choose([Plan()], [STEP], known=KNOWN, refused=[STEP])
     assert (plan, machine.order) == (Plan(), [])
-    assert tried[0] == known[0]
+    assert tried[0] == KNOWN[0]
 
 
 def test_what_is_known_is_not_timed_again() -> None:
     machine = Machine({})
-    known = [Candidate(Plan(), [0.1]), Candidate(STEP, [0.01], compile_s=1.0)]
-    plan, tried = machine.choose([Plan()], [STEP], known=known)
-    assert (plan, tried, machine.order) == (STEP, known, [])
+    plan, tried = machine.choose([Plan()], [STEP], known=KNOWN)
+    assert (plan, tried, machine.order) == (STEP, KNOWN, [])
 
 
 def test_code_that_was_compiled_cold_is_tried_again_at_a_quarter() -> None:
     machine = Machine({STEP: 0.01}, compile_s=1.5)
-    known = [Candidate(Plan(), [0.1]), Candidate(STEP, [0.01], compile_s=16.0, is_cold=True)]
+    cold = PlanCandidate(STEP, [0.01], compile_s=16.0, is_cold=True)
+    known = [PlanCandidate(Plan(), [0.1]), cold]
     plan, tried = machine.choose([Plan()], [STEP], known=known)
     assert plan == STEP
     assert tried[-1].compile_s == 1.5
@@ -213,7 +213,7 @@ def test_deeper_nets_are_expected_to_compile_longer() -> None:
 
 
 def test_what_was_tried_is_plain_and_short() -> None:
-    plain = Candidate(Plan(threads=1), [0.123456789, 0.1]).as_plain()
+    plain = PlanCandidate(Plan(threads=1), [0.123456789, 0.1]).as_plain()
     assert plain == {"plan": "resident,contiguous,eager,threads:1", "step_s": [0.1, 0.123457]}
 
 
@@ -266,8 +266,8 @@ def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunSpec:
 def test_timings_are_kept_and_failures_are_not(spec: RunSpec) -> None:
     name = cache_name(spec, torch.device("cpu"))
     assert read_timings(name) == {}
-    timed = Candidate(STEP, [0.25, 0.5, 0.5, 0.75], compile_s=3.5, is_cold=True)
-    write_timings(name, [timed, Candidate(Plan(), error="not tried"), Candidate(PLANS[1])])
+    timed = PlanCandidate(STEP, [0.25, 0.5, 0.5, 0.75], compile_s=3.5, is_cold=True)
+    write_timings(name, [timed, PlanCandidate(Plan(), error="not tried"), PlanCandidate(PLANS[1])])
     assert read_timings(name) == {STEP: timed}
 
 
@@ -294,7 +294,7 @@ def test_a_strange_cache_is_no_failure(spec: RunSpec, content: bytes, tmp_path: 
 
 def test_what_is_kept_outlives_a_run_that_tried_less(spec: RunSpec) -> None:
     name = cache_name(spec, torch.device("cpu"))
-    cold = Candidate(STEP, [1.2345678e-5], compile_s=3.5, is_cold=True)
+    cold = PlanCandidate(STEP, [1.2345678e-5], compile_s=3.5, is_cold=True)
     write_timings(name, [cold])
-    write_timings(name, [Candidate(Plan(), [0.5]), Candidate(STEP, error="not tried")])
-    assert read_timings(name) == {STEP: cold, Plan(): Candidate(Plan(), [0.5])}
+    write_timings(name, [PlanCandidate(Plan(), [0.5]), PlanCandidate(STEP, error="not tried")])
+    assert read_timings(name) == {STEP: cold, Plan(): PlanCandidate(Plan(), [0.5])}

@@ -6,7 +6,7 @@ import torch
 
 from bench import Budget, Plan, RunSpec
 from bench.measure.findings import Findings
-from bench.run.seed import measure_seed
+from bench.run.seed import run_seed
 from bench.train.session import Session
 from bench.train.splits import Splits
 from bench.train.training import Progress
@@ -35,7 +35,7 @@ def open_session(run: RunSpec = SPEC, *, num_validation: int = 64) -> Session:
 
 def measured(run: RunSpec = SPEC, opened: Session | None = None) -> Findings:
     findings = Findings()
-    measure_seed(opened or open_session(run), run, findings, silent)
+    run_seed(opened or open_session(run), run, findings, silent)
     return findings
 
 

@@ -17,7 +17,8 @@ from bench.machine.clock import CpuClock
 from bench.machine.memory import CpuMemoryMeter
 from bench.machine.meters import Meters
 from bench.measure.findings import Findings
-from bench.run.seed import measure_seed, predicted_cost, prepare
+from bench.run.assembly import predicted_cost
+from bench.run.seed import prepare, run_seed
 from bench.train import session
 from bench.train.training import Progress
 from data_pipeline import ResidentSplit
@@ -119,9 +120,7 @@ def test_a_failed_evaluation_leaves_the_next_seed_in_training_mode(
 def test_the_gradient_scale_of_fp16_starts_fresh_after_the_warm_up() -> None:
     run = replace(SPEC, recipe=ADAMW_FP16)
     opened = open_session(run)
-    model, findings = opened.model_for(0), Findings()
-    findings.add("flops_per_image", 1.0)
-    training = prepare(opened, run, model, findings, lambda _phase, _progress: None).training
+    training = prepare(opened, run, opened.model_for(0), Findings(), lambda *_: None).training
     scaler = torch.amp.GradScaler("cpu")
     found = training.engine.scaler  # type: ignore[attr-defined]
     assert found.state_dict() == scaler.state_dict()
@@ -131,9 +130,7 @@ def test_set_up_draws_nothing_that_training_would_draw() -> None:
     opened = open_session(replace(SPEC, plan=None))
     model = opened.model_for(0)
     weights, rng = flat_state(model), torch.get_rng_state()
-    findings = Findings()
-    findings.add("flops_per_image", 1.0)
-    training = prepare(opened, SPEC, model, findings, lambda _phase, _progress: None).training
+    training = prepare(opened, SPEC, model, Findings(), lambda *_: None).training
     assert torch.equal(flat_state(model), weights)
     assert torch.equal(torch.get_rng_state(), rng)
     expected = torch.Generator().manual_seed(session.AUGMENTATION_SEED)
@@ -144,11 +141,8 @@ def test_set_up_draws_nothing_that_training_would_draw() -> None:
 @pytest.mark.parametrize("seed", [0, 3])
 def test_data_order_and_augmentation_follow_the_seed(seed: int) -> None:
     run = replace(SPEC, seed=seed)
-    opened, findings = open_session(run), Findings()
-    findings.add("flops_per_image", 1.0)
-    training = prepare(
-        opened, run, opened.model_for(seed), findings, lambda _phase, _progress: None
-    ).training
+    opened = open_session(run)
+    training = prepare(opened, run, opened.model_for(seed), Findings(), lambda *_: None).training
     order = torch.randperm(100, generator=torch.Generator().manual_seed(seed + session.ORDER_SEED))
     assert torch.equal(training.stream.take(1)[0], order[:16])
     feed = training.engine.feed  # type: ignore[attr-defined]
@@ -219,7 +213,7 @@ def test_a_diverged_run_keeps_what_it_has() -> None:
     run = replace(run, budget=Budget(3000, "steps"))
     findings = Findings()
     with pytest.raises(RunError, match="at step"):
-        measure_seed(open_session(run), run, findings, silent)
+        run_seed(open_session(run), run, findings, silent)
     assert value(findings, "train_time") > 0
     assert 0 < value(findings, "steps") <= 3000
     assert "test_accuracy" not in findings.measurements
@@ -237,7 +231,7 @@ def test_phases_are_told_in_their_order() -> None:
     def watch(_seed: int, phase: str, _progress: Progress | None) -> None:
         phases.append(phase)
 
-    measure_seed(open_session(), SPEC, Findings(), watch)
+    run_seed(open_session(), SPEC, Findings(), watch)
     assert list(dict.fromkeys(phases)) == ["set-up", "probe", "warm-up", "train", "evaluate"]
 
 

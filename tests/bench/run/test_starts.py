@@ -10,7 +10,8 @@ from bench import Budget, Plan, Recipe, RunSpec
 from bench.errors import RunError
 from bench.keep.saved_model import saved_model_of, write_saved
 from bench.measure.findings import Findings
-from bench.run.seed import measure_seed
+from bench.run import seed
+from bench.run.seed import run_seed
 from bench.sweep.child import CheckJob, StartJob, check
 from bench.train import session
 from bench.train.session import Session
@@ -99,11 +100,11 @@ def test_every_seed_starts_from_the_file_and_the_record_says_so(tmp_path: Path) 
     path, model = saved_v0(tmp_path)
     spec = replace(SPEC, recipe=replace(SPEC.recipe, weights=str(path)))
     opened, findings = open_session(spec), Findings()
-    for seed in (0, 1):
-        started = dict(opened.model_for(seed).named_parameters())
+    for number in (0, 1):
+        started = dict(opened.model_for(number).named_parameters())
         for name, parameter in model.named_parameters():
             assert torch.equal(started[name], parameter)
-    measure_seed(opened, spec, findings, silent)
+    run_seed(opened, spec, findings, silent)
     assert findings.conditions["pretrained"] is True
     assert "not_pretrained" not in findings.flags
 
@@ -116,10 +117,24 @@ def test_without_a_network_imagenet_is_not_pretrained_and_flagged(
     monkeypatch.setattr(pretrained, "fetch_imagenet", lambda _name: "no network")
     spec = replace(SPEC, recipe=replace(SPEC.recipe, weights="imagenet"))
     findings = Findings()
-    measure_seed(open_session(spec), spec, findings, silent)
+    run_seed(open_session(spec), spec, findings, silent)
     assert findings.conditions["pretrained"] is False
     assert "no network" in findings.conditions["weights_note"]
     assert "not_pretrained" in findings.flags
+
+
+def test_a_run_that_fails_in_its_warm_up_still_says_what_it_started_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(seed, "warm_engine", fail)
+    spec = replace(SPEC, recipe=replace(SPEC.recipe, weights=str(saved_v0(tmp_path)[0])))
+    findings = Findings()
+    with pytest.raises(MemoryError):
+        run_seed(open_session(spec), spec, findings, silent)
+    assert findings.conditions["pretrained"] is True
 
 
 def test_frozen_parts_do_not_move_in_a_run() -> None:
@@ -127,7 +142,7 @@ def test_frozen_parts_do_not_move_in_a_run() -> None:
     spec = RunSpec(model="resnet8", recipe=recipe, budget=Budget(3, "steps"), plan=Plan(threads=1))
     opened, findings = open_session(spec), Findings()
     before = {name: p.detach().clone() for name, p in opened.model_for(0).named_parameters()}
-    measure_seed(opened, spec, findings, silent)
+    run_seed(opened, spec, findings, silent)
     assert findings.measurements["num_trainable_params"].values == (650.0,)
     assert findings.measurements["num_params"].values == (77_754.0,)
     opened_model = opened._model
@@ -143,7 +158,7 @@ def test_batchnorm_of_frozen_parts_is_held_where_asked(held: str) -> None:
     opened = open_session(spec)
     model = opened.model_for(0)
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    measure_seed(opened, spec, Findings(), silent)
+    run_seed(opened, spec, Findings(), silent)
     moved = {n for n, buffer in model.named_buffers() if not torch.equal(buffer, before[n])}
     assert moved == (set() if held == "eval" else set(before))
 

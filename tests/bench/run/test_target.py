@@ -9,11 +9,12 @@ from torch import nn
 
 from bench import RECIPES, Budget, Plan, RunSpec, UsageError
 from bench.measure.findings import Findings
-from bench.run.seed import measure_seed
-from bench.spec.artifacts import Keep, parse_every
+from bench.run.seed import run_seed
+from bench.spec.artifacts import Artifacts, parse_every
 from bench.spec.named_recipes import find_recipe
 from bench.spec.recipe_settings import override
-from bench.sweep.request import Request, check_options
+from bench.sweep.checked import check_options
+from bench.sweep.request import Request
 from bench.train import session
 from bench.train.control import Control
 from bench.train.curve import TARGET_POINTS
@@ -109,7 +110,7 @@ def test_the_state_of_a_reached_target_goes_through_a_checkpoint() -> None:
 def measured(target: float | None, **changes: Any) -> Findings:  # noqa: ANN401
     spec = replace(SPEC, target=target, **changes)
     findings = Findings()
-    measure_seed(open_session(spec), spec, findings, silent)
+    run_seed(open_session(spec), spec, findings, silent)
     return findings
 
 
@@ -179,15 +180,15 @@ def test_a_killed_training_goes_on_to_the_same_end(
 
     monkeypatch.setattr(Session, "evaluate", reaching)
     spec = replace(spec_of("sgd"), target=0.9)
-    whole, found = run(spec, Keep(checkpoints=tmp_path / "whole"))
-    keep = Keep(checkpoints=tmp_path / "killed", every=parse_every("1steps"))
-    killed_at_step(step, spec, keep, monkeypatch)
-    weights, again = run(spec, keep)
+    whole, found = run(spec, Artifacts(checkpoints=tmp_path / "whole"))
+    artifacts = Artifacts(checkpoints=tmp_path / "killed", every=parse_every("1steps"))
+    killed_at_step(step, spec, artifacts, monkeypatch)
+    weights, again = run(spec, artifacts)
     assert again.conditions["resumed_at_step"] == step
     assert_same(weights, whole)
     assert value(again, "steps") == value(found, "steps") == 20
     assert "reached_target" in again.flags
-    ended, once_more = run(spec, keep)  # it is over, and stays so
+    ended, once_more = run(spec, artifacts)  # it is over, and stays so
     assert_same(ended, whole)
     assert value(once_more, "steps") == 20
 

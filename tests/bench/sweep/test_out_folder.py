@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import UsageError, out_folder
+from bench import UsageError
 from bench.sweep.folders import check_takes_records
 from tests.bench.sweep.mounting import mounted
 from tests.command_line import CPU, Finished, assert_refused, call
@@ -49,7 +49,7 @@ def test_a_disk_that_tells_only_when_all_is_to_be_on_it_is_refused(
     def full(_descriptor: int) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(out_folder.os, "fsync", full)  # type: ignore[attr-defined]
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(UsageError, match=os.strerror(number)):
         check_takes_records(tmp_path / "runs" / "mine")
     assert list(tmp_path.iterdir()) == []

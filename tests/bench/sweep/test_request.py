@@ -6,12 +6,13 @@ import pytest
 
 from bench import Recipe, UsageError
 from bench.spec.hashes import file_hash
-from bench.sweep.request import Request, check_options
+from bench.sweep.checked import check_options
+from bench.sweep.request import Request
 from fmnist_models import list_models
 
 
 def only_recipe(request: Request) -> Recipe:
-    (entry,) = check_options(request).entries
+    (entry,) = check_options(request).trainings
     return entry.recipe
 
 
@@ -41,10 +42,10 @@ def test_full_train_keeps_no_validation_and_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "source"),
-    [((), "sweep"), (("learning_rate=0.1",), "recipe"), (("batch_size=64",), "changed")],
+    [([], "sweep"), (["learning_rate=0.1"], "recipe"), (["batch_size=64"], "changed")],
 )
 def test_a_swept_rate_is_called_so_only_for_the_recipe_that_was_swept(
-    settings: tuple[str, ...], source: str
+    settings: list[str], source: str
 ) -> None:
     (spec,) = check_options(Request(models="resnet8", settings=settings)).specs("cpu")
     assert spec.learning_rate_source == source
@@ -58,7 +59,7 @@ def test_a_variant_outside_the_sweep_takes_the_rate_of_its_model() -> None:
 
 def test_a_batch_larger_than_the_images_left_is_refused() -> None:
     with pytest.raises(UsageError, match="more than the 54000 images left"):
-        check_options(Request(models="v0", settings=("batch_size=54001",)))
+        check_options(Request(models="v0", settings=["batch_size=54001"]))
 
 
 def test_published_trains_every_system_by_its_own_recipe_and_as_long() -> None:
@@ -90,10 +91,15 @@ def test_a_variant_is_trained_as_the_system_that_it_changes() -> None:
 
 
 def test_a_budget_and_settings_go_to_every_system() -> None:
-    request = Request(recipe="published", budget="60s", settings=("input_size=28",))
+    request = Request(recipe="published", budget="60s", settings=["input_size=28"])
     specs = check_options(request).specs("cpu")
     assert {str(spec.budget) for spec in specs} == {"60s"}
     assert {spec.recipe.input_size for spec in specs} == {28}
+
+
+def test_saving_needs_an_interval_that_is_one() -> None:  # catches a test for truth, not None
+    with pytest.raises(UsageError):
+        check_options(Request(models="v0", save_every=""))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +108,7 @@ def test_a_budget_and_settings_go_to_every_system() -> None:
         (Request(models="torchvision:resnet34", recipe="published"), "knows no torchvision"),
         (Request(recipe="published", plan="ladder"), "one recipe; name it"),
         (Request(models="v0", protocol="clean"), "default is no published one"),
-        (Request(models="v0", settings=("weights=nowhere.pt",)), "cannot read weights nowhere.pt"),
+        (Request(models="v0", settings=["weights=nowhere.pt"]), "cannot read weights nowhere.pt"),
     ],
 )
 def test_what_published_cannot_do_is_refused(request_: Request, words: str) -> None:
@@ -113,7 +119,7 @@ def test_what_published_cannot_do_is_refused(request_: Request, words: str) -> N
 def test_the_file_to_start_from_is_part_of_the_configuration(tmp_path: Path) -> None:
     file = tmp_path / "start.pt"
     file.write_text("one")
-    request = Request(models="v0", settings=(f"weights={file}",))
+    request = Request(models="v0", settings=[f"weights={file}"])
     before = check_options(request).specs("cpu")[0]
     file.write_text("two")
     after = check_options(request).specs("cpu")[0]

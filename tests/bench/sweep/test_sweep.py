@@ -17,6 +17,7 @@ from bench.errors import RunError
 from bench.run.record import RunResult, make_record
 from bench.sweep import sweep
 from bench.sweep.child import sendable
+from bench.sweep.request import Request
 from bench.sweep.sweep import Sweep, checked_record, run_sweep
 from bench.workers.messages import MAX_SAMPLES_BYTES, unpacked_samples
 from results import RunRecord, RunStore
@@ -75,7 +76,8 @@ def swept(
 ) -> list[RunRecord]:
     """The records of a sweep over one configuration."""
     store = RunStore(folder / "run")
-    run_sweep(Sweep([spec], seeds, "cpu", ENVIRONMENT, store, data=data, timeout_s=60.0, **options))
+    request = Request(data=data, timeout_s=60.0, **options)
+    run_sweep(Sweep([spec], seeds, "cpu", ENVIRONMENT, store, request))
     return store.read()
 
 
@@ -114,7 +116,13 @@ def test_a_fork_server_that_is_killed_costs_one_run(data_root: Path, tmp_path: P
 def test_a_gpu_that_is_gone_for_good_is_a_row_for_every_seed(tmp_path: Path) -> None:
     store, told = RunStore(tmp_path), list[str]()
     asked = Sweep(
-        [V0], range(3), "cuda:99", ENVIRONMENT, store, done=lambda r: told.append(str(r.reason))
+        [V0],
+        range(3),
+        "cuda:99",
+        ENVIRONMENT,
+        store,
+        Request(),
+        done=lambda r: told.append(str(r.reason)),
     )
     run_sweep(asked)
     assert [record.status for record in store.read()] == ["crashed"] * 3

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.commands.show import show
+from bench.commands.table import show
 from results import RunRecord, drift_lines, summarize
 from results.history.drift import WINDOW
 from tests.results.records_by_hand import ENVIRONMENT, make_record, make_values

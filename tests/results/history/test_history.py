@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench.commands.show import show
+from bench.commands.table import show
 from results import (
     HISTORY_KEYS,
     ROW_KEYS,

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.commands import show
+from bench import shell
 from results import (
     Measurement,
     RecordError,
@@ -275,8 +275,8 @@ def test_only_a_large_store_ends_the_process_at_once(
     monkeypatch.setattr(os, "_exit", codes.append)
     monkeypatch.setattr(sys, "stdout", os.fdopen(os.dup(1), "w"))
     sys.stdout.write("the last line")  # must not stay behind in a buffer
-    show.end_at_once(show.MANY_RECORDS - 1)
+    shell.end_at_once(shell.MANY_RECORDS - 1)
     assert (codes, capfd.readouterr().out) == ([], "")
-    show.end_at_once(show.MANY_RECORDS, 4)
+    shell.end_at_once(shell.MANY_RECORDS, 4)
     assert (codes, capfd.readouterr().out) == ([4], "the last line")
     sys.stdout.close()

@@ -7,7 +7,7 @@ import json
 import pytest
 from rich.console import Console
 
-from bench.commands.show import show
+from bench.commands.table import show
 from results import (
     PUBLISHED_KEYS,
     NotComparable,

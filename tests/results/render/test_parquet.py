@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.commands.show import show
+from bench.commands.table import show
 from results import (
     HISTORY_KEYS,
     LADDER_KEYS,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from results import RunRecord
-from results.report.charts.figure import Figure
+from results.report.charts.figure import ReportFigure
 from results.report.charts.theme import in_light
 from results.report.material import Material, gather
 
@@ -20,7 +20,7 @@ def make_material(records: Sequence[RunRecord], folder: Path) -> Material:
     return gather([file], mixed=True)
 
 
-def values_of(figure: Figure, field: str, layout: str = "wide") -> dict[str, Any]:
+def values_of(figure: ReportFigure, field: str, layout: str = "wide") -> dict[str, Any]:
     """Series to what a field holds in the chart's data; the first of several values."""
     found: dict[str, Any] = {}
     for row in rows_of(figure, layout):
@@ -29,7 +29,7 @@ def values_of(figure: Figure, field: str, layout: str = "wide") -> dict[str, Any
     return found
 
 
-def rows_of(figure: Figure, layout: str = "wide") -> list[dict[str, Any]]:
+def rows_of(figure: ReportFigure, layout: str = "wide") -> list[dict[str, Any]]:
     """The rows of all data of a chart that belong to a series."""
     return [row for row in _data(figure.specifications[layout]) if "series" in row]
 
@@ -43,7 +43,7 @@ def _data(part: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any part of a sp
     return [*own, *(row for key, item in part.items() if key != "data" for row in _data(item))]
 
 
-def check_figures(figures: Sequence[Figure]) -> None:
+def check_figures(figures: Sequence[ReportFigure]) -> None:
     """Both layouts compile, hold plain finite JSON and name the unit of every axis that counts."""
     import vl_convert
 
@@ -54,7 +54,7 @@ def check_figures(figures: Sequence[Figure]) -> None:
             assert "\n" not in figure.title + figure.caption
 
 
-def axis_titles(figure: Figure) -> set[str]:
+def axis_titles(figure: ReportFigure) -> set[str]:
     """The titles of both axes."""
     return set(_titles(figure.specifications["wide"]))
 

@@ -10,7 +10,7 @@ import vl_convert
 from results.classes import CLASS_NAMES, precision_recall_f1, sum_confusions
 from results.report.charts.class_charts import METRICS, class_figures
 from results.report.charts.confusion import STRONGEST, confusion_figures
-from results.report.charts.figure import Figure
+from results.report.charts.figure import ReportFigure
 from results.report.charts.key import key_layers
 from results.report.charts.theme import DARK, LAYOUTS, LIGHT, NARROW
 from results.report.material import Material, gather
@@ -31,7 +31,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
     return gather([folder])
 
 
-def data_of(figure: Figure, layout: str = "wide") -> dict[str, dict[str, Any]]:
+def data_of(figure: ReportFigure, layout: str = "wide") -> dict[str, dict[str, Any]]:
     """The rows of a chart, by series."""
     return {row["series"]: row for row in figure.specifications[layout]["datasets"]["series"]}
 

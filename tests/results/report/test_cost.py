@@ -11,7 +11,7 @@ import vl_convert
 
 from results import pareto_front
 from results.report.charts.cost import cost_figures
-from results.report.charts.figure import Figure
+from results.report.charts.figure import ReportFigure
 from results.report.charts.theme import CHARACTER_WIDTH, FONT_SIZE, LAYOUTS, in_light
 from results.report.material import Material, gather
 from tests.results.records_by_hand import make_record, make_sweep, make_values
@@ -29,7 +29,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Material:
     return make_material(make_sweep(), tmp_path_factory.mktemp("sweep"))
 
 
-def figure_of(material: Material, key: str) -> Figure:
+def figure_of(material: Material, key: str) -> ReportFigure:
     return next(figure for figure in cost_figures(material) if figure.key == key)
 
 

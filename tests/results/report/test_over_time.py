@@ -10,7 +10,7 @@ from results import RunRecord
 from results.report.charts.over_time import _lines, _scales, label_values, time_figures
 from results.report.charts.scales import log_scale
 from results.report.charts.targets import missed, reached, target_figures, texts_of
-from results.report.charts.theme import CHARACTER_WIDTH, LAYOUTS, WIDE, Layout
+from results.report.charts.theme import CHARACTER_WIDTH, LAYOUTS, WIDE, ChartLayout
 from results.report.material import gather
 from tests.results.records_by_hand import make_curve, make_record, make_sweep, make_values
 from tests.results.report.charts_by_hand import (
@@ -129,7 +129,7 @@ class Box(NamedTuple):
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 @pytest.mark.parametrize("table", ["cpu-default-30s", "cpu-default-3epochs"])
-def test_no_two_labels_overlap_at_the_ends_of_real_curves(table: str, layout: Layout) -> None:
+def test_no_two_labels_overlap_at_the_ends_of_real_curves(table: str, layout: ChartLayout) -> None:
     lines = _lines(gather([TABLES / f"{table}.jsonl"]))
     scales = _scales(lines, layout)
     boxes = []

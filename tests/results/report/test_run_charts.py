@@ -16,8 +16,8 @@ from results.classes import CLASS_NAMES
 from results.report.arrays import FORMS
 from results.report.charts.class_charts import class_figures
 from results.report.charts.confusion import confusion_figures
-from results.report.charts.features import MAX_POINTS, _Part, feature_figures, has_features
-from results.report.charts.figure import Figure
+from results.report.charts.features import MAX_POINTS, _FeatureMap, feature_figures, has_features
+from results.report.charts.figure import ReportFigure
 from results.report.charts.run_charts import (
     MAX_STEPS,
     SMOOTH_BINS,
@@ -49,13 +49,13 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
 
 
 def rows_of(
-    figure: Figure, data: str = "series", layout: str = "wide"
+    figure: ReportFigure, data: str = "series", layout: str = "wide"
 ) -> dict[str, dict[str, Any]]:
     """The rows of a chart, by series."""
     return {row["series"]: row for row in figure.specifications[layout]["datasets"][data]}
 
 
-def parameter(figure: Figure, name: str, layout: str = "wide") -> Any:  # noqa: ANN401
+def parameter(figure: ReportFigure, name: str, layout: str = "wide") -> Any:  # noqa: ANN401
     return {p["name"]: p["value"] for p in figure.specifications[layout]["params"]}[name]
 
 
@@ -68,7 +68,7 @@ def changed(material: Material, **arrays: Any) -> Material:  # noqa: ANN401 - ar
     return replace(material, series=tuple(series))
 
 
-def keys(figures: list[Figure]) -> list[str]:
+def keys(figures: list[ReportFigure]) -> list[str]:
     return [figure.key for figure in figures]
 
 
@@ -233,7 +233,7 @@ def test_an_array_that_is_not_what_it_should_be_costs_no_more_than_its_picture(
         for values in (
             _training(odd),
             _losses(odd),
-            has_features(odd) and _Part(odd, WIDE).points(),
+            has_features(odd) and _FeatureMap(odd, WIDE).points(),
         ):
             json.dumps(values, allow_nan=False)
         mistake_pictures(replace(few, series=(odd,)))

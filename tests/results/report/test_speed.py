@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from results.report.charts.bars import needs_log
-from results.report.charts.figure import Figure
+from results.report.charts.figure import ReportFigure
 from results.report.charts.speed import speed_figures
 from results.report.material import Material
 from tests.results.records_by_hand import make_record, make_sweep, make_values
@@ -24,11 +24,11 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Material:
 
 
 @pytest.fixture(scope="module")
-def figures(sweep: Material) -> list[Figure]:
+def figures(sweep: Material) -> list[ReportFigure]:
     return speed_figures(sweep)
 
 
-def test_every_value_is_that_of_the_row(sweep: Material, figures: list[Figure]) -> None:
+def test_every_value_is_that_of_the_row(sweep: Material, figures: list[ReportFigure]) -> None:
     rows = {series.label: series.row for series in sweep.finished}
     units = {"images_per_s": 1, "peak_memory_bytes": 2**20, "epoch_time_s": 1, "energy_j": 1}
     for figure, (key, unit) in zip(figures, units.items(), strict=True):
@@ -37,7 +37,7 @@ def test_every_value_is_that_of_the_row(sweep: Material, figures: list[Figure]) 
     check_figures(figures)
 
 
-def test_texts_have_units_and_the_best_stands_on_top(figures: list[Figure]) -> None:
+def test_texts_have_units_and_the_best_stands_on_top(figures: list[ReportFigure]) -> None:
     images, memory, epoch, energy = figures
     assert list(values_of(images, "text").items())[:2] == [
         ("v0", "732 k images/s"),
@@ -68,7 +68,7 @@ def test_an_interval_needs_seeds_and_stays_above_zero(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_axis_is_logarithmic_where_bars_would_have_no_length_to_see(
-    tmp_path: Path, figures: list[Figure]
+    tmp_path: Path, figures: list[ReportFigure]
 ) -> None:
     assert axis_titles(figures[0]) == {"training images a second, log scale"}
     near = [make_record(name, values=make_values(0.9, 1.0, 1, 5)) for name in "ab"]

@@ -4,18 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bench.commands.run import Options
 from bench.commands.show import show_ladders, where_next
 from bench.ladder import ladder as constants
 from bench.ladder.child import survey
 from bench.ladder.ladder import Ladder, climb_ladder, is_complete
-from bench.ladder.rungs import Ground, RungSpec, list_rungs
+from bench.ladder.rungs import RungGround, RungSpec, list_rungs
 from bench.machine.compilers import cpu_has_bf16, find_compiler
 from bench.run.record import RunResult
 from bench.shell import say
+from bench.sweep.checked import CheckedRequest
 from bench.sweep.folders import make_folder
 from bench.sweep.progress import LadderProgress
-from bench.sweep.request import Checked
 from bench.sweep.rescue import run_and_rescue, store_or_refuse
 from bench.sweep.same import check_configurations, check_environment
 from bench.workers.interruption import Interruption, watch_signals
@@ -25,27 +24,21 @@ if TYPE_CHECKING:
     from results import RunRecord, RunStore
 
 
-def run_ladders(
-    checked: Checked,
-    options: Options,
-    answer: dict[str, Any],
-    store: "RunStore",
-    max_memory_bytes: int | None = None,
-) -> int:
+def run_ladders(checked: CheckedRequest, answer: dict[str, Any], store: "RunStore") -> int:
     """Measures the ladder of each model that has none in the store yet, and prints them all.
 
     Args:
         checked: what is asked for.
-        options: where and how.
         answer: device and environment, from the check before.
         store: where records go.
-        max_memory_bytes: limit of each child's memory; None for none.
 
     Returns:
         The exit code: 0, 1 where a rung failed, 130 or 143 where the user interrupted.
     """
-    has_convolutions = ask(survey, checked.models, max_memory_bytes=max_memory_bytes)
-    ladders = make_ladders(checked, options, answer, has_convolutions, max_memory_bytes)
+    has_convolutions = ask(
+        survey, checked.models, max_memory_bytes=checked.request.max_memory_bytes
+    )
+    ladders = make_ladders(checked, answer, has_convolutions)
     stored = store.read()
     check_environment(store, stored, answer["environment"])
     for ladder in ladders:
@@ -67,15 +60,11 @@ def run_ladders(
 
 
 def make_ladders(
-    checked: Checked,
-    options: Options,
-    answer: dict[str, Any],
-    has_convolutions: dict[str, bool],
-    max_memory_bytes: int | None = None,
+    checked: CheckedRequest, answer: dict[str, Any], has_convolutions: dict[str, bool]
 ) -> list[Ladder]:
     """The ladder of each model, its plans settled as far as can be without a child."""
     kind = answer["environment"]["device_kind"]
-    ground = Ground(kind, checked.entries[0].recipe.precision, has_bf16=bool(cpu_has_bf16()))
+    ground = RungGround(kind, checked.trainings[0].recipe.precision, has_bf16=bool(cpu_has_bf16()))
     has_compiler = find_compiler() is not None
     ladders = []
     for spec in checked.specs(kind):
@@ -89,9 +78,7 @@ def make_ladders(
                 ],
                 device=answer["device"],
                 environment=answer["environment"],
-                data=options.data,
-                timeout_s=options.timeout_s,
-                max_memory_bytes=max_memory_bytes,
+                request=checked.request,
                 rounds=constants.ROUNDS,
                 turn_s=constants.TURN_S,
             )

@@ -12,7 +12,7 @@ from bench import Budget, Plan, RunSpec
 from bench.machine.compilers import CompileCounts, compile_counts
 from bench.measure.findings import Findings
 from bench.measure.outcome import report_compilers
-from bench.run.seed import measure_seed
+from bench.run.seed import run_seed
 from bench.train import session
 from tests.bench.run.session_by_hand import SPEC, open_session, silent, value
 from tests.tiers import slow_but
@@ -52,7 +52,7 @@ def test_no_compiler_runs_on_the_clock(plan: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(session, "usable_cores", lambda: 1)
     run = replace(SPEC, plan=Plan.parse(f"{plan},threads:1"), budget=Budget(25, "steps"))
     findings = Findings()
-    measure_seed(open_session(run), run, findings, silent)  # 100 images: each epoch ends ragged
+    run_seed(open_session(run), run, findings, silent)  # 100 images: each epoch ends ragged
     assert value(findings, "compilations_in_clock") == 0
     assert "compiled_in_clock" not in findings.flags
 
@@ -61,9 +61,9 @@ def test_no_compiler_runs_on_the_clock(plan: str, monkeypatch: pytest.MonkeyPatc
 def test_a_second_seed_compiles_nothing() -> None:
     run = replace(SPEC, plan=Plan(mode="step", steps_per_call=2, threads=1))
     opened = open_session(run)
-    measure_seed(opened, run, Findings(), silent)
+    run_seed(opened, run, Findings(), silent)
     before = compile_counts()
-    measure_seed(opened, replace(run, seed=1), Findings(), silent)
+    run_seed(opened, replace(run, seed=1), Findings(), silent)
     assert compile_counts().since(before).compilations == 0
 
 

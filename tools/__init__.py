@@ -1,1 +1,0 @@
-"""Tools for developers of fmnist-bench; they are not shipped."""
