@@ -74,10 +74,11 @@ test: $(READY) $(DATA_READY) ## the first tier of the tests: units, and every co
 test-all: $(READY) $(DATA_READY) ## all tests: compiled plans, whole gates, simulations and fuzz at full strength too
 	@FUZZ_EXAMPLES=100 $(RUN) $(PYTEST) -m 'slow or not slow' $(ARGS)
 
-check: $(READY) ## format, lint, types, then `make test`
+check: $(READY) ## format, lint, types, import contracts, then `make test`
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m ruff check .
 	@$(RUN) -m mypy
+	@$(RUN) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-logo --no-cache
 	@$(MAKE) --no-print-directory test
 
 format: $(READY) ## format and mend what ruff can

@@ -10,7 +10,8 @@ import typer
 
 from bench.cli import app
 from bench.spec.systems import SYSTEMS, systems_of
-from bench.sweep.request import Entry, Request, check_options
+from bench.sweep.checked import RequestedTraining, check_options
+from bench.sweep.request import Request
 from fmnist_models import list_models
 from tests.command_line import REPOSITORY
 
@@ -43,14 +44,14 @@ def test_a_command_is_accepted(command: str) -> None:
         assert check_options(request_of(options)).models
 
 
-def entries_of(feature: str) -> list[Entry]:
+def entries_of(feature: str) -> list[RequestedTraining]:
     """What the commands in a row of the document would train."""
     (row,) = (line for line in TEXT.splitlines() if line.startswith(f"| {feature}"))
     commands = [span for span in re.findall(r"`([^`]+)`", row) if "fmnist-bench run" in span]
     return [
         entry
         for command in commands
-        for entry in check_options(request_of(parsed(command)[1])).entries
+        for entry in check_options(request_of(parsed(command)[1])).trainings
     ]
 
 
@@ -82,7 +83,7 @@ def test_every_command_of_a_row_has_its_feature(
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if " run " in f"{command} "])
 def test_a_recipe_of_a_project_is_shown_on_its_own_model(command: str) -> None:
-    entries = check_options(request_of(parsed(command)[1])).entries
+    entries = check_options(request_of(parsed(command)[1])).trainings
     own = {model: set(map(tuple, systems_of([model]))) for model in RECIPE_MODELS}
     for model, recipe, _ in entries:
         name = re.split("[@+]", recipe.name)[0]

@@ -18,7 +18,8 @@ import pytest
 import typer
 
 from bench.cli import app
-from bench.sweep.request import Request, check_options
+from bench.sweep.checked import check_options
+from bench.sweep.request import Request
 from tests.command_line import LIMIT_S, REPOSITORY, Finished
 from tests.project.test_ci_keep import keep, write_run
 
@@ -155,8 +156,9 @@ def test_what_the_nightly_asks_for_can_be_had() -> None:
     asked = parse(call)
     words = ("models", "budget", "seeds", "plan", "device")
     checked = check_options(Request(**{word: asked[word] for word in words}))
-    assert (len(checked.models), checked.seeds, checked.device) == (9, 3, "cpu")
-    assert {str(entry.budget) for entry in checked.entries} == {"500steps"}
+    assert (len(checked.models), checked.seed_list("cpu")) == (9, [0, 1, 2])
+    assert checked.request.device == "cpu"
+    assert {str(entry.budget) for entry in checked.trainings} == {"500steps"}
     assert asked["out"] == Path("$night")
 
 
