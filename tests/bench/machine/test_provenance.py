@@ -85,6 +85,13 @@ def test_the_source_hash_follows_content_and_name(folder: Path) -> None:
     assert len(set(hashes)) == 3
 
 
+def test_the_source_hash_follows_folders_of_a_package(folder: Path) -> None:
+    before = source_hash()  # catches a glob of the package's own files alone
+    (folder / "bench" / "engine").mkdir()
+    (folder / "bench" / "engine" / "a.py").write_text("x = 1\n", encoding="utf-8")
+    assert source_hash() != before
+
+
 def test_the_time_is_now_in_utc() -> None:
     time = datetime.fromisoformat(describe_provenance()["time_utc"])
     assert abs((datetime.now(UTC) - time).total_seconds()) < 5
