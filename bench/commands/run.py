@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from bench.commands.options import from_fields
-from bench.commands.run_ladder import run_ladders
 from bench.commands.show import show_published, where_next
 from bench.commands.table import show
 from bench.errors import UsageError
@@ -62,6 +61,8 @@ def run_and_show(request: Request) -> int:
     answer = check(job) if request.in_process else ask_child(job)
     store = store or RunStore(new_folder(RUNS))
     if checked.is_ladder:
+        from bench.commands.run_ladder import run_ladders
+
         return run_ladders(checked, answer, store)
     return _sweep(checked, answer, store)
 

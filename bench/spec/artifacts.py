@@ -28,12 +28,14 @@ class Artifacts:
 NOTHING = Artifacts()
 
 
-def parse_every(text: str) -> Budget:
-    """Reads how often to save, such as `2epochs`, `500steps` or `60s`.
+def parse_every(text: str | None) -> Budget:
+    """Reads how often to save, such as `2epochs`, `500steps` or `60s`; each epoch where None.
 
     Raises:
         UsageError: no amount, or one of another unit.
     """
+    if text is None:
+        return EVERY_EPOCH
     every = Budget.parse(text)
     is_whole = every.unit == "s" or float(every.amount).is_integer()
     if every.unit not in UNITS or not is_whole:

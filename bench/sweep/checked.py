@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from bench.errors import UsageError
-from bench.spec.artifacts import EVERY_EPOCH, parse_every
+from bench.spec.artifacts import parse_every
 from bench.spec.budget import Budget
 from bench.spec.hashes import file_hash, weights_hash
 from bench.spec.named_recipes import AS_PUBLISHED, CLEAN, find_recipe
@@ -59,8 +59,7 @@ class CheckedRequest:
     @property
     def save_every(self) -> Budget:
         """How often to save models, where they are saved."""
-        every = self.request.save_every
-        return EVERY_EPOCH if every is None else parse_every(every)
+        return parse_every(self.request.save_every)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -128,8 +127,7 @@ def check_options(request: Request) -> CheckedRequest:
     _check_memory(request)
     if request.timeout_s is not None and not math.isfinite(request.timeout_s):
         raise UsageError(f"--timeout {request.timeout_s:g} never comes; leave it out for no limit")
-    if request.save_every is not None:
-        parse_every(request.save_every)
+    parse_every(request.save_every)
     return checked
 
 
