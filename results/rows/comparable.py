@@ -1,8 +1,8 @@
 """What may stand side by side, and which rows nothing else beats."""
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from operator import le
 from typing import Any
 
 from results.errors import NotComparable
@@ -12,6 +12,7 @@ from results.text import cut
 LADDER = "ladder"  # the requested plan of every rung; in the provenance, the run it belongs to
 
 Row = Mapping[str, Any]
+Axes = tuple[float, ...]
 
 HELD_EQUAL = ("budget", "evaluation_split", "target")
 _COST_WORDS = {
@@ -97,30 +98,47 @@ def pareto_cost(rows: Sequence[Row]) -> str:
     return "peak_memory_bytes" if is_known else "num_params"
 
 
-def pareto_front(
-    rows: Sequence[Row], cost: str = "train_time_s", gain: str = "test_accuracy"
-) -> list[bool | None]:
-    """For each row, whether no other has more gain at no more cost, or as much at less.
+def pareto_front(rows: Sequence[Row], cost: str = "train_time_s") -> list[bool | None]:
+    """For each row, whether no other is more accurate at no more cost, or as accurate at less.
 
     A model at chance is on no front, however cheap: it has learnt nothing.
 
     Args:
         rows: Table rows of comparable configurations.
         cost: Row key of which less is better.
-        gain: Row key of which more is better.
 
     Returns:
-        A mark for each row in order; None where its status, cost or gain leave it unknown.
+        A mark for each row in order; None where its status, cost or accuracy leave it unknown.
     """
-    points = [_point(row, cost, gain) for row in rows]
-    rivals = {
-        point for row, point in zip(rows, points, strict=True) if point and not is_at_chance(row)
-    }
-    front = _unbeaten(rivals)
+    points = [
+        None
+        if row["status"] != "ok" or row[cost] is None or row["test_accuracy"] is None
+        else (row[cost], -row["test_accuracy"])
+        for row in rows
+    ]
+    rivals = [p for row, p in zip(rows, points, strict=True) if p and not is_at_chance(row)]
+    front = unbeaten(rivals)
     return [
         None if point is None else not is_at_chance(row) and point in front
         for row, point in zip(rows, points, strict=True)
     ]
+
+
+def unbeaten(points: Iterable[Axes]) -> set[Axes]:
+    """The points that no other beats: none is as small on every axis and smaller on one.
+
+    Args:
+        points: Tuples of equal length, without NaN; less is better on every axis.
+    """
+    front = set()
+    least: list[Axes] = []  # of the points so far, without their first axis: those unbeaten
+    for point in sorted(set(points)):
+        rest = point[1:]
+        if not any(all(map(le, other, rest)) for other in least):
+            front.add(point)
+            least = [other for other in least if not all(map(le, rest, other))]
+            least.append(rest)
+    return front
 
 
 def pareto_sentence(rows: Sequence[Row]) -> str | None:
@@ -168,22 +186,6 @@ def _told(row: Row, key: str) -> str:
     if key == "target":
         return "no target" if row[key] is None else f"to {row[key] * 100:.6g} %"
     return "unknown" if row[key] is None else str(row[key])
-
-
-def _point(row: Row, cost: str, gain: str) -> tuple[float, float] | None:
-    if row["status"] != "ok" or row[cost] is None or row[gain] is None:
-        return None
-    return row[cost], row[gain]
-
-
-def _unbeaten(points: Iterable[tuple[float, float]]) -> set[tuple[float, float]]:
-    """Those of the points (cost, gain) that gain more than all that are cheaper: one sweep."""
-    front, best = set(), -math.inf
-    for cost, gain in sorted(points, key=lambda point: (point[0], -point[1])):
-        if gain > best:
-            front.add((cost, gain))
-            best = gain
-    return front
 
 
 def is_ladder(record: RunRecord) -> bool:
