@@ -3,7 +3,7 @@
 Everything else is in base units.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 MOST_CHARS = 60  # of a name: a path must not push the numbers out
@@ -23,6 +23,29 @@ def cut(text: str, most: int = MOST_CHARS) -> str:
 def printable(text: str) -> str:
     """The text as it is, or on one line where a part of it would steer a terminal."""
     return text if text.isprintable() else one_line(text)
+
+
+def distinct(values: Iterable[object]) -> list[str]:
+    """The values as texts, each once, in the order in which they came; None and "" are left out."""
+    return list(dict.fromkeys(str(value) for value in values if value is not None and value != ""))
+
+
+def listed(texts: Iterable[str], most: int | None = None, between: str | None = None) -> str:
+    """Join texts as `a, b and c`, or as `a, b and 6 more` where there are more than most + 1.
+
+    Args:
+        texts: What to name.
+        most: How many of many to name; None for all.
+        between: What separates all of them, as in `a / b / and 6 more`, instead of commas and a
+            last `and`.
+    """
+    names = list(texts)
+    if most is not None and len(names) > most + 1:
+        word = "" if between is None else "and "
+        names[most:] = [f"{word}{len(names) - most:,} more"]
+    if between is not None:
+        return between.join(names)
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
 def format_count(value: float) -> str:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 ROUNDS = 7
 TURN_S = 0.5
 SETUP_SHARE = 0.8  # of the time of a ladder, as far as one can tell: compilation is slow
-FINAL = {"ok", "diverged", "out_of_memory", "unsupported"}  # another try would end the same
 UNITS = {
     "throughput": "images/s",
     "turn_seconds": "s",
@@ -104,7 +103,7 @@ def is_complete(store: "RunStore", rungs: Sequence[RungSpec]) -> bool:
     wanted = {rung.config_id for rung in rungs}
     ladders: dict[str, set[str]] = {}
     for record in store.read():
-        if record.status in FINAL:
+        if record.is_final:
             ladders.setdefault(str(record.provenance.get(LADDER)), set()).add(record.config_id)
     return any(wanted <= found for found in ladders.values())
 

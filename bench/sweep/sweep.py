@@ -71,16 +71,11 @@ def run_sweep(sweep: Sweep) -> Interruption:
 
 
 def recorded_runs(store: "RunStore", spec: RunSpec) -> "dict[int, RunRecord]":
-    """Runs of a configuration that need not be repeated, by seed.
-
-    A run that was interrupted, timed out or crashed is worth another try; out of memory and
-    divergence are results.
-    """
-    final = {"ok", "diverged", "out_of_memory", "unsupported"}
+    """Runs of a configuration that need not be repeated, by seed."""
     return {
         int(record.spec["seed"]): record
         for record in store.read()
-        if record.config_id == spec.config_id and record.status in final
+        if record.config_id == spec.config_id and record.is_final
     }
 
 

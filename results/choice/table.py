@@ -16,6 +16,7 @@ from results.text import (
     format_joules,
     format_percent,
     format_seconds,
+    listed,
     one_line,
 )
 
@@ -57,9 +58,8 @@ def table_notes(choice: Choice) -> list[str]:
         rule = f"no other that qualifies is as good in {_axes(choice)}, and better in one"
         lines.append(f"on the front: {rule}.")
     if beaten:
-        named = ", ".join(beaten[:MOST_EXCLUDED])
-        more = f" and {len(beaten) - MOST_EXCLUDED} more" if len(beaten) > MOST_EXCLUDED else ""
-        lines.append(f"qualify as well, but a row of the front beats them: {named}{more}.")
+        named = listed(beaten, MOST_EXCLUDED)
+        lines.append(f"qualify as well, but a row of the front beats them: {named}.")
     if num_more > 0:
         lines.append(f"{num_more} more rows do not qualify; --format json lists them.")
     if any(_to_target(one.row, choice) == MISSED for one in _shown(choice)):
@@ -85,7 +85,7 @@ def _axes(choice: Choice) -> str:
         if any(one.row[key] is not None for one in choice.qualifying)
     ]
     names += [f"time to {_target(choice)}"] if choice.objective.by == TO_TARGET else []
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+    return listed(names)
 
 
 def _word(candidate: Candidate, choice: Choice) -> str:

@@ -1,6 +1,6 @@
 """The choice in words: what is recommended and why, and what the runner-up would cost instead."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
@@ -29,6 +29,7 @@ from results.text import (
     format_joules,
     format_percent,
     format_seconds,
+    listed,
     one_line,
     percent,
     points,
@@ -69,8 +70,8 @@ def runner_up_sentence(choice: Choice) -> str | None:
     if choice.recommended is None or choice.runner_up is None:
         return None
     trade = _trade(choice.recommended, choice.runner_up, choice)
-    costs = f"costs {_joined(trade['costs'])}" if trade["costs"] else ""
-    wins = [f"{verb} {_joined(trade[verb])}" for verb in ("gains", "saves") if trade[verb]]
+    costs = f"costs {listed(trade['costs'])}" if trade["costs"] else ""
+    wins = [f"{verb} {listed(trade[verb])}" for verb in ("gains", "saves") if trade[verb]]
     text = ", but ".join(part for part in (costs, " and ".join(wins)) if part)
     text = text or "costs and saves nothing"
     return f"runner-up: {choice.runner_up.label}; chosen instead, it {text}."
@@ -238,7 +239,7 @@ def _nearest_lines(choice: Choice) -> list[str]:
         return [
             "nearest: none; each row failed, learnt nothing, or does not know what is demanded."
         ]
-    missed = _joined(
+    missed = listed(
         [
             f"{miss.excess} {miss.option} ({three_digits(miss.relative_excess * 100)} %)"
             for miss in nearest.misses
@@ -289,8 +290,3 @@ def _costs(choice: Choice) -> dict[str, Any] | None:
 def _less(ours: Row, theirs: Row, key: str) -> float | None:
     known = ours[key] is not None and theirs[key] is not None
     return ours[key] - theirs[key] if known else None
-
-
-def _joined(texts: Sequence[str]) -> str:
-    *first, last = texts
-    return f"{', '.join(first)} and {last}" if first else last

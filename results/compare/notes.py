@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from results.compare.cost import BLIND
-from results.compare.sides import Key, Rows, named
+from results.compare.sides import MOST_NAMED, Key, Rows
 from results.gate.verdict import Finding
 from results.rows.summary import Summary
+from results.text import distinct, listed
 
 if TYPE_CHECKING:
     from results.compare.rule import Rule
@@ -40,7 +41,7 @@ def difference_lines(names: Mapping[Key, str], base: Rows, head: Rows) -> list[s
         if key in base and key in head:
             for fact in _differences(base[key], head[key]):
                 bearers.setdefault(fact, []).append(name)
-    return [f"{named(rows)}: {fact}" for fact, rows in bearers.items()]
+    return [f"{listed(distinct(rows), MOST_NAMED)}: {fact}" for fact, rows in bearers.items()]
 
 
 def advice_lines(findings: Sequence[Finding], rule: "Rule") -> list[str]:
@@ -52,7 +53,11 @@ def advice_lines(findings: Sequence[Finding], rule: "Rule") -> list[str]:
         if finding.outcome == "same" and (finding.change or 0.0) > rule.threshold
         if BLIND in finding.evidence
     ]
-    lines = [f"{named(hidden)}: more than {rule.threshold * 100:g} % up, but "] if hidden else []
+    lines = (
+        [f"{listed(distinct(hidden), MOST_NAMED)}: more than {rule.threshold * 100:g} % up, but "]
+        if hidden
+        else []
+    )
     lines = [line + _blind_text(costs) for line in lines]
     is_open = any(finding.outcome in {"worse", "unclear"} for finding in costs)
     return [*lines, *([ADVICE] if is_open else [])]
@@ -69,7 +74,7 @@ def _differences(base: Summary, head: Summary) -> Iterator[str]:
     before, after = (side.spec["recipe"] for side in (base, head))
     fields = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     if fields:
-        yield f"the recipe has another {named(fields)}"
+        yield f"the recipe has another {listed(distinct(fields), MOST_NAMED)}"
     if base.spec.get("model_hash") != head.spec.get("model_hash"):
         yield "the file of the model has changed"
     if base.plans != head.plans:
@@ -77,4 +82,4 @@ def _differences(base: Summary, head: Summary) -> Iterator[str]:
         yield "the plan was {} and is {}".format(*plans)
     flags = [flag for flag in head.flags if flag not in (*base.flags, *QUIET_FLAGS)]
     if flags:
-        yield f"only the head is flagged {named(flags)}"
+        yield f"only the head is flagged {listed(distinct(flags), MOST_NAMED)}"

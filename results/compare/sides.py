@@ -9,7 +9,7 @@ from results.gate.pairs import BASE, HEAD
 from results.records.record import RunRecord
 from results.rows.comparable import HELD_EQUAL, asked_for, held_equal, is_ladder, labels
 from results.rows.summary import Summary
-from results.text import cut
+from results.text import cut, distinct, listed
 
 MOST_NAMED = 4
 Key = tuple[Any, ...]  # the values of asked_for
@@ -75,14 +75,6 @@ def row_names(base: Rows, head: Rows) -> dict[Key, str]:
     return {key: label.replace(", ", " ") for key, label in zip(rows, labels(asked), strict=True)}
 
 
-def named(texts: Sequence[str]) -> str:
-    """The first of the texts, and how many more there are."""
-    distinct = list(dict.fromkeys(texts))
-    if len(distinct) <= MOST_NAMED + 1:
-        return ", ".join(distinct)
-    return f"{', '.join(distinct[:MOST_NAMED])} and {len(distinct) - MOST_NAMED} more"
-
-
 def _newest(group: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
     """The runs like the last one: a recipe may have been changed under its name."""
     return tuple(record for record in group if record.config_id == group[-1].config_id)
@@ -103,7 +95,7 @@ def _notes(
         yield f"{side}: {number} records left out: a later run has {reason}"
     commits = list(dict.fromkeys(commit for row in rows for commit in row.commits))
     if len(commits) > 1:
-        yield f"{side}: runs of {len(commits)} commits together ({named(commits)})"
+        yield f"{side}: runs of {len(commits)} commits together ({listed(commits, MOST_NAMED)})"
     if any(commit.endswith("+") for commit in commits):
         yield f"{side}: measured with changes that are in no commit"
 
@@ -149,5 +141,5 @@ def _why_none(base: Sequence[Summary], head: Sequence[Summary]) -> str:
                 f"nothing to compare: of {cut(row.model)} the {field} is {cut(str(before[field]))} "
                 f"in the {BASE} but {cut(str(after[field]))} in the {HEAD}"
             )
-    models = (named([cut(row.model) for row in rows]) for rows in (base, head))
+    models = (listed(distinct(cut(row.model) for row in rows), MOST_NAMED) for rows in (base, head))
     return "nothing to compare: the base has {}, the head {}".format(*models)

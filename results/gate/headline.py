@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from results.gate.verdict import Check, Commit, Finding, Outcome, Verdict
-from results.gate.words import NEW, PLAN, claim, described, gravest_first, listed, own_name
-from results.text import cut, format_seconds, one_line
+from results.gate.words import NEW, PLAN, claim, described, gravest_first, own_name
+from results.text import cut, format_seconds, listed, one_line
 
 TROUBLE: tuple[Outcome, ...] = ("worse", "unusable", "unclear")  # what the first table shows
 COMPARED: tuple[Outcome, ...] = ("changed", "better", "same")

@@ -107,13 +107,6 @@ def known(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def listed(texts: Sequence[str], most: int, between: str = ", ") -> str:
-    """The first of the texts, and how many more there are."""
-    if len(texts) <= most + 1:
-        return between.join(texts)
-    return f"{between.join(texts[:most])}{between}and {len(texts) - most:,} more"
-
-
 def _values(finding: Finding) -> str:
     base, head = (value_text(finding, value) for value in (finding.base, finding.head))
     change = change_text(finding)

@@ -16,7 +16,7 @@ from results.ladder.rows import (
 from results.records.record import RunRecord
 from results.render.columns import failure_text
 from results.render.footer import place_line
-from results.text import format_seconds, one_line
+from results.text import distinct, format_seconds, one_line
 
 Row = Mapping[str, Any]
 
@@ -107,7 +107,7 @@ def _settings(rungs: Sequence[RunRecord]) -> str:
         "recipe": [rung.spec["recipe"]["name"] for rung in rungs],
         "batch size": [rung.spec["recipe"].get("batch_size") for rung in rungs],
     }
-    return ", ".join(f"{name} {' / '.join(_distinct(values))}" for name, values in facts.items())
+    return ", ".join(f"{name} {' / '.join(distinct(values))}" for name, values in facts.items())
 
 
 def _turn_lengths(rungs: Sequence[RunRecord]) -> str:
@@ -122,9 +122,7 @@ def _turn_lengths(rungs: Sequence[RunRecord]) -> str:
 
 def _bases(ladders: Sequence[Sequence[RunRecord]]) -> str:
     firsts = [first_measured(ladder) for ladder in ladders]
-    return (
-        " / ".join(_distinct(first.spec["rung"] for first in firsts if first)) or "the first rung"
-    )
+    return " / ".join(distinct(first.spec["rung"] for first in firsts if first)) or "the first rung"
 
 
 def _failures(rungs: Sequence[RunRecord]) -> list[str]:
@@ -134,8 +132,4 @@ def _failures(rungs: Sequence[RunRecord]) -> list[str]:
         if rung.status != "ok":
             text = failure_text({"status": rung.status, "reason": rung.reason})
             reasons.setdefault(text, []).append(f"{rung.spec['model']} {rung.spec['rung']}")
-    return [f"{text}: {', '.join(_distinct(names))}." for text, names in reasons.items()]
-
-
-def _distinct(values: Iterable[Any]) -> list[str]:
-    return list(dict.fromkeys(str(value) for value in values if value))
+    return [f"{text}: {', '.join(distinct(names))}." for text, names in reasons.items()]

@@ -20,6 +20,7 @@ MAX_LINE_BYTES = 4096  # with the newline: one write of this size is not torn by
 MAX_REASON_CHARS = 300
 LARGEST_WHOLE = 2**53  # below it every whole number is a float
 STATUSES = ("ok", "diverged", "out_of_memory", "crashed", "timeout", "interrupted", "unsupported")
+_FINAL = {"ok", "diverged", "out_of_memory", "unsupported"}  # another try would end the same
 _RECORD_ID = re.compile("[0-9a-f]{16}")  # it names a file
 
 
@@ -70,6 +71,11 @@ class RunRecord:
         """Refuses a record that no table could show."""
         _check_identity(self.status, self.record_id)
         checks.check_keys(self.spec)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a run need not be repeated: out of memory and divergence are results."""
+        return self.status in _FINAL
 
     def value(self, quantity: str) -> float | None:
         """The mean of a measured quantity in its base unit, or None where it is unknown."""

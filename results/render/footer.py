@@ -1,6 +1,6 @@
 """The lines below a table: what was held equal, where it ran, how sure the numbers are."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -12,7 +12,7 @@ from results.rows.comparable import check_comparable, pareto_sentence
 from results.rows.rows import sort_rows, table_rows
 from results.rows.summary import NUM_TEST_IMAGES, Summary, commit_of
 from results.statistics import wilson_interval
-from results.text import format_count, format_latency, format_percent, one_line
+from results.text import distinct, format_count, format_latency, format_percent, listed, one_line
 
 NEVER = f"{MISSED}: that accuracy was never reached on validation within this budget."
 MOST_NAMED = 3  # commits, devices and so on that a line calls by name
@@ -99,7 +99,7 @@ def target_line(records: Sequence[RunRecord]) -> str | None:
     if not any(targets):
         return None
     who = "each run" if all(targets) else "each run with a target"
-    percents = " / ".join(_distinct(format_percent(t) for t in targets if t))
+    percents = " / ".join(distinct(format_percent(t) for t in targets if t))
     return f"{who} ended at {percents} on validation or with the budget."
 
 
@@ -119,12 +119,12 @@ def place_line(records: Sequence[RunRecord], commits: Sequence[str] | None = Non
         "Python": lambda record: record.environment.get("python"),
         "data": lambda record: (record.environment.get("data_hash") or "")[:12],
     }
-    return _sentence(records, parts, commit=commits or _distinct(map(commit_of, records)))
+    return _sentence(records, parts, commit=commits or distinct(map(commit_of, records)))
 
 
 def commits_of(summaries: Sequence[Summary]) -> list[str]:
     """The commits of all runs, in the order of the summaries."""
-    return _distinct(commit for summary in summaries for commit in summary.commits)
+    return distinct(commit for summary in summaries for commit in summary.commits)
 
 
 def kinds_of(records: Sequence[RunRecord]) -> list[RunRecord]:
@@ -137,20 +137,18 @@ def _sentence(
     parts: Mapping[str, Callable[[RunRecord], Any]],
     **others: Sequence[str],
 ) -> str:
-    texts = {name: _distinct(part(record) for record in records) for name, part in parts.items()}
-    stated = [f"{name} {_some(values)}" for name, values in (texts | others).items() if values]
+    texts = {name: distinct(part(record) for record in records) for name, part in parts.items()}
+    stated = [
+        f"{name} {listed(values, MOST_NAMED, ' / ')}"
+        for name, values in (texts | others).items()
+        if values
+    ]
     return f"{', '.join(stated)}."
 
 
-def _some(values: Sequence[str], between: str = " / ") -> str:
-    if len(values) <= MOST_NAMED + 1:
-        return between.join(values)
-    return f"{between.join(values[:MOST_NAMED])} and {len(values) - MOST_NAMED:,} more"
-
-
 def _learning_rates(records: Sequence[RunRecord]) -> str | None:
-    sources = _distinct(record.spec["recipe"].get("learning_rate_source") for record in records)
-    return f"learning rate: {_some(sources)}." if sources else None
+    sources = distinct(record.spec["recipe"].get("learning_rate_source") for record in records)
+    return f"learning rate: {listed(sources, MOST_NAMED, ' / ')}." if sources else None
 
 
 def _ceilings(records: Sequence[RunRecord]) -> str | None:
@@ -162,17 +160,17 @@ def _ceilings(records: Sequence[RunRecord]) -> str | None:
     )
     if not ceilings:
         return None
-    matmul = _distinct(
+    matmul = distinct(
         f"matmul {precision} {format_count(rate)}FLOP/s"
         for precision, rate, _, _ in ceilings
         if rate
     )
     rates = [rate for _, _, rate, _ in ceilings if rate]
-    ends = _distinct(format_count(rate) for rate in (min(rates), max(rates))) if rates else []
+    ends = distinct(format_count(rate) for rate in (min(rates), max(rates))) if rates else []
     copy = [f"copy {' to '.join(ends)}B/s by size"] if ends else []
-    matmul = [_some(matmul, ", ")] if matmul else []
-    waits = _distinct(format_latency(latency) for _, _, _, latency in ceilings)
-    parts = [*matmul, *copy, f"latency {_some(waits)}"]
+    matmul = [listed(matmul, MOST_NAMED)] if matmul else []
+    waits = distinct(format_latency(latency) for _, _, _, latency in ceilings)
+    parts = [*matmul, *copy, f"latency {listed(waits, MOST_NAMED, ' / ')}"]
     return f"measured ceilings: {', '.join(parts)}."
 
 
@@ -207,13 +205,13 @@ def flag_lines(
 ) -> list[str]:
     """What each flag means and which models have it, a line a flag."""
     notes = FLAG_NOTES | dict(flag_notes or {})
-    found = _distinct(flag for summary in summaries for flag in summary.flags)
+    found = distinct(flag for summary in summaries for flag in summary.flags)
     flags = [flag for flag in found if flag not in QUIET_FLAGS]
     return [_flag_line(flag, summaries, notes.get(flag)) for flag in flags]
 
 
 def _flag_line(flag: str, summaries: Sequence[Summary], note: str | None) -> str:
-    bearers = _distinct(_bearer(flag, summary) for summary in summaries if flag in summary.flags)
+    bearers = distinct(_bearer(flag, summary) for summary in summaries if flag in summary.flags)
     models = ", ".join(bearers)
     return f"{flag} ({models}): {note}." if note else f"{flag}: {models}."
 
@@ -252,7 +250,7 @@ def _has_curve(quantity: str, summary: Summary) -> bool:
 
 
 def _of(models: Sequence[str], everyone: Sequence[str]) -> str:
-    return "" if list(models) == list(everyone) else f" ({', '.join(_distinct(models))})"
+    return "" if list(models) == list(everyone) else f" ({', '.join(distinct(models))})"
 
 
 def _failures(summaries: Sequence[Summary]) -> list[str]:
@@ -274,7 +272,3 @@ def _cores(record: RunRecord) -> int | None:
 
 def _watts(power: float | None) -> str | None:
     return None if power is None else f"{power:g} W"
-
-
-def _distinct(values: Iterable[Any]) -> list[str]:
-    return list(dict.fromkeys(str(value) for value in values if value))

@@ -13,7 +13,7 @@ from results.report.arrays import is_sound, unsound
 from results.rows.comparable import check_comparable, is_ladder, labels
 from results.rows.rows import table_rows
 from results.rows.summary import Summary, summarize
-from results.text import one_line
+from results.text import listed, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -146,18 +146,12 @@ def _series(
         found.append(Series(label, row, by_ids[ids], order[ids], shown, samples))
     if without:
         remarks.append(
-            f"no pictures of the runs of {_few(without)}: the samples files of their records are "
-            "missing, changed or unreadable."
+            f"no pictures of the runs of {listed(without, MAX_NAMES)}: the samples files of their "
+            "records are missing, changed or unreadable."
         )
     bad = {one.label: ", ".join(map(one_line, unsound(one.samples))) for one in found}
     remarks += [f"cannot draw of {label}: {names}." for label, names in bad.items() if names]
     return tuple(found)
-
-
-def _few(names: Sequence[str]) -> str:
-    """The names, but of many only the first."""
-    more = len(names) - MAX_NAMES
-    return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _unique(names: Sequence[str]) -> list[str]:

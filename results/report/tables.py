@@ -1,9 +1,8 @@
 """The tables of the report: the comparison, the list of records, and what all runs share."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from results.records.record import RunRecord
@@ -12,7 +11,7 @@ from results.render.columns import UNKNOWN, Column, failure_text, model_column, 
 from results.report.material import Material, Series
 from results.report.page import Cell, Table
 from results.rows.summary import commit_of
-from results.text import format_seconds
+from results.text import distinct, format_seconds
 
 MAX_RECORDS = 500  # of the list; a page is read by a person
 EXPLANATIONS = {  # of headings, for whoever points at them
@@ -115,16 +114,18 @@ def facts(material: Material) -> tuple[tuple[str, str], ...]:
     records = [record for one in material.series for record in one.summary.records]
     records += material.rungs
     found = {
-        "budget": _distinct(record.spec["budget"] for record in records),
-        "recipe": _distinct(record.spec["recipe"]["name"] for record in records),
-        "precision": _distinct(record.spec["precision"] for record in records),
-        "evaluated on": _distinct(record.spec["evaluation_split"] for record in records),
-        "seeds": _distinct(sorted(record.spec["seed"] for record in records)),
-        "plans": _distinct(record.spec["plan"] for record in records),
-        "folders": _distinct(str(folder) for folder in material.folders),
+        "budget": " / ".join(distinct(record.spec["budget"] for record in records)),
+        "recipe": " / ".join(distinct(record.spec["recipe"]["name"] for record in records)),
+        "precision": " / ".join(distinct(record.spec["precision"] for record in records)),
+        "evaluated on": " / ".join(distinct(record.spec["evaluation_split"] for record in records)),
+        "seeds": " / ".join(distinct(sorted(record.spec["seed"] for record in records))),
+        "plans": " / ".join(distinct(record.spec["plan"] for record in records)),
+        "folders": " / ".join(distinct(str(folder) for folder in material.folders)),
         **_environments(records),
-        "commits": _distinct(commit_of(record) for record in records),
-        "harness": _distinct(record.provenance.get("harness_version") for record in records),
+        "commits": " / ".join(distinct(commit_of(record) for record in records)),
+        "harness": " / ".join(
+            distinct(record.provenance.get("harness_version") for record in records)
+        ),
     }
     return tuple((name, value) for name, value in found.items() if value)
 
@@ -132,15 +133,11 @@ def facts(material: Material) -> tuple[tuple[str, str], ...]:
 def _environments(records: Sequence[RunRecord]) -> dict[str, str]:
     names = dict.fromkeys(name for record in records for name in record.environment)
     return {
-        name.replace("_", " "): _distinct(record.environment.get(name) for record in records)
+        name.replace("_", " "): " / ".join(
+            distinct(record.environment.get(name) for record in records)
+        )
         for name in names
     }
-
-
-def _distinct(values: Iterable[Any]) -> str:
-    return " / ".join(
-        dict.fromkeys(str(value) for value in values if value is not None and value != "")
-    )
 
 
 def count_records(material: Material) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from results.rows.comparable import Row, is_at_chance, labels
 from results.rows.difference import NOT_TOLD_APART, UNKNOWN, Difference, difference
 from results.rows.summary import Summary
-from results.text import points
+from results.text import listed, points
 
 MOST_NAMED = 3  # rows that a line calls by name
 
@@ -49,7 +49,11 @@ def _not_told_apart(best: str, gaps: Sequence[tuple[str, Difference]]) -> str | 
         for label, gap in gaps
         if gap.verdict == NOT_TOLD_APART
     ]
-    return f"accuracy: {_listed(close)} cannot be told apart from {best}." if close else None
+    return (
+        f"accuracy: {listed(close, MOST_NAMED)} cannot be told apart from {best}."
+        if close
+        else None
+    )
 
 
 def _unknown(best: str, gaps: Sequence[tuple[str, Difference]]) -> str | None:
@@ -58,11 +62,5 @@ def _unknown(best: str, gaps: Sequence[tuple[str, Difference]]) -> str | None:
         return None
     return (
         f"accuracy: how much seeds differ is not known (one seed), so whether {best} leads "
-        f"{_listed(labels_)} for other seeds too is unknown."
+        f"{listed(labels_, MOST_NAMED)} for other seeds too is unknown."
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    *first, last = names if len(names) <= MOST_NAMED + 1 else [*names[:MOST_NAMED], ""]
-    last = last or f"{len(names) - MOST_NAMED} more"
-    return f"{', '.join(first)} and {last}" if first else last

@@ -12,6 +12,7 @@ from results.errors import ResultsError
 from results.records.record import RunRecord
 from results.rows.quantities import seed_values
 from results.statistics import mean, t_interval
+from results.text import distinct
 
 GroupBy = Literal["model", "commit", "plan"]
 # Facts of the model, true of a run that failed as well.
@@ -51,14 +52,14 @@ class Summary:
     @cached_property
     def plans(self) -> tuple[str, ...]:
         """The resolved plans: one, but where `auto` chose several."""
-        return _distinct(str(record.spec["plan"]) for record in self.records)
+        return tuple(distinct(record.spec["plan"] for record in self.records))
 
     @cached_property
     def commits(self) -> tuple[str, ...]:
         """The commits that made the runs, a dirty one marked with +."""
         if self.by == "commit":
             return (commit_of(self.records[0]),)
-        return _distinct(commit_of(record) for record in self.records)
+        return tuple(distinct(map(commit_of, self.records)))
 
     @cached_property
     def finished(self) -> tuple[RunRecord, ...]:
@@ -105,7 +106,7 @@ class Summary:
         """The flags of all runs, and what only the group shows: mixed_commits, mixed_plans."""
         mixed = ["mixed_commits"] if len(self.commits) > 1 else []
         mixed += ["mixed_plans"] if len(self.plans) > 1 else []
-        return _distinct([*(flag for record in self.records for flag in record.flags), *mixed])
+        return tuple(dict.fromkeys([*(f for record in self.records for f in record.flags), *mixed]))
 
     @cached_property
     def num_images(self) -> int | None:
@@ -209,7 +210,3 @@ def _configuration(record: RunRecord, by: GroupBy) -> bytes:
     parts = [record.config_id, record.environment, record.spec["model"]]
     parts += [record.spec["plan"]] if by == "plan" else []
     return orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
-
-
-def _distinct(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(values))

@@ -113,7 +113,7 @@ def test_records_of_several_commits_have_no_commit_of_their_own(
     verdict = verdict_of(compare(base, written(base.parent / "mixed", mixed), "--format", "json"))
     assert verdict["head"]["commit"] == ""
     assert verdict["notes"] == [
-        "head: runs of 2 commits together (0123456789, ffffffffff)",
+        "head: runs of 2 commits together (0123456789 and ffffffffff)",
         "2 records are both in the base and the head",
     ]
 

@@ -171,7 +171,7 @@ def test_namesakes_are_told_apart_by_what_was_asked_for() -> None:
         ),
         (
             lambda: runs(SEEDS[:2]) + runs(SEEDS[2:], first_seed=2, commit="f" * 40),
-            ["head: runs of 2 commits together (0123456789, ffffffffff)"],
+            ["head: runs of 2 commits together (0123456789 and ffffffffff)"],
         ),
         (
             lambda: runs(spec={"recipe": {"name": "sgd", "learning_rate": 1}}) + runs(),

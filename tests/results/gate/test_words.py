@@ -145,7 +145,7 @@ def test_skipped_checks_are_one_line() -> None:
         for n in range(6)
     ]
     lines = note_lines(make_verdict(skipped, notes=["a\nnote"]))
-    assert lines == ["a note", "skipped: accuracy of v0, v1, v2, and 3 more (--quick)"]
+    assert lines == ["a note", "skipped: accuracy of v0, v1, v2 and 3 more (--quick)"]
 
 
 def test_a_new_row_is_new_and_neither_compared_nor_changed_on_purpose() -> None:

@@ -256,7 +256,7 @@ def test_the_collector_is_as_it_was(tmp_path: Path) -> None:
 def test_a_footer_names_some_of_many_commits(tmp_path: Path) -> None:
     summaries = summarize(read_records(large_store(tmp_path / "run", 50).folder))
     text = "\n".join(footer_lines(summaries))
-    assert "commit 0000000000 / 0000000001 / 0000000002 and 47 more." in text
+    assert "commit 0000000000 / 0000000001 / 0000000002 / and 47 more." in text
 
 
 def test_a_footer_names_a_seed_once() -> None:
