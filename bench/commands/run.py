@@ -12,8 +12,7 @@ from bench.commands.table import show
 from bench.errors import UsageError
 from bench.shell import say
 from bench.spec.artifacts import Artifacts
-from bench.spec.run_spec import RunSpec
-from bench.spec.target import target_text
+from bench.spec.run_spec import RunSpec, target_text
 from bench.sweep.checked import CheckedRequest, ask_child, check_options
 from bench.sweep.child import check
 from bench.sweep.folders import RUNS, check_takes_records, make_folder, new_folder

@@ -69,7 +69,7 @@ class GroupEngine:
         momentum: Momentum = None,
     ) -> Tensor:
         """One optimizer step for each batch; see `Engine.run`."""
-        assert momentum is None, "what is compiled or captured holds the momentum (plan_fit.py)"
+        assert momentum is None, "what is compiled or captured holds the momentum (spec/plan.py)"
         rates = self._on_device(learning_rates)
         losses = []
         self.steps.begin()

@@ -10,8 +10,7 @@ from bench.engine.group_engine import CompiledSteps, GroupEngine
 from bench.engine.loader_engine import LoaderEngine
 from bench.engine.update_rules import prepare_state, update_rule
 from bench.engine.whole_step import WholeStep
-from bench.spec.plan import Plan
-from bench.spec.plan_fit import WITHOUT_RULE
+from bench.spec.plan import WITHOUT_RULE, Plan
 from bench.spec.recipe import Recipe
 
 

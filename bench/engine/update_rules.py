@@ -41,7 +41,7 @@ class UpdateRule:
 
 
 def update_rule(recipe: Recipe) -> UpdateRule:
-    """The rule of a recipe's optimizer; `muon` has none (`plan_fit.py`)."""
+    """The rule of a recipe's optimizer; `muon` has none (`spec/plan.py`)."""
     decay, momentum = recipe.weight_decay, recipe.momentum
     of_momentum = ("momentum_buffer",) if momentum else ()
     if recipe.optimizer == "sgd":

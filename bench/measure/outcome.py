@@ -15,8 +15,7 @@ from bench.measure.findings import Findings
 from bench.measure.limit import report_limit
 from bench.measure.portrait import report_portrait, sitting
 from bench.spec.budget import Budget
-from bench.spec.run_spec import RunSpec
-from bench.spec.target import target_text
+from bench.spec.run_spec import RunSpec, target_text
 from bench.train.curve import chosen_points
 from bench.train.session import Session
 from bench.train.training import CurvePoint, Trace, Training

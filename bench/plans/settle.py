@@ -14,8 +14,7 @@ from bench.plans.candidates import compiled_plans, expected_compile_s, hope, unc
 from bench.plans.probe import Compilation, PlanCandidate, Probe, probe_seconds
 from bench.plans.timings import cache_name, read_timings, write_timings
 from bench.spec.named_recipes import AS_PUBLISHED
-from bench.spec.plan import Plan
-from bench.spec.plan_fit import why_not
+from bench.spec.plan import Plan, why_not
 from bench.train.session import Session
 
 PROBABLE_WATTS = 300.0  # only to weigh compiling against training under a budget in joules

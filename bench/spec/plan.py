@@ -1,9 +1,15 @@
-"""The plan: how the same mathematics is executed. It changes speed, never the result."""
+"""The plan: how the same mathematics is executed. It changes speed, never the result.
 
+Some plans cannot execute every recipe; `why_not` knows. A step at a time, eager or with forward and
+backward compiled, can always be had.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
 from bench.errors import UsageError
+from bench.spec.recipe import Recipe
 
 LADDER = "ladder"  # what `--plan` takes, and `requested_plan` in the records of a ladder
 
@@ -28,6 +34,8 @@ NUMBERED_TOKENS = {
 MAX_STEPS_PER_CALL = 256
 MAX_THREADS = 1024  # more than machines have; OpenMP ends a process that asks for too many
 AUTO = "auto"
+WITHOUT_RULE = frozenset({"muon"})  # optimizers that `update_rules.py` does not have
+ASKS_THE_HOST = frozenset({"rmsprop"})  # in fp16, whether to take the step; fused kernels do not
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,42 +64,30 @@ class Plan:
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        for is_wrong, line in self._contradictions():
-            if is_wrong:
-                raise UsageError(line)
+        for line in self._contradictions():
+            raise UsageError(line)
 
-    def _contradictions(self) -> tuple[tuple[bool, str], ...]:
-        is_parallel, has_graph = self.parallel == "dp", self.graph_steps is not None
-        most = MAX_STEPS_PER_CALL
-        return (
-            (
-                is_parallel and (self.mode != "eager" or has_graph),
-                "plan dp runs eager only: DataParallel's threads undo torch.compile and graphs",
-            ),
-            (
-                self.data == "dataloader" and (self.mode == "step" or has_graph),
+    def _contradictions(self) -> Iterator[str]:
+        has_graph = self.graph_steps is not None
+        if self.parallel == "dp" and (self.mode != "eager" or has_graph):
+            yield "plan dp runs eager only: DataParallel's threads undo torch.compile and graphs"
+        if self.data == "dataloader" and (self.mode == "step" or has_graph):
+            yield (
                 "plan dataloader runs eager or compile: a compiled step or a graph takes its "
-                "batches from resident data",
-            ),
-            (
-                has_graph and self.steps_per_call > 1,
+                "batches from resident data"
+            )
+        if has_graph and self.steps_per_call > 1:
+            yield (
                 f"plan step:{self.steps_per_call} and graph:{self.graph_steps} both say how many "
-                f"steps a call holds; write step,graph:{self.graph_steps}",
-            ),
-            (
-                not 1 <= self.steps_per_call <= most,
-                f"plan step:{self.steps_per_call} is out of range; choose step:1 to step:{most}",
-            ),
-            (
-                has_graph and not 1 <= (self.graph_steps or 0) <= most,
-                f"plan graph:{self.graph_steps} is out of range; choose graph:1 to graph:{most}",
-            ),
-            (
-                self.threads is not None and not 1 <= self.threads <= MAX_THREADS,
-                f"plan threads:{self.threads} is out of range; choose threads:1 to "
-                f"threads:{MAX_THREADS}",
-            ),
-        )
+                f"steps a call holds; write step,graph:{self.graph_steps}"
+            )
+        for name, number, most in (
+            ("step", self.steps_per_call, MAX_STEPS_PER_CALL),
+            ("graph", self.graph_steps, MAX_STEPS_PER_CALL),
+            ("threads", self.threads, MAX_THREADS),
+        ):
+            if number is not None and not 1 <= number <= most:
+                yield f"plan {name}:{number} is out of range; choose {name}:1 to {name}:{most}"
 
     @property
     def group_steps(self) -> int:
@@ -152,3 +148,41 @@ def _read_token(token: str) -> dict[str, str | int]:
         return {field: name if field == "mode" else int(number) for field in fields}
     choices = ", ".join([AUTO, "ladder", *TOKENS, *(f"{name}:N" for name in NUMBERED_TOKENS)])
     raise UsageError(f"unknown plan {token!r}; choose from {choices}, joined by commas")
+
+
+def why_not(plan: Plan, recipe: Recipe) -> str | None:
+    """Why a plan cannot train by a recipe, in one line with the remedy; None where it can."""
+    reason = why_no_whole_step(recipe) if plan.mode == "step" else None
+    if reason is None and plan.graph_steps is not None:
+        reason = why_no_graph(recipe)
+    return reason
+
+
+def why_no_whole_step(recipe: Recipe) -> str | None:
+    """Why compiled whole steps cannot train by a recipe; None where they can."""
+    if recipe.precision == "fp16":
+        return (
+            "plan step has no place for the gradient scaler that fp16 needs; "
+            "use --precision bf16, or plan compile"
+        )
+    if recipe.optimizer in WITHOUT_RULE:
+        return f"plan step cannot compile optimizer {recipe.optimizer}; use plan compile"
+    if recipe.base_momentum is not None:
+        return "plan step would freeze the momentum that base_momentum cycles; use plan compile"
+    return None
+
+
+def why_no_graph(recipe: Recipe) -> str | None:
+    """Why CUDA graphs of steps cannot train by a recipe, whatever the mode; None where they can."""
+    if recipe.optimizer in WITHOUT_RULE:
+        return (
+            f"plan graph:N would freeze the rate of optimizer {recipe.optimizer}; leave graph:N out"
+        )
+    if recipe.base_momentum is not None:
+        return "plan graph:N would freeze the momentum that base_momentum cycles; leave graph:N out"
+    if recipe.precision == "fp16" and recipe.optimizer in ASKS_THE_HOST:
+        return (
+            f"plan graph:N cannot skip a step of optimizer {recipe.optimizer}, as fp16 may need; "
+            "use --precision bf16, or leave graph:N out"
+        )
+    return None

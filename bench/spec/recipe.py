@@ -6,6 +6,7 @@ by name and type; nothing else does.
 
 import re
 import reprlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.errors import UsageError
@@ -31,6 +32,23 @@ CHOICES = {
 MAX_EPOCHS = 100_000
 TRAIN_IMAGES, TEST_IMAGES = 60_000, 10_000
 MAX_AUGMENTATIONS = 16  # a record has room for them
+IN_RANGE: dict[str, Callable[[float], bool]] = {  # where the field is not None
+    "learning_rate": lambda rate: 0 < rate < 1e3,
+    "momentum": lambda momentum: 0 <= momentum < 1,
+    "weight_decay": lambda decay: 0 <= decay < 10,
+    "warmup_fraction": lambda fraction: 0 <= fraction < 1,
+    "batch_size": lambda images: 1 <= images <= TRAIN_IMAGES,
+    "label_smoothing": lambda smoothing: 0 <= smoothing < 1,
+    "input_size": lambda pixels: 1 <= pixels <= 512,
+    "validation_fraction": lambda fraction: 0 <= fraction <= 0.5,
+    "epochs": lambda epochs: 1 <= epochs <= MAX_EPOCHS,
+    "base_learning_rate": lambda rate: 0 < rate < 1e3,
+    "base_momentum": lambda momentum: 0 <= momentum < 1,
+    "schedule_epochs": lambda epochs: 1 <= epochs <= MAX_EPOCHS,
+    "schedule_factor": lambda factor: 0 < factor < 1,
+    "schedule_patience": lambda epochs: 0 <= epochs <= MAX_EPOCHS,
+    "stop_patience": lambda epochs: 1 <= epochs <= MAX_EPOCHS,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +133,16 @@ class Recipe:
     protocol: str = "clean"
 
     def __post_init__(self) -> None:
-        check(self)
+        """Refuse what nobody can train by.
+
+        Raises:
+            UsageError: a field is out of its choices or range, or two contradict each other.
+        """
+        _check_choices(self)
+        _check_ranges(self)
+        _check_batches(self)
+        _check_schedule(self)
+        _check_validation(self)
 
     @property
     def has_validation(self) -> bool:
@@ -129,19 +156,6 @@ class Recipe:
         return is_closed_loop or self.selection != "last"
 
 
-def check(recipe: Recipe) -> None:
-    """Refuses a recipe that nobody can train by.
-
-    Raises:
-        UsageError: one field is out of its choices or range, or two contradict each other.
-    """
-    _check_choices(recipe)
-    _check_ranges(recipe)
-    _check_batches(recipe)
-    _check_schedule(recipe)
-    _check_validation(recipe)
-
-
 def _check_choices(recipe: Recipe) -> None:
     for key, choices in CHOICES.items():
         value = getattr(recipe, key)
@@ -149,43 +163,19 @@ def _check_choices(recipe: Recipe) -> None:
             raise UsageError(f"unknown {key} {value!r}; choose from {', '.join(choices)}")
     if not recipe.weights or "\0" in recipe.weights:
         raise UsageError(f"unknown weights {recipe.weights!r}; choose random, imagenet or a file")
-    if len(recipe.augment) > MAX_AUGMENTATIONS or any(map(_is_no_name, recipe.augment)):
+    are_names = all(re.fullmatch(r"[A-Za-z0-9_]{1,32}", word) for word in recipe.augment)
+    if len(recipe.augment) > MAX_AUGMENTATIONS or not are_names:
         raise UsageError(
             f"augment takes up to {MAX_AUGMENTATIONS} names such as flip, shift2 and cutout8, "
             f"not {reprlib.repr(list(recipe.augment))}"
         )
 
 
-def _is_no_name(word: str) -> bool:
-    return re.fullmatch(r"[A-Za-z0-9_]{1,32}", word) is None
-
-
 def _check_ranges(recipe: Recipe) -> None:
-    limits = {
-        "learning_rate": recipe.learning_rate is None or 0 < recipe.learning_rate < 1e3,
-        "momentum": 0 <= recipe.momentum < 1,
-        "weight_decay": 0 <= recipe.weight_decay < 10,
-        "warmup_fraction": 0 <= recipe.warmup_fraction < 1,
-        "batch_size": 1 <= recipe.batch_size <= TRAIN_IMAGES,
-        "label_smoothing": 0 <= recipe.label_smoothing < 1,
-        "input_size": recipe.input_size is None or 1 <= recipe.input_size <= 512,
-        "validation_fraction": 0 <= recipe.validation_fraction <= 0.5,
-        "epochs": _is_count(recipe.epochs),
-        "base_learning_rate": recipe.base_learning_rate is None
-        or 0 < recipe.base_learning_rate < 1e3,
-        "base_momentum": recipe.base_momentum is None or 0 <= recipe.base_momentum < 1,
-        "schedule_epochs": _is_count(recipe.schedule_epochs),
-        "schedule_factor": 0 < recipe.schedule_factor < 1,
-        "schedule_patience": 0 <= recipe.schedule_patience <= MAX_EPOCHS,
-        "stop_patience": _is_count(recipe.stop_patience),
-    }
-    for key, is_right in limits.items():
-        if not is_right:
-            raise UsageError(f"recipe field {key} is out of range: {getattr(recipe, key)}")
-
-
-def _is_count(value: int | None) -> bool:
-    return value is None or 1 <= value <= MAX_EPOCHS
+    for key, is_in_range in IN_RANGE.items():
+        value = getattr(recipe, key)
+        if value is not None and not is_in_range(value):
+            raise UsageError(f"recipe field {key} is out of range: {value}")
 
 
 def _check_batches(recipe: Recipe) -> None:

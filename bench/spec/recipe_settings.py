@@ -1,8 +1,10 @@
 """Recipe fields as text: `--set key=value` and TOML files are read, values are shown."""
 
 import hashlib
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,11 @@ from bench.spec.recipe import Recipe
 from results.text import one_line
 
 RESERVED = {"name", "source", "protocol"}  # no settings: they say what a recipe is
+KINDS = {  # type of each field that can be set, as it is written in the class: `float | None`
+    field.name: field.type.__name__ if isinstance(field.type, type) else str(field.type)
+    for field in fields(Recipe)
+    if field.name not in RESERVED
+}
 TOLD = (  # fields that a record always has; the others only where they differ: it is at most 4 KB
     "name",
     "optimizer",
@@ -36,8 +43,8 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     """
     checked = {key: _typed(key, value) for key, value in changes.items()}
     new = {key: value for key, value in checked.items() if value != getattr(recipe, key)}
-    if "weights" in new:
-        new["weights"] = _expanded(new["weights"])
+    if "weights" in new:  # Path.expanduser raises where nobody has that name
+        new["weights"] = os.path.expanduser(new["weights"])  # noqa: PTH111
     additions = [f"{key}={_as_word(key, value)}" for key, value in new.items()]
     return replace(recipe, **new, name=_short("+".join([recipe.name, *additions])))
 
@@ -100,15 +107,6 @@ def _short(name: str) -> str:
     return f"{base}+{len(changes)}changes-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def _expanded(weights: str) -> str:
-    if weights in {"random", "imagenet"}:
-        return weights
-    try:
-        return str(Path(weights).expanduser())
-    except RuntimeError:  # ~ of nobody here
-        return weights
-
-
 def _toml_value(text: str) -> Any:  # noqa: ANN401 - whatever the user wrote; typed by _typed
     try:
         read = tomllib.loads(f"value = {text}")
@@ -118,14 +116,25 @@ def _toml_value(text: str) -> Any:  # noqa: ANN401 - whatever the user wrote; ty
 
 
 def _typed(key: str, value: Any) -> Any:  # noqa: ANN401 - the field decides the type
-    kinds = {field.name: _kind(field.type) for field in fields(Recipe)}
-    if key not in kinds or key in RESERVED:
-        choices = ", ".join(name for name in kinds if name not in RESERVED)
-        raise UsageError(f"a recipe has no field {key!r}; choose from {choices}")
-    try:
-        return _READERS[kinds[key]](value)
-    except (TypeError, OverflowError):  # the latter: a whole number beyond every float
-        raise UsageError(f"recipe field {key} takes {kinds[key]}, not {_shown(value)}") from None
+    """The value in the type of its field: a whole number may stand for a float, a word for one."""
+    if key not in KINDS:
+        raise UsageError(f"a recipe has no field {key!r}; choose from {', '.join(KINDS)}")
+    kind = KINDS[key]
+    wanted = kind.removesuffix(" | None")
+    if value == "none" and wanted != kind:  # TOML has no null
+        return None
+    if wanted == "tuple[str, ...]":
+        if isinstance(value, str):
+            return tuple(word.strip() for word in value.split(",") if word.strip())
+        if isinstance(value, list | tuple) and all(isinstance(word, str) for word in value):
+            return tuple(value)
+    if wanted == "float" and type(value) is int:
+        with suppress(OverflowError):  # a whole number beyond every float
+            return float(value)
+    is_too_long = isinstance(value, int) and abs(value) > MAX_WHOLE
+    if type(value).__name__ != wanted or is_too_long:
+        raise UsageError(f"recipe field {key} takes {kind}, not {_shown(value)}")
+    return value
 
 
 def _shown(value: object) -> str:
@@ -134,53 +143,3 @@ def _shown(value: object) -> str:
     except ValueError:  # Python writes no number of thousands of digits
         return "a number of thousands of digits"
     return text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]} ..."
-
-
-def _kind(annotation: object) -> str:
-    """The type as it is written in the class: `int`, `float | None`."""
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
-
-
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError
-    return float(value)
-
-
-def _whole(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError
-    if abs(value) > MAX_WHOLE:
-        raise OverflowError
-    return value
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-def _word(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _words(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return tuple(word.strip() for word in value.split(",") if word.strip())
-    if not isinstance(value, list | tuple):
-        raise TypeError
-    return tuple(_word(word) for word in value)
-
-
-_READERS = {
-    "str": _word,
-    "float": _number,
-    "int": _whole,
-    "bool": _flag,
-    "tuple[str, ...]": _words,
-    "float | None": lambda value: None if value == "none" else _number(value),
-    "int | None": lambda value: None if value == "none" else _whole(value),
-}

@@ -8,12 +8,11 @@ from typing import Any, Self
 from bench.errors import UsageError
 from bench.spec.budget import Budget
 from bench.spec.learning_rates import peak_learning_rate
-from bench.spec.plan import AUTO, Plan
-from bench.spec.plan_fit import why_not
+from bench.spec.plan import AUTO, Plan, why_not
 from bench.spec.recipe import Recipe
 from bench.spec.recipe_settings import as_plain
-from bench.spec.target import check_target
 
+READS_TEST_IMAGES = ("test", "half_test")  # splits whose validation images are test images
 EVALUATION_SPLITS = ("test", "validation")
 TEST_IMAGES = {  # which images the final pass is over, by the recipe's split
     "train": "test",
@@ -133,3 +132,30 @@ class RunSpec:
         asked = {k: v for k, v in self.as_plain().items() if k not in {"seed", "plan"}}
         text = json.dumps(asked, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def check_target(target: float | None, recipe: Recipe) -> None:
+    """Refuses a target that no training by this recipe may end at.
+
+    Raises:
+        UsageError: it is no fraction, or there are no validation images of the training's own.
+    """
+    if target is None:
+        return
+    if not 0 < target < 1:
+        raise UsageError(f"--target {target:g} is out of range; give a fraction such as 0.90")
+    if recipe.split in READS_TEST_IMAGES:
+        raise UsageError(
+            f"--target would stop recipe {recipe.name} by test images, which are its validation "
+            "images; take --protocol clean"
+        )
+    if not recipe.has_validation:
+        raise UsageError(
+            f"--target looks at validation images, and recipe {recipe.name} keeps none; "
+            "set validation_fraction, such as 0.1, and leave --full-train out"
+        )
+
+
+def target_text(target: float) -> str:
+    """The fraction as a person writes it: 0.90, 0.925."""
+    return f"{target:.2f}" if round(target, 2) == target else f"{target:g}"

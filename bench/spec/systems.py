@@ -1,6 +1,5 @@
 """The systems that the reference projects R0 to R4 have published, each with its recipe."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from bench.errors import UsageError
@@ -33,26 +32,12 @@ SYSTEMS = (
 )
 
 
-def systems_of(models: Sequence[str]) -> list[System]:
-    """The systems of some models; a variant is trained as the model that it changes.
+def systems_of(model: str) -> list[System]:
+    """The systems of a model; a variant is trained as the model that it changes.
 
     Raises:
-        UsageError: nobody has published one of them.
+        UsageError: nobody has published it.
     """
-    return [system for model in models for system in _systems_of(model)]
-
-
-def asked_systems(request: str) -> list[System]:
-    """The systems that a `--models` value asks for; `all` are all that were published.
-
-    Raises:
-        UsageError: nobody has published one of them.
-        ModelError: no such model.
-    """
-    return list(SYSTEMS) if request.strip() == "all" else systems_of(resolve_names(request))
-
-
-def _systems_of(model: str) -> list[System]:
     original = model_info(model).variant_of if model in list_models() else None
     published = [system for system in SYSTEMS if system.model in {model, original}]
     found = list(dict.fromkeys(System(model, system.recipe) for system in published))
@@ -63,3 +48,15 @@ def _systems_of(model: str) -> list[System]:
             "or name one recipe"
         )
     return found
+
+
+def asked_systems(request: str) -> list[System]:
+    """The systems that a `--models` value asks for; `all` are all that were published.
+
+    Raises:
+        UsageError: nobody has published one of them.
+        ModelError: no such model.
+    """
+    if request.strip() == "all":
+        return list(SYSTEMS)
+    return [system for model in resolve_names(request) for system in systems_of(model)]

@@ -12,9 +12,8 @@ from bench.spec.named_recipes import AS_PUBLISHED, CLEAN, find_recipe
 from bench.spec.plan import AUTO, LADDER, Plan, check_plan
 from bench.spec.recipe import Recipe
 from bench.spec.recipe_settings import override, read_config, read_settings
-from bench.spec.run_spec import RunSpec
+from bench.spec.run_spec import RunSpec, check_target
 from bench.spec.systems import FIRST_SEED, PUBLISHED_RECIPES, asked_systems
-from bench.spec.target import check_target
 from bench.sweep.child import CheckJob, StartJob, check_request
 from bench.sweep.request import Request
 from fmnist_models import resolve_names

@@ -17,7 +17,7 @@ from bench.spec.named_recipes import DEFAULT, RECIPES
 from bench.spec.plan import MAX_THREADS, Plan, check_plan
 from bench.spec.recipe import CHOICES, MAX_AUGMENTATIONS, TRAIN_IMAGES, Recipe
 from bench.spec.recipe_settings import as_plain, override, read_config, read_settings
-from bench.spec.target import check_target
+from bench.spec.run_spec import check_target
 from bench.sweep.checked import CheckedRequest, check_options
 from bench.sweep.request import Request
 from data_pipeline import parse_augmentation

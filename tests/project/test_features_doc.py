@@ -84,7 +84,7 @@ def test_every_command_of_a_row_has_its_feature(
 @pytest.mark.parametrize("command", [command for command in COMMANDS if " run " in f"{command} "])
 def test_a_recipe_of_a_project_is_shown_on_its_own_model(command: str) -> None:
     entries = check_options(request_of(parsed(command)[1])).trainings
-    own = {model: set(map(tuple, systems_of([model]))) for model in RECIPE_MODELS}
+    own = {model: set(map(tuple, systems_of(model))) for model in RECIPE_MODELS}
     for model, recipe, _ in entries:
         name = re.split("[@+]", recipe.name)[0]
         is_reference = name not in {"default", "classic"}

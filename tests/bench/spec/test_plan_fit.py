@@ -7,7 +7,7 @@ import pytest
 from bench import RECIPES, Budget, Plan, Recipe, RunSpec, UsageError
 from bench.engine.update_rules import update_rule
 from bench.ladder.rungs import RungGround, RungSpec, list_rungs
-from bench.spec.plan_fit import (
+from bench.spec.plan import (
     ASKS_THE_HOST,
     WITHOUT_RULE,
     why_no_graph,
