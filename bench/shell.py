@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 MANY_RECORDS = 20_000
+MOST_NOTES = 6  # lines below a table
 WIDTH_OFF_TERMINAL = 120  # rich's own 80 would hide half of the columns in a CI log
 
 READER_GONE = {errno.EPIPE, errno.EIO}  # a pipe's; a terminal's
@@ -191,19 +192,42 @@ def terminal_width() -> int:
 
 
 def print_rich(
-    table: "RenderableType", lines: "Sequence[str]", above: "Sequence[str]" = ()
+    table: "RenderableType",
+    notes: Sequence[str],
+    above: Sequence[str] = (),
+    *,
+    all_notes: bool = False,
+    again: str = "",
 ) -> None:
-    """Writes a table to stdout, lines below it and, where there are any, lines above it."""
+    """Write a table to stdout, lines above it and notes below it.
+
+    Args:
+        table: What rich draws.
+        notes: The most important first; at most six lines of them are written.
+        above: Lines over the table.
+        all_notes: Write every note, as the option `--notes` asks.
+        again: A command as the last line, never wrapped; it counts as one of the six.
+    """
     from rich.console import Console
 
     is_terminal = sys.stdout.isatty()
     console = Console(width=terminal_width(), force_terminal=is_terminal, highlight=False)
+    most = len(notes) if all_notes else MOST_NOTES - bool(again)
     with _reader_may_go():  # rich writes nothing at the end of a capture, and stumbles over it
         with console.capture() as capture:
             for line in [*above, *([""] if above else [])]:
-                console.print(line, markup=False, highlight=False, soft_wrap=not is_terminal)
+                console.print(line, markup=False, soft_wrap=not is_terminal)
             console.print(table)
             console.print()
-            for line in lines:
-                console.print(line, markup=False, highlight=False, soft_wrap=not is_terminal)
+            for line in first_notes(notes, most):
+                console.print(line, markup=False, soft_wrap=not is_terminal)
+            if again:
+                console.print(again, markup=False, soft_wrap=True)
         write_out(as_far_as_shown(capture.get()))
+
+
+def first_notes(notes: Sequence[str], most: int = MOST_NOTES) -> list[str]:
+    """The first notes on at most so many lines, the last of which says how many are left out."""
+    if len(notes) <= most:
+        return list(notes)
+    return [*notes[: most - 1], f"{len(notes) - most + 1} more notes: add --notes"]

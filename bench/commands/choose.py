@@ -11,6 +11,7 @@ import typer
 
 from bench.errors import UsageError
 from bench.shell import say
+from bench.sweep.request import Notes
 
 if TYPE_CHECKING:
     from results import Choice, Constraints, Objective, RunRecord
@@ -59,6 +60,7 @@ def choose(
     mixed: Annotated[
         bool, typer.Option("--mixed", help="Choose among what is not comparable, labelled.")
     ] = False,
+    notes: Notes = False,
 ) -> None:
     """Recommend a model among finished runs, and say why; needs no torch."""
     from bench.shell import end_at_once
@@ -77,13 +79,18 @@ def choose(
     with collector_paused():
         records = _ordinary(read_runs(run_dirs, say), is_mixed=mixed)
         objective = _objective(by, target, records)
-        code = answer(records, constraints, objective, fmt)
+        code = answer(records, constraints, objective, fmt, notes=notes)
         end_at_once(len(records), code)
     raise typer.Exit(code)
 
 
 def answer(
-    records: "Sequence[RunRecord]", constraints: "Constraints", objective: "Objective", fmt: str
+    records: "Sequence[RunRecord]",
+    constraints: "Constraints",
+    objective: "Objective",
+    fmt: str,
+    *,
+    notes: bool = False,
 ) -> int:
     """Writes the choice among some records to stdout and gives the exit code."""
     from bench.shell import write_out
@@ -94,16 +101,16 @@ def answer(
     if fmt == "json":
         write_out(choice_json(choice))
     else:
-        _show_rich(choice)
+        _show_rich(choice, notes=notes)
     return 0 if choice.recommended else NOTHING_QUALIFIES
 
 
-def _show_rich(choice: "Choice") -> None:
+def _show_rich(choice: "Choice", *, notes: bool) -> None:
     from bench.shell import print_rich, terminal_width
     from results import choice_headline, choice_notes, render_choice
 
     table = render_choice(choice, width=terminal_width())
-    print_rich(table, choice_notes(choice), above=choice_headline(choice))
+    print_rich(table, choice_notes(choice), above=choice_headline(choice), all_notes=notes)
 
 
 def _ordinary(records: "Sequence[RunRecord]", *, is_mixed: bool) -> "list[RunRecord]":

@@ -11,6 +11,7 @@ import typer
 from bench.commands.show_verdict import fraction, show_verdict
 from bench.errors import UsageError
 from bench.shell import say
+from bench.sweep.request import Notes
 
 if TYPE_CHECKING:
     from results import RunRecord
@@ -37,6 +38,7 @@ def compare(
         Path | None,
         typer.Option(help="Folder for verdict.json and summary.md.", show_default=False),
     ] = None,
+    notes: Notes = False,
 ) -> None:
     """Tell what got slower, larger or less accurate between two sets of runs; needs no torch.
 
@@ -56,7 +58,7 @@ def compare(
         verdict = judge((base, head), before, after, rule)
         if out is not None:
             _write(verdict, out)
-        _show(verdict, fmt)
+        _show(verdict, fmt, notes=notes)
         end_at_once(len(before) + len(after), verdict.exit_code)
     raise typer.Exit(verdict.exit_code)
 
@@ -111,7 +113,7 @@ def _commit(name: str, records: "Sequence[RunRecord]") -> "Commit":
     return Commit(name, commits.pop() if len(commits) == 1 else "", "")
 
 
-def _show(verdict: "Verdict", fmt: str) -> None:
+def _show(verdict: "Verdict", fmt: str, *, notes: bool = False) -> None:
     from bench.shell import write_out
 
     if fmt == "json":
@@ -123,7 +125,7 @@ def _show(verdict: "Verdict", fmt: str) -> None:
 
         write_out(summary_markdown(verdict))
     else:
-        show_verdict(verdict)
+        show_verdict(verdict, notes=notes)
 
 
 def _write(verdict: "Verdict", folder: Path) -> None:

@@ -14,6 +14,7 @@ from bench.commands.show_verdict import fraction, show_verdict
 from bench.errors import UsageError
 from bench.shell import say
 from bench.sweep.folders import make_folder, new_folder
+from bench.sweep.request import Notes
 from bench.workers.interruption import exit_on_signals
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def gate(
             show_default="results/gates/DATE-TIME",
         ),
     ] = None,
+    notes: Notes = False,
 ) -> None:
     """Fail when a commit made something slower, larger or less accurate, measured in turns."""
     from bench.gate.run import GateOptions
@@ -100,7 +102,7 @@ def gate(
     )
     with exit_on_signals():
         verdict = hold(base, head, options, data, out)
-    show_verdict(verdict)
+    show_verdict(verdict, notes=notes)
     _tell_github(verdict)
     raise typer.Exit(verdict.exit_code)
 

@@ -106,9 +106,10 @@ def _sweep(checked: CheckedRequest, answer: dict[str, Any], store: "RunStore") -
 
     ended = run_and_rescue(work, store, recorded, lambda: _of_this_sweep(store, specs, seeds), say)
     if checked.is_published:
-        show_published(ended.records)
+        show_published(ended.records, notes=request.notes)
     else:
-        show(ended.records, mixed=True)  # whatever was measured is shown
+        # whatever was measured is shown
+        show(ended.records, mixed=True, notes=request.notes)
     say(where_next(*ended.folders))
     if ended.exit_code is not None:
         return ended.exit_code

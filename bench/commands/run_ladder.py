@@ -52,7 +52,7 @@ def run_ladders(checked: CheckedRequest, answer: dict[str, Any], store: "RunStor
 
     recorded = read()
     ended = run_and_rescue(lambda: _climb(ladders, store, recorded), store, recorded, read, say)
-    show_ladders(ended.records)
+    show_ladders(ended.records, notes=checked.request.notes)
     say(where_next(*ended.folders))
     if ended.exit_code is not None:
         return ended.exit_code

@@ -34,7 +34,9 @@ def check_format(fmt: str) -> None:
     check_parquet()
 
 
-def show_ladders(rungs: "Sequence[RunRecord]", *, fmt: str = "rich", num_others: int = 0) -> None:
+def show_ladders(
+    rungs: "Sequence[RunRecord]", *, fmt: str = "rich", num_others: int = 0, notes: bool = False
+) -> None:
     """Writes ladders to stdout, and to stderr how many other records are left out."""
     from results import LADDER_KEYS, ladder_columns, ladder_rows
 
@@ -42,12 +44,14 @@ def show_ladders(rungs: "Sequence[RunRecord]", *, fmt: str = "rich", num_others:
         sys.stderr.write(f"{num_others} records of ordinary runs left out: a ladder stands alone\n")
     rows = ladder_rows(rungs)
     if fmt == "rich":
-        _show_rich_ladders(rungs, rows)
+        _show_rich_ladders(rungs, rows, notes=notes)
         return
     write_rows(rows, fmt, LADDER_KEYS, ladder_columns(rows))
 
 
-def show_published(records: "Sequence[RunRecord]", *, fmt: str = "rich") -> None:
+def show_published(
+    records: "Sequence[RunRecord]", *, fmt: str = "rich", notes: bool = False
+) -> None:
     """Writes published numbers beside ours to stdout, and to stderr how many records are left out.
 
     Raises:
@@ -66,7 +70,7 @@ def show_published(records: "Sequence[RunRecord]", *, fmt: str = "rich") -> None
         others = f"{num_others} record{'s' if num_others > 1 else ''}"
         sys.stderr.write(f"{others} left out: no reference system by its own recipe\n")
     if fmt == "rich":
-        _show_rich_published(runs)
+        _show_rich_published(runs, notes=notes)
     elif fmt == PARQUET:
         write_rows(published_rows(runs), fmt, PUBLISHED_KEYS)
     else:
@@ -97,14 +101,17 @@ def where_next(*folders: Path) -> str:
     return f"records: {where}; again: fmnist-bench table {words}, or report {words} for a page"
 
 
-def _show_rich_ladders(rungs: "Sequence[RunRecord]", rows: "Sequence[dict[str, Any]]") -> None:
+def _show_rich_ladders(
+    rungs: "Sequence[RunRecord]", rows: "Sequence[dict[str, Any]]", *, notes: bool
+) -> None:
     from results import ladder_footer_lines, ladder_sentences, render_ladder
 
     table = render_ladder(rows, width=terminal_width(), title="Fashion-MNIST, ladder of plans")
-    print_rich(table, [*ladder_sentences(rungs), "", *ladder_footer_lines(rungs)])
+    lines = ladder_footer_lines(rungs)
+    print_rich(table, lines, above=ladder_sentences(rungs), all_notes=notes)
 
 
-def _show_rich_published(runs: "Sequence[RunRecord]") -> None:
+def _show_rich_published(runs: "Sequence[RunRecord]", *, notes: bool) -> None:
     from results import (
         hidden_columns_line,
         published_footer_lines,
@@ -116,4 +123,4 @@ def _show_rich_published(runs: "Sequence[RunRecord]") -> None:
     title = "Fashion-MNIST: published numbers and ours"
     hidden = hidden_columns_line(rows, width)
     lines = [*published_footer_lines(runs), *([hidden] if hidden else [])]
-    print_rich(render_published(rows, width=width, title=title), lines)
+    print_rich(render_published(rows, width=width, title=title), lines, all_notes=notes)

@@ -16,7 +16,11 @@ NEWS = 30  # commits: what is older has been seen
 
 
 def show_history(
-    summaries: "Sequence[Summary]", *, fmt: str = "rich", sort: str = DEFAULT_SORT
+    summaries: "Sequence[Summary]",
+    *,
+    fmt: str = "rich",
+    sort: str = DEFAULT_SORT,
+    notes: bool = False,
 ) -> None:
     """Writes the history of models over commits to stdout, by time where no other key is named.
 
@@ -31,7 +35,7 @@ def show_history(
     is_on_github = os.environ.get("GITHUB_ACTIONS") == "true"
     found = drifts(summaries) if fmt == "rich" or is_on_github else []
     if fmt == "rich":
-        _show_rich(summaries, rows, found)
+        _show_rich(summaries, rows, found, notes=notes)
     else:
         write_rows(rows, fmt, HISTORY_KEYS, history_columns(rows))
     if is_on_github:
@@ -39,13 +43,17 @@ def show_history(
 
 
 def _show_rich(
-    summaries: "Sequence[Summary]", rows: "Sequence[dict[str, Any]]", found: "Sequence[Drift]"
+    summaries: "Sequence[Summary]",
+    rows: "Sequence[dict[str, Any]]",
+    found: "Sequence[Drift]",
+    *,
+    notes: bool,
 ) -> None:
     from results import history_footer_lines, render_history
 
     table = render_history(rows, width=terminal_width(), title="Fashion-MNIST, over commits")
     lines = [f"drift: {drift.text}" for drift in found]  # ends with a command, so with no dot
-    print_rich(table, [*history_footer_lines(summaries), *lines])
+    print_rich(table, [*lines, *history_footer_lines(summaries)], all_notes=notes)
 
 
 def _is_news(drift: "Drift") -> bool:

@@ -21,13 +21,18 @@ def fraction(option: str, value: float) -> float:
     raise UsageError(f"{option} is a fraction between 0 and 1, not {value:g}; write {remedy}")
 
 
-def show_verdict(verdict: "Verdict") -> None:
+def show_verdict(verdict: "Verdict", *, notes: bool = False) -> None:
     """Writes a verdict to stdout: its headline, its tables, and the command that repeats it."""
-    from bench.shell import as_far_as_shown, print_rich, terminal_width, write_out
+    from bench.shell import print_rich, terminal_width
     from results.gate.headline import headline
     from results.gate.terminal import render_verdict, verdict_lines
     from results.text import one_line
 
     table = render_verdict(verdict, width=terminal_width())
-    print_rich(table, verdict_lines(verdict), above=[str(headline(verdict))])
-    write_out(as_far_as_shown(f"again: {one_line(verdict.command)}\n"))
+    print_rich(
+        table,
+        verdict_lines(verdict),
+        above=[str(headline(verdict))],
+        all_notes=notes,
+        again=f"again: {one_line(verdict.command)}",
+    )

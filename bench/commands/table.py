@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,9 +16,10 @@ from bench.commands.show import (
 from bench.commands.show_history import show_history
 from bench.shell import end_at_once, print_rich, say, terminal_width
 from bench.sweep.folders import read_runs
+from bench.sweep.request import Notes
 
 if TYPE_CHECKING:
-    from results import RunRecord, Summary
+    from results import RunRecord
 
 GROUPINGS = ("model", "commit", "plan")
 PUBLISHED = "published"
@@ -53,13 +54,14 @@ def table(
     mixed: Annotated[
         bool, typer.Option("--mixed", help="Show what is not comparable, labelled.")
     ] = False,
+    notes: Notes = False,
 ) -> None:
     """Print the table of finished runs; needs no torch."""
     from results import collector_paused
 
     with collector_paused():
         records = read_runs(run_dirs, say)
-        show(records, fmt=fmt, by=by, sort=sort, mixed=mixed)
+        show(records, fmt=fmt, by=by, sort=sort, mixed=mixed, notes=notes)
         end_at_once(len(records))
 
 
@@ -70,6 +72,7 @@ def show(
     by: str = "model",
     sort: str = DEFAULT_SORT,
     mixed: bool = False,
+    notes: bool = False,
 ) -> None:
     """Writes the table of some records to stdout.
 
@@ -81,28 +84,40 @@ def show(
         NotComparable: the records must not stand side by side, and `mixed` does not allow it.
         ResultsError: no such format, grouping or column.
     """
-    from results import ROW_KEYS, check_comparable, is_ladder, summarize, table_rows
+    from results import (
+        ROW_KEYS,
+        check_comparable,
+        footer_lines,
+        is_ladder,
+        render_table,
+        summarize,
+        table_rows,
+    )
 
     check_format(fmt)
     _check_grouping(by)
     if by == PUBLISHED:
         _check_published_options(sort)
-        show_published(records, fmt=fmt)
+        show_published(records, fmt=fmt, notes=notes)
         return
     rungs = [record for record in records if is_ladder(record)]
     if not mixed:
         check_comparable(rungs or records)
     if rungs:
         _check_ladder_options(by, sort)
-        show_ladders(rungs, fmt=fmt, num_others=len(records) - len(rungs))
+        show_ladders(rungs, fmt=fmt, num_others=len(records) - len(rungs), notes=notes)
         return
     summaries = summarize(records, by)  # type: ignore[arg-type]  # checked above
     if by == HISTORY:
-        show_history(summaries, fmt=fmt, sort=sort)
+        show_history(summaries, fmt=fmt, sort=sort, notes=notes)
         return
     rows = table_rows(summaries, sort)
     if fmt == "rich":
-        _show_rich(summaries, rows, by)
+        lines = footer_lines(summaries, rows=rows)
+        title = "Fashion-MNIST"
+        print_rich(
+            render_table(rows, width=terminal_width(), by=by, title=title), lines, all_notes=notes
+        )
     else:
         write_rows(rows, fmt, ROW_KEYS, by=by)
 
@@ -127,10 +142,3 @@ def _check_published_options(sort: str) -> None:
 
     if sort != DEFAULT_SORT:
         raise ResultsError("by published, rows are in the order of the projects; leave --sort out")
-
-
-def _show_rich(summaries: "Sequence[Summary]", rows: "Sequence[dict[str, Any]]", by: str) -> None:
-    from results import footer_lines, render_table
-
-    table = render_table(rows, width=terminal_width(), by=by, title="Fashion-MNIST")
-    print_rich(table, footer_lines(summaries, rows=rows))

@@ -17,6 +17,8 @@ Data = Annotated[
     ),
 ]
 """The option --data of every command that has it."""
+Notes = Annotated[bool, typer.Option("--notes", help="Print all notes below the table.")]
+"""The option --notes of every command that prints a table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +134,8 @@ class Request:
             "GPU's own memory is not counted, and each process that a model starts counts alone.",
         ),
     ] = None
+
+    notes: Notes = False
 
     @property
     def max_memory_bytes(self) -> int | None:

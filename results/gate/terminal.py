@@ -59,10 +59,10 @@ def verdict_lines(verdict: Verdict) -> list[str]:
     changed = changed_lines(verdict)
     more = len(changed) - MOST_CHANGED
     return [
-        *(f"changed on purpose: {line}" for line in changed[:MOST_CHANGED]),
-        *([f"{more:,} more changed on purpose; verdict.json has them all"] if more > 0 else []),
         *note_lines(verdict),
         place_line(verdict),
+        *(f"changed on purpose: {line}" for line in changed[:MOST_CHANGED]),
+        *([f"{more:,} more changed on purpose; verdict.json has them all"] if more > 0 else []),
     ]
 
 

@@ -103,10 +103,10 @@ def history_footer_lines(summaries: Sequence[Summary]) -> list[str]:
     kinds = kinds_of([record for summary in summaries for record in summary.records])
     lines = [
         comparability_warning(kinds),
+        *flag_lines(summaries),
         held_line(kinds),
         place_line(kinds, commits_of(summaries)),
         NOTE,
-        *flag_lines(summaries),
     ]
     return [one_line(line) for line in lines if line]
 

@@ -27,12 +27,13 @@ def ladder_sentences(records: Iterable[RunRecord]) -> list[str]:
 
 
 def ladder_footer_lines(records: Sequence[RunRecord]) -> list[str]:
-    """What a reader must know beside the table, a fact a line."""
+    """What a reader must know beside the table, a fact a line, what matters most first."""
     ladders = group_ladders(records)
     rungs = [rung for ladder in ladders for rung in ladder]
     if not rungs:
         return []
     lines = [
+        *_failures(rungs),
         f"{_settings(rungs)}.",
         place_line(rungs),
         f"{_turn_lengths(rungs)}: in every round each rung takes a turn, forward and backward.",
@@ -41,7 +42,6 @@ def ladder_footer_lines(records: Sequence[RunRecord]) -> list[str]:
         "compile: seconds before the first step, warm-up included, nothing cached; pays after: "
         "epochs until it is won back against the fastest rung without compilation in the same "
         "precision.",
-        *_failures(rungs),
     ]
     return [one_line(line) for line in lines]
 

@@ -55,22 +55,22 @@ VERDICT = (
 
 
 def published_footer_lines(records: Sequence[RunRecord]) -> list[str]:
-    """What a reader must know beside the table, a fact a line; last the numbered notes."""
+    """What a reader must know beside the table, a fact a line, what matters most first."""
     groups = group_replications(records)
     if not groups:
         return []
     shown = [record for group in groups for record in group.summary.records]
     lines = [
-        *STANDING,
-        INTERVAL,
-        VERDICT,
+        *_failures(groups),
         *_deviations(groups),
-        *_sources(groups),
         *_dead_classes(groups),
         *_flags(groups),
-        *_failures(groups),
         f"precision {' / '.join(dict.fromkeys(r.spec['precision'] for r in shown))}.",
         place_line(shown),
+        INTERVAL,
+        VERDICT,
+        *STANDING,
+        *_sources(groups),
         *_notes(published_rows(records)),
     ]
     return [one_line(line) for line in lines]

@@ -42,7 +42,7 @@ def footer_lines(
     flag_notes: Mapping[str, str] | None = None,
     rows: Sequence[dict[str, Any]] | None = None,
 ) -> list[str]:
-    """What a reader must know beside the table, a fact a line.
+    """What a reader must know beside the table, a fact a line, what matters most first.
 
     Args:
         summaries: What the table shows.
@@ -56,19 +56,19 @@ def footer_lines(
     kinds = kinds_of(records)
     warning = comparability_warning(kinds)
     lines = [
+        *_failures(summaries),
         warning,
+        *flag_lines(summaries, flag_notes),
         held_line(kinds),
         target_line(kinds),
         place_line(kinds, commits_of(summaries)),
-        _learning_rates(kinds),
-        _ceilings(records),
         _certainty(summaries),
         *([] if warning else certainty_lines(summaries, rows)),
         NEVER if has_missed(rows) else None,
         pareto_sentence(rows),
-        *flag_lines(summaries, flag_notes),
+        _learning_rates(kinds),
+        _ceilings(records),
         *_unknowns(summaries),
-        *_failures(summaries),
     ]
     return [one_line(line) for line in lines if line]
 
@@ -254,8 +254,12 @@ def _of(models: Sequence[str], everyone: Sequence[str]) -> str:
 
 
 def _failures(summaries: Sequence[Summary]) -> list[str]:
-    failed = [summary for summary in summaries if summary.failed]
-    return [f"failed: {summary.model}: {_failure(summary)}." for summary in failed]
+    """A line for each reason, with the models that failed for it."""
+    reasons: dict[str, list[str]] = {}
+    for summary in summaries:
+        if summary.failed:
+            reasons.setdefault(_failure(summary), []).append(summary.model)
+    return [f"failed: {', '.join(distinct(names))}: {why}." for why, names in reasons.items()]
 
 
 def _failure(summary: Summary) -> str:

@@ -57,7 +57,7 @@ def test_a_run_ends_at_its_target_and_the_table_says_when(run: Run, tmp_path: Pa
 def test_a_miss_is_infinite(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     few = ("--models", "v0", "--budget", "20steps", *CPU, *PLAN)
-    finished = run(*few, "--target", "0.99", "--in-process", "--out", folder)
+    finished = run(*few, "--target", "0.99", "--in-process", "--notes", "--out", folder)
     assert finished.returncode == 0, finished.stderr
     (record,) = read_lines(folder)
     assert measured(record, "steps") == 20
