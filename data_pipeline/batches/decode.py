@@ -12,7 +12,7 @@ from data_pipeline.sources.files import CLASS_NAMES, FASHION_MNIST_FILES, DataFi
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from data_pipeline.sources.arrays import Bytes
+    from data_pipeline.sources.csv_files import Bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,9 +55,7 @@ def load_fashion_mnist(
     """
     found = find_or_fetch(root, fetch=fetch, files=files)
     if isinstance(found, CsvData):
-        arrays = found.arrays
-        train = _as_tensors(arrays.train_images, arrays.train_labels)
-        test = _as_tensors(arrays.test_images, arrays.test_labels)
+        train, test = _as_tensors(*found.arrays[:2]), _as_tensors(*found.arrays[2:])
     else:
         train, test = _read_pair(found.folder, "train"), _read_pair(found.folder, "t10k")
     return FashionMNIST(*train, *test, found.data_hash)

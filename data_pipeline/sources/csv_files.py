@@ -1,37 +1,65 @@
-"""Fashion-MNIST in its Kaggle CSV form: two files, read once, with a decoded copy beside them."""
+"""Fashion-MNIST in its Kaggle CSV form: two files with a label and 784 pixels a row.
 
+NumPy reads rows of plain whole numbers. A file with anything else is read again line by line, which
+accepts a number written as `3.0` or `"3"` and names the first place where there is none.
+"""
+
+import csv
 import gzip
-import hashlib
 import io
-import lzma
+import warnings
 import zipfile
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from math import isqrt
 from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING
 
 from data_pipeline.errors import DataError
-from data_pipeline.sources.arrays import ByteArrays, Shapes, read_copy, write_copy
-from data_pipeline.sources.csv_rows import REMEDY, CsvTable, CsvText, parse_rows
 from data_pipeline.sources.files import DataFile, data_hash, exists
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Bytes = NDArray[np.uint8]
+
 CSV_NAMES = ("fashion-mnist_train.csv", "fashion-mnist_test.csv")
-COPY_NAME = "fmnist-bench-decoded.npz"
-_ENDINGS = ("", ".gz", ".zip")
-_DAMAGE = (  # what an archive raises; RuntimeError of a password or an unknown kind of packing
-    *(OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile),
-    *(RuntimeError, LookupError, ValueError),
-)
+REMEDY = "put Kaggle's file there, or remove both CSV files and run `fmnist-bench doctor --fetch`"
 _MAX_FIELD_BYTES = 16  # many times what Kaggle's files need: guards the memory, no more
+_MAX_LABEL, _MAX_PIXEL = 9, 255
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CsvData:
-    """Data read from CSV files: their folder, the bytes, the hash of the IDX files they make."""
+    """Data read from CSV files: their folder, the bytes, the hash of the IDX files they make.
+
+    Attributes:
+        arrays: train images (N, H, W), train labels (N,), test images and test labels, all uint8.
+    """
 
     folder: Path
-    arrays: ByteArrays
+    arrays: "tuple[Bytes, Bytes, Bytes, Bytes]"
     data_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class _CsvFile:
+    """Where a CSV file lies and what it must hold."""
+
+    path: Path
+    num_rows: int
+    num_pixels: int
+
+    @property
+    def columns(self) -> list[str]:
+        """The names in the header."""
+        return ["label", *(f"pixel{number}" for number in range(1, self.num_pixels + 1))]
+
+    def error(self, what: str) -> DataError:
+        """Return the one line that names the file and the remedy."""
+        return DataError(f"{self.path}: {what}; {REMEDY}")
 
 
 def find_csv(root: Path) -> tuple[Path, Path] | None:
@@ -53,134 +81,174 @@ def find_csv(root: Path) -> tuple[Path, Path] | None:
     )
 
 
-def load_csv(
-    paths: tuple[Path, Path], files: Sequence[DataFile], say: Callable[[str], None]
-) -> CsvData:
-    """Return what the CSV files hold, from the decoded copy if it was made from these very files.
-
-    Otherwise they are read, and the copy is written where the folder allows it.
-
-    Args:
-        paths: of the train and the test file.
-        files: the IDX files whose numbers of images and pixels the CSV files must have.
-        say: is told if no copy can be kept.
-
-    Raises:
-        DataError: a file cannot be read or does not hold what it must.
-    """
-    folder = paths[0].parent
-    tables = _tables(files)
-    arrays = read_copy(folder / COPY_NAME, _shapes(tables), [_digest(path) for path in paths])
-    if arrays is None:
-        arrays = _decode(paths, tables, say)
-    return CsvData(folder, arrays, data_hash(arrays.as_idx_files()))
-
-
 def _find(root: Path, name: str) -> Path | None:
-    places = (root / f"{name}{ending}" for ending in _ENDINGS)
+    places = (root / f"{name}{ending}" for ending in ("", ".gz", ".zip"))
     path = next((path for path in places if exists(path)), None)
     if path and not (path.is_file() or path.is_dir()):  # a pipe or a device may never end
         raise DataError(f"{path} is no file; {REMEDY}")
     return path
 
 
-def _tables(files: Sequence[DataFile]) -> tuple[CsvTable, CsvTable]:
-    """Return what the CSV files must hold to make IDX files as long as these."""
-    train_images, train_labels, test_images, test_labels = (file.num_bytes for file in files)
-    num_train, num_test = train_labels - 8, test_labels - 8  # less the headers
-    return (
-        CsvTable(CSV_NAMES[0], num_train, (train_images - 16) // num_train),
-        CsvTable(CSV_NAMES[1], num_test, (test_images - 16) // num_test),
-    )
+def load_csv(paths: tuple[Path, Path], files: Sequence[DataFile]) -> CsvData:
+    """Return what the CSV files hold: 1 s for Fashion-MNIST.
 
+    Args:
+        paths: of the train and the test file.
+        files: the IDX files whose numbers of images and pixels the CSV files must have.
 
-def _shapes(tables: tuple[CsvTable, CsvTable]) -> Shapes:
-    train, test = ((table.num_rows, *table.image_shape) for table in tables)
-    return train, train[:1], test, test[:1]
-
-
-def _decode(
-    paths: tuple[Path, Path], tables: tuple[CsvTable, CsvTable], say: Callable[[str], None]
-) -> ByteArrays:
-    """Read both files and keep a copy, marked by the digests of the very bytes that were read."""
-    limit = max(map(_max_bytes, tables))  # of both, as they may be swapped
-    packed = [_read(path, limit) for path in paths]
-    train, test = (
-        CsvText(path, _unpack(path, content, table.name, limit), table)
-        for path, content, table in zip(paths, packed, tables, strict=True)
-    )
-    _check_swap(train, test)
-    arrays = ByteArrays(*parse_rows(train), *parse_rows(test))
-    path = paths[0].with_name(COPY_NAME)
-    try:
-        write_copy(path, arrays, [hashlib.sha256(content).hexdigest() for content in packed])
-    except OSError as error:
-        say(f"no decoded copy {path} ({error.strerror or error}): each process reads the CSV files")
-    return arrays
-
-
-def _check_swap(train: CsvText, test: CsvText) -> None:
-    """Raise DataError if each file has as many rows as the other should have."""
-    found = (train.num_rows(), test.num_rows())
-    if found == (test.table.num_rows, train.table.num_rows) and found[0] != found[1]:
+    Raises:
+        DataError: a file cannot be read or does not hold what it must.
+    """
+    wanted = [files[1].num_bytes - 8, files[3].num_bytes - 8]  # less the header: a byte a label
+    num_pixels = (files[0].num_bytes - 16) // wanted[0]
+    train, test = (_CsvFile(*pair, num_pixels) for pair in zip(paths, wanted, strict=True))
+    # of the longer one, as they may be swapped
+    limit_bytes = _MAX_FIELD_BYTES * (max(wanted) + 1) * (num_pixels + 1)
+    rows = [_read_rows(file, limit_bytes) for file in (train, test)]
+    found = [len(part) for part in rows]
+    if found == wanted[::-1] != wanted:
         raise DataError(
             f"{train.path} has {found[0]:,} rows and {test.path.name} {found[1]:,}: "
             "they are swapped; exchange the names of the two files"
         )
+    for file, num_rows in zip((train, test), found, strict=True):
+        if num_rows != file.num_rows:
+            raise file.error(f"expected {file.num_rows:,} rows, found {num_rows:,}")
+    arrays = (*_split(rows[0]), *_split(rows[1]))
+    as_idx = [
+        DataFile.holding(file.name, _idx_header(array.shape) + array.tobytes())
+        for file, array in zip(files, arrays, strict=True)
+    ]
+    return CsvData(paths[0].parent, arrays, data_hash(as_idx))
 
 
-def _digest(path: Path) -> str:
+def _split(rows: "Bytes") -> "tuple[Bytes, Bytes]":
+    """Return images (N, H, W) and labels (N,), contiguous, of rows (N, 1 + H W)."""
+    side = isqrt(rows.shape[1] - 1)
+    return rows[:, 1:].reshape(-1, side, side).copy(), rows[:, 0].copy()
+
+
+def _idx_header(shape: Sequence[int]) -> bytes:
+    """Return what an IDX file of bytes begins with: type and number of dimensions, then each."""
+    return b"".join(number.to_bytes(4, "big") for number in (0x0800 + len(shape), *shape))
+
+
+def _read_rows(file: _CsvFile, limit_bytes: int) -> "Bytes":
+    """Return the rows (n, 1 + pixels), however many there are."""
+    import numpy as np
+
+    content = _unpacked(file, limit_bytes)
+    if not content or content.isspace():
+        raise file.error("is empty")
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _read(path: Path, limit: int) -> bytes:
+        content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise file.error(f"line {line}: expected text in UTF-8, found other bytes") from None
+    # "sig": Excel puts a mark before the text
+    stream = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="")
+    num_lines = _skip_header(file, stream)
+    start = stream.tell()
     try:
-        with path.open("rb") as stream:
-            return _at_most(limit, stream.read(limit + 1), path)
-    except OSError as error:
-        raise _unreadable(path, error) from error
+        with warnings.catch_warnings(action="error"):  # NumPy warns where there is no row
+            rows = np.loadtxt(stream, np.uint8, comments=None, delimiter=",", ndmin=2)
+        if rows.shape[1] == 1 + file.num_pixels and rows[:, 0].max() <= _MAX_LABEL:
+            return rows
+    except (ValueError, Warning):
+        pass  # told below, with the line
+    stream.seek(start)
+    return _read_line_by_line(file, stream, num_lines)
 
 
-def _unpack(path: Path, content: bytes, name: str, limit: int) -> bytes:
-    """Return the text in a gzip or zip file, and any other bytes as they are.
+def _unpacked(file: _CsvFile, limit_bytes: int) -> bytes:
+    """Return the text in a gzip or zip file, and that of any other as it is.
 
     The first bytes decide: Kaggle's own client saves zip files under the name of the CSV file.
     """
     try:
-        if content.startswith(b"\x1f\x8b"):
-            with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
-                return _at_most(limit, stream.read(limit + 1), path)
-        if content.startswith(b"PK"):
-            return _at_most(limit, _zip_member(content, name, limit + 1), path)
-    except _DAMAGE as error:
-        raise DataError(f"{path}: cannot unpack {name} ({error}); {REMEDY}") from error
+        with file.path.open("rb") as stream:
+            magic = stream.read(2)
+            stream.seek(0)
+            opened: IO[bytes] | gzip.GzipFile = stream
+            if magic == b"\x1f\x8b":
+                opened = gzip.GzipFile(fileobj=stream)
+            elif magic == b"PK":
+                opened = _zip_member(stream, file.path.name.partition(".csv")[0] + ".csv")
+            content = opened.read(limit_bytes + 1)
+    except Exception as error:  # damaged archives raise a dozen kinds
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise DataError(f"cannot read {file.path} ({reason}); {REMEDY}") from error
+    if len(content) > limit_bytes:
+        raise file.error(f"expected at most {limit_bytes:,} bytes, found more")
     return content
 
 
-def _zip_member(content: bytes, name: str, num_bytes: int) -> bytes:
-    """Return the first bytes of a file in an archive, in whatever folder it lies there."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        names = archive.namelist()
-        member = next((path for path in names if PurePosixPath(path).name == name), None)
-        if member is None:
-            raise LookupError("the archive holds no such file")
-        with archive.open(member) as stream:
-            return stream.read(num_bytes)
+def _zip_member(stream: IO[bytes], name: str) -> IO[bytes]:
+    """Open a file in an archive, in whatever folder it lies there."""
+    archive = zipfile.ZipFile(stream)
+    for path in archive.namelist():
+        if PurePosixPath(path).name == name:
+            return archive.open(path)
+    raise LookupError(f"the archive holds no {name}")
 
 
-def _max_bytes(table: CsvTable) -> int:
-    return _MAX_FIELD_BYTES * (table.num_rows + 1) * (table.num_pixels + 1)
+def _skip_header(file: _CsvFile, stream: io.TextIOWrapper) -> int:
+    """Go to the first row and return how many lines stand before it.
+
+    A header may be absent: a first line whose first field is a number is a row.
+    """
+    columns = file.columns
+    names = [name.strip('" \t\r\n').lower() for name in stream.readline().split(",")]
+    if len(names) != len(columns):
+        wanted = f"{len(columns)} columns (label,pixel1,...,{columns[-1]})"
+        raise file.error(f"line 1: expected {wanted}, found {len(names):,}")
+    if names[0][:1].isdecimal():
+        stream.seek(0)
+        return 0
+    for position, (wanted, name) in enumerate(zip(columns, names, strict=True), 1):
+        if name != wanted:
+            raise file.error(f"line 1, column {position}: expected {wanted}, found {name[:20]!r}")
+    return 1
 
 
-def _at_most(limit: int, content: bytes, path: Path) -> bytes:
-    if len(content) > limit:
-        raise DataError(f"{path}: expected at most {limit:,} bytes, found more; {REMEDY}")
-    return content
+def _read_line_by_line(file: _CsvFile, stream: io.TextIOWrapper, num_lines: int) -> "Bytes":
+    """Return the rows, or raise DataError for the first field that holds no such number."""
+    import numpy as np
+
+    columns = file.columns
+    rows = []
+    reader = csv.reader(stream, skipinitialspace=True, strict=True)
+    try:
+        for fields in reader:
+            if not "".join(fields).strip() and len(fields) < 2:
+                continue  # an empty line
+            numbers = [_whole_number(field) for field in fields]
+            if len(fields) != len(columns) or None in numbers or (numbers[0] or 0) > _MAX_LABEL:
+                raise file.error(f"line {num_lines + reader.line_num}{_fault(fields, columns)}")
+            rows.append(np.array(numbers, np.uint8))
+    except csv.Error as error:  # a quote without an end
+        raise file.error(f"line {num_lines + reader.line_num}: {error}") from None
+    return np.stack(rows) if rows else np.empty((0, len(columns)), np.uint8)
 
 
-def _unreadable(path: Path, error: OSError) -> DataError:
-    return DataError(f"cannot read {path}: {error.strerror or error}; mend its rights or {REMEDY}")
+@lru_cache(maxsize=4096)
+def _whole_number(field: str) -> int | None:
+    """Return the number of 0..255 in a field, None for anything else."""
+    if not field.isascii() or "_" in field:
+        return None
+    try:
+        number = float(field)
+    except ValueError:
+        return None
+    return int(number) if number in range(_MAX_PIXEL + 1) else None
+
+
+def _fault(fields: Sequence[str], columns: Sequence[str]) -> str:
+    """Say which column of a bad line is wrong, and how."""
+    if len(fields) != len(columns):
+        return f": expected {len(columns)} columns, found {len(fields):,}"
+    limits = (_MAX_LABEL, *[_MAX_PIXEL] * (len(columns) - 1))
+    numbers = [_whole_number(field) for field in fields]
+    bad = next(k for k, number in enumerate(numbers) if number is None or number > limits[k])
+    wanted = f"expected a whole number in 0..{limits[bad]}, found {fields[bad][:20]!r}"
+    return f", column {bad + 1} ({columns[bad]}): {wanted}"

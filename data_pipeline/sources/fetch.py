@@ -15,8 +15,7 @@ from data_pipeline.sources.files import (
     check_file,
     data_hash,
     exists,
-    most_packed_bytes,
-    read_at_most,
+    read_packed,
     unpack,
     write_file,
 )
@@ -89,23 +88,22 @@ def find_or_fetch(
 
     The arguments and errors are those of `ensure_data`.
     """
-    say = say or _silent
-    root = _expanded(Path(root or default_root()))
+    root = root or default_root()
+    try:
+        root = root.expanduser()
+    except RuntimeError as error:
+        raise DataError(f"{root}: there is no such user here; name the folder in full") from error
     folder = root / "FashionMNIST" / "raw"
     with _one_line(f"cannot use the data folder {root}"):
         missing = [file for file in files if not _find(folder, file, files)]
         csv_paths = find_csv(root) if missing else None
     if csv_paths:
-        return load_csv(csv_paths, files, say)
-    source = _fetch(folder, missing, files, sources if fetch else (), say) if missing else FOUND
+        return load_csv(csv_paths, files)
+    source = FOUND
+    if missing:
+        say = say or (lambda _line: None)
+        source = _fetch(folder, missing, files, sources if fetch else (), say)
     return DataFolder(folder, data_hash(files), source)
-
-
-def _expanded(root: Path) -> Path:
-    try:
-        return root.expanduser()
-    except RuntimeError as error:
-        raise DataError(f"{root}: there is no such user here; name the folder in full") from error
 
 
 def _find(folder: Path, file: DataFile, files: Sequence[DataFile]) -> bool:
@@ -116,12 +114,10 @@ def _find(folder: Path, file: DataFile, files: Sequence[DataFile]) -> bool:
         return True
     if not exists(packed):
         return False
-    if not packed.is_file():  # a pipe or a device may never end
-        raise DataError(f"{packed}: expected {file.name} in gzip form, found no file; {REMEDY}")
     try:
-        content = unpack(read_at_most(packed, most_packed_bytes(file)), file, files)
+        content = unpack(read_packed(packed, file), packed, file, files)
     except ValueError as error:
-        raise DataError(f"{packed}: {error}; {REMEDY}") from error
+        raise DataError(f"{error}; {REMEDY}") from error
     write_file(path, content)
     return True
 
@@ -137,50 +133,32 @@ def _fetch(
     names = ", ".join(file.name for file in missing)
     if not sources:
         raise DataError(f"{folder}: no {names}; run `fmnist-bench doctor --fetch`")
-    _require_writable(folder)
+    cannot_write = f"cannot write to the data folder {folder}"
+    with _one_line(cannot_write):  # before a long download that could not be kept
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        write_file(probe, b"")
+        probe.unlink(missing_ok=True)  # a second process may have removed it
     reasons = []
     for source in sources:
         try:
-            contents = _read(source, missing, files, say)
-        except SourceError as error:
+            packed = source.read(missing, say)
+            contents = {
+                file.name: unpack(packed[file.name], file.packed_name, file, files)
+                for file in missing
+            }
+        except (SourceError, ValueError) as error:
             reasons.append(f"{source.name} ({' '.join(str(error).split())})")
             say(f"no data from {reasons[-1]}")
             continue
-        _write(folder, contents)
+        with _one_line(cannot_write):
+            for name, content in contents.items():
+                write_file(folder / name, content)
         return source.name
     raise DataError(
         f"no Fashion-MNIST from {', '.join(reasons)}; "
         f"put {names} (or the same with .gz) into {folder} by hand"
     )
-
-
-def _read(
-    source: Source, missing: Sequence[DataFile], files: Sequence[DataFile], say: Say
-) -> dict[str, bytes]:
-    """Return the verified decoded bytes of each missing file, by name."""
-    packed = source.read(missing, say)
-    contents = {}
-    for file in missing:
-        try:
-            contents[file.name] = unpack(packed[file.name], file, files)
-        except ValueError as error:
-            raise SourceError(f"{file.packed_name}: {error}") from error
-    return contents
-
-
-def _require_writable(folder: Path) -> None:
-    """Raise DataError before a long download that could not be kept."""
-    with _one_line(f"cannot write to the data folder {folder}"):
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        write_file(probe, b"")
-        probe.unlink(missing_ok=True)  # a second process may have removed it
-
-
-def _write(folder: Path, contents: dict[str, bytes]) -> None:
-    with _one_line(f"cannot write to the data folder {folder}"):
-        for name, content in contents.items():
-            write_file(folder / name, content)
 
 
 @contextmanager
@@ -193,7 +171,3 @@ def _one_line(what: str) -> Iterator[None]:
             f"{what}: {error.strerror or error}; "
             "name another folder with FMNIST_DATA=/path/to/data or mend its rights"
         ) from error
-
-
-def _silent(line: str) -> None:
-    """Report nothing."""

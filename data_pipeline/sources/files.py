@@ -8,7 +8,7 @@ import io
 import os
 import secrets
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,12 +27,10 @@ CLASS_NAMES = (
     "Bag",
     "Ankle boot",
 )
+REMEDY = "delete it and run `fmnist-bench doctor --fetch`"
 # Guards against damage only, so that machines in FIPS mode allow it.
 _md5 = partial(hashlib.md5, usedforsecurity=False)
-
 _GZIP_SLACK_BYTES = 64 * 1024  # gzip hardly grows even what it cannot pack
-
-REMEDY = "delete it and run `fmnist-bench doctor --fetch`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +41,29 @@ class DataFile:
     num_bytes: int
     md5: str
 
+    @classmethod
+    def holding(cls, name: str, content: bytes) -> "DataFile":
+        """Return the description of a file that holds these bytes."""
+        return cls(name, len(content), _md5(content).hexdigest())
+
     @property
     def packed_name(self) -> str:
         """The name under which every source offers it."""
         return f"{self.name}.gz"
 
-    @classmethod
-    def holding(cls, name: str, *parts: bytes | memoryview) -> "DataFile":
-        """Return the description of a file that holds these bytes, one part after the other."""
-        digest = _md5()
-        for part in parts:
-            digest.update(part)
-        return cls(name, sum(memoryview(part).nbytes for part in parts), digest.hexdigest())
+    @property
+    def most_packed_bytes(self) -> int:
+        """More bytes than the file takes in gzip form; beyond, it is something else."""
+        return self.num_bytes + _GZIP_SLACK_BYTES
+
+    def difference(self, found: "DataFile", files: Sequence["DataFile"]) -> str:
+        """Say how another file of this name differs from the expected one."""
+        twin = next((other.name for other in files if other.md5 == found.md5), None)
+        swapped = f"; it holds {twin}: swapped?" if twin else ""
+        return (
+            f"expected {self.num_bytes:,} bytes with md5 {self.md5}, "
+            f"found {found.num_bytes:,} bytes with md5 {found.md5}{swapped}"
+        )
 
 
 FASHION_MNIST_FILES = (
@@ -74,20 +83,6 @@ def data_hash(files: Sequence[DataFile] = FASHION_MNIST_FILES) -> str:
     return hashlib.sha256("".join(file.md5 for file in files).encode()).hexdigest()[:12]
 
 
-def mismatch(
-    file: DataFile, num_bytes: int, md5: str, files: Sequence[DataFile] = FASHION_MNIST_FILES
-) -> str | None:
-    """Say how decoded bytes differ from the file that was expected, None if they are right."""
-    if (num_bytes, md5) == (file.num_bytes, file.md5):
-        return None
-    twin = next((other.name for other in files if other.md5 == md5), None)
-    swapped = f"; it holds {twin}: swapped?" if twin else ""
-    return (
-        f"expected {file.num_bytes:,} bytes with md5 {file.md5}, "
-        f"found {num_bytes:,} bytes with md5 {md5}{swapped}"
-    )
-
-
 def exists(path: Path) -> bool:
     """Tell whether anything lies at the path; a root that is a file or forbidden raises OSError."""
     try:
@@ -103,57 +98,57 @@ def check_file(path: Path, file: DataFile, files: Sequence[DataFile]) -> None:
         raise DataError(f"{path}: expected a file of {file.num_bytes:,} bytes; {REMEDY}")
     with path.open("rb") as stream:
         md5 = hashlib.file_digest(stream, _md5).hexdigest()
-        num_bytes = stream.tell()
-    problem = mismatch(file, num_bytes, md5, files)
-    if problem:
-        raise DataError(f"{path}: {problem}; {REMEDY}")
+        found = DataFile(file.name, stream.tell(), md5)
+    if found != file:
+        raise DataError(f"{path}: {file.difference(found, files)}; {REMEDY}")
 
 
-def most_packed_bytes(file: DataFile) -> int:
-    """Return more bytes than the file takes in gzip form; beyond, it is something else."""
-    return file.num_bytes + _GZIP_SLACK_BYTES
-
-
-def read_at_most(path: Path, num_bytes: int) -> bytes:
-    """Return what a file holds.
+def read_packed(path: Path, file: DataFile) -> bytes:
+    """Return what the gzip form of a file holds.
 
     Raises:
-        ValueError: it is longer.
+        ValueError: it is no file, or too long to be this one; the caller knows the remedy.
         OSError: it cannot be read.
     """
+    if path.exists() and not path.is_file():  # a pipe or a device may never end
+        raise ValueError(f"{path} is no file")
     with path.open("rb") as stream:
-        content = stream.read(num_bytes + 1)
-    if len(content) > num_bytes:
-        raise ValueError(f"expected at most {num_bytes:,} bytes, found more")
+        content = stream.read(file.most_packed_bytes + 1)
+    if len(content) > file.most_packed_bytes:
+        raise ValueError(f"{path}: expected at most {file.most_packed_bytes:,} bytes, found more")
     return content
 
 
-def unpack(packed: bytes, file: DataFile, files: Sequence[DataFile]) -> bytes:
+def unpack(packed: bytes, place: object, file: DataFile, files: Sequence[DataFile]) -> bytes:
     """Return the verified content of a gzip file.
 
     Raises:
-        ValueError: says what is wrong with the bytes; the caller knows where they came from.
+        ValueError: says what is wrong with the bytes at this place.
     """
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
             content = stream.read(file.num_bytes + 1)  # one more: sees a longer file and the CRC
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"expected {file.name} in gzip form, found damage: {error}") from error
-    problem = mismatch(file, len(content), _md5(content).hexdigest(), files)
-    if problem:
-        raise ValueError(problem)
+        what = f"expected {file.name} in gzip form, found damage: {error}"
+        raise ValueError(f"{place}: {what}") from error
+    found = DataFile.holding(file.name, content)
+    if found != file:
+        raise ValueError(f"{place}: {file.difference(found, files)}")
     return content
 
 
 def write_file(path: Path, content: bytes) -> None:
     """Put a whole file in place at once: no reader and no second writer ever sees half of it."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-    with _removed_on_failure(part):
+    try:
         with part.open("xb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(path)
+    except BaseException:  # a signal too must leave no half file behind
+        part.unlink(missing_ok=True)
+        raise
 
 
 def remove_parts(path: Path) -> None:
@@ -161,12 +156,3 @@ def remove_parts(path: Path) -> None:
     for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         with contextlib.suppress(OSError):
             part.unlink()
-
-
-@contextlib.contextmanager
-def _removed_on_failure(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:  # a signal too must leave no half file behind
-        path.unlink(missing_ok=True)
-        raise

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_pipeline.sources.files import DataFile, most_packed_bytes, read_at_most
+from data_pipeline.sources.files import DataFile, read_packed
 
 Say = Callable[[str], None]
 Packed = dict[str, bytes]  # gzip bytes by the decoded file's name
@@ -28,7 +28,7 @@ _PROGRESS_BYTES = 4 * 1024**2
 # cleared because they would tidy and refresh the system's own cache.
 _APT_CONFIG = """
 Dir::State::lists "{folder}/lists";
-Dir::State::status "{folder}/status";
+Dir::State::status "/dev/null";
 Dir::Cache "{folder}/cache";
 Acquire::Languages "none";
 Acquire::Retries "1";
@@ -61,60 +61,48 @@ def read_debian_folder(files: Sequence[DataFile], say: Say, folder: Path | None 
         raise SourceError(f"no {folder}")
     say(f"reading {folder}")
     try:
-        return {file.name: _read(folder / file.packed_name, file) for file in files}
+        return {file.name: read_packed(folder / file.packed_name, file) for file in files}
     except OSError as error:
         raise SourceError(f"{error.filename}: {error.strerror}") from error
-
-
-def _read(path: Path, file: DataFile) -> bytes:
-    """Return what lies in Debian's folder, or in a package, which may link to anything."""
-    if path.exists() and not path.is_file():
-        raise SourceError(f"{path} is no file")
-    try:
-        return read_at_most(path, most_packed_bytes(file))
-    except ValueError as error:
-        raise SourceError(f"{path}: {error}") from error
+    except ValueError as error:  # a package may link to anything
+        raise SourceError(str(error)) from error
 
 
 def read_mirror(
     files: Sequence[DataFile], say: Say, timeout_s: float = CONNECTION_TIMEOUT_S
 ) -> Packed:
     """Return the files from the mirrors that torchvision names, the first that has them all."""
-    reasons = []
-    for urls in _mirror_urls():
-        try:
-            return {file.name: _download(urls[file.name], file, say, timeout_s) for file in files}
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            reasons.append(str(getattr(error, "reason", None) or error))
-        except KeyError as error:
-            reasons.append(f"torchvision names no URL for {error}")
-    raise SourceError("; ".join(reasons) or "torchvision names no mirror")
-
-
-def _mirror_urls() -> list[dict[str, str]]:
-    """Return, for each of torchvision's mirrors, the URL of each file by its decoded name."""
     try:
         from torchvision.datasets import FashionMNIST  # takes 3 s
     except (ImportError, RuntimeError) as error:  # RuntimeError: beside a torch it does not fit
         raise SourceError(f"torchvision does not import: {error}") from error
-    names = [name for name, _ in FashionMNIST.resources]
-    return [
-        {name.removesuffix(".gz"): mirror + name for name in names}
-        for mirror in FashionMNIST.mirrors
-    ]
+    known = {name for name, _md5 in FashionMNIST.resources}
+    for file in files:
+        if file.packed_name not in known:
+            raise SourceError(f"torchvision names no {file.packed_name}")
+    reasons = []
+    for mirror in FashionMNIST.mirrors:
+        try:
+            return {file.name: _download(mirror, file, say, timeout_s) for file in files}
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            reasons.append(str(getattr(error, "reason", None) or error))
+    raise SourceError("; ".join(reasons) or "torchvision names no mirror")
 
 
-def _download(url: str, file: DataFile, say: Say, timeout_s: float) -> bytes:
-    """Return what lies at the URL, and report every few MiB."""
+def _download(mirror: str, file: DataFile, say: Say, timeout_s: float) -> bytes:
+    """Return what lies there, and report every few MiB.
+
+    Not torchvision's own download, which waits for ever and takes whatever length is sent.
+    """
+    url = mirror + file.packed_name
     say(f"downloading {url}")
-    limit_bytes = most_packed_bytes(file)
     content = bytearray()
     with urllib.request.urlopen(url, timeout=timeout_s) as response:
         total = response.headers.get("Content-Length", "?")
         while chunk := response.read(_PROGRESS_BYTES):
             content += chunk
-            if len(content) > limit_bytes:
-                raise ValueError(f"{url} sends more than {limit_bytes:,} bytes")
+            if len(content) > file.most_packed_bytes:
+                raise ValueError(f"{url} sends more than {file.most_packed_bytes:,} bytes")
             say(f"{file.packed_name}: {len(content):,} of {total} bytes")
     return bytes(content)
 
@@ -146,19 +134,14 @@ def _download_package(folder: Path, say: Say) -> None:
             raise  # fresh lists make no slow line faster
         # no list, or a stale one that names a package the server has dropped
         say("apt-get update, in a temporary folder")
-        private = ["apt-get", "-c", str(_write_apt_config(folder))]
+        config = folder / "apt.conf"
+        config.write_text(_APT_CONFIG.format(folder=folder))
+        for part in ("lists/partial", "cache/archives/partial"):
+            (folder / part).mkdir(parents=True)
+        private = ["apt-get", "-c", str(config)]
         _run([*private, "update"], folder)
         say(f"apt-get download {DEBIAN_PACKAGE}")
         _run([*private, *download], folder)
-
-
-def _write_apt_config(folder: Path) -> Path:
-    for part in ("lists/partial", "cache/archives/partial"):
-        (folder / part).mkdir(parents=True)
-    (folder / "status").touch()  # nothing is installed, as far as this apt knows
-    config = folder / "apt.conf"
-    config.write_text(_APT_CONFIG.format(folder=folder))
-    return config
 
 
 def _run(command: list[str], folder: Path) -> None:
@@ -180,14 +163,10 @@ def _run(command: list[str], folder: Path) -> None:
     except OSError as error:
         raise SourceError(f"{command[0]}: {error.strerror}") from error
     if done.returncode != 0:
-        raise SourceError(_first_complaint(done.stderr) or f"{command[0]} failed")
-
-
-def _first_complaint(stderr: str) -> str | None:
-    """Return the first error line; warnings, such as apt's "unsandboxed", are no reason."""
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    errors = [line for line in lines if not line.startswith(("W:", "N:", "dpkg: warning"))]
-    return next(iter(errors or lines), None)
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        # warnings, such as apt's "unsandboxed", are no reason
+        errors = [line for line in lines if not line.startswith(("W:", "N:", "dpkg: warning"))]
+        raise SourceError(next(iter(errors or lines), f"{command[0]} failed"))
 
 
 SOURCES = (

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from data_pipeline import DataError, ensure_data
-from data_pipeline.sources.csv_files import COPY_NAME
 from tests.data_pipeline.csv_by_hand import TEST, TRAIN, SmallData, csv_text, header_line
 
 DATA = SmallData.drawn()
@@ -28,7 +27,6 @@ def error_line(root: Path) -> str:
     with pytest.raises(DataError) as caught:
         ensure_data(root, fetch=False, files=FILES)
     assert "\n" not in str(caught.value)
-    assert not (root / COPY_NAME).exists()
     return str(caught.value)
 
 
@@ -72,14 +70,14 @@ def test_a_bad_field_is_named_by_line_and_column(
 
 def test_a_column_of_true_is_no_column_of_ones(root: Path) -> None:
     text = AS_WRITTEN
-    for line in range(2, 32):  # pandas makes a column of bool of it
+    for line in range(2, 32):
         text = with_field(text, line, 3, "True")
     (root / TRAIN).write_text(text)
     assert f"line 2, column 3 (pixel2): {PIXEL} 'True'" in error_line(root)
 
 
-def test_a_word_far_down_a_long_file_is_named_without_a_warning_of_pandas(root: Path) -> None:
-    data = SmallData.drawn(num_train=1_100, num_pixels=784)  # pandas looks at 1,024 rows at once
+def test_a_word_far_down_a_long_file_is_named_without_a_warning(root: Path) -> None:
+    data = SmallData.drawn(num_train=1_100, num_pixels=784)
     data.write_csv(root)
     (root / TRAIN).write_text(with_field(csv_text(data.train), 1_090, 9, "dark"))
     with pytest.raises(DataError) as caught:
@@ -148,7 +146,7 @@ WRONG = {
     ),
     "a quote without an end": (
         with_field(AS_WRITTEN, 5, 3, '"3'),
-        "pandas cannot read it (Error tokenizing data. C error: EOF inside string",
+        "line 31: unexpected end of data",
     ),
 }
 
@@ -172,16 +170,14 @@ def test_a_file_that_is_wrong_as_a_whole_is_refused(root: Path, mistake: str) ->
         ),
         pytest.param(
             AS_WRITTEN.replace("\n9,", "\nä,", 1).encode("latin-1"),
-            f"line 11, column 1 (label): {LABEL} '\\\\xe4'",
+            "line 11: expected text in UTF-8, found other bytes",
             id="Latin-1",
         ),
         pytest.param(
             AS_WRITTEN.encode() + b"\0\n", "line 32: expected 17 columns, found 1", id="zero"
         ),
-        pytest.param(
-            gzip.compress(AS_WRITTEN.encode())[:-9], f"cannot unpack {TRAIN} (", id="cut gzip"
-        ),
-        pytest.param(b"PK\3\4" + bytes(99), f"cannot unpack {TRAIN} (", id="no zip"),
+        pytest.param(gzip.compress(AS_WRITTEN.encode())[:-9], "cannot read ", id="cut gzip"),
+        pytest.param(b"PK\3\4" + bytes(99), "cannot read ", id="no zip"),
         pytest.param(b"0" * 20_000, "expected at most 8,432 bytes, found more", id="long"),
         pytest.param(gzip.compress(b"0" * 20_000), "expected at most 8,432 bytes", id="long gzip"),
     ],
@@ -190,7 +186,7 @@ def test_bytes_that_are_no_csv_are_refused(root: Path, content: bytes, wanted: s
     (root / TEST).write_text(csv_text(DATA.test))
     (root / TRAIN).write_bytes(content)
     message = error_line(root)
-    assert message.startswith(f"{root / TRAIN}: ")
+    assert str(root / TRAIN) in message
     assert wanted in message
     assert message.endswith(REMEDY)
 
@@ -212,8 +208,8 @@ def test_an_archive_of_something_else_is_refused(root: Path) -> None:
     with zipfile.ZipFile(root / f"{TRAIN}.zip", "w") as archive:
         archive.writestr(TEST, AS_WRITTEN)
     (root / TRAIN).unlink()
-    what = f"cannot unpack {TRAIN} (the archive holds no such file)"
-    assert error_line(root) == f"{root / TRAIN}.zip: {what}{REMEDY}"
+    what = f"cannot read {root / TRAIN}.zip (the archive holds no {TRAIN})"
+    assert error_line(root) == f"{what}{REMEDY}"
 
 
 def test_the_test_file_twice_is_not_swapped(root: Path) -> None:
@@ -239,7 +235,7 @@ def test_a_folder_in_the_place_of_a_file_is_refused(root: Path) -> None:
     (root / TRAIN).unlink()
     (root / TRAIN).mkdir()
     message = error_line(root)
-    assert message.startswith(f"cannot read {root / TRAIN}: Is a directory; ")
+    assert message.startswith(f"cannot read {root / TRAIN} (Is a directory); ")
 
 
 def test_without_csv_files_all_is_as_before(tmp_path: Path) -> None:

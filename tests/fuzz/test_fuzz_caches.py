@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 import pytest
 from hypothesis import strategies as st
@@ -17,7 +16,6 @@ from bench.machine.ceilings import Ceilings, _cache_name, _cached
 from bench.plans.probe import PlanCandidate
 from bench.plans.timings import read_timings, write_timings
 from bench.spec.plan import Plan
-from data_pipeline.sources.arrays import read_copy
 from tests.fuzz.fuzzing import JSON_VALUES, damaged, fuzzed, no_hang, read_or_refused
 
 NAME = "plans/a.json"
@@ -112,16 +110,6 @@ def test_a_pipe_or_a_device_is_no_cached_file(
     special_file(folder / NAME)
     with no_hang():
         assert read_cached(NAME) is None
-
-
-def test_a_decoded_copy_that_is_a_pickle_runs_nothing(tmp_path: Path) -> None:
-    class Touches:
-        def __reduce__(self) -> tuple[Any, ...]:
-            return Path.touch, (tmp_path / "ran",)
-
-    np.savez(tmp_path / "copy.npz", made_from=np.array([Touches()], dtype=object))
-    assert read_copy(tmp_path / "copy.npz", (), []) is None
-    assert not (tmp_path / "ran").exists()
 
 
 COUNTS = b"""[any]
