@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import typer
     from rich.console import RenderableType
 
-MANY_RECORDS = 20_000
 MOST_NOTES = 6  # lines below a table
 WIDTH_OFF_TERMINAL = 120  # rich's own 80 would hide half of the columns in a CI log
 
@@ -175,15 +174,6 @@ def as_far_as_shown(text: str) -> str:
     """Text for a person, with ? where stdout has no such character."""
     encoding = sys.stdout.encoding or "utf-8"
     return text.encode(encoding, "replace").decode(encoding)
-
-
-def end_at_once(num_records: int, code: int = 0) -> None:
-    """Ends the process here where so many records would take a while to free (100,000: 0.5 s)."""
-    if num_records < MANY_RECORDS:
-        return
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(code)
 
 
 def terminal_width() -> int:

@@ -14,7 +14,9 @@ from bench.shell import say
 from bench.sweep.request import Notes
 
 if TYPE_CHECKING:
-    from results import Choice, Constraints, Objective, RunRecord
+    from results import RunRecord
+    from results.choice.choose import Choice, Objective
+    from results.choice.constraints import Constraints
 
 NOTHING_QUALIFIES = 4
 BYTES = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
@@ -63,9 +65,8 @@ def choose(
     notes: Notes = False,
 ) -> None:
     """Recommend a model among finished runs, and say why; needs no torch."""
-    from bench.shell import end_at_once
     from bench.sweep.folders import read_runs
-    from results import Constraints, collector_paused
+    from results.choice.constraints import Constraints
 
     constraints = Constraints(
         max_seconds=_positive("--max-seconds", max_seconds),
@@ -76,12 +77,9 @@ def choose(
     )
     if fmt not in {"rich", "json"}:
         raise UsageError(f"unknown format {fmt!r}; choose from rich, json")
-    with collector_paused():
-        records = _ordinary(read_runs(run_dirs, say), is_mixed=mixed)
-        objective = _objective(by, target, records)
-        code = answer(records, constraints, objective, fmt, notes=notes)
-        end_at_once(len(records), code)
-    raise typer.Exit(code)
+    records = _ordinary(read_runs(run_dirs, say), is_mixed=mixed)
+    objective = _objective(by, target, records)
+    raise typer.Exit(answer(records, constraints, objective, fmt, notes=notes))
 
 
 def answer(
@@ -94,8 +92,8 @@ def answer(
 ) -> int:
     """Writes the choice among some records to stdout and gives the exit code."""
     from bench.shell import write_out
-    from results import choice_json
     from results import choose as decide
+    from results.choice.text import choice_json
 
     choice = decide(records, constraints, objective)
     if fmt == "json":
@@ -107,7 +105,8 @@ def answer(
 
 def _show_rich(choice: "Choice", *, notes: bool) -> None:
     from bench.shell import print_rich, terminal_width
-    from results import choice_headline, choice_notes, render_choice
+    from results.choice.table import render_choice
+    from results.choice.text import choice_headline, choice_notes
 
     table = render_choice(choice, width=terminal_width())
     print_rich(table, choice_notes(choice), above=choice_headline(choice), all_notes=notes)
@@ -115,7 +114,8 @@ def _show_rich(choice: "Choice", *, notes: bool) -> None:
 
 def _ordinary(records: "Sequence[RunRecord]", *, is_mixed: bool) -> "list[RunRecord]":
     """The records that are no rungs of a ladder, which may stand side by side."""
-    from results import NotComparable, check_comparable, is_ladder
+    from results import NotComparable, check_comparable
+    from results.rows.comparable import is_ladder
 
     ordinary = [record for record in records if not is_ladder(record)]
     if num_rungs := len(records) - len(ordinary):
@@ -131,8 +131,7 @@ def _ordinary(records: "Sequence[RunRecord]", *, is_mixed: bool) -> "list[RunRec
 
 def _objective(by: str, target: str | None, records: "Sequence[RunRecord]") -> "Objective":
     """The objective; a target that no curve is asked for may be the one that the runs ended at."""
-    from results import OBJECTIVES, Objective
-    from results.choice.choose import DEFAULT_TARGET, TO_TARGET
+    from results.choice.choose import DEFAULT_TARGET, OBJECTIVES, TO_TARGET, Objective
     from results.rows.rows import TARGETS
 
     if by not in OBJECTIVES or (target is None and by != TO_TARGET):

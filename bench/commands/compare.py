@@ -46,20 +46,17 @@ def compare(
     comparable. Stored runs were not measured in turns: where a side is one process, a change of
     speed below 49 % cannot be seen.
     """
-    from bench.shell import end_at_once
-    from results import collector_paused, read_records
+    from results import read_records
     from results.compare.rule import Rule
 
     if fmt not in FORMATS:
         raise UsageError(f"unknown format {fmt!r}; choose from {', '.join(FORMATS)}")
     rule = Rule(threshold=fraction("--threshold", threshold), margin=fraction("--margin", margin))
-    with collector_paused():
-        before, after = (read_records(path, say=say) for path in (base, head))
-        verdict = judge((base, head), before, after, rule)
-        if out is not None:
-            _write(verdict, out)
-        _show(verdict, fmt, notes=notes)
-        end_at_once(len(before) + len(after), verdict.exit_code)
+    before, after = (read_records(path, say=say) for path in (base, head))
+    verdict = judge((base, head), before, after, rule)
+    if out is not None:
+        _write(verdict, out)
+    _show(verdict, fmt, notes=notes)
     raise typer.Exit(verdict.exit_code)
 
 

@@ -118,7 +118,8 @@ def _sweep(checked: CheckedRequest, answer: dict[str, Any], store: "RunStore") -
 
 def _named_store(request: Request) -> "RunStore | None":
     """The store that --out or --resume names, checked; None where a new folder is wanted."""
-    from results import RunStore, newest_run
+    from results import RunStore
+    from results.records.store import newest_run
 
     folder = request.out
     if folder is None and request.resume:

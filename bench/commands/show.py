@@ -21,8 +21,9 @@ def check_format(fmt: str) -> None:
     Raises:
         ResultsError: In one line, with the remedy.
     """
-    from results import FORMATS, PARQUET, check_parquet
     from results.errors import ResultsError
+    from results.render.formats import FORMATS
+    from results.render.parquet import PARQUET, check_parquet
 
     choices = ("rich", *FORMATS, PARQUET)
     if fmt not in choices:
@@ -38,7 +39,8 @@ def show_ladders(
     rungs: "Sequence[RunRecord]", *, fmt: str = "rich", num_others: int = 0, notes: bool = False
 ) -> None:
     """Writes ladders to stdout, and to stderr how many other records are left out."""
-    from results import LADDER_KEYS, ladder_columns, ladder_rows
+    from results.ladder.rows import LADDER_KEYS, ladder_rows
+    from results.ladder.table import ladder_columns
 
     if num_others:
         sys.stderr.write(f"{num_others} records of ordinary runs left out: a ladder stands alone\n")
@@ -57,8 +59,11 @@ def show_published(
     Raises:
         ResultsError: no such format, or no record of a reference system.
     """
-    from results import PARQUET, PUBLISHED_KEYS, export_published, is_published, published_rows
     from results.errors import ResultsError
+    from results.reference.replication import is_published
+    from results.reference.rows import PUBLISHED_KEYS, published_rows
+    from results.reference.table import export_published
+    from results.render.parquet import PARQUET
 
     runs = [record for record in records if is_published(record)]
     if not runs:
@@ -85,7 +90,8 @@ def write_rows(
     by: str = "model",
 ) -> None:
     """Writes rows to stdout in a format that programs or documents read."""
-    from results import PARQUET, export, export_parquet
+    from results.render.formats import export
+    from results.render.parquet import PARQUET, export_parquet
 
     if fmt == PARQUET:
         write_out(export_parquet(rows, keys))
@@ -104,7 +110,8 @@ def where_next(*folders: Path) -> str:
 def _show_rich_ladders(
     rungs: "Sequence[RunRecord]", rows: "Sequence[dict[str, Any]]", *, notes: bool
 ) -> None:
-    from results import ladder_footer_lines, ladder_sentences, render_ladder
+    from results.ladder.footer import ladder_footer_lines, ladder_sentences
+    from results.ladder.table import render_ladder
 
     table = render_ladder(rows, width=terminal_width(), title="Fashion-MNIST, ladder of plans")
     lines = ladder_footer_lines(rungs)
@@ -112,12 +119,9 @@ def _show_rich_ladders(
 
 
 def _show_rich_published(runs: "Sequence[RunRecord]", *, notes: bool) -> None:
-    from results import (
-        hidden_columns_line,
-        published_footer_lines,
-        published_rows,
-        render_published,
-    )
+    from results.reference.footer import published_footer_lines
+    from results.reference.rows import published_rows
+    from results.reference.table import hidden_columns_line, render_published
 
     rows, width = published_rows(runs), terminal_width()
     title = "Fashion-MNIST: published numbers and ours"

@@ -26,8 +26,10 @@ def show_history(
 
     Drift is told below a table for people, and on GitHub, in any format, by warnings on stderr.
     """
-    from results import HISTORY_KEYS, history_columns, history_rows, sort_rows
     from results.history.drift import drifts
+    from results.history.rows import HISTORY_KEYS, history_rows
+    from results.history.table import history_columns
+    from results.rows.rows import sort_rows
 
     is_by_time = sort == DEFAULT_SORT
     rows = history_rows(summaries, is_brief=is_by_time and fmt == "rich")
@@ -49,7 +51,7 @@ def _show_rich(
     *,
     notes: bool,
 ) -> None:
-    from results import history_footer_lines, render_history
+    from results.history.table import history_footer_lines, render_history
 
     table = render_history(rows, width=terminal_width(), title="Fashion-MNIST, over commits")
     lines = [f"drift: {drift.text}" for drift in found]  # ends with a command, so with no dot

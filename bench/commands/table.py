@@ -14,7 +14,7 @@ from bench.commands.show import (
     write_rows,
 )
 from bench.commands.show_history import show_history
-from bench.shell import end_at_once, print_rich, say, terminal_width
+from bench.shell import print_rich, say, terminal_width
 from bench.sweep.folders import read_runs
 from bench.sweep.request import Notes
 
@@ -57,12 +57,7 @@ def table(
     notes: Notes = False,
 ) -> None:
     """Print the table of finished runs; needs no torch."""
-    from results import collector_paused
-
-    with collector_paused():
-        records = read_runs(run_dirs, say)
-        show(records, fmt=fmt, by=by, sort=sort, mixed=mixed, notes=notes)
-        end_at_once(len(records))
+    show(read_runs(run_dirs, say), fmt=fmt, by=by, sort=sort, mixed=mixed, notes=notes)
 
 
 def show(
@@ -84,15 +79,11 @@ def show(
         NotComparable: the records must not stand side by side, and `mixed` does not allow it.
         ResultsError: no such format, grouping or column.
     """
-    from results import (
-        ROW_KEYS,
-        check_comparable,
-        footer_lines,
-        is_ladder,
-        render_table,
-        summarize,
-        table_rows,
-    )
+    from results import check_comparable, summarize, table_rows
+    from results.render.footer import footer_lines
+    from results.render.table import render_table
+    from results.rows.comparable import is_ladder
+    from results.rows.rows import ROW_KEYS
 
     check_format(fmt)
     _check_grouping(by)

@@ -158,7 +158,7 @@ def checked_turn(content: object) -> tuple[float, int]:
 
 
 def _failure(content: object) -> RunError:
-    from results import STATUSES
+    from results.records.record import STATUSES
 
     told = content if isinstance(content, dict) else {}
     status = told.get("status")

@@ -35,7 +35,8 @@ def named_or_newest(run_dirs: "Sequence[Path] | None") -> "Sequence[Path]":
     Raises:
         RecordError: none is named, and there is no run.
     """
-    from results import RecordError, newest_run
+    from results import RecordError
+    from results.records.store import newest_run
 
     newest = newest_run(RUNS)
     folders = run_dirs or ([newest] if newest else [])

@@ -11,7 +11,8 @@ from bench.measure.workload import num_parameters
 from bench.train.evaluation import BATCH_SIZES, evaluate
 from data_pipeline import ResidentSplit, load_fashion_mnist, parse_augmentation, place
 from fmnist_models import build_model
-from results import RunStore, render_table, summarize, table_rows
+from results import RunStore, summarize, table_rows
+from results.render.table import render_table
 from tests.results.records_by_hand import make_sweep
 
 BATCH = 128

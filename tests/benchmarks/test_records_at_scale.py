@@ -5,7 +5,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from results import history_rows, read_records, summarize
+from results import read_records, summarize
+from results.history.rows import history_rows
 from tests.benchmarks.records_at_scale import measure, synthetic_records, table_of, write_store
 
 

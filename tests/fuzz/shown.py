@@ -14,11 +14,13 @@ from typing import Any
 from bench.commands import choose as choose_command
 from bench.commands import compare as compare_command
 from bench.commands import table
-from results import Constraints, Objective, RunRecord, export_parquet, summarize, table_rows
-from results.choice.choose import OBJECTIVES
+from results import RunRecord, summarize, table_rows
+from results.choice.choose import OBJECTIVES, Objective
+from results.choice.constraints import Constraints
 from results.compare.rule import Rule
 from results.gate.files import annotations
 from results.gate.markdown import BREAK
+from results.render.parquet import export_parquet
 
 Shown = Callable[[], object]
 

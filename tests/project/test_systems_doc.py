@@ -8,7 +8,7 @@ from bench.measure.workload import flops_per_image
 from bench.spec.named_recipes import PUBLISHED, find_recipe
 from bench.spec.recipe import TEST_IMAGES, TRAIN_IMAGES
 from fmnist_models import build_model
-from results import REPORTED
+from results.reference.reported import REPORTED
 from tests.command_line import REPOSITORY
 
 TEXT = (REPOSITORY / "docs" / "systems.md").read_text(encoding="utf-8")

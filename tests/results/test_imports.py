@@ -21,9 +21,27 @@ BLOCKED = set(sys.argv[1].split(","))
 sys.meta_path.insert(0, Blocker())
 """
 WHOLE_WAY = """
-import io, tempfile
+import importlib, io, pkgutil, tempfile
+from pathlib import Path
 from rich.console import Console
+
 import results
+from results.choice.table import render_choice
+from results.choice.text import choice_headline, choice_json, choice_notes
+from results.history.drift import drift_lines
+from results.history.rows import history_rows
+from results.history.table import render_history
+from results.ladder.footer import ladder_footer_lines, ladder_sentences
+from results.ladder.rows import ladder_rows
+from results.ladder.table import render_ladder
+from results.reference.rows import published_rows
+from results.reference.table import export_published, render_published
+from results.render.footer import footer_lines
+from results.render.formats import FORMATS, export
+from results.render.table import render_table
+from results.report.compose import compose, write_figures, write_report
+from results.report.material import gather
+from results.rows.comparable import is_ladder
 from tests.results.reference.published_by_hand import all_systems
 from tests.results.records_by_hand import make_sweep
 
@@ -32,40 +50,31 @@ for record in make_sweep():
     store.append(record, samples={"loss": [1.0, 2.0]})
 summaries = results.summarize(results.read_records(store.folder))
 rows = results.table_rows(summaries)
-Console(file=io.StringIO()).print(results.render_table(rows, width=80))
-for fmt in results.FORMATS:
-    results.export(rows, fmt)
-results.footer_lines(summaries)
-choice = results.choose(results.read_records(store.folder))
-Console(file=io.StringIO()).print(results.render_choice(choice, width=80))
-results.choice_json(choice), results.choice_headline(choice), results.choice_notes(choice)
-rungs = [record for record in results.read_records(store.folder) if results.is_ladder(record)]
-results.render_ladder(results.ladder_rows(rungs), width=80)
-results.ladder_sentences(rungs), results.ladder_footer_lines(rungs)
+Console(file=io.StringIO()).print(render_table(rows, width=80))
+for fmt in FORMATS:
+    export(rows, fmt)
+footer_lines(summaries)
+rungs = [record for record in results.read_records(store.folder) if is_ladder(record)]
+render_ladder(ladder_rows(rungs), width=80)
+ladder_sentences(rungs), ladder_footer_lines(rungs)
 published = all_systems()
-results.render_published(results.published_rows(published), width=80)
-for fmt in results.FORMATS:
-    results.export_published(published, fmt)
+render_published(published_rows(published), width=80)
+for fmt in FORMATS:
+    export_published(published, fmt)
 
-from pathlib import Path
-from results.report.compose import compose, write_figures, write_report
-from results.report.material import gather
 material = gather([store.folder])
 page = compose(material, store.folder / "report.html")
 assert write_report(page, store.folder / "report.html") > 900_000
 assert write_figures(page, Path(store.folder) / "figures", "svg")
 
-import importlib, pkgutil
 for module in pkgutil.walk_packages(results.__path__, "results."):
     importlib.import_module(module.name)
 choice = results.choose(results.read_records(store.folder))
-Console(file=io.StringIO()).print(results.render_choice(choice, width=80))
-results.choice_headline(choice), results.choice_notes(choice), results.choice_json(choice)
-from results.history.rows import history_rows
-from results.history.table import render_history
+Console(file=io.StringIO()).print(render_choice(choice, width=80))
+choice_headline(choice), choice_notes(choice), choice_json(choice)
 over_commits = results.summarize(results.read_records(store.folder), by="commit")
 Console(file=io.StringIO()).print(render_history(history_rows(over_commits), width=80))
-results.drift_lines(over_commits)
+drift_lines(over_commits)
 records = results.read_records(store.folder)
 assert results.compare_records(records, records).findings
 """
@@ -108,10 +117,11 @@ def test_the_blocker_blocks() -> None:
 def test_records_and_rows_need_nothing_heavy() -> None:
     code = """
 import results
+from results.render.formats import export
 from tests.results.records_by_hand import make_record
 
 assert results.table_rows(results.summarize([make_record()]))
-assert results.export([], "json") and results.RunStore and results.read_records
+assert export([], "json") and results.RunStore and results.read_records
 """
     finished = run_without("torch,torchvision,pandas,scipy,numpy,rich,tabulate", code)
     assert (finished.returncode, finished.stderr) == (0, "")

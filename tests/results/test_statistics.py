@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results import (
+from results.statistics import (
     mean,
     median_interval,
     prediction_interval,

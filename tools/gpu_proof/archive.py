@@ -82,18 +82,13 @@ def _kept(out: Path, folder: Path) -> Iterator[Path]:
 
 def table_of(records: "list[RunRecord]") -> str:
     """The Markdown that `table --format markdown` gives of some records, and the lines below it."""
-    from results import (
-        LADDER_KEYS,
-        export,
-        footer_lines,
-        is_ladder,
-        ladder_columns,
-        ladder_footer_lines,
-        ladder_rows,
-        ladder_sentences,
-        summarize,
-        table_rows,
-    )
+    from results import summarize, table_rows
+    from results.ladder.footer import ladder_footer_lines, ladder_sentences
+    from results.ladder.rows import LADDER_KEYS, ladder_rows
+    from results.ladder.table import ladder_columns
+    from results.render.footer import footer_lines
+    from results.render.formats import export
+    from results.rows.comparable import is_ladder
 
     if all(map(is_ladder, records)):
         rows = ladder_rows(records)

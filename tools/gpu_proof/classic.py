@@ -66,7 +66,7 @@ def _trained(folder: str, records: "Sequence[RunRecord]") -> list[Trained]:
 
 
 def _cells(one: Trained) -> list[str]:
-    from results import find_reported
+    from results.reference.reported import find_reported
 
     row, reported = one.row, find_reported(one.summary.model, "classic")
     kernels = row["kernels_per_step"]

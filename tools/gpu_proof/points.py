@@ -167,7 +167,7 @@ def _scored(row: Mapping[str, Any]) -> str:
 
 def seconds_of(name: str, records: "Sequence[RunRecord]") -> Iterator[str]:
     """Where the seconds of a sweep went, a row a model, summed over its runs."""
-    from results import is_ladder
+    from results.rows.comparable import is_ladder
 
     runs = [record for record in records if not is_ladder(record)]
     if not runs:

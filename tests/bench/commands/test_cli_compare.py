@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from results import RunRecord, RunStore
-from tests.command_line import REPOSITORY, Finished, assert_refused, call
+from tests.command_line import Finished, assert_refused, call
 from tests.results.compare.compare_by_hand import SEEDS, runs
 from tests.results.records_by_hand import ENVIRONMENT, make_record
 
@@ -213,27 +212,6 @@ def test_names_in_records_and_folders_start_no_command_of_github(
         lines = compare(*folders, "--format", fmt).stdout.splitlines()
         assert not [line for line in lines if line.startswith("::") or "\x1b" in line]
     assert sum(line.startswith("again: ") for line in compare(*folders).stdout.splitlines()) == 1
-
-
-@pytest.mark.parametrize("seconds", [(2.0,) * 3, (4.0, 4.01, 4.02)])
-def test_the_exit_code_of_very_many_records_is_that_of_the_verdict(
-    base: Path, seconds: Sequence[float]
-) -> None:
-    head = written(base.parent / "tuesday", runs(seconds=seconds))
-    program = (
-        "import sys, bench.shell; bench.shell.MANY_RECORDS = 1; from bench.__main__ import main; "
-        "sys.argv = ['fmnist-bench', 'compare', *sys.argv[1:]]; main()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(base), str(head), "--format", "json"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=REPOSITORY,
-    )
-    verdict = json.loads(done.stdout)
-    assert (done.returncode, done.stderr) == (verdict["exit_code"], "")
-    assert done.returncode == (1 if seconds[0] == 4.0 else 0)
 
 
 def test_a_failure_reads_as_words_and_a_new_model_is_called_new(

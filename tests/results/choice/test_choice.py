@@ -4,7 +4,9 @@ import time
 
 import pytest
 
-from results import Choice, Constraints, Objective, ResultsError, RunRecord, choose
+from results import ResultsError, RunRecord, choose
+from results.choice.choose import Choice, Objective
+from results.choice.constraints import Constraints
 from results.choice.hint import find_hint, hint_sentence
 from tests.results.choice.choice_by_hand import run
 from tests.results.records_by_hand import make_curve, make_record, make_sweep, with_measured

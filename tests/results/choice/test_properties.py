@@ -6,8 +6,10 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results import Constraints, Objective, RunRecord, choice_json, choose
-from results.choice.choose import OBJECTIVES, Candidate
+from results import RunRecord, choose
+from results.choice.choose import OBJECTIVES, Candidate, Objective
+from results.choice.constraints import Constraints
+from results.choice.text import choice_json
 from tests.results.choice.choice_by_hand import run
 from tests.results.records_by_hand import make_curve, make_sweep
 

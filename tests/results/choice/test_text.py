@@ -8,18 +8,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from results import (
-    ROW_KEYS,
-    Choice,
-    Constraints,
-    Objective,
-    RunRecord,
-    choice_headline,
-    choice_json,
-    choice_notes,
-    choose,
-    render_choice,
-)
+from results import RunRecord, choose
+from results.choice.choose import Choice, Objective
+from results.choice.constraints import Constraints
+from results.choice.table import render_choice
+from results.choice.text import choice_headline, choice_json, choice_notes
+from results.rows.rows import ROW_KEYS
 from tests.golden_text import WIDTHS, assert_golden
 from tests.results.choice.choice_by_hand import run
 from tests.results.records_by_hand import make_curve, make_record, make_sweep, make_values

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from results import Comparison, RunRecord
+from results import RunRecord
+from results.compare.compare import Comparison
 from results.gate.verdict import Check, Finding
 from tests.results.records_by_hand import make_record, make_values, with_measured
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from results import Comparison, NotComparable, RunRecord, compare_records
+from results import NotComparable, RunRecord, compare_records
 from results.compare import sides as compare_sides
+from results.compare.compare import Comparison
 from results.gate.verdict import Commit, Verdict
 from results.rows.comparable import asked_for
 from tests.bench.ladder.ladder_by_hand import make_ladder

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bench.commands.table import show
-from results import RunRecord, drift_lines, summarize
-from results.history.drift import WINDOW
+from results import RunRecord, summarize
+from results.history.drift import WINDOW, drift_lines
 from tests.results.records_by_hand import ENVIRONMENT, make_record, make_values
 
 NEW_TORCH = ENVIRONMENT | {"torch": "2.15.0"}

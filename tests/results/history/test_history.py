@@ -9,16 +9,10 @@ import pytest
 from rich.console import Console
 
 from bench.commands.table import show
-from results import (
-    HISTORY_KEYS,
-    ROW_KEYS,
-    NotComparable,
-    RunRecord,
-    history_footer_lines,
-    history_rows,
-    render_history,
-    summarize,
-)
+from results import NotComparable, RunRecord, summarize
+from results.history.rows import HISTORY_KEYS, history_rows
+from results.history.table import history_footer_lines, render_history
+from results.rows.rows import ROW_KEYS
 from tests.golden_text import WIDTHS, assert_golden
 from tests.results.records_by_hand import ENVIRONMENT, make_record, make_values
 

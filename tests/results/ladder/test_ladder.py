@@ -8,18 +8,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from results import (
-    LADDER_KEYS,
-    Measurement,
-    RunRecord,
-    export,
-    is_ladder,
-    ladder_columns,
-    ladder_footer_lines,
-    ladder_rows,
-    ladder_sentences,
-    render_ladder,
-)
+from results import Measurement, RunRecord
+from results.ladder.footer import ladder_footer_lines, ladder_sentences
+from results.ladder.rows import LADDER_KEYS, ladder_rows
+from results.ladder.table import ladder_columns, render_ladder
+from results.render.formats import export
+from results.rows.comparable import is_ladder
 from tests.bench.ladder.ladder_by_hand import make_ladder, make_rung
 from tests.golden_text import assert_golden
 from tests.results.records_by_hand import make_record

@@ -1,13 +1,10 @@
 """The published ladder follows from the records beside it, and holds what the README says of it."""
 
-from results import (
-    LADDER_KEYS,
-    export,
-    ladder_columns,
-    ladder_rows,
-    ladder_sentences,
-    read_records,
-)
+from results import read_records
+from results.ladder.footer import ladder_sentences
+from results.ladder.rows import LADDER_KEYS, ladder_rows
+from results.ladder.table import ladder_columns
+from results.render.formats import export
 from tests.command_line import REPOSITORY
 
 RECORDS = REPOSITORY / "results" / "tables" / "ladder-cpu-batch32.jsonl"

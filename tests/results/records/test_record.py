@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results import STATUSES, Measurement, RecordError, RunRecord
+from results import Measurement, RecordError, RunRecord
+from results.records.record import STATUSES
 from tests.results.records_by_hand import make_record, make_spec
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

@@ -4,8 +4,6 @@
 """
 
 import gc
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import shell
 from results import (
     Measurement,
     RecordError,
@@ -24,14 +21,13 @@ from results import (
     RunStore,
     Summary,
     check_comparable,
-    collector_paused,
-    footer_lines,
-    history_rows,
     read_records,
     summarize,
     table_rows,
 )
-from results.records.compact import CompactMeasurements, Pool
+from results.history.rows import history_rows
+from results.records.compact import CompactMeasurements, Pool, collector_paused
+from results.render.footer import footer_lines
 from results.rows import comparable as comparison_module
 from results.rows.summary import STATIC_QUANTITIES
 from results.statistics import mean
@@ -266,17 +262,3 @@ def test_a_footer_names_a_seed_once() -> None:
         for seed, flags in ((0, ("throttled",)), (1, ()))
     ]
     assert "throttled (v0 seed 0): " in "\n".join(footer_lines(summarize(records)))
-
-
-def test_only_a_large_store_ends_the_process_at_once(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    codes: list[int] = []
-    monkeypatch.setattr(os, "_exit", codes.append)
-    monkeypatch.setattr(sys, "stdout", os.fdopen(os.dup(1), "w"))
-    sys.stdout.write("the last line")  # must not stay behind in a buffer
-    shell.end_at_once(shell.MANY_RECORDS - 1)
-    assert (codes, capfd.readouterr().out) == ([], "")
-    shell.end_at_once(shell.MANY_RECORDS, 4)
-    assert (codes, capfd.readouterr().out) == ([4], "the last line")
-    sys.stdout.close()

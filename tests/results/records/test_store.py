@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from results import RecordError, RunRecord, RunStore, newest_run, read_records
+from results import RecordError, RunRecord, RunStore, read_records
+from results.records.store import newest_run
 from tests.command_line import LIMIT_S
 from tests.results.records_by_hand import make_record
 

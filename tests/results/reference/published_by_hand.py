@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from results import REPORTED, RunRecord, published_footer_lines, published_rows
+from results import RunRecord
+from results.reference.footer import published_footer_lines
+from results.reference.reported import REPORTED
+from results.reference.rows import published_rows
 from tests.results.records_by_hand import make_record
 
 EPOCHS = {reported.recipe: reported.epochs for reported in REPORTED}

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from results import export, export_published, read_records, summarize, table_rows
+from results import read_records, summarize, table_rows
+from results.reference.table import export_published
+from results.render.formats import export
 from tests.command_line import REPOSITORY
 
 TABLES = sorted((REPOSITORY / "results" / "tables").glob("cpu-*.jsonl"))

@@ -8,8 +8,8 @@ from bench.spec.named_recipes import PUBLISHED, RECIPES, find_recipe
 from bench.spec.systems import System, systems_of
 from data_pipeline.sources.files import CLASS_NAMES as DATA_CLASS_NAMES
 from fmnist_models import list_models, model_info
-from results import REPORTED, Reported, find_reported
 from results.classes import CLASS_NAMES, never_predicted
+from results.reference.reported import REPORTED, Reported, find_reported
 
 TEN = {  # system -> accuracy, as a table of the five projects has it
     "R0 ResNet-4": 0.921,

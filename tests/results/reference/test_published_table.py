@@ -8,17 +8,14 @@ import pytest
 from rich.console import Console
 
 from bench.commands.table import show
-from results import (
-    PUBLISHED_KEYS,
-    NotComparable,
-    ResultsError,
-    RunRecord,
+from results import NotComparable, ResultsError, RunRecord
+from results.reference.footer import published_footer_lines
+from results.reference.replication import is_published
+from results.reference.rows import PUBLISHED_KEYS, published_rows
+from results.reference.table import (
     export_published,
     hidden_columns_line,
-    is_published,
     published_columns,
-    published_footer_lines,
-    published_rows,
     render_published,
 )
 from tests.bench.ladder.ladder_by_hand import make_rung

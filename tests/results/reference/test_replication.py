@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from results import RunRecord, prediction_interval, wilson_interval
+from results import RunRecord
 from results.reference.footer import MEANINGS
 from results.reference.judgement import LETTERS, lettered
+from results.statistics import prediction_interval, wilson_interval
 from tests.results.reference.published_by_hand import confusion_without, footer, make_run, row_of
 
 

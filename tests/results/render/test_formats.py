@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from results import FORMATS, ROW_KEYS, ResultsError, export, summarize, table_rows
+from results import ResultsError, summarize, table_rows
+from results.render.formats import FORMATS, export
+from results.rows.rows import ROW_KEYS
 from tests.results.records_by_hand import make_record, make_sweep, make_values
 
 NASTY = 'a|b\\|c `x` *y* __init__ <b> 5 % & $z #1, "q"\nsecond {line} ~^'

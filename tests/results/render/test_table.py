@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from results import RunRecord, footer_lines, render_table, summarize, table_rows
+from results import RunRecord, summarize, table_rows
+from results.render.footer import footer_lines
+from results.render.table import render_table
 from results.text import (
     format_bytes,
     format_count,

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import vl_convert
 
-from results import pareto_front
 from results.report.charts.cost import cost_figures
 from results.report.charts.figure import ReportFigure
 from results.report.charts.theme import CHARACTER_WIDTH, FONT_SIZE, LAYOUTS, in_light
 from results.report.material import Material, gather
+from results.rows.comparable import pareto_front
 from tests.results.records_by_hand import make_record, make_sweep, make_values
 from tests.results.report.charts_by_hand import (
     TABLES,

@@ -8,16 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results import (
-    NotComparable,
-    check_comparable,
-    pareto_cost,
-    pareto_front,
-    pareto_sentence,
-    summarize,
-    table_rows,
-)
-from results.rows.comparable import labels
+from results import NotComparable, check_comparable, summarize, table_rows
+from results.rows.comparable import labels, pareto_cost, pareto_front, pareto_sentence
 from tests.results.records_by_hand import ENVIRONMENT, make_record, make_sweep, make_values
 
 SMALL = st.integers(0, 6).map(float)  # small, so that ties are common

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from results import Summary, footer_lines, summarize, welch_interval
+from results import Summary, summarize
+from results.render.footer import footer_lines
 from results.rows.certainty import certainty_lines
 from results.rows.difference import difference
 from results.rows.rows import table_rows
+from results.statistics import welch_interval
 from results.text import points
 from tests.results.records_by_hand import make_record, make_sweep
 

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from results import ROW_KEYS, ResultsError, sort_rows, summarize, table_rows, wilson_interval
+from results import ResultsError, summarize, table_rows
+from results.rows.rows import ROW_KEYS, sort_rows
+from results.statistics import wilson_interval
 from tests.results.records_by_hand import LIMIT, make_curve, make_record, make_sweep, make_values
 
 PUBLISHED = (  # as in the design, word for word

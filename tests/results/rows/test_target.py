@@ -4,16 +4,10 @@ from typing import Any
 
 import pytest
 
-from results import (
-    NotComparable,
-    RunRecord,
-    check_comparable,
-    export,
-    footer_lines,
-    pareto_sentence,
-    summarize,
-    table_rows,
-)
+from results import NotComparable, RunRecord, check_comparable, summarize, table_rows
+from results.render.footer import footer_lines
+from results.render.formats import export
+from results.rows.comparable import pareto_sentence
 from tests.results.records_by_hand import make_curve, make_record, make_values, with_measured
 from tests.results.render.test_table import drawn, footer
 
