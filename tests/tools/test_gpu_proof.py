@@ -39,19 +39,21 @@ from tools.gpu_proof.stages import (
     Stage,
 )
 
-QUIET = Stage("quiet", "ends well", 30, ("-c", "print('seen')"))
-FAILS = Stage("fails", "exits with 3", 30, ("-c", "raise SystemExit(3)"))
+QUIET = Stage("quiet", (), 30, "ends well", ("-c", "print('seen')"))
+FAILS = Stage("fails", (), 30, "exits with 3", ("-c", "raise SystemExit(3)"))
 BEGINS = "import pathlib, time\npathlib.Path('{out}/begun').touch()\n"
 WAITS = Stage(
     "waits",
-    "ends at Ctrl-C",
+    (),
     30,
+    "ends at Ctrl-C",
     ("-c", f"{BEGINS}try: time.sleep(60)\nexcept KeyboardInterrupt: print('kept')"),
 )
 STUBBORN = Stage(
     "stubborn",
-    "hears nothing",
+    (),
     30,
+    "hears nothing",
     ("-c", f"import signal\nsignal.signal(2, signal.SIG_IGN)\n{BEGINS}time.sleep(60)\nprint(1)"),
 )
 

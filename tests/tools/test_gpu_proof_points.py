@@ -11,8 +11,8 @@ from results import Measurement, RunRecord, RunStore
 from tests.bench.ladder.ladder_by_hand import make_ladder
 from tests.results.records_by_hand import make_record
 from tools.gpu_proof.archive import keep_tables
-from tools.gpu_proof.run import best_first
-from tools.gpu_proof.summary import summary
+from tools.gpu_proof.points import summary
+from tools.gpu_proof.run import PASSED, Outcome, best_first
 
 LIMIT = {"binds": "latency", "flops_per_s": 1e14, "bytes_per_s": 1e12, "latency_s": 1.5e-6}
 
@@ -32,11 +32,6 @@ def store(out: Path, name: str, *records: RunRecord) -> None:
         RunStore(out / name).append(
             replace(record, record_id=f"{zlib.crc32(name.encode()):08x}{number:08x}")
         )
-
-
-def outcome(name: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401
-    whole = {"name": name, "claim": "", "status": "passed", "exit_code": 0, "seconds": 9.0}
-    return whole | {"command": f"python -m {name}", "source": "a" * 40} | fields
 
 
 def section(text: str, number: int) -> str:
@@ -72,7 +67,8 @@ def out(tmp_path: Path) -> Path:
 
 
 def test_each_point_has_its_numbers(out: Path) -> None:
-    text = summary(out, [outcome("bench", seconds=77.0)], "an H100", is_rehearsal=False)
+    bench = Outcome("bench", "", PASSED, 0, 77.0, "python -m bench", "a" * 40)
+    text = summary(out, {"bench": bench}, "an H100", is_rehearsal=False)
     assert text.startswith("# Seen on an H100\n")
     machine = section(text, 1)
     assert "- tests: 1 failed in 3.0s" in machine
@@ -87,7 +83,7 @@ def test_each_point_has_its_numbers(out: Path) -> None:
 
 
 def test_the_classic_table_has_targets_floors_and_the_accuracy_of_the_cpu(out: Path) -> None:
-    text = section(summary(out, [], "an H100", is_rehearsal=False), 3)
+    text = section(summary(out, {}, "an H100", is_rehearsal=False), 3)
     (row,) = [line for line in text.splitlines() if line.startswith("| classic | v0")]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[3:9] == ["0.4 s", "30.0 s", "0.12 s", "12", "0.113 s", "28 % latency"]
@@ -102,7 +98,7 @@ def test_the_classic_table_has_targets_floors_and_the_accuracy_of_the_cpu(out: P
 
 
 def test_ladders_and_large_batches_have_their_share_of_the_floor(out: Path) -> None:
-    text = section(summary(out, [], "an H100", is_rehearsal=False), 4)
+    text = section(summary(out, {}, "an H100", is_rehearsal=False), 4)
     assert "61 % latency, MFU 40" in text
     assert text.count("half of the floor: reached") == 1
     assert text.count("half of the floor: missed") == 1
@@ -110,7 +106,7 @@ def test_ladders_and_large_batches_have_their_share_of_the_floor(out: Path) -> N
 
 
 def test_an_empty_folder_says_that_nothing_was_measured(tmp_path: Path) -> None:
-    text = summary(tmp_path, [], "an H100", is_rehearsal=False)
+    text = summary(tmp_path, {}, "an H100", is_rehearsal=False)
     assert [section(text, number).count("Nothing was measured.") for number in range(1, 9)] == [
         1
     ] * 8

@@ -3,7 +3,7 @@
 import io
 import shutil
 import tarfile
-from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,25 +26,13 @@ def archive(out: Path, folder: Path) -> None:
     second is as many samples as a file may hold, the smallest first; the rest stays behind.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    samples = _samples_that_fit(out)
+    sized = sorted((p.stat().st_size, p) for p in out.glob(f"*/{SAMPLES_FOLDER}/*.npz"))
+    ends = accumulate(size + 2048 for size, _ in sized)  # with header, and what fills a last block
+    samples = [p for (_, p), end in zip(sized, ends, strict=True) if end <= MAX_SAMPLES_BYTES]
     rest = sorted(p for p in out.rglob("*") if p.is_file() and SAMPLES_FOLDER not in p.parts)
     write_file(folder / PROOF_ARCHIVE, _packed(out, rest, "w:gz"))
     if samples:
         write_file(folder / SAMPLES_ARCHIVE, _packed(out, samples, "w:"))
-
-
-def _samples_that_fit(out: Path) -> list[Path]:
-    chosen, total = [], 0
-    for path in sorted(out.glob(f"*/{SAMPLES_FOLDER}/*.npz"), key=_size):
-        total += _size(path) + 2048  # its header, and what fills its last block
-        if total > MAX_SAMPLES_BYTES:
-            break
-        chosen.append(path)
-    return chosen
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size
 
 
 def _packed(out: Path, paths: list[Path], mode: str) -> bytes:
@@ -63,21 +51,18 @@ def keep_tables(out: Path, folder: Path) -> list[Path]:
     """
     if not (out / "proof.md").is_file():
         raise UsageError(f"no proof in {out}; name its folder with --out")
-    folder.mkdir(parents=True, exist_ok=True)
-    return list(_kept(out, folder))
-
-
-def _kept(out: Path, folder: Path) -> Iterator[Path]:
     from results import read_records
 
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = []
     for path in sorted(out.glob(f"*/{RECORDS_FILE}")):
         name = f"{PREFIX}-{path.parent.name}"
-        shutil.copyfile(path, folder / f"{name}.jsonl")
         text = f"# {name}\n\n{table_of(read_records(path))}"
         write_file(folder / f"{name}.md", text.encode())
-        yield from (folder / f"{name}.jsonl", folder / f"{name}.md")
-    for path in sorted(path for path in out.iterdir() if path.name in {"proof.md", "loader.json"}):
-        yield Path(shutil.copyfile(path, folder / f"{PREFIX}-{path.name}"))
+        kept += [Path(shutil.copyfile(path, folder / f"{name}.jsonl")), folder / f"{name}.md"]
+    for path in filter(Path.exists, (out / "loader.json", out / "proof.md")):
+        kept.append(Path(shutil.copyfile(path, folder / f"{PREFIX}-{path.name}")))
+    return kept
 
 
 def table_of(records: "list[RunRecord]") -> str:

@@ -1,4 +1,4 @@
-"""What a proof says on each point of what a GPU must show, out of its records and outputs."""
+"""`proof.md`: what became of each stage, then each point of what a GPU must show by its numbers."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from results.text import format_percent, format_seconds
 from tools.gpu_proof.archive import table_of
 from tools.gpu_proof.classic import classic_lines
-from tools.gpu_proof.stages import ISSUE_POINTS, PARETO_S
+from tools.gpu_proof.run import Outcome
+from tools.gpu_proof.stages import ISSUE_POINTS, PARETO_S, STAGES, Stage
 
 if TYPE_CHECKING:
     from results import RunRecord
@@ -30,10 +31,10 @@ NOTHING = "Nothing was measured."
 
 @dataclass(frozen=True)
 class Seen:
-    """A folder of a proof, and what became of its stages as plain values."""
+    """A folder of a proof, and what became of each stage that was due."""
 
     out: Path
-    outcomes: Sequence[Mapping[str, Any]]
+    outcomes: Mapping[str, Outcome]
 
     @cached_property
     def records(self) -> "dict[str, list[RunRecord]]":
@@ -49,17 +50,41 @@ class Seen:
         path = self.out / f"{name}.txt"
         return path.read_text("utf-8", "replace").splitlines() if path.exists() else []
 
-    def outcome(self, name: str) -> Mapping[str, Any] | None:
-        """What became of a stage; None where it was never due."""
-        return next((one for one in self.outcomes if one["name"] == name), None)
+
+def summary(out: Path, outcomes: Mapping[str, Outcome], device: str, *, is_rehearsal: bool) -> str:
+    """Markdown: what was seen and what was not, out of the records and outputs in a folder."""
+    seen = Seen(out, outcomes)
+    title = (
+        "Rehearsal on a CPU: proves nothing about a GPU" if is_rehearsal else f"Seen on {device}"
+    )
+    lines = [f"# {title}", "", "| stage | points | shows | outcome | seconds |"]
+    lines += ["|---|---|---|---|---:|"]
+    lines += [_row_of_stage(stage, outcomes.get(stage.name)) for stage in STAGES]
+    lines += [""]
+    for number, shown in ISSUE_POINTS.items():
+        lines += [f"## {number}. {shown[0].upper()}{shown[1:]}", ""]
+        lines += [*(list(POINTS[number](seen)) or [NOTHING]), ""]
+    lines += ["## Seconds, all seeds of a model together", ""]
+    for name, records in seen.records.items():
+        lines += seconds_of(name, records)
+    lines += [
+        "## Commands",
+        "",
+        "OUT is the folder of this file.",
+        "",
+        *(f"- {one.name}: `{one.command}`" for one in outcomes.values()),
+    ]
+    sources = dict.fromkeys(str(one.source) for one in outcomes.values())
+    return "\n".join([*lines, "", f"Source: {', '.join(sources)}."]) + "\n"
 
 
-def point_lines(seen: Seen) -> Iterator[str]:
-    """A section of Markdown for each point."""
-    for number, title in ISSUE_POINTS.items():
-        yield from (f"## {number}. {title[0].upper()}{title[1:]}", "")
-        yield from list(POINTS[number](seen)) or [NOTHING]
-        yield ""
+def _row_of_stage(stage: Stage, outcome: Outcome | None) -> str:
+    told, seconds = "not asked for", "-"  # a stage that was never due has a row as well
+    if outcome is not None:
+        code = f" (exit code {outcome.exit_code})" if outcome.exit_code else ""
+        told, seconds = f"{outcome.status}{code}", f"{outcome.seconds:.0f}"
+    points = ", ".join(map(str, stage.points))
+    return f"| {stage.name} | {points} | {stage.claim} | {told} | {seconds} |"
 
 
 def results_of_tests(seen: Seen, names: Sequence[str] = TESTS) -> Iterator[str]:
@@ -82,10 +107,10 @@ def _bench(seen: Seen) -> Iterator[str]:
     records = seen.records.get("bench")
     if not records:
         return
-    stage = seen.outcome("bench")
+    stage = seen.outcomes.get("bench")
     failed = [record for record in records if record.status != "ok"]
     models = {record.spec["model"] for record in records}
-    wall = f", {stage['seconds']:.0f} s of wall time" if stage else ""
+    wall = f", {stage.seconds:.0f} s of wall time" if stage else ""
     yield f"{len(models)} models, {len(records)} runs, {len(failed)} not ok{wall}."
     for record in failed:
         run = f"{record.spec['model']}, seed {record.spec['seed']}"
@@ -149,8 +174,8 @@ def _accuracy_for_time(seen: Seen) -> Iterator[str]:
     from results import summarize, table_rows
 
     for seconds in PARETO_S:
-        records = seen.records.get(f"pareto-{seconds}s")
-        rows = [row for row in table_rows(summarize(records or [])) if row["status"] == "ok"]
+        records = seen.records.get(f"pareto-{seconds}s", [])
+        rows = [row for row in table_rows(summarize(records)) if row["status"] == "ok"]
         if rows:
             yield f"- {seconds} s: " + ", ".join(map(_scored, rows))
     if (seen.out / "report.html").exists():

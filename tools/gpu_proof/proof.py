@@ -5,12 +5,13 @@ Ctrl-C, and what it has measured stays. Called again with the same folder it goe
 passed is not run again, and a sweep goes on where it was.
 """
 
+import json
 import sys
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 import typer
 
 from bench.errors import UsageError
@@ -18,9 +19,9 @@ from bench.shell import write_out
 from bench.workers.interruption import exit_on_signals
 from data_pipeline.sources.files import write_file
 from tools.gpu_proof.archive import archive, keep_tables
+from tools.gpu_proof.points import summary
 from tools.gpu_proof.run import PASSED, Outcome, run_stages
 from tools.gpu_proof.stages import REHEARSAL, STAGES, chosen_stages
-from tools.gpu_proof.summary import summary
 
 FOLDER = Path("results/runs/gpu-proof")
 REHEARSAL_FOLDER = Path("results/runs/gpu-proof-rehearsal")
@@ -28,53 +29,38 @@ LIMIT_S = 540.0
 OUTCOMES = "proof.json"
 
 
-@dataclass
-class Proof:
-    """A folder of a proof, and what is known of it so far.
+def read_outcomes(out: Path, device: str, *, is_rehearsal: bool) -> dict[str, Outcome]:
+    """What earlier calls have seen in a folder, by stage.
 
-    Attributes:
-        out: the folder.
-        is_rehearsal: whether it is of a CPU, at a small size.
-        device: name of the GPU; a folder holds one kind.
-        outcomes: by stage.
+    Raises:
+        UsageError: the folder is damaged, or of another kind or device.
     """
+    path = out / OUTCOMES
+    if not path.exists():
+        return {}
+    try:
+        stored = json.loads(path.read_bytes())
+        outcomes = {one["name"]: Outcome(**one) for one in stored["outcomes"]}
+        was_rehearsal, earlier = stored["rehearsal"], stored["device"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} cannot be read ({error}); name another --out") from None
+    if was_rehearsal != is_rehearsal:
+        kind = "a rehearsal" if was_rehearsal else "a proof"
+        raise UsageError(f"{out} holds {kind}; name another --out")
+    if earlier != device:
+        raise UsageError(f"{out} was begun on {earlier}, not on {device}; name another --out")
+    return outcomes
 
-    out: Path
-    is_rehearsal: bool
-    device: str
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
 
-    @classmethod
-    def open(cls, out: Path, device: str, *, is_rehearsal: bool) -> "Proof":
-        """The folder with what earlier calls have seen in it.
-
-        Raises:
-            UsageError: it is damaged, or of another kind or device.
-        """
-        proof = cls(out, is_rehearsal, device)
-        path = out / OUTCOMES
-        if not path.exists():
-            return proof
-        try:
-            stored = orjson.loads(path.read_bytes())
-            proof.outcomes = {one["name"]: Outcome(**one) for one in stored["outcomes"]}
-            was_rehearsal, earlier = stored["rehearsal"], stored["device"]
-        except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
-            raise UsageError(f"{path} cannot be read ({error}); name another --out") from None
-        if was_rehearsal != is_rehearsal:
-            kind = "a rehearsal" if was_rehearsal else "a proof"
-            raise UsageError(f"{out} holds {kind}; name another --out")
-        if earlier != device:
-            raise UsageError(f"{out} was begun on {earlier}, not on {device}; name another --out")
-        return proof
-
-    def write(self) -> None:
-        """Writes `proof.json` and `proof.md`."""
-        plain: list[dict[str, Any]] = [asdict(outcome) for outcome in self.outcomes.values()]
-        content = {"rehearsal": self.is_rehearsal, "device": self.device, "outcomes": plain}
-        write_file(self.out / OUTCOMES, orjson.dumps(content, option=orjson.OPT_INDENT_2))
-        text = summary(self.out, plain, self.device, is_rehearsal=self.is_rehearsal)
-        write_file(self.out / "proof.md", text.encode())
+def write_outcomes(
+    out: Path, outcomes: Mapping[str, Outcome], device: str, *, is_rehearsal: bool
+) -> None:
+    """Writes `proof.json` and `proof.md`."""
+    plain = [asdict(outcome) for outcome in outcomes.values()]
+    content = {"rehearsal": is_rehearsal, "device": device, "outcomes": plain}
+    write_file(out / OUTCOMES, json.dumps(content, indent=2).encode())
+    text = summary(out, outcomes, device, is_rehearsal=is_rehearsal)
+    write_file(out / "proof.md", text.encode())
 
 
 def main(
@@ -102,29 +88,27 @@ def main(
         write_out("".join(f"{path}\n" for path in keep_tables(out, keep)))
         return
     stages = chosen_stages(REHEARSAL if rehearse else STAGES, only)
-    proof = Proof.open(out, _device_name(device, is_rehearsal=rehearse), is_rehearsal=rehearse)
+    gpu = "a CPU" if rehearse else _gpu_name(device)
+    outcomes = read_outcomes(out, gpu, is_rehearsal=rehearse)
     out.mkdir(parents=True, exist_ok=True)
     with exit_on_signals():
-        for outcome in run_stages(stages, out, device, limit, proof.outcomes):
-            proof.outcomes[outcome.name] = outcome
+        for outcome in run_stages(stages, out, device, limit, outcomes):
+            outcomes[outcome.name] = outcome
             sys.stderr.write(f"{outcome.name}: {outcome.status} after {outcome.seconds:.0f} s\n")
-            proof.write()
+            write_outcomes(out, outcomes, gpu, is_rehearsal=rehearse)
             if archive_to is not None:
                 archive(out, archive_to)
-    if proof.outcomes:
+    if outcomes:
         write_out((out / "proof.md").read_text(encoding="utf-8"))
-    asked = [proof.outcomes[stage.name].status for stage in stages]
-    raise typer.Exit(0 if set(asked) <= {PASSED} else 1)
+    raise typer.Exit(0 if all(outcomes[stage.name].status == PASSED for stage in stages) else 1)
 
 
-def _device_name(device: str, *, is_rehearsal: bool) -> str:
+def _gpu_name(device: str) -> str:
     """What the driver calls the GPU.
 
     Raises:
         UsageError: there is none to be seen.
     """
-    if is_rehearsal:
-        return "a CPU"
     import torch
 
     if not torch.cuda.is_available():

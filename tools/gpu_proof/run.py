@@ -50,12 +50,12 @@ def run_stages(
     than all of them need, it is shared out in proportion.
     """
     source = source_of_now()
-    commands = {stage.name: shown(stage, device) for stage in stages}
-    due = [
-        stage
-        for stage in stages
-        if not _has_passed(earlier.get(stage.name), commands[stage.name], source)
-    ]
+    # as it is noted: the same wherever the folder lies, whatever model goes first
+    shown = {
+        stage.name: " ".join(["python", *filled(stage, "OUT", device, "all")]) for stage in stages
+    }
+    passed = {(o.name, o.command, o.source) for o in earlier.values() if o.status == PASSED}
+    due = [stage for stage in stages if (stage.name, shown[stage.name], source) not in passed]
     started, spent, total = time.monotonic(), 0.0, sum(stage.seconds for stage in due)
     for stage in due:
         spent += stage.seconds * max(1.0, limit_s / total)
@@ -65,8 +65,7 @@ def run_stages(
         status, code, seconds = _run(stage.name, command, out, left_s if is_possible else 0.0)
         before = earlier.get(stage.name)
         seconds += before.seconds if before and before.source == source else 0.0
-        command_text = commands[stage.name]
-        yield Outcome(stage.name, stage.claim, status, code, seconds, command_text, source)
+        yield Outcome(stage.name, stage.claim, status, code, seconds, shown[stage.name], source)
 
 
 def source_of_now() -> str | None:
@@ -79,11 +78,6 @@ def source_of_now() -> str | None:
 def filled(stage: Stage, out: str, device: str, models: str) -> list[str]:
     """The arguments of a stage, as far as they are known only now."""
     return [text.format(out=out, device=device, best_first=models) for text in stage.arguments]
-
-
-def shown(stage: Stage, device: str) -> str:
-    """The command as it is noted: the same wherever the folder lies, whatever model goes first."""
-    return " ".join(["python", *filled(stage, "OUT", device, "all")])
 
 
 def best_first(out: Path) -> str:
@@ -100,15 +94,6 @@ def best_first(out: Path) -> str:
             accuracies[summary.model] = max(reached, accuracies.get(summary.model, reached))
     ranked = sorted(accuracies, key=accuracies.__getitem__, reverse=True)
     return ",".join([*ranked, "all"])
-
-
-def _has_passed(earlier: Outcome | None, command: str, source: str | None) -> bool:
-    """Whether the same command of the same source has."""
-    return earlier is not None and (earlier.status, earlier.command, earlier.source) == (
-        PASSED,
-        command,
-        source,
-    )
 
 
 def _run(
