@@ -48,6 +48,11 @@ def listed(texts: Iterable[str], most: int | None = None, between: str | None = 
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: 1 seed, 3 seeds, 1,200 records."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def format_count(value: float) -> str:
     """A count to three digits: 640, 7.85 k, 24.6 M, 1.13 G."""
     return _scaled(value, 1000, ("", " k", " M", " G", " T", " P"))

@@ -118,7 +118,7 @@ def _show(verdict: "Verdict", fmt: str, *, notes: bool = False) -> None:
 
         write_out(verdict_json(verdict).decode())
     elif fmt == "markdown":
-        from results.gate.summary import summary_markdown
+        from results.gate.markdown import summary_markdown
 
         write_out(summary_markdown(verdict))
     else:

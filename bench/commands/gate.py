@@ -87,8 +87,8 @@ def gate(
     """Fail when a commit made something slower, larger or less accurate, measured in turns."""
     from bench.gate.run import GateOptions
     from bench.gate.sides import GateRequest
+    from results.gate.pairs import SpeedRule
     from results.gate.quality import QualityRule
-    from results.gate.rule import SpeedRule
 
     if not math.isfinite(train_seconds):
         raise UsageError(f"--train-seconds {train_seconds:g} never end; name some, such as 4")
@@ -144,7 +144,7 @@ def _tell_github(verdict: "Verdict") -> None:
     """The summary of the step, and lines that GitHub shows beside the change."""
     from bench.shell import write_out
     from results.gate.files import annotations, append_step_summary
-    from results.gate.summary import summary_markdown
+    from results.gate.markdown import summary_markdown
 
     if warning := append_step_summary(summary_markdown(verdict), os.environ):
         say(warning)

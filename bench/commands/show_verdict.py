@@ -24,15 +24,15 @@ def fraction(option: str, value: float) -> float:
 def show_verdict(verdict: "Verdict", *, notes: bool = False) -> None:
     """Writes a verdict to stdout: its headline, its tables, and the command that repeats it."""
     from bench.shell import print_rich, terminal_width
-    from results.gate.headline import headline
-    from results.gate.terminal import render_verdict, verdict_lines
+    from results.gate.tables import render_verdict, verdict_notes
+    from results.gate.words import headline
     from results.text import one_line
 
     table = render_verdict(verdict, width=terminal_width())
     print_rich(
         table,
-        verdict_lines(verdict),
-        above=[str(headline(verdict))],
+        verdict_notes(verdict),
+        above=[": ".join(headline(verdict))],
         all_notes=notes,
         again=f"again: {one_line(verdict.command)}",
     )

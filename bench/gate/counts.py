@@ -134,8 +134,7 @@ def _equal(base: Mapping[str, Counts], head: Mapping[str, Counts]) -> Iterator[F
         numbers[model_of(row)] = numbers.get(model_of(row), 0) + equal
     for model, number in numbers.items():
         if number:
-            evidence = f"{number} count{'' if number == 1 else 's'} equal"
-            yield _finding(model, "counts", "same", evidence=evidence)
+            yield _finding(model, "counts", "same", evidence=f"{number:,} equal")
 
 
 def _finding(

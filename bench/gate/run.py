@@ -23,9 +23,8 @@ from bench.gate.quality import (
 from bench.gate.sides import GateGround, GateRequest, find_ground
 from bench.gate.speed import measure_speed
 from bench.gate.turns import Workload, in_workers, prepare, started, take_pairs
-from results.gate.pairs import AGAIN, BASE, HEAD, Pair
+from results.gate.pairs import AGAIN, BASE, HEAD, Pair, SpeedRule, judge
 from results.gate.quality import QualityRule
-from results.gate.rule import SpeedRule, judge
 from results.gate.verdict import Commit, Finding, Verdict
 from results.records.record import RunRecord
 

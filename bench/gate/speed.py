@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.gate.process import WorkerError
-from results.gate.pairs import Pair
-from results.gate.rule import SpeedRule, unsettled
+from results.gate.pairs import Pair, SpeedRule, percent, unsettled
 
 Take = Callable[[Sequence[str], int], tuple[dict[str, Pair], dict[str, WorkerError]]]
 """Gives what fresh workers took in turns of some models, as the pair of this number."""
@@ -60,4 +59,4 @@ def _round(
 
 
 def _changes(pairs: Mapping[str, Pair]) -> str:
-    return ", ".join(f"{model} {pair.percent:+.1f} %" for model, pair in pairs.items())
+    return ", ".join(f"{model} {percent(pair.change)}" for model, pair in pairs.items())

@@ -11,15 +11,7 @@ from results.choice.hint import find_hint, hint_sentence
 from results.choice.table import table_notes
 from results.errors import NotComparable
 from results.render.columns import QUIET_FLAGS
-from results.render.footer import (
-    FLAG_NOTES,
-    commits_of,
-    comparability_warning,
-    held_line,
-    kinds_of,
-    place_line,
-    target_line,
-)
+from results.render.footer import FLAG_NOTES, comparability_warning, ground_lines
 from results.rows.certainty import half_width_text
 from results.rows.comparable import Row, check_comparable, holds_time_equal
 from results.rows.difference import DIFFERENT, NOT_TOLD_APART, Difference, difference
@@ -79,15 +71,12 @@ def runner_up_sentence(choice: Choice) -> str | None:
 
 def choice_notes(choice: Choice) -> list[str]:
     """What a reader must know beside the table, a fact a line."""
-    kinds = kinds_of(choice.records)
     summaries = [candidate.summary for candidate in (*choice.qualifying, *choice.excluded)]
     lines = [
         *table_notes(choice),
         *(_remark(candidate) for candidate in choice.qualifying[:2]),
         _on_accuracy_per_second(choice),
-        held_line(kinds),
-        target_line(kinds),
-        place_line(kinds, commits_of(summaries)),
+        *ground_lines(summaries),
     ]
     return [one_line(line) for line in lines if line]
 

@@ -17,8 +17,15 @@ from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING
 
-from results.gate.margin import ROUNDING, Interval, paired_interval
-from results.gate.quality import QualityRule, equal_evidence, interval_evidence, judge_memory
+from results.gate.quality import (
+    ROUNDING,
+    Interval,
+    QualityRule,
+    equal_evidence,
+    interval_evidence,
+    judge_memory,
+    paired_interval,
+)
 from results.gate.verdict import Check, Finding, Outcome
 from results.gate.words import NEW
 from results.records.record import RunRecord

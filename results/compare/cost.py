@@ -23,7 +23,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
 from results.compare.checks import unknown_finding
-from results.gate.rule import percent
+from results.gate.pairs import percent
 from results.gate.verdict import Check, Finding, Outcome
 from results.rows.summary import Summary
 from results.statistics import mean, welch_interval

@@ -1,18 +1,17 @@
 """What a gate leaves behind: verdict.json, summary.md, and what GitHub shows of it."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import orjson
 
 from results.errors import ResultsError
-from results.gate.headline import headline
-from results.gate.summary import summary_markdown
+from results.gate.markdown import summary_markdown
 from results.gate.tables import troubles
-from results.gate.verdict import SCHEMA_VERSION, Check, Commit, Finding, Outcome, Verdict
-from results.gate.words import claim, described, name_of
+from results.gate.verdict import Verdict
+from results.gate.words import claim, described, headline, name_of
 from results.text import one_line
 
 VERDICT_FILE, SUMMARY_FILE = "verdict.json", "summary.md"
@@ -21,7 +20,7 @@ MOST_ANNOTATIONS = 10  # of a kind that GitHub shows for a step
 
 
 def write_verdict(verdict: Verdict, folder: Path) -> list[Path]:
-    """Writes verdict.json and summary.md, each whole or not at all, and returns their paths.
+    """Write verdict.json and summary.md, each whole or not at all, and return their paths.
 
     Raises:
         ResultsError: the disk refused it.
@@ -43,31 +42,8 @@ def verdict_json(verdict: Verdict) -> bytes:
     return orjson.dumps(_sound(verdict.as_plain()), option=options)
 
 
-def read_verdict(path: Path) -> Verdict:
-    """The verdict that a file holds.
-
-    Raises:
-        ResultsError: there is no such file, or it is none of this version.
-    """
-    try:
-        content = orjson.loads(path.read_bytes())
-        version = content["schema_version"]
-        if version != SCHEMA_VERSION:
-            raise ResultsError(
-                f"{path} has schema_version {version!r}, this is {SCHEMA_VERSION}; "
-                "read it with the version of fmnist-bench that wrote it"
-            )
-        return _verdict(content)
-    except OSError as error:
-        raise ResultsError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ResultsError(
-            f"{path} is no verdict ({error!r}); run `fmnist-bench gate` again"
-        ) from error
-
-
 def append_step_summary(text: str, environ: Mapping[str, str]) -> str | None:
-    """Adds the text to the summary of the step on GitHub, where this is one.
+    """Add the text to the summary of the step on GitHub, where this is one.
 
     Returns:
         A line of warning where that failed: the verdict stands without it.
@@ -86,13 +62,17 @@ def append_step_summary(text: str, environ: Mapping[str, str]) -> str | None:
 def annotations(verdict: Verdict) -> list[str]:
     """Commands that make GitHub show what is in trouble, errors first, at most ten of a kind."""
     if not verdict.findings:
-        return [annotation("error", "gate", str(headline(verdict)))]
+        return [annotation("error", "gate", ": ".join(headline(verdict)))]
     lines: dict[str, list[str]] = {"error": [], "warning": []}
     for finding in troubles(verdict):
         kind = "warning" if finding.outcome == "unclear" else "error"
         said = claim(finding) if finding.outcome == "worse" else name_of(finding)
         lines[kind].append(annotation(kind, f"gate, {finding.outcome}: {said}", described(finding)))
-    return [line for kind, found in lines.items() for line in _most(kind, found)]
+    for kind, found in lines.items():
+        if (num_left_out := len(found) - MOST_ANNOTATIONS + 1) > 1:
+            rest = f"{num_left_out:,} more; verdict.json has them all"
+            found[MOST_ANNOTATIONS - 1 :] = [annotation(kind, "gate", rest)]
+    return [*lines["error"], *lines["warning"]]
 
 
 def annotation(kind: str, title: str, message: str) -> str:
@@ -105,20 +85,8 @@ def annotation(kind: str, title: str, message: str) -> str:
         title: what it is about.
         message: the line.
     """
-    title = _of_command(title).replace(":", "%3A").replace(",", "%2C")
-    return f"::{kind} title={title}::{_of_command(message)}"
-
-
-def _most(kind: str, lines: list[str]) -> list[str]:
-    if len(lines) <= MOST_ANNOTATIONS:
-        return lines
-    shown = lines[: MOST_ANNOTATIONS - 1]
-    rest = f"{len(lines) - len(shown):,} more; verdict.json has them all"
-    return [*shown, annotation(kind, "gate", rest)]
-
-
-def _of_command(text: str) -> str:
-    return one_line(text).replace("%", "%25")
+    title, message = (one_line(text).replace("%", "%25") for text in (title, message))
+    return f"::{kind} title={title.replace(':', '%3A').replace(',', '%2C')}::{message}"
 
 
 def _sound(value: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -141,25 +109,3 @@ def _write(path: Path, content: bytes) -> Path:
     finally:
         temporary.unlink(missing_ok=True)
     return path
-
-
-def _verdict(content: Mapping[str, Any]) -> Verdict:
-    return Verdict(
-        base=Commit(**content["base"]),
-        head=Commit(**content["head"]),
-        findings=tuple(_findings(content["findings"])),
-        command=content["command"],
-        environment=content["environment"],
-        rule=content["rule"],
-        measured=content["measured"],
-        notes=tuple(content["notes"]),
-        seconds=content["seconds"],
-    )
-
-
-def _findings(content: Any) -> Iterator[Finding]:  # noqa: ANN401 - whatever the file says
-    for fields in content:
-        finding = Finding(**fields)
-        if finding.check not in get_args(Check) or finding.outcome not in get_args(Outcome):
-            raise ValueError(f"unknown check or outcome: {finding.check}, {finding.outcome}")
-        yield finding

@@ -1,12 +1,33 @@
-"""Markdown in which nothing from outside is more than text: names, subjects, reasons."""
+"""A verdict as Markdown: for the summary of a step on GitHub, or a comment on a pull request.
+
+Nothing from outside is more than text in it: no name, subject or reason.
+"""
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
+from results.gate.tables import model_columns, trouble_columns, troubles
+from results.gate.verdict import Verdict
+from results.gate.words import described, headline, notes, place
 from results.render.columns import Column
-from results.render.formats import escape_markdown
+from results.render.formats import escape_markdown, tabulated
+from results.text import one_line
 
+MOST_CHARS = 20_000  # GitHub refuses comments of more than 65,536
+MOST_OPEN = 12  # rows or items that are shown without a click
+MOST_ROWS = (50, 25, MOST_OPEN, 6, 3, 1)  # of a part; fewer where escaping makes all of it longer
+MOST_COMMAND_CHARS = 1500
 BREAK = "\u200b"  # of no width: GitHub sees no mention and no link in what it parts
+
+
+def summary_markdown(verdict: Verdict) -> str:
+    """The verdict in one line, what is in trouble, all models, and how to repeat it.
+
+    At most 20,000 characters: of what is too long, a line says how much was left out.
+    """
+    texts = (_composed(verdict, most) for most in MOST_ROWS)
+    return next((text for text in texts if len(text) <= MOST_CHARS), _composed(verdict, 1))
 
 
 def escaped(text: str) -> str:
@@ -22,48 +43,64 @@ def item(text: str) -> str:
     return "- " + re.sub(r"^(\d+)([.)])", r"\1\\\2", text)
 
 
-def fenced(text: str) -> str:
-    """The text as a block of code, its fence longer than any in the text."""
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+def _composed(verdict: Verdict, most: int) -> str:
+    name, text = headline(verdict)
+    found, models = troubles(verdict), model_columns(verdict)
+    parts = [f"**{name}**: {escaped(text)}"]
+    if found:
+        parts += _troubles(trouble_columns(found), most)
+    if models:
+        num_rows = len(models[0].cells)
+        shown = _with_rest(_table(models, 0, most), num_rows - most)
+        parts.append(_folded(f"All {num_rows:,} rows", shown) if num_rows > MOST_OPEN else shown)
+    parts += _list("Changed on purpose", [described(f) for f in verdict.of("changed")], most)
+    parts += _list("Notes", notes(verdict), most)
+    parts += [escaped(place(verdict)), *_command(one_line(verdict.command))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _troubles(columns: Sequence[Column], most: int) -> list[str]:
+    """The gravest in the open, others behind a click."""
+    num_open = min(most, MOST_OPEN)
+    rest = len(columns[0].cells) - num_open
+    shown = _table(columns, 0, num_open)
+    if rest <= 0:
+        return [shown]
+    more = _with_rest(_table(columns, num_open, num_open + most), rest - most)
+    return [shown, _folded(f"{rest:,} more", more)]
+
+
+def _list(title: str, lines: Sequence[str], most: int) -> list[str]:
+    if not lines:
+        return []
+    text = _with_rest("\n".join(map(item, lines[:most])), len(lines) - most)
+    if len(lines) > MOST_OPEN:
+        return [_folded(f"{title} ({len(lines):,})", text)]
+    return [f"{title}:\n\n{text}"]
+
+
+def _command(command: str) -> list[str]:
+    """How to repeat it, in a block of code whose fence is longer than any in the command."""
+    if not command:
+        return []
+    if len(command) > MOST_COMMAND_CHARS:  # a part of a command is none
+        return ["The command that repeats it is long: verdict.json has it."]
+    longest = max((len(run) for run in re.findall("`+", command)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}sh\n{text}\n{fence}"
+    return [f"To repeat it:\n\n{fence}sh\n{command}\n{fence}"]
 
 
-def folded(title: str, body: str) -> str:
+def _table(columns: Sequence[Column], first: int, last: int) -> str:
+    rows = [replace(c, cells=c.cells[first:last], is_best=c.is_best[first:last]) for c in columns]
+    return tabulated(rows, "github", escaped, "{}")
+
+
+def _folded(title: str, body: str) -> str:
     """A body that is shown on a click; the title is ours."""
     return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
 
 
-def table(columns: Sequence[Column], room: int) -> tuple[str, int]:
-    """As many rows as fit into `room` characters, at least one, and how many that are."""
-    num_rows = len(columns[0].cells)
-    text = _table(columns, num_rows)
-    while len(text) > room and num_rows > 1:
-        num_rows = max(1, min(num_rows - 1, num_rows * room // len(text)))
-        text = _table(columns, num_rows)
-    return text, num_rows
-
-
-def items(texts: Sequence[str], room: int) -> tuple[str, int]:
-    """As many items as fit into `room` characters, at least one, and how many that are."""
-    lines: list[str] = []
-    used = 0
-    for line in map(item, texts):
-        used += len(line) + 1
-        if used > room and lines:
-            break
-        lines.append(line)
-    return "\n".join(lines), len(lines)
-
-
-def _table(columns: Sequence[Column], num_rows: int) -> str:
-    from tabulate import tabulate
-
-    cells = [[escaped(cell) for cell in column.cells[:num_rows]] for column in columns]
-    return tabulate(
-        [list(row) for row in zip(*cells, strict=True)],
-        headers=[column.header for column in columns],
-        tablefmt="github",
-        colalign=[column.align for column in columns],
-        disable_numparse=True,
-    )
+def _with_rest(text: str, num_left_out: int) -> str:
+    if num_left_out <= 0:
+        return text
+    return f"{text}\n\n{num_left_out:,} more left out: verdict.json has them all."

@@ -1,24 +1,29 @@
-"""A pair: what fresh processes of two commits took in turns, and the change that it shows."""
+"""Pairs of processes, and the rule that judges them: slower, faster, the same, or no answer.
+
+The pair is the statistical unit: turns of one process resemble each other (lag-1 correlations of
+0.7 to 0.9 were seen), and processes of the same code differ by more than their turns do. A step is
+slower where the estimate exceeds a threshold *and* an exact test over pairs clears a least effect,
+after a second round has confirmed the first; and there is no answer where the base differs from
+itself by half as much.
+"""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from results.statistics import mean
+from results.gate.verdict import Finding, Outcome
+from results.gate.words import STEP
+from results.statistics import mean, median
 
 BASE, HEAD, AGAIN = "base", "head", "again"
+LEAST_PAIRS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
     """Seconds a step of each turn, a turn a round and side, in time order.
 
-    The pair is the statistical unit: turns of one process resemble each other (lag-1 correlations
-    of 0.7 to 0.9 were seen), and processes of the same code differ by more than their turns do.
-
-    Attributes:
-        base: of the base.
-        head: of the head.
-        again: of a second process of the base, the control.
+    `again` is a second process of the base, the control.
     """
 
     base: tuple[float, ...]
@@ -32,21 +37,148 @@ class Pair:
         Of totals, not the median of rounds, which would drop what comes only now and then, as work
         at the start of each epoch does.
         """
-        base, head, again = self._logarithms()
-        return head - (base + again) / 2
+        return _log_mean(self.head) - (_log_mean(self.base) + _log_mean(self.again)) / 2
 
     @property
     def control(self) -> float:
         """Logarithm of base over base: what chance alone has made of this pair."""
-        base, _, again = self._logarithms()
-        return again - base
+        return _log_mean(self.again) - _log_mean(self.base)
 
-    @property
-    def percent(self) -> float:
-        """The change in percent."""
-        return 100 * math.expm1(self.change)
 
-    def _logarithms(self) -> tuple[float, float, float]:
-        """Of the mean seconds a step of each side; every turn has as many steps."""
-        base, head, again = (math.log(mean(turns)) for turns in (self.base, self.head, self.again))
-        return base, head, again
+Pairs = Mapping[str, Sequence[Pair]]
+"""Pairs by model."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedRule:
+    """When a step counts as slower.
+
+    Attributes:
+        threshold: the estimate must exceed it; a share of the base's seconds.
+        least_effect: what the test must clear; no reviewer would act on less.
+        error_rate: of one gate, all its models together.
+    """
+
+    threshold: float = 0.10
+    least_effect: float = 0.02
+    error_rate: float = 0.05
+
+    def num_pairs(self, num_models: int) -> int:
+        """Fresh pairs of a round: with fewer, no exact test could reject anything.
+
+        Of k pairs that all agree, the test has p = 2^-k; over m models the smallest of
+        them must come below error_rate / m.
+        """
+        return max(LEAST_PAIRS, math.ceil(math.log2(num_models / self.error_rate)))
+
+
+def unsettled(first: Pairs, rule: SpeedRule) -> list[str]:
+    """Models that need a second round: slower by more than the threshold, or with a bad control."""
+    return [
+        model
+        for model, pairs in first.items()
+        if estimate(pairs) > math.log1p(rule.threshold) or _doubt(pairs, rule)
+    ]
+
+
+def judge(first: Pairs, second: Pairs, rule: SpeedRule) -> list[Finding]:
+    """What the pairs say of each model.
+
+    Args:
+        first: a round of every model.
+        second: of those that were unsettled.
+        rule: decides.
+    """
+    every = {model: [*pairs, *second.get(model, ())] for model, pairs in first.items()}
+    least = math.log1p(rule.least_effect)
+    p_values = {model: signed_rank_p(_changes(pairs), least) for model, pairs in every.items()}
+    is_significant = holm(p_values, rule.error_rate)
+    findings = []
+    for model, pairs in every.items():
+        again = second.get(model)
+        # the second round must show half of the threshold by itself
+        is_confirmed = not again or estimate(again) > math.log1p(rule.threshold / 2)
+        findings.append(
+            _finding(model, pairs, rule, is_sure=is_confirmed and is_significant[model])
+        )
+    return findings
+
+
+def estimate(pairs: Sequence[Pair]) -> float:
+    """Logarithm of head over base: the median of the pairs."""
+    return median(_changes(pairs))
+
+
+def holm(p_values: Mapping[str, float], error_rate: float) -> dict[str, bool]:
+    """Which hypotheses are rejected, so that any false one is with at most this probability.
+
+    The smallest of m values is held to error_rate / m, the next to error_rate / (m - 1), and so
+    on up to the first that is too large (Holm 1979, A simple sequentially rejective procedure).
+    """
+    rejected = dict.fromkeys(p_values, False)
+    for rank, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
+        if p_values[name] > error_rate / (len(p_values) - rank):
+            break
+        rejected[name] = True
+    return rejected
+
+
+def signed_rank_p(values: Sequence[float], shift: float = 0.0) -> float:
+    """Exact one-sided p of Wilcoxon's signed-rank test: do the values lie above `shift`?
+
+    Ranks, as one pair in ten on a busy machine is off by more than all the others together.
+    """
+    from scipy.stats import wilcoxon  # a second to import
+
+    centred = [value - shift for value in values]
+    return float(wilcoxon(centred, alternative="greater", method="exact").pvalue)
+
+
+def percent(logarithm: float) -> str:
+    """A logarithm of a ratio as the change that it stands for: +14.8 %."""
+    return f"{100 * math.expm1(logarithm):+.1f} %"
+
+
+def _finding(model: str, pairs: Sequence[Pair], rule: SpeedRule, *, is_sure: bool) -> Finding:
+    outcome, why = _outcome(pairs, rule, is_sure=is_sure)
+    changes = _changes(pairs)
+    return Finding(
+        check="speed",
+        model=model,
+        quantity=STEP,
+        outcome=outcome,
+        base=median([seconds for pair in pairs for seconds in (*pair.base, *pair.again)]),
+        head=median([seconds for pair in pairs for seconds in pair.head]),
+        change=math.expm1(estimate(pairs)),
+        evidence=f"{why}{len(pairs)} pairs, {percent(min(changes))} to {percent(max(changes))}; "
+        f"base against itself {percent(_control(pairs))}",
+    )
+
+
+def _outcome(pairs: Sequence[Pair], rule: SpeedRule, *, is_sure: bool) -> tuple[Outcome, str]:
+    change, threshold, doubt = estimate(pairs), math.log1p(rule.threshold), _doubt(pairs, rule)
+    if change - doubt > threshold and is_sure:
+        return "worse", ""
+    if doubt:
+        return "unclear", "the base differs from itself; "
+    if change > threshold:
+        return "unclear", "the pairs disagree; "
+    return ("better" if change < -threshold and max(_changes(pairs)) < 0 else "same"), ""
+
+
+def _doubt(pairs: Sequence[Pair], rule: SpeedRule) -> float:
+    """By how much the base differs from itself; 0 where that is below half the threshold."""
+    size = abs(_control(pairs))
+    return size if size >= math.log1p(rule.threshold / 2) else 0.0
+
+
+def _control(pairs: Sequence[Pair]) -> float:
+    return median([pair.control for pair in pairs])
+
+
+def _changes(pairs: Sequence[Pair]) -> list[float]:
+    return [pair.change for pair in pairs]
+
+
+def _log_mean(turns: Sequence[float]) -> float:
+    return math.log(mean(turns))  # every turn has as many steps

@@ -7,16 +7,19 @@ that and all of it below zero. Anything between is unclear, and more seeds make 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
-from results.gate.margin import Interval, margin_outcome, paired_interval
-from results.gate.verdict import Check, Finding, Outcome
+from results.gate.verdict import Finding, Outcome
 from results.records.record import RunRecord
-from results.statistics import mean, median
+from results.statistics import mean, median, t_interval
+from results.text import plural
 
+Interval = tuple[float, float] | None
 Seeds: TypeAlias = Mapping[int, float]
 """A value by seed; a seed whose value is unknown is left out."""
 ACCURACY, MEMORY = "validation accuracy", "peak memory"
+ROUNDING = 1e-9  # a loss of just the margin is allowed: 0.9 - 0.89 is more than 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,48 +42,21 @@ def judge_quality(
     model: str, base: Sequence[RunRecord], head: Sequence[RunRecord], rule: QualityRule
 ) -> list[Finding]:
     """Accuracy and memory, or just the runs that failed: those that are left are no fair choice."""
-    failed = list(judge_runs(model, base, head))
-    if failed:
+    if failed := list(_failed_runs(model, base, head)):
         return failed
     accuracies = _by_seed(base, "test_accuracy"), _by_seed(head, "test_accuracy")
     memories = _by_seed(base, "peak_memory"), _by_seed(head, "peak_memory")
+    lost = partial(Finding, model=model, outcome="worse")
+    no_accuracy, no_memory = _lost(*accuracies), _lost(*memories)
+    reasons = (record.missing.get("peak_memory") for record in (*base, *head))
     return [
-        _lost("accuracy", model, ACCURACY, *accuracies) or judge_accuracy(model, *accuracies, rule),
-        _lost("memory", model, MEMORY, *memories)
-        or judge_memory(model, *memories, rule, _why_unknown((*base, *head), "peak_memory")),
+        lost(check="accuracy", quantity=ACCURACY, evidence=no_accuracy)
+        if no_accuracy
+        else judge_accuracy(model, *accuracies, rule),
+        lost(check="memory", quantity=MEMORY, evidence=no_memory)
+        if no_memory
+        else judge_memory(model, *memories, rule, next(filter(None, reasons), "")),
     ]
-
-
-def _lost(check: Check, model: str, quantity: str, base: Seeds, head: Seeds) -> Finding | None:
-    """That the head no longer measures what the base does, with some seed; None where it does."""
-    seeds = ", ".join(str(seed) for seed in sorted(base.keys() - head.keys()))
-    if not seeds:
-        return None
-    return Finding(
-        check=check,
-        model=model,
-        quantity=quantity,
-        outcome="worse",
-        evidence=f"no longer measured with seed {seeds}",
-    )
-
-
-def judge_runs(
-    model: str, base: Sequence[RunRecord], head: Sequence[RunRecord]
-) -> Iterator[Finding]:
-    """Runs that did not end well, the first of each side.
-
-    What fails on the base leaves nothing to hold the head to; and where a seed fails on both the
-    head is not worse.
-    """
-    lost = {record.spec["seed"] for record in base if record.status != "ok"}
-    newly_lost = [
-        record for record in head if record.status != "ok" and record.spec["seed"] not in lost
-    ]
-    for record in [run for run in base if run.status != "ok"][:1]:
-        yield failed_run(model, f"on the base: {_failure(record)}", outcome="unusable")
-    for record in newly_lost[:1]:
-        yield failed_run(model, _failure(record))
 
 
 def failed_run(model: str, reason: str, outcome: Outcome = "worse") -> Finding:
@@ -89,30 +65,22 @@ def failed_run(model: str, reason: str, outcome: Outcome = "worse") -> Finding:
 
 
 def judge_accuracy(model: str, base: Seeds, head: Seeds, rule: QualityRule) -> Finding:
-    """Whether the head is not inferior to the base by more than the margin.
-
-    Args:
-        model: that was trained.
-        base: accuracies of the base, fractions.
-        head: those of the head.
-        rule: with the margin.
-    """
+    """Whether the head is not inferior to the base by more than the margin."""
+    finding = partial(Finding, check="accuracy", model=model, quantity=ACCURACY)
     pairs = _pairs(base, head)
     if not pairs:
-        evidence = "no seed has an accuracy on both commits"
-        return Finding(
-            check="accuracy", model=model, quantity=ACCURACY, outcome="unclear", evidence=evidence
-        )
+        return finding(outcome="unclear", evidence="no seed has an accuracy on both commits")
     changes = [after - before for before, after in pairs]
-    return Finding(
-        check="accuracy",
-        model=model,
-        quantity=ACCURACY,
-        outcome=margin_outcome(mean(changes), paired_interval(changes), rule.margin),
+    change, interval = mean(changes), paired_interval(changes)
+    evidence = equal_evidence(len(changes))
+    if any(changes):
+        evidence = interval_evidence(change, interval, plural(len(changes), "seed"))
+    return finding(
+        outcome=margin_outcome(change, interval, rule.margin),
         base=mean([before for before, _ in pairs]),
         head=mean([after for _, after in pairs]),
-        change=mean(changes),
-        evidence=_accuracy_evidence(changes),
+        change=change,
+        evidence=evidence,
     )
 
 
@@ -128,32 +96,48 @@ def judge_memory(
         rule: with the threshold and the least growth.
         why_unknown: reason where there is nothing to compare.
     """
+    finding = partial(Finding, check="memory", model=model, quantity=MEMORY)
     pairs = [(before, after) for before, after in _pairs(base, head) if before > 0]
     if not pairs:
-        return Finding(
-            check="memory",
-            model=model,
-            quantity=MEMORY,
-            outcome="skipped",
-            evidence=why_unknown or "no seed has a peak on both commits",
-        )
+        evidence = why_unknown or "no seed has a peak on both commits"
+        return finding(outcome="skipped", evidence=evidence)
     change = median([after / before for before, after in pairs]) - 1
-    num_larger = sum(after > before for before, after in pairs)
-    return Finding(
-        check="memory",
-        model=model,
-        quantity=MEMORY,
-        outcome=_memory_outcome(pairs, change, rule),
+    growth = [after - before for before, after in pairs]
+    return finding(
+        outcome=_memory_outcome(growth, change, rule),
         base=median([before for before, _ in pairs]),
         head=median([after for _, after in pairs]),
         change=change,
-        evidence=f"median of {_seeds(len(pairs))}, more in {num_larger}",
+        evidence=f"median of {plural(len(pairs), 'seed')}, more in {sum(g > 0 for g in growth)}",
     )
+
+
+def paired_interval(changes: Sequence[float]) -> Interval:
+    """The 95 % Student interval of the mean of paired changes; None where one seed has changed.
+
+    What is equal seed by seed is so without a spread: on a CPU the same code gives the same bits.
+    """
+    return t_interval(changes) if any(changes) else (0.0, 0.0)
+
+
+def margin_outcome(change: float, interval: Interval, margin: float) -> Outcome:
+    """What a change of mean accuracy is, of which no more than a margin may be lost.
+
+    `same` (not inferior) where the 95 % interval stays above the margin; `worse` where the mean
+    falls below it and the interval excludes 0; `unclear` in between.
+    """
+    if interval is None:
+        return "unclear"
+    low, high = interval
+    least = -margin - ROUNDING
+    if low >= least:
+        return "better" if low > 0 and change > margin else "same"
+    return "worse" if change < least and high < 0 else "unclear"
 
 
 def equal_evidence(num_seeds: int) -> str:
     """That accuracies are equal seed by seed."""
-    return f"the same in {'all ' if num_seeds > 1 else ''}{_seeds(num_seeds)}"
+    return f"the same in {'all ' if num_seeds > 1 else ''}{plural(num_seeds, 'seed')}"
 
 
 def interval_evidence(change: float, interval: Interval, seeds: str) -> str:
@@ -165,21 +149,40 @@ def interval_evidence(change: float, interval: Interval, seeds: str) -> str:
         seeds: how many these are, in words.
     """
     if interval is None:
-        return f"{_points(change)} points with one seed: more are needed"
-    low, high = map(_points, interval)
-    return f"{_points(change)} points [{low}, {high}] over {seeds}"
+        return f"{change * 100:+z.1f} points with one seed: more are needed"
+    low, high = interval
+    return f"{change * 100:+z.1f} points [{low * 100:+z.1f}, {high * 100:+z.1f}] over {seeds}"
 
 
-def _accuracy_evidence(changes: Sequence[float]) -> str:
-    if not any(changes):
-        return equal_evidence(len(changes))
-    return interval_evidence(mean(changes), paired_interval(changes), _seeds(len(changes)))
+def _failed_runs(
+    model: str, base: Sequence[RunRecord], head: Sequence[RunRecord]
+) -> Iterator[Finding]:
+    """Runs that did not end well, the first of each side.
+
+    What fails on the base leaves nothing to hold the head to; and where a seed fails on both the
+    head is not worse.
+    """
+    failed = [record for record in base if record.status != "ok"]
+    lost = {record.spec["seed"] for record in failed}
+    newly = [run for run in head if run.status != "ok" and run.spec["seed"] not in lost]
+    for record in failed[:1]:
+        yield failed_run(model, f"on the base: {_failure(record)}", outcome="unusable")
+    for record in newly[:1]:
+        yield failed_run(model, _failure(record))
 
 
-def _memory_outcome(
-    pairs: Sequence[tuple[float, float]], change: float, rule: QualityRule
-) -> Outcome:
-    growth = [after - before for before, after in pairs]
+def _failure(record: RunRecord) -> str:
+    reason = f": {record.reason}" if record.reason else ""
+    return f"seed {record.spec['seed']} {record.status.replace('_', ' ')}{reason}"
+
+
+def _lost(base: Seeds, head: Seeds) -> str:
+    """That the head no longer measures what the base does with some seed; empty where it does."""
+    seeds = ", ".join(str(seed) for seed in sorted(base.keys() - head.keys()))
+    return f"no longer measured with seed {seeds}" if seeds else ""
+
+
+def _memory_outcome(growth: Sequence[float], change: float, rule: QualityRule) -> Outcome:
     is_telling = abs(median(growth)) > rule.least_memory_bytes
     if is_telling and change > rule.memory_threshold:
         return "worse" if min(growth) > 0 else "unclear"
@@ -195,20 +198,3 @@ def _pairs(base: Seeds, head: Seeds) -> list[tuple[float, float]]:
 def _by_seed(records: Sequence[RunRecord], quantity: str) -> dict[int, float]:
     values = {record.spec["seed"]: record.value(quantity) for record in records}
     return {seed: value for seed, value in values.items() if value is not None}
-
-
-def _why_unknown(records: Sequence[RunRecord], quantity: str) -> str:
-    return next((reason for record in records if (reason := record.missing.get(quantity))), "")
-
-
-def _failure(record: RunRecord) -> str:
-    reason = f": {record.reason}" if record.reason else ""
-    return f"seed {record.spec['seed']} {record.status.replace('_', ' ')}{reason}"
-
-
-def _points(fraction: float) -> str:
-    return f"{round(fraction * 100, 1) + 0.0:+.1f}"  # adding zero takes its sign away
-
-
-def _seeds(number: int) -> str:
-    return f"{number} seed{'' if number == 1 else 's'}"

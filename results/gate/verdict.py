@@ -1,14 +1,16 @@
-"""The verdict of a gate: findings, the exit code that they come to, and the file they lie in."""
+"""The verdict of a gate or a comparison: findings, and the exit code that they come to."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Check = Literal["speed", "accuracy", "memory", "energy", "counts", "run"]
+Check = Literal["run", "speed", "accuracy", "memory", "energy", "counts"]  # gravest first
 Outcome = Literal["worse", "unusable", "unclear", "changed", "skipped", "better", "same"]
 SCHEMA_VERSION = 1
 EXIT_CODES: dict[Outcome, int] = {"worse": 1, "unusable": 4, "unclear": 3}  # the first found counts
 NAMES = {0: "ok", 1: "regression", 3: "inconclusive", 4: "nothing comparable"}
+TROUBLE: tuple[Outcome, ...] = tuple(EXIT_CODES)
+COMPARED: tuple[Outcome, ...] = ("changed", "better", "same")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +54,13 @@ class Commit:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Two commits held against each other.
+    """Two commits, or two sets of records, held against each other.
 
     Attributes:
         base: what the head is held to.
         head: what is judged.
         findings: of all checks.
-        command: repeats the gate.
+        command: repeats it.
         environment: of the device; see `RunRecord`.
         rule: thresholds and what else decides, by name.
         measured: raw values behind the findings, as JSON values.
@@ -83,16 +85,12 @@ class Verdict:
         nothing = 0 if found - {"skipped"} else EXIT_CODES["unusable"]
         return next((code for outcome, code in EXIT_CODES.items() if outcome in found), nothing)
 
-    @property
-    def name(self) -> str:
-        """The verdict in a word or two."""
-        return NAMES[self.exit_code]
-
     def of(self, *outcomes: Outcome) -> list[Finding]:
         """Findings with one of these outcomes, in their order."""
         return [finding for finding in self.findings if finding.outcome in outcomes]
 
     def as_plain(self) -> dict[str, Any]:
         """JSON values: verdict.json."""
-        head = {"schema_version": SCHEMA_VERSION, "verdict": self.name, "exit_code": self.exit_code}
+        code = self.exit_code
+        head = {"schema_version": SCHEMA_VERSION, "verdict": NAMES[code], "exit_code": code}
         return head | asdict(self)

@@ -16,12 +16,9 @@ from results.render.columns import (
     text_column,
 )
 from results.render.footer import (
-    commits_of,
     comparability_warning,
     flag_lines,
-    held_line,
-    kinds_of,
-    place_line,
+    ground_lines,
 )
 from results.render.lines import Lines, Piece
 from results.render.table import GAP, MIN_WIDTH, column_width, shortened
@@ -100,12 +97,11 @@ def history_footer_lines(summaries: Sequence[Summary]) -> list[str]:
     """What a reader must know beside the history, a fact a line."""
     if not summaries:
         return []
-    kinds = kinds_of([record for summary in summaries for record in summary.records])
+    records = [record for summary in summaries for record in summary.records]
     lines = [
-        comparability_warning(kinds),
+        comparability_warning(records),
         *flag_lines(summaries),
-        held_line(kinds),
-        place_line(kinds, commits_of(summaries)),
+        *ground_lines(summaries),
         NOTE,
     ]
     return [one_line(line) for line in lines if line]

@@ -113,6 +113,11 @@ def text_column(header: str, cells: Sequence[str]) -> Column:
     return Column(header, tuple(map(printable, cells)), (False,) * len(cells), "left")
 
 
+def number_column(header: str, cells: Sequence[str]) -> Column:
+    """A column of numbers, of which none is marked as the best."""
+    return Column(header, tuple(cells), (False,) * len(cells))
+
+
 def remarks_column(rows: Sequence[Row]) -> Column:
     """Flags, runs that failed, and why."""
     return text_column("remarks", [_remarks(row) for row in rows])

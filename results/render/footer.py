@@ -1,7 +1,6 @@
-"""The lines below a table: what was held equal, where it ran, how sure the numbers are."""
+"""The notes below a table: failures, flags, what was held equal, where it ran, how sure it is."""
 
-from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from results.errors import NotComparable
@@ -12,7 +11,15 @@ from results.rows.comparable import check_comparable, pareto_sentence
 from results.rows.rows import sort_rows, table_rows
 from results.rows.summary import NUM_TEST_IMAGES, Summary, commit_of
 from results.statistics import wilson_interval
-from results.text import distinct, format_count, format_latency, format_percent, listed, one_line
+from results.text import (
+    cut,
+    distinct,
+    format_count,
+    format_latency,
+    format_percent,
+    listed,
+    one_line,
+)
 
 NEVER = f"{MISSED}: that accuracy was never reached on validation within this budget."
 MOST_NAMED = 3  # commits, devices and so on that a line calls by name
@@ -38,35 +45,29 @@ FLAG_NOTES = {
 
 
 def footer_lines(
-    summaries: Sequence[Summary],
-    flag_notes: Mapping[str, str] | None = None,
-    rows: Sequence[dict[str, Any]] | None = None,
+    summaries: Sequence[Summary], rows: Sequence[dict[str, Any]] | None = None
 ) -> list[str]:
     """What a reader must know beside the table, a fact a line, what matters most first.
 
     Args:
         summaries: What the table shows.
-        flag_notes: Flag to its meaning, beside those that are known here.
         rows: The rows of the table in any order, where they are at hand already.
     """
     if not summaries:
         return []
     records = [record for summary in summaries for record in summary.records]
     rows = table_rows(summaries) if rows is None else sort_rows(rows)
-    kinds = kinds_of(records)
-    warning = comparability_warning(kinds)
+    warning = comparability_warning(records)
     lines = [
         *_failures(summaries),
         warning,
-        *flag_lines(summaries, flag_notes),
-        held_line(kinds),
-        target_line(kinds),
-        place_line(kinds, commits_of(summaries)),
+        *flag_lines(summaries),
+        *ground_lines(summaries),
         _certainty(summaries),
         *([] if warning else certainty_lines(summaries, rows)),
         NEVER if has_missed(rows) else None,
         pareto_sentence(rows),
-        _learning_rates(kinds),
+        _learning_rates(records),
         _ceilings(records),
         *_unknowns(summaries),
     ]
@@ -82,68 +83,109 @@ def comparability_warning(records: Sequence[RunRecord]) -> str | None:
     return None
 
 
-def held_line(records: Sequence[RunRecord]) -> str:
-    """What was held equal: budget, recipe, precision, evaluation split."""
-    parts = {
-        "budget": lambda record: record.spec["budget"],
-        "recipe": lambda record: record.spec["recipe"]["name"],
-        "precision": lambda record: record.spec["precision"],
-        "evaluated on": lambda record: record.spec["evaluation_split"],
+def ground_lines(summaries: Sequence[Summary]) -> list[str]:
+    """What was held equal, where runs with a target ended, and where they were measured."""
+    records = [record for summary in summaries for record in summary.records]
+    # one of each specification and environment, which the records of one store share
+    kinds = list({(id(record.spec), id(record.environment)): record for record in records}.values())
+    held = {
+        "budget": [record.spec["budget"] for record in kinds],
+        "recipe": [record.spec["recipe"]["name"] for record in kinds],
+        "precision": [record.spec["precision"] for record in kinds],
+        "evaluated on": [record.spec["evaluation_split"] for record in kinds],
     }
-    return _sentence(records, parts)
+    lines = [f"{stated(held)}."]
+    targets = [record.spec.get("target") for record in kinds]
+    if any(targets):
+        who = "each run" if all(targets) else "each run with a target"
+        percents = " / ".join(distinct(format_percent(t) for t in targets if t))
+        lines.append(f"{who} ended at {percents} on validation or with the budget.")
+    return [*lines, place_line(kinds, (c for summary in summaries for c in summary.commits))]
 
 
-def target_line(records: Sequence[RunRecord]) -> str | None:
-    """Where runs ended that had a target; others may stand beside them only in a mixed table."""
-    targets = [record.spec.get("target") for record in records]
-    if not any(targets):
-        return None
-    who = "each run" if all(targets) else "each run with a target"
-    percents = " / ".join(distinct(format_percent(t) for t in targets if t))
-    return f"{who} ended at {percents} on validation or with the budget."
+def place_line(records: Sequence[RunRecord], commits: Iterable[str] | None = None) -> str:
+    """Where records were measured: device, versions, data, and the commits where not given."""
+    facts = environment_facts([record.environment for record in records])
+    return f"{stated(facts | {'commit': commits or map(commit_of, records)})}."
 
 
-def place_line(records: Sequence[RunRecord], commits: Sequence[str] | None = None) -> str:
-    """Where the records were measured: device, versions, data, commit.
-
-    Args:
-        records: What the table shows.
-        commits: Their commits, where they are known already.
-    """
-    parts = {
-        "device": lambda record: record.environment.get("device"),
-        "cores": _cores,
-        "power cap": lambda record: _watts(record.environment.get("power_cap_w")),
-        "torch": lambda record: record.environment.get("torch"),
-        "CUDA": lambda record: record.environment.get("cuda"),
-        "Python": lambda record: record.environment.get("python"),
-        "data": lambda record: (record.environment.get("data_hash") or "")[:12],
+def environment_facts(environments: Sequence[Mapping[str, Any]]) -> dict[str, Iterable[object]]:
+    """Device, versions and data of some environments, as `stated` puts them into words."""
+    caps = [environment.get("power_cap_w") for environment in environments]
+    # on a GPU it is not the cores that the speed hangs on
+    on_cpu = [e for e in environments if e.get("device_kind") == "cpu"]
+    return {
+        "device": [environment.get("device") for environment in environments],
+        "cores": [environment.get("num_cores") for environment in on_cpu],
+        "power cap": [f"{cap:g} W" for cap in caps if cap is not None],
+        "torch": [environment.get("torch") for environment in environments],
+        "CUDA": [environment.get("cuda") for environment in environments],
+        "Python": [environment.get("python") for environment in environments],
+        "data": [(environment.get("data_hash") or "")[:12] for environment in environments],
     }
-    return _sentence(records, parts, commit=commits or distinct(map(commit_of, records)))
 
 
-def commits_of(summaries: Sequence[Summary]) -> list[str]:
-    """The commits of all runs, in the order of the summaries."""
-    return distinct(commit for summary in summaries for commit in summary.commits)
-
-
-def kinds_of(records: Sequence[RunRecord]) -> list[RunRecord]:
-    """A record of each specification and environment, which those of one store share."""
-    return list({(id(record.spec), id(record.environment)): record for record in records}.values())
-
-
-def _sentence(
-    records: Sequence[RunRecord],
-    parts: Mapping[str, Callable[[RunRecord], Any]],
-    **others: Sequence[str],
-) -> str:
-    texts = {name: distinct(part(record) for record in records) for name, part in parts.items()}
-    stated = [
-        f"{name} {listed(values, MOST_NAMED, ' / ')}"
-        for name, values in (texts | others).items()
+def stated(facts: Mapping[str, Iterable[object]]) -> str:
+    """Facts with some of their values, as in `budget 60s, precision bf16 / fp32`."""
+    texts = {name: distinct(values) for name, values in facts.items()}
+    return ", ".join(
+        f"{name} {listed(map(cut, values), MOST_NAMED, ' / ')}"
+        for name, values in texts.items()
         if values
-    ]
-    return f"{', '.join(stated)}."
+    )
+
+
+def flag_lines(summaries: Sequence[Summary]) -> list[str]:
+    """What each flag means and which models have it, a line a flag."""
+    lines = []
+    for flag in distinct(flag for summary in summaries for flag in summary.flags):
+        if flag not in QUIET_FLAGS:
+            bearers = distinct(_bearer(flag, s) for s in summaries if flag in s.flags)
+            models, note = ", ".join(bearers), FLAG_NOTES.get(flag)
+            lines.append(f"{flag} ({models}): {note}." if note else f"{flag}: {models}.")
+    return lines
+
+
+def by_reason(failures: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Reason to the names that share it, of pairs of a name and a reason, in their order."""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in failures:
+        reasons.setdefault(reason, []).append(name)
+    return {reason: distinct(names) for reason, names in reasons.items()}
+
+
+def _failures(summaries: Sequence[Summary]) -> list[str]:
+    failed = [summary for summary in summaries if summary.failed]
+    reasons = by_reason(
+        (s.model, str(s.reason) if s.status == "ok" else ": ".join(distinct([s.status, s.reason])))
+        for s in failed
+    )
+    return [f"failed: {', '.join(models)}: {reason}." for reason, models in reasons.items()]
+
+
+def _bearer(flag: str, summary: Summary) -> str:
+    """The model and, where the flag is not on all of its runs, the seeds that have it."""
+    bearers = [record for record in summary.records if flag in record.flags]
+    if len(bearers) in {0, len(summary.records)}:  # 0: a flag of the group, such as mixed_plans
+        return summary.model
+    seeds = distinct(record.spec["seed"] for record in bearers)
+    return f"{summary.model} seed {' and '.join(seeds)}"
+
+
+def _certainty(summaries: Sequence[Summary]) -> str | None:
+    seeds = sorted({summary.n_seeds for summary in summaries if summary.n_seeds})
+    if not seeds:
+        return None
+    num_images = max(summary.num_images or 0 for summary in summaries) or NUM_TEST_IMAGES
+    low, high = wilson_interval(0.9, num_images)
+    spread = "one seed, so no interval over seeds"
+    if seeds[-1] > 1:
+        count = " to ".join(distinct([seeds[0], seeds[-1]]))
+        spread = f"means over {count} seeds, ± the 95 % interval of the mean (Student t)"
+    return (
+        f"accuracy: {spread}; test sampling adds ±{(high - low) / 2 * 100:.1f} points "
+        f"at 90 % on {num_images:,} images. The best of a column is marked."
+    )
 
 
 def _learning_rates(records: Sequence[RunRecord]) -> str | None:
@@ -153,126 +195,41 @@ def _learning_rates(records: Sequence[RunRecord]) -> str | None:
 
 def _ceilings(records: Sequence[RunRecord]) -> str | None:
     """The measured rates that the floors were made of; a copy's depends on its size."""
-    ceilings = dict.fromkeys(
-        (record.spec["precision"], *_RATES(limit))
-        for record in records
-        if (limit := record.conditions.get("limit"))
-    )
-    if not ceilings:
+    found = [
+        (r.spec["precision"], r.conditions["limit"]) for r in records if r.conditions.get("limit")
+    ]
+    if not found:
         return None
     matmul = distinct(
-        f"matmul {precision} {format_count(rate)}FLOP/s"
-        for precision, rate, _, _ in ceilings
-        if rate
+        f"matmul {precision} {format_count(limit['flops_per_s'])}FLOP/s"
+        for precision, limit in found
+        if limit["flops_per_s"]
     )
-    rates = [rate for _, _, rate, _ in ceilings if rate]
+    rates = [limit["bytes_per_s"] for _, limit in found if limit["bytes_per_s"]]
     ends = distinct(format_count(rate) for rate in (min(rates), max(rates))) if rates else []
-    copy = [f"copy {' to '.join(ends)}B/s by size"] if ends else []
-    matmul = [listed(matmul, MOST_NAMED)] if matmul else []
-    waits = distinct(format_latency(latency) for _, _, _, latency in ceilings)
-    parts = [*matmul, *copy, f"latency {listed(waits, MOST_NAMED, ' / ')}"]
-    return f"measured ceilings: {', '.join(parts)}."
-
-
-_RATES = itemgetter("flops_per_s", "bytes_per_s", "latency_s")
-
-
-def _certainty(summaries: Sequence[Summary]) -> str | None:
-    seeds = sorted({summary.n_seeds for summary in summaries if summary.n_seeds})
-    if not seeds:
-        return None
-    num_images = _num_test_images(summaries)
-    low, high = wilson_interval(0.9, num_images)
-    spread = "one seed, so no interval over seeds"
-    if seeds[-1] > 1:
-        spread = f"means over {_range(seeds)} seeds, ± the 95 % interval of the mean (Student t)"
-    return (
-        f"accuracy: {spread}; test sampling adds ±{(high - low) / 2 * 100:.1f} points "
-        f"at 90 % on {num_images:,} images. The best of a column is marked."
-    )
-
-
-def _num_test_images(summaries: Sequence[Summary]) -> int:
-    return max((summary.num_images or 0 for summary in summaries), default=0) or NUM_TEST_IMAGES
-
-
-def _range(counts: Sequence[int]) -> str:
-    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-
-
-def flag_lines(
-    summaries: Sequence[Summary], flag_notes: Mapping[str, str] | None = None
-) -> list[str]:
-    """What each flag means and which models have it, a line a flag."""
-    notes = FLAG_NOTES | dict(flag_notes or {})
-    found = distinct(flag for summary in summaries for flag in summary.flags)
-    flags = [flag for flag in found if flag not in QUIET_FLAGS]
-    return [_flag_line(flag, summaries, notes.get(flag)) for flag in flags]
-
-
-def _flag_line(flag: str, summaries: Sequence[Summary], note: str | None) -> str:
-    bearers = distinct(_bearer(flag, summary) for summary in summaries if flag in summary.flags)
-    models = ", ".join(bearers)
-    return f"{flag} ({models}): {note}." if note else f"{flag}: {models}."
-
-
-def _bearer(flag: str, summary: Summary) -> str:
-    """The model and, where the flag is not on all of its runs, the seeds that have it."""
-    bearers = [record for record in summary.records if flag in record.flags]
-    if len(bearers) in {0, len(summary.records)}:  # 0: a flag of the group, such as mixed_plans
-        return summary.model
-    seeds = dict.fromkeys(str(record.spec["seed"]) for record in bearers)
-    return f"{summary.model} seed {' and '.join(seeds)}"
+    copy = f"copy {' to '.join(ends)}B/s by size" if ends else ""
+    waits = distinct(format_latency(limit["latency_s"]) for _, limit in found)
+    latency = f"latency {listed(waits, MOST_NAMED, ' / ')}"
+    return f"measured ceilings: {', '.join(distinct([listed(matmul, MOST_NAMED), copy, latency]))}."
 
 
 def _unknowns(summaries: Sequence[Summary]) -> list[str]:
     """What no seed of a row knows; a cost that the first seed bore for all is known."""
-    reasons: dict[tuple[str, str], list[str]] = {}
+    models_of: dict[tuple[str, str], list[str]] = {}  # by quantity and reason
     for summary in summaries:
+        known = {"time_to_target"}  # a miss, which the table shows
+        known |= {"curve"} if any(record.curve for record in summary.finished) else set()
         shared = {id(record.missing): record.missing for record in summary.finished}
-        missing = {item for reasons in shared.values() for item in reasons.items()}
-        for quantity, reason in sorted(missing):
-            is_known = summary.values(quantity) or _has_curve(quantity, summary)
-            if not is_known and quantity != "time_to_target":  # a miss, which the table shows
-                reasons.setdefault((quantity, reason), []).append(summary.model)
+        for quantity, reason in sorted({pair for one in shared.values() for pair in one.items()}):
+            if quantity not in known and not summary.values(quantity):
+                models_of.setdefault((quantity, reason), []).append(summary.model)
     together: dict[tuple[str, ...], list[str]] = {}  # quantities that one reason hides
-    for (quantity, reason), models in reasons.items():
+    for (quantity, reason), models in models_of.items():
         together.setdefault((reason, *models), []).append(quantity)
     everyone = [summary.model for summary in summaries if summary.finished]
     return [
-        f"{', '.join(quantities)} unknown{_of(models, everyone)}: {reason}."
+        f"{', '.join(quantities)} unknown"
+        + ("" if models == everyone else f" ({', '.join(distinct(models))})")
+        + f": {reason}."
         for (reason, *models), quantities in together.items()
     ]
-
-
-def _has_curve(quantity: str, summary: Summary) -> bool:
-    return quantity == "curve" and any(record.curve for record in summary.finished)
-
-
-def _of(models: Sequence[str], everyone: Sequence[str]) -> str:
-    return "" if list(models) == list(everyone) else f" ({', '.join(distinct(models))})"
-
-
-def _failures(summaries: Sequence[Summary]) -> list[str]:
-    """A line for each reason, with the models that failed for it."""
-    reasons: dict[str, list[str]] = {}
-    for summary in summaries:
-        if summary.failed:
-            reasons.setdefault(_failure(summary), []).append(summary.model)
-    return [f"failed: {', '.join(distinct(names))}: {why}." for why, names in reasons.items()]
-
-
-def _failure(summary: Summary) -> str:
-    if summary.status == "ok":
-        return str(summary.reason)
-    return f"{summary.status}" + (f": {summary.reason}" if summary.reason else "")
-
-
-def _cores(record: RunRecord) -> int | None:
-    """Of a CPU run; on a GPU they are not what the speed hangs on."""
-    is_cpu = record.environment.get("device_kind") == "cpu"
-    return record.environment.get("num_cores") if is_cpu else None
-
-
-def _watts(power: float | None) -> str | None:
-    return None if power is None else f"{power:g} W"

@@ -64,17 +64,18 @@ def _csv_cell(value: Any) -> Any:  # noqa: ANN401 - a row holds any JSON value
 
 
 def _markdown(rows: Sequence[Row], columns: Sequence[Column], keys: Sequence[str]) -> str:
-    return _tabulated(columns, "github", escape_markdown, "**{}**")
+    return tabulated(columns, "github", escape_markdown, "**{}**")
 
 
 def _latex(rows: Sequence[Row], columns: Sequence[Column], keys: Sequence[str]) -> str:
-    text = _tabulated(columns, "latex_booktabs", one_line, "{}" + BEST_MARK)
+    text = tabulated(columns, "latex_booktabs", one_line, "{}" + BEST_MARK)
     return text.replace("±", r"$\pm$").replace(MISSED, r"$\infty$")
 
 
-def _tabulated(
+def tabulated(
     columns: Sequence[Column], style: str, escape: Callable[[str], str], best: str
 ) -> str:
+    """The columns in one of tabulate's styles, each cell escaped, the best ones marked."""
     from tabulate import tabulate  # only two of the formats need it
 
     texts = [_texts(column, escape, best) for column in columns]

@@ -30,8 +30,7 @@ from scipy.stats import beta
 
 from bench.gate.sides import GateRequest, find_ground
 from bench.gate.turns import SIDES, Workload, started, take_pairs
-from results.gate.pairs import AGAIN, BASE, HEAD, Pair
-from results.gate.rule import Correction, SpeedRule, holm, judge, unsettled
+from results.gate.pairs import AGAIN, BASE, HEAD, Pair, SpeedRule, judge, unsettled
 from tests.benchmarks.slowed_worker import SLOW_DOWN
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,8 +84,8 @@ def judge_(
     _say(f"\n| {' | '.join([*columns, 'inconclusive'])} |\n|---:|---:|---|---:|---:|---:|---:|")
     for num_models in (1, 3, 9):
         for slow_down in sorted(sets):
-            for name, correct in (("Holm", holm), ("no correction", uncorrected)):
-                results = list(draw(sets, slow_down, num_models, gates, correct))
+            for name, is_together in (("Holm", True), ("no correction", False)):
+                results = list(draw(sets, slow_down, num_models, gates, is_together=is_together))
                 _say(f"| {num_models} | {slow_down:.0%} | {name} | {_row(results, num_models)} |")
 
 
@@ -107,12 +106,18 @@ def live(
 
 
 def draw(
-    sets: Mapping[float, Sets], slow_down: float, num_models: int, gates: int, correct: Correction
+    sets: Mapping[float, Sets],
+    slow_down: float,
+    num_models: int,
+    gates: int,
+    *,
+    is_together: bool = True,
 ) -> Iterator[list[str]]:
     """Outcomes of the models of each gate; the first one is slowed down, the others are not.
 
     Pairs are drawn with replacement, whole sets at a time: models that shared a moment still do.
-    Where a gate has more models than were recorded, they are drawn from several sets.
+    Where a gate has more models than were recorded, they are drawn from several sets. Judged each
+    alone, none is corrected for the others.
     """
     chance, rule = random.Random(0), SpeedRule()
     for _ in range(gates):
@@ -124,12 +129,8 @@ def draw(
         doubted = set(unsettled(first, rule))
         again = [slot for slot in slots if _label(slot) in doubted]
         second = _round(sets, slow_down, again, count, chance)
-        yield [finding.outcome for finding in judge(first, second, rule, correct)]
-
-
-def uncorrected(p_values: Mapping[str, float], error_rate: float) -> dict[str, bool]:
-    """Each value held to the error rate as if it were alone."""
-    return {name: p <= error_rate for name, p in p_values.items()}
+        groups = [first] if is_together else [{name: pairs} for name, pairs in first.items()]
+        yield [one.outcome for group in groups for one in judge(group, second, rule)]
 
 
 def upper_bound(count: int, total: int) -> float:

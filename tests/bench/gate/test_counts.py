@@ -38,9 +38,9 @@ def only(head: Rows, **more: Rows) -> Finding:
 def test_equal_counts_are_one_finding_a_model_and_epoch() -> None:
     found = judge_counts(BASE, BASE, {})
     assert [(finding.model, finding.outcome, finding.evidence) for finding in found] == [
-        ("v0", "same", "9 counts equal"),
-        ("v2", "same", "9 counts equal"),
-        (EPOCH, "same", "3 counts equal"),
+        ("v0", "same", "9 equal"),
+        ("v2", "same", "9 equal"),
+        (EPOCH, "same", "3 equal"),
     ]
     assert {(finding.check, finding.quantity) for finding in found} == {("counts", "counts")}
 

@@ -14,8 +14,7 @@ from bench.gate.forecast import ModelTimes, duration, forecast
 from bench.gate.process import WorkerDiedError, WorkerError
 from bench.gate.speed import measure_speed
 from bench.gate.turns import ORDERS, SIDES, Workload, checked_seconds, in_workers, take_pairs
-from results.gate.pairs import AGAIN, BASE, HEAD, Pair
-from results.gate.rule import SpeedRule
+from results.gate.pairs import AGAIN, BASE, HEAD, Pair, SpeedRule
 
 SAME = Pair((1.0,), (1.0,), (1.0,))
 SLOW = Pair((1.0,), (1.3,), (1.0,))

@@ -5,13 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from results.gate.rule import holm
 from tests.benchmarks.gate_calibration import (
     described,
     draw,
     lower_bound,
     read_sets,
-    uncorrected,
     upper_bound,
 )
 
@@ -31,13 +29,9 @@ def test_the_spreads_are_those_of_the_pairs() -> None:
 def test_gates_drawn_from_them_come_out_as_published(
     slow_down: float, least: int, most: int
 ) -> None:
-    outcomes = list(draw(SETS, slow_down, 3, 60, holm))
+    outcomes = list(draw(SETS, slow_down, 3, 60))
     assert least <= sum(first == "worse" for first, *_ in outcomes) <= most
     assert not any("worse" in others for _, *others in outcomes)
-
-
-def test_without_a_correction_each_value_is_judged_alone() -> None:
-    assert uncorrected({"a": 0.04, "b": 0.06}, 0.05) == {"a": True, "b": False}
 
 
 def test_clopper_and_pearson() -> None:

@@ -4,10 +4,17 @@ from typing import Any
 
 import pytest
 
-from results.gate.headline import headline, note_lines, place_line
-from results.gate.summary import summary_markdown
+from results.gate.markdown import summary_markdown
 from results.gate.verdict import Commit, Finding
-from results.gate.words import change_text, claim, described, value_text
+from results.gate.words import (
+    change_text,
+    claim,
+    described,
+    headline,
+    notes,
+    place,
+    value_text,
+)
 from tests.results.gate.verdicts_by_hand import accuracy, count, equal, make_verdict, memory, speed
 
 
@@ -50,7 +57,7 @@ from tests.results.gate.verdicts_by_hand import accuracy, count, equal, make_ver
     ],
 )
 def test_the_first_line_says_what_matters(findings: list[Finding], line: str) -> None:
-    assert str(headline(make_verdict(findings))) == line
+    assert ": ".join(headline(make_verdict(findings))) == line
     name, _, text = line.partition(": ")
     assert summary_markdown(make_verdict(findings)).splitlines()[0] == f"**{name}**: {text}"
 
@@ -58,7 +65,7 @@ def test_the_first_line_says_what_matters(findings: list[Finding], line: str) ->
 def test_the_gravest_is_said_first_and_the_rest_is_counted() -> None:
     findings = [count(f"v{n}", "FLOPs a step", "worse", 10, 20) for n in range(3)]
     findings += [speed("v0", "worse", 0.012), speed("v1", "worse", 0.02)]
-    said = headline(make_verdict(findings)).text.split("; ")
+    said = headline(make_verdict(findings))[1].split("; ")
     assert said[:2] == ["v1 is 100.0 % slower a step", "v0 is 20.0 % slower a step"]
     assert said[3:] == ["and 2 more"]
 
@@ -144,17 +151,17 @@ def test_skipped_checks_are_one_line() -> None:
         )
         for n in range(6)
     ]
-    lines = note_lines(make_verdict(skipped, notes=["a\nnote"]))
+    lines = notes(make_verdict(skipped, notes=["a\nnote"]))
     assert lines == ["a note", "skipped: accuracy of v0, v1, v2 and 3 more (--quick)"]
 
 
 def test_a_new_row_is_new_and_neither_compared_nor_changed_on_purpose() -> None:
     new = Finding(check="run", model="v9", quantity="seeds", outcome="skipped", evidence="new")
     verdict = make_verdict([speed("v0", "same", 0.01), new])
-    assert str(headline(verdict)) == "No regression: 1 model, nothing slower; 1 new"
-    assert note_lines(verdict) == ["new, with nothing to be compared with: v9"]
+    assert ": ".join(headline(verdict)) == "No regression: 1 model, nothing slower; 1 new"
+    assert notes(verdict) == ["new, with nothing to be compared with: v9"]
 
 
 def test_the_place_is_told_as_far_as_it_is_known() -> None:
     unknown = make_verdict([], environment={}, seconds=None, head=Commit("x", "x" * 40, ""))
-    assert place_line(unknown) == ('base main = 0123456789 "Faster gathers"; head xxxxxxxxxx.')
+    assert place(unknown) == ('base main = 0123456789 "Faster gathers"; head xxxxxxxxxx.')
