@@ -2,8 +2,7 @@
 
 from results.text import one_line
 
-MAX_REASON_CHARS = 1_000  # an exception may hold a whole tensor
-MOST_CHARS = 1_200  # of a line; what a user typed may be longer, and stands in it
+MOST_CHARS = 1_000  # of a message; an exception may hold a whole tensor
 
 
 class UsageError(Exception):
@@ -19,18 +18,13 @@ class RunError(Exception):
         self.reason = reason
 
 
-def complaint(error: object) -> str:
-    """What an error says, on one line; of a very long one the begin, and the end with the remedy.
+def short_line(message: object) -> str:
+    """Put a message on one line; of a very long one keep the begin, and the end with the remedy.
 
-    Nothing in it steers a terminal.
+    The line holds nothing that would steer a terminal, and nothing that JSON cannot hold.
     """
-    line, half = one_line(str(error)), MOST_CHARS // 2
+    text, half = str(message), MOST_CHARS // 2
+    if len(text) > 20 * MOST_CHARS:  # a gigabyte of it takes no time
+        text = text[: 10 * MOST_CHARS] + text[-10 * MOST_CHARS :]
+    line = one_line(text.encode("utf-8", "backslashreplace").decode())
     return line if len(line) <= MOST_CHARS else f"{line[:half]} ... {line[-half:]}"
-
-
-def short_line(text: str) -> str:
-    """A reason on one line of at most `MAX_REASON_CHARS`; nothing in it steers a terminal."""
-    text = text[: 10 * MAX_REASON_CHARS]
-    text = text.encode("utf-8", "backslashreplace").decode()  # file names may hold what JSON cannot
-    line = one_line(text)
-    return line if len(line) <= MAX_REASON_CHARS else f"{line[:MAX_REASON_CHARS]} ..."

@@ -7,9 +7,9 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bench.errors import UsageError, complaint
+from bench.errors import UsageError, short_line
 
 if TYPE_CHECKING:
     import typer
@@ -29,7 +29,7 @@ REMEDIES = {  # of what the system may refuse at any place
 
 
 def run_app(app: "typer.Typer", arguments: list[str], name: str) -> int:
-    """Runs a command line and gives its exit code; what a user did wrong becomes one line."""
+    """Run a command line and return its exit code; a mistake of the user's becomes one line."""
     import typer
 
     from data_pipeline import DataError
@@ -68,22 +68,24 @@ def _usage_errors() -> type[Exception]:
 
 
 def _complain(error: object, code: int) -> int:
-    say(f"fmnist-bench: {complaint(error)}")
+    say(f"fmnist-bench: {short_line(error)}")
     return code
 
 
 def say(line: str) -> None:
-    """Tells one line on stderr."""
+    """Write one line to stderr."""
     sys.stderr.write(f"{line}\n")
 
 
 def settle_streams() -> None:
-    """Opens what was closed, and lets nothing fail because stderr cannot be written.
+    """Open the standard streams that were closed, and let no write to stderr fail.
 
     A file opened later would get the number of a closed stream, and with it what is said there.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
-        if not _is_open(number):
+        try:
+            os.fstat(number)
+        except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
             os.set_inheritable(number, True)
             stream = open(number, "r" if number == 0 else "w", closefd=False)  # noqa: SIM115
@@ -94,56 +96,34 @@ def settle_streams() -> None:
 
 
 def outlast_reader(name: str) -> None:
-    """Lets what is written to stdout or stderr never fail: what nobody can read is not said."""
+    """Replace stdout or stderr by a stream whose writes never fail."""
     stream = getattr(sys, name)
     if isinstance(stream, io.TextIOWrapper):
-        setattr(sys, name, _Lasting(stream))
+        buffer = io.BufferedWriter(_Lasting(stream.fileno(), "wb", closefd=False))
+        lasting = io.TextIOWrapper(buffer, stream.encoding, stream.errors, line_buffering=True)
+        setattr(sys, name, lasting)
+
+
+class _Lasting(io.FileIO):
+    """A file that goes to /dev/null once it takes no more."""
+
+    def write(self, content: Any, /) -> int:  # noqa: ANN401 - bytes of any kind
+        try:
+            return super().write(content)
+        except OSError:
+            silence(self.fileno())
+            return super().write(content)
 
 
 def silence(number: int) -> None:
-    """Lets a stream whose reader is gone end in nothing, at the interpreter's exit too."""
+    """Redirect a broken pipe to /dev/null, for the interpreter's own flush at its exit too."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, number)
     os.close(nothing)
 
 
-class _Lasting(io.TextIOWrapper):
-    """A stream that takes everything, whether or not it can be told to anybody."""
-
-    def __init__(self, stream: io.TextIOWrapper) -> None:
-        super().__init__(
-            stream.buffer,
-            stream.encoding,
-            stream.errors,
-            line_buffering=stream.line_buffering,
-            write_through=stream.write_through,
-        )
-        self._original = stream  # which would close the buffer with it
-
-    def write(self, text: str, /) -> int:
-        try:
-            return super().write(text)
-        except OSError:
-            silence(self.fileno())
-            return len(text)
-
-    def flush(self) -> None:
-        try:
-            super().flush()
-        except OSError:
-            silence(self.fileno())
-
-
-def _is_open(number: int) -> bool:
-    try:
-        os.fstat(number)
-    except OSError:
-        return False
-    return True
-
-
 def write_out(content: str | bytes) -> None:
-    """Writes to stdout; a reader that has gone, as in `table | head -1`, is no failure.
+    """Write to stdout; a reader that has gone, as in `table | head -1`, is no failure.
 
     Raises:
         UsageError: stdout takes no more for another reason, such as a full disk, or only some
@@ -171,7 +151,7 @@ def _reader_may_go() -> Iterator[None]:
 
 
 def as_far_as_shown(text: str) -> str:
-    """Text for a person, with ? where stdout has no such character."""
+    """Replace characters that stdout cannot encode by ?."""
     encoding = sys.stdout.encoding or "utf-8"
     return text.encode(encoding, "replace").decode(encoding)
 

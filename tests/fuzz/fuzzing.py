@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.errors import RunError, UsageError, complaint
+from bench.errors import RunError, UsageError, short_line
 from data_pipeline import DataError
 from fmnist_models import ModelError
 from results.errors import ResultsError
@@ -73,7 +73,7 @@ def read_or_refused(name: str, read: Callable[[], Any]) -> Any:  # noqa: ANN401
     try:
         value = read()
     except REFUSALS as error:
-        assert_one_line(complaint(error))
+        assert_one_line(short_line(error))
         TOLD[name, "refused"] += 1
         return None
     TOLD[name, "read"] += 1

@@ -9,7 +9,7 @@ import torch
 
 from bench import Budget, Plan, UsageError
 from bench.counts.baseline import Baseline
-from bench.errors import MOST_CHARS, complaint
+from bench.errors import MOST_CHARS, short_line
 from bench.gate.worktrees import find_commits
 from bench.keep.saved_model import read_saved, saved_model_of, write_saved
 from bench.machine.ceilings import Ceilings
@@ -76,7 +76,7 @@ def test_a_model_file_with_a_name_that_is_too_long_or_no_text(tmp_path: Path) ->
 
 
 def test_a_line_is_never_endless_and_keeps_its_remedy() -> None:
-    line = complaint(UsageError("unknown " + "x" * 10_000 + "\x1b[2J\n; do that"))
+    line = short_line(UsageError("unknown " + "x" * 10_000 + "\x1b[2J\n; do that"))
     assert len(line) < MOST_CHARS + 10
     assert line.endswith("; do that")
     assert line.isprintable()

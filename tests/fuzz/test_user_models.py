@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import complaint
+from bench.errors import short_line
 from bench.sweep.child import CheckJob, check
 from fmnist_models import ModelError
 from tests.command_line import CPU, REPOSITORY, assert_refused, call
@@ -113,7 +113,7 @@ def test_a_model_file_that_is_refused(tmp_path: Path, fault: str) -> None:
     text, wanted = WRONG[fault]
     with no_hang(), pytest.raises(ModelError) as refused:
         check(job_of(tmp_path / "net.py", text))
-    line = complaint(refused.value)
+    line = short_line(refused.value)
     assert_one_line(line)
     assert wanted in line
 

@@ -167,7 +167,7 @@ def test_whatever_is_told_is_progress_or_refused(content: Any) -> None:  # noqa:
 def test_a_reason_is_a_line_that_ends() -> None:
     assert short_line(" a\n  b\t") == "a b"
     assert short_line("\x1b[2Jgone\x07") == "[2Jgone"
-    assert short_line("x" * 10**7) == "x" * 1000 + " ..."
+    assert short_line("x" * 10**7) == f"{'x' * 500} ... {'x' * 500}"
     assert short_line("a name \udcff") == "a name \\udcff"
 
 
