@@ -17,20 +17,19 @@ from typing import Annotated
 
 import typer
 
-from bench.shell import run_app, say
+from bench.shell import run_app
 from bench.spec.budget import Budget
 from bench.spec.learning_rates import TABLE
 from bench.spec.named_recipes import DEFAULT
 from bench.spec.plan import Plan
 from bench.spec.run_spec import RunSpec
-from bench.sweep.checked import ask_child
-from bench.sweep.child import CheckJob
-from bench.sweep.progress import SweepProgress
+from bench.sweep.child import CheckJob, check_request
+from bench.sweep.progress import ProgressBars, describe_record
 from bench.sweep.request import Request
-from bench.sweep.rescue import noting, run_and_rescue
+from bench.sweep.rescue import run_and_rescue
 from bench.sweep.sweep import Sweep, run_sweep
 from bench.workers.interruption import Interruption
-from bench.workers.isolation import start_server
+from bench.workers.isolation import ask, start_server
 from data_pipeline import ensure_data
 from fmnist_models import list_models, resolve_names
 from results import RunRecord, RunStore, read_records
@@ -54,14 +53,18 @@ def main(
     start_server()
     store = RunStore(out)
     names = resolve_names(models)
-    job = CheckJob((), (), "auto", ensure_data(data).data_hash, needs_energy=False)
-    answer = ask_child(job)
+    answer = ask(check_request, CheckJob("auto", ensure_data(data).data_hash))
     kind = answer["environment"]["device_kind"]
     specs = [spec_of(name, rate).resolved_for(kind) for name in names for rate in GRID]
     recorded = store.read()
 
     def work() -> Interruption:
-        with SweepProgress(len(specs)) as progress:
+        with ProgressBars("runs", len(specs)) as bars:
+
+            def done(record: RunRecord) -> None:
+                recorded.append(record)
+                bars.done(describe_record(record))
+
             return run_sweep(
                 Sweep(
                     specs=specs,
@@ -70,12 +73,12 @@ def main(
                     environment=answer["environment"],
                     store=store,
                     request=Request(data=data),
-                    report=progress.report,
-                    done=noting(recorded, progress.done),
+                    report=bars.show,
+                    done=done,
                 )
             )
 
-    ended = run_and_rescue(work, store, recorded, store.read, say)
+    ended = run_and_rescue(work, store, recorded, store.read)
     if ended.exit_code is not None:
         raise typer.Exit(ended.exit_code)
     publish(store)

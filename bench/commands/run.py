@@ -1,6 +1,7 @@
 """The command `run`: checks the request, sweeps, shows the table."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,15 @@ from bench.errors import UsageError
 from bench.shell import say
 from bench.spec.artifacts import Artifacts
 from bench.spec.run_spec import RunSpec, target_text
-from bench.sweep.checked import CheckedRequest, ask_child, check_options
-from bench.sweep.child import check
-from bench.sweep.folders import RUNS, check_takes_records, make_folder, new_folder
-from bench.sweep.progress import SweepProgress
+from bench.sweep.checked import CheckedRequest, check_options
+from bench.sweep.child import check, check_request
+from bench.sweep.folders import RUNS, check_same, check_takes_records, make_folder, new_folder
+from bench.sweep.progress import ProgressBars, describe_record
 from bench.sweep.request import Request
-from bench.sweep.rescue import noting, run_and_rescue
-from bench.sweep.same import check_same
+from bench.sweep.rescue import run_and_rescue
 from bench.sweep.sweep import Sweep, recorded_runs, run_sweep
 from bench.workers.interruption import Interruption
+from bench.workers.isolation import ask, start_server
 from data_pipeline import ensure_data
 
 if TYPE_CHECKING:
@@ -33,18 +34,6 @@ CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"  # in the folder of a ru
 @from_fields(Request)
 def run(request: Request) -> None:
     """Train models under one budget, then print the comparison table."""
-    raise typer.Exit(run_and_show(request))
-
-
-def run_and_show(request: Request) -> int:
-    """Run a sweep or ladders and print the table.
-
-    Returns:
-        The exit code: 0, 1 where a run failed, 130 or 143 where the user interrupted.
-
-    Raises:
-        UsageError, ModelError, DataError: bad input, before anything has run.
-    """
     from results import RunStore
 
     checked = check_options(request)
@@ -52,18 +41,16 @@ def run_and_show(request: Request) -> int:
     if not request.resume or checked.is_ladder:
         check_takes_records(store.folder if store else RUNS)
     if not request.in_process:
-        from bench.workers.isolation import start_server
-
         start_server()
     data = ensure_data(request.data, say=say)
     job = checked.check_job(data.data_hash)
-    answer = check(job) if request.in_process else ask_child(job)
+    answer = check(job) if request.in_process else ask(check_request, job)
     store = store or RunStore(new_folder(RUNS))
     if checked.is_ladder:
         from bench.commands.run_ladder import run_ladders
 
-        return run_ladders(checked, answer, store)
-    return _sweep(checked, answer, store)
+        raise typer.Exit(run_ladders(checked, answer, store))
+    raise typer.Exit(_sweep(checked, answer, store))
 
 
 def _artifacts(checked: CheckedRequest, folder: Path) -> Artifacts:
@@ -80,31 +67,26 @@ def _artifacts(checked: CheckedRequest, folder: Path) -> Artifacts:
 def _sweep(checked: CheckedRequest, answer: dict[str, Any], store: "RunStore") -> int:
     request, kind = checked.request, answer["environment"]["device_kind"]
     specs, seeds = checked.specs(kind), checked.seed_list(kind)
-    check_same(store, specs, answer["environment"])
+    check_same(store, answer["environment"], [(spec.model, spec.config_id) for spec in specs])
     make_folder(store.folder)
     recorded = _of_this_sweep(store, specs, seeds)
     num_done = sum(len(set(seeds) & set(recorded_runs(store, spec))) for spec in specs)
     if request.resume and num_done < len(specs) * len(seeds):
         check_takes_records(store.folder)
     say(_announcement(specs, seeds, answer, store.folder))
+    artifacts = _artifacts(checked, store.folder.absolute())
+    sweep = Sweep(specs, seeds, answer["device"], answer["environment"], store, request, artifacts)
 
     def work() -> Interruption:
-        with SweepProgress(len(specs) * len(seeds), num_done) as progress:
-            return run_sweep(
-                Sweep(
-                    specs=specs,
-                    seeds=seeds,
-                    device=answer["device"],
-                    environment=answer["environment"],
-                    store=store,
-                    request=request,
-                    artifacts=_artifacts(checked, store.folder.absolute()),
-                    report=progress.report,
-                    done=noting(recorded, progress.done),
-                )
-            )
+        with ProgressBars("runs", len(specs) * len(seeds), num_done) as bars:
 
-    ended = run_and_rescue(work, store, recorded, lambda: _of_this_sweep(store, specs, seeds), say)
+            def done(record: "RunRecord") -> None:
+                recorded.append(record)
+                bars.done(describe_record(record))
+
+            return run_sweep(replace(sweep, report=bars.show, done=done))
+
+    ended = run_and_rescue(work, store, recorded, lambda: _of_this_sweep(store, specs, seeds))
     if checked.is_published:
         show_published(ended.records, notes=request.notes)
     else:
@@ -113,11 +95,17 @@ def _sweep(checked: CheckedRequest, answer: dict[str, Any], store: "RunStore") -
     say(where_next(*ended.folders))
     if ended.exit_code is not None:
         return ended.exit_code
-    return 0 if _latest_are_ok(ended.records) else 1
+    # the last try of each run counts
+    latest = {(record.config_id, record.spec["seed"]): record for record in ended.records}
+    return 0 if latest and all(record.status == "ok" for record in latest.values()) else 1
 
 
 def _named_store(request: Request) -> "RunStore | None":
-    """The store that --out or --resume names, checked; None where a new folder is wanted."""
+    """The store that --out or --resume names, checked; None where a new folder is wanted.
+
+    Raises:
+        UsageError: it cannot be one, or it holds another sweep.
+    """
     from results import RunStore
     from results.records.store import newest_run
 
@@ -128,22 +116,16 @@ def _named_store(request: Request) -> "RunStore | None":
             raise UsageError(f"there is no run in {RUNS} to resume; leave --resume out")
     if folder is None:
         return None
-    _check_out(RunStore(folder), request)
-    return RunStore(folder)
-
-
-def _check_out(store: "RunStore", request: Request) -> None:
-    """Refuses a folder that cannot be one, or that holds another sweep."""
-    if store.folder.exists() and not store.folder.is_dir():
-        raise UsageError(f"--out {store.folder} is a file; name a folder")
-    records = store.read(say)
-    saved = list((store.folder / CHECKPOINTS).glob("*.pt"))
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--out {folder} is a file; name a folder")
+    store = RunStore(folder)
+    records, saved = store.read(say), list((folder / CHECKPOINTS).glob("*.pt"))
     if (records or saved) and not request.resume:
         what = f"{len(records)} records" if records else f"{len(saved)} saved models"
         raise UsageError(
-            f"{store.folder} already holds {what}; "
-            "add --resume to go on with them, or name another --out"
+            f"{folder} already holds {what}; add --resume to go on with them, or name another --out"
         )
+    return store
 
 
 def _announcement(
@@ -164,9 +146,3 @@ def _of_this_sweep(
 ) -> "list[RunRecord]":
     wanted = {spec.config_id for spec in specs}
     return [r for r in store.read() if r.config_id in wanted and r.spec["seed"] in seeds]
-
-
-def _latest_are_ok(records: "Sequence[RunRecord]") -> bool:
-    """Whether every run ended well, the last try of each counting."""
-    latest = {(record.config_id, record.spec["seed"]): record for record in records}
-    return bool(latest) and all(record.status == "ok" for record in latest.values())

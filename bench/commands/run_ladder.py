@@ -1,22 +1,20 @@
 """`run --plan ladder`: measures the plans of each model against each other, shows the ladders."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bench.commands.show import show_ladders, where_next
 from bench.ladder import ladder as constants
 from bench.ladder.child import survey
 from bench.ladder.ladder import Ladder, climb_ladder, is_complete
-from bench.ladder.rungs import RungGround, RungSpec, list_rungs
+from bench.ladder.rungs import RungSpec, list_rungs
 from bench.machine.compilers import cpu_has_bf16, find_compiler
 from bench.run.record import RunResult
 from bench.shell import say
 from bench.sweep.checked import CheckedRequest
-from bench.sweep.folders import make_folder
-from bench.sweep.progress import LadderProgress
+from bench.sweep.folders import check_same, make_folder
+from bench.sweep.progress import ProgressBars
 from bench.sweep.rescue import run_and_rescue, store_or_refuse
-from bench.sweep.same import check_configurations, check_environment
 from bench.workers.interruption import Interruption, watch_signals
 from bench.workers.isolation import ask
 
@@ -39,19 +37,17 @@ def run_ladders(checked: CheckedRequest, answer: dict[str, Any], store: "RunStor
         survey, checked.models, max_memory_bytes=checked.request.max_memory_bytes
     )
     ladders = make_ladders(checked, answer, has_convolutions)
-    stored = store.read()
-    check_environment(store, stored, answer["environment"])
-    for ladder in ladders:
-        check_configurations(store, stored, ladder.model, _config_ids(ladder))
+    configurations = [(ladder.model, rung.config_id) for ladder in ladders for rung in ladder.rungs]
+    check_same(store, answer["environment"], configurations)
     make_folder(store.folder)
     say(_announcement(ladders, answer, store))
-    wanted = {config_id for ladder in ladders for config_id in _config_ids(ladder)}
+    wanted = {config_id for _, config_id in configurations}
 
     def read() -> "list[RunRecord]":
         return [record for record in store.read() if record.config_id in wanted]
 
     recorded = read()
-    ended = run_and_rescue(lambda: _climb(ladders, store, recorded), store, recorded, read, say)
+    ended = run_and_rescue(lambda: _climb(ladders, store, recorded), store, recorded, read)
     show_ladders(ended.records, notes=checked.request.notes)
     say(where_next(*ended.folders))
     if ended.exit_code is not None:
@@ -63,12 +59,13 @@ def make_ladders(
     checked: CheckedRequest, answer: dict[str, Any], has_convolutions: dict[str, bool]
 ) -> list[Ladder]:
     """The ladder of each model, its plans settled as far as can be without a child."""
-    kind = answer["environment"]["device_kind"]
-    ground = RungGround(kind, checked.trainings[0].recipe.precision, has_bf16=bool(cpu_has_bf16()))
-    has_compiler = find_compiler() is not None
+    kind, precision = answer["environment"]["device_kind"], checked.trainings[0].recipe.precision
+    has_bf16, has_compiler = bool(cpu_has_bf16()), find_compiler() is not None
     ladders = []
     for spec in checked.specs(kind):
-        rungs = list_rungs(ground, has_convolutions=has_convolutions[spec.model])
+        rungs = list_rungs(
+            kind, precision, has_bf16=has_bf16, has_convolutions=has_convolutions[spec.model]
+        )
         ladders.append(
             Ladder(
                 model=spec.model,
@@ -96,19 +93,21 @@ def _climb(
     """
     missing = [ladder for ladder in ladders if not is_complete(store, ladder.rungs)]
     num_done = len(ladders) - len(missing)
-    with LadderProgress(len(ladders), num_done) as progress, watch_signals(unit="round") as asked:
+    with (
+        ProgressBars("models", len(ladders), num_done, is_quiet=True) as bars,
+        watch_signals(unit="round") as asked,
+    ):
         for ladder in missing:
             if asked.after_run:
                 break
-            watched = replace(ladder, report=progress.reporter(ladder.model))
-            results = [RunResult(record) for record in climb_ladder(watched, asked)]
+
+            def report(what: str, share: float, model: str = ladder.model) -> None:
+                bars.show(f"{model} · {what}", share)
+
+            results = [RunResult(record) for record in climb_ladder(ladder, asked, report)]
             store_or_refuse(store, results, recorded.append)
-            progress.done(ladder.model)
+            bars.done(f"{ladder.model}: done")
     return asked
-
-
-def _config_ids(ladder: Ladder) -> set[str]:
-    return {rung.config_id for rung in ladder.rungs}
 
 
 def _announcement(ladders: Sequence[Ladder], answer: dict[str, Any], store: "RunStore") -> str:
@@ -125,6 +124,6 @@ def _is_well(ladder: Ladder, records: "Sequence[RunRecord]") -> bool:
 
     A plan that this machine does not have is no failure of a ladder, which tries them all.
     """
-    latest = {r.config_id: r.status for r in records if r.config_id in _config_ids(ladder)}
-    statuses = set(latest.values())
+    latest = {record.config_id: record.status for record in records}
+    statuses = {latest.get(rung.config_id) for rung in ladder.rungs}
     return "ok" in statuses and statuses <= {"ok", "unsupported"}

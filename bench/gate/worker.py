@@ -265,9 +265,9 @@ def check_plan(plan: str, device: "torch.device") -> None:
 
 
 def _steps_of_turn(step_s: float, turn_s: float, plan: str) -> int:
-    from bench.ladder.rungs import steps_per_call
+    from bench.spec.plan import Plan
 
-    at_once = steps_per_call(plan)
+    at_once = Plan.parse(plan).group_steps
     return max(1, math.ceil(turn_s / step_s / at_once)) * at_once
 
 

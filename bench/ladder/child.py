@@ -8,13 +8,12 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.ladder.rungs import steps_per_call
 from bench.machine.cache import use_empty_cache
+from bench.spec.plan import Plan
 from bench.spec.run_spec import RunSpec
 from bench.sweep.child import REFUSALS
 from bench.workers import messages
@@ -91,7 +90,10 @@ def climb(pipe: Connection, job: RungJob) -> None:
 
 
 def _climb(pipe: Connection, job: RungJob) -> None:
-    training, content, count = set_up(job, partial(_tell, pipe))
+    def tell(phase: str, _progress: "Progress | None") -> None:
+        messages.send_progress(pipe, phase)
+
+    training, content, count = set_up(job, tell)
     messages.send(pipe, READY, content)
     for number in range(1, job.num_turns + 1):
         messages.receive(pipe)
@@ -124,16 +126,17 @@ def set_up(
     findings = Findings()
     findings.add("data_load_time", session.setup_s.pop("data", None))
     live = prepare(session, job.spec, session.model_for(job.spec.seed), findings, tell)
-    training = live.training
-    training.report = lambda _progress: None  # nothing but training happens in a turn
-    turn_steps = fix_turns(training, job, str(session.plan))
-    found = _sizes(job.spec, training, findings) | {"turn_steps": turn_steps}
+    live.training.report = lambda _progress: None  # nothing but training happens in a turn
+    assert session.plan is not None
+    turn_steps = fix_turns(live.training, job, session.plan)
+    found = _sizes(job.spec, live.training, findings) | {"turn_steps": turn_steps}
     found["setup_time"] = time.perf_counter() - started
     conditions = describe_conditions(session.device)
 
     def content() -> dict[str, Any]:
         report_floor(session, findings)  # which the latency of the kernels may raise
-        measured = found | _measured(findings)
+        known = {name: found.values[0] for name, found in findings.measurements.items()}
+        measured = found | {name: known[name] for name in SETUP_QUANTITIES if name in known}
         bounds = conditions | findings.conditions
         return {"plan": str(session.plan), "measured": measured, "conditions": bounds}
 
@@ -141,34 +144,26 @@ def set_up(
         count_step_kernels(session, live, findings)
         return content()
 
-    return training, content(), count
+    return live.training, content(), count
 
 
-def fix_turns(training: "Training", job: RungJob, plan: str) -> int:
-    """Takes an untimed turn, then fixes the steps of every turn to come, and gives them.
+def fix_turns(training: "Training", job: RungJob, plan: Plan) -> int:
+    """Take an untimed turn, then fix the steps of every turn to come, and give them.
 
     From here on the budget of the training is all its turns, so that each ends at a fraction.
     """
     from bench.train.training import set_budget
 
-    at_once = steps_per_call(plan)
-    steps = _whole_calls(job.turn_s / training.step_s, at_once)
-    set_budget(training, steps)
+    def whole_calls(steps: float) -> int:
+        return max(1, math.ceil(steps / plan.group_steps)) * plan.group_steps
+
+    set_budget(training, whole_calls(job.turn_s / training.step_s))
     training.run_turn(1.0)
     chunks = zip(training.trace.chunk_seconds, training.trace.chunk_steps, strict=True)
     fastest_s = min(seconds / count for seconds, count in chunks)  # whatever disturbed the others
-    steps = _whole_calls(MARGIN * job.turn_s / fastest_s, at_once)
+    steps = whole_calls(MARGIN * job.turn_s / fastest_s)
     set_budget(training, steps * job.num_turns)
     return steps
-
-
-def _whole_calls(steps: float, at_once: int) -> int:
-    return max(1, math.ceil(steps / at_once)) * at_once
-
-
-def _measured(findings: "Findings") -> dict[str, float]:
-    measured = findings.measurements
-    return {name: measured[name].values[0] for name in SETUP_QUANTITIES if name in measured}
 
 
 def _sizes(spec: RunSpec, training: "Training", findings: "Findings") -> dict[str, float]:
@@ -183,7 +178,3 @@ def _sizes(spec: RunSpec, training: "Training", findings: "Findings") -> dict[st
         )
         sizes["budget_images"] = steps * stream.images_per_epoch / stream.steps_per_epoch
     return sizes
-
-
-def _tell(pipe: Connection, phase: str, _progress: "Progress | None") -> None:
-    messages.send_progress(pipe, phase)

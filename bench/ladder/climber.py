@@ -6,13 +6,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.errors import RunError, short_line
+from bench.errors import RunError, UsageError, short_line
 from bench.ladder.child import COUNTED, FAILURE, READY, TURN, RungJob, climb
 from bench.ladder.rungs import RungSpec
+from bench.spec.plan import Plan
 from bench.sweep.request import Request
 from bench.workers import messages
 from bench.workers.interruption import Interruption
 from bench.workers.isolation import STOPPED, Child
+
+
+@dataclass
+class Ready:
+    """What a child says once it is set up: its plan, and what it measured on the way."""
+
+    plan: Plan | None = None
+    measured: dict[str, float] = field(default_factory=dict)
+    conditions: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -26,7 +36,7 @@ class Climber:
         request: timeout of the set-up or of one turn, limit of the child's memory.
         status: `ok` as long as nothing has gone wrong.
         reason: what has.
-        ready: what the child said when it was set up; None before.
+        ready: what the child said when it was set up.
         turns: seconds and images of each turn so far.
         uncounted: why what is counted after all turns is unknown; empty where it is not.
     """
@@ -37,54 +47,62 @@ class Climber:
     request: Request
     status: str = "ok"
     reason: str | None = None
-    ready: dict[str, Any] | None = None
+    ready: Ready = field(default_factory=Ready)
     turns: list[tuple[float, int]] = field(default_factory=list)
     uncounted: str = ""
     _child: Child | None = field(default=None, init=False)
 
-    def set_up(self, tell: Callable[[str], None]) -> None:
-        """Starts the child and waits until it is ready, or has failed.
+    def set_up(self, report: Callable[[str, float], None], share: float) -> None:
+        """Start the child and wait until it is ready, or has failed.
 
         Args:
-            tell: told of each phase.
+            report: told of each phase.
+            share: of the model's ladder that is done so far.
         """
         if self.rung.refusal is not None:
             self.status, self.reason = "unsupported", self.rung.refusal
             return
+
+        def tell(phase: str) -> None:
+            report(f"{self.rung.rung.name} · {phase}", share)
+
         with self._failing():
             self._child = Child.start(climb, self.job, self.request.max_memory_bytes)
             self.ready = checked_ready(self._answer(READY, tell))
 
     def take_turn(self) -> None:
-        """Lets the child train one turn and waits for its end; nothing where the rung failed."""
+        """Let the child train one turn and wait for its end; do nothing where the rung failed."""
         if self._child is None or self.status != "ok":
             return
         with self._failing():
-            try:
-                messages.send(self._child.pipe, TURN)
-            except OSError:  # it has died since its last turn
-                raise self._death() from None
-            self.turns.append(checked_turn(self._answer(TURN)))
+            self.turns.append(checked_turn(self._ask(TURN)))
 
     def count(self) -> None:
-        """Lets the child count what would have disturbed its turns; they stay if it fails."""
+        """Let the child count what would have disturbed its turns; they stay if it fails."""
         if self._child is None or self.status != "ok" or len(self.turns) < self.job.num_turns:
             return
         try:
-            messages.send(self._child.pipe, COUNTED)
-            self.ready = checked_ready(self._answer(COUNTED))
-            if "kernels_per_step" not in self.ready["measured"]:
+            self.ready = checked_ready(self._ask(COUNTED))
+            if "kernels_per_step" not in self.ready.measured:
                 self.uncounted = "torch's profiler saw none"
-        except (OSError, RunError) as error:
-            self.uncounted = f"it failed at the count: {short_line(str(error))}"
+        except RunError as error:
+            self.uncounted = f"it failed at the count: {short_line(error)}"
 
     def stop(self) -> None:
-        """Ends the child; a rung without all of its turns was interrupted."""
+        """End the child; a rung without all of its turns was interrupted."""
         if self._child is not None:
             self._child.kill()
         if self.status == "ok" and len(self.turns) < self.job.num_turns:
             done = f" after {len(self.turns)} of {self.job.num_turns} turns"
             self.status, self.reason = "interrupted", STOPPED + done
+
+    def _ask(self, wanted: str) -> Any:  # noqa: ANN401 - JSON
+        assert self._child is not None
+        try:
+            messages.send(self._child.pipe, wanted)
+        except OSError:  # it has died since its last turn
+            raise self._child.close() from None
+        return self._answer(wanted)
 
     def _answer(self, wanted: str, tell: Callable[[str], None] = lambda _phase: None) -> Any:  # noqa: ANN401 - JSON
         """The content of the next message of this kind.
@@ -100,15 +118,10 @@ class Climber:
                 return content
             if kind == FAILURE:
                 raise _failure(content)
-            if kind == messages.PROGRESS:
-                tell(short_line(str(content))[: messages.MAX_PHASE_CHARS])
-            else:
-                raise RunError("crashed", messages.unknown(kind))
-        raise self._death()
-
-    def _death(self) -> RunError:
-        assert self._child is not None
-        return self._child.close()
+            if kind != messages.PROGRESS:
+                raise messages.unexpected(kind, content)
+            tell(short_line(content)[: messages.MAX_SHOWN_CHARS])
+        raise self._child.close()
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
@@ -123,7 +136,7 @@ class Climber:
                 self._child.kill()
 
 
-def checked_ready(content: object) -> dict[str, Any]:
+def checked_ready(content: object) -> Ready:
     """What a child said when it was ready, or had counted.
 
     User code runs there, so nothing is taken on trust.
@@ -132,14 +145,14 @@ def checked_ready(content: object) -> dict[str, Any]:
         RunError: it is not what `child.set_up` says.
     """
     try:
-        plan, measured, conditions = (content[key] for key in ("plan", "measured", "conditions"))  # type: ignore[index]
-        values = {str(name): float(value) for name, value in measured.items()}
-        is_sound = all(map(math.isfinite, values.values())) and isinstance(conditions, dict)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        is_sound = False
-    if not is_sound:
-        raise RunError("crashed", "the child said nothing sensible when it was ready")
-    return {"plan": str(plan), "measured": values, "conditions": conditions}
+        match content:
+            case {"plan": str(plan), "measured": dict(measured), "conditions": dict(conditions)}:
+                values = {name: float(value) for name, value in measured.items()}
+                if all(map(math.isfinite, values.values())):
+                    return Ready(Plan.parse(plan), values, conditions)
+    except (TypeError, ValueError, UsageError):
+        pass
+    raise RunError("crashed", "the child said nothing sensible when it was ready")
 
 
 def checked_turn(content: object) -> tuple[float, int]:
@@ -148,13 +161,12 @@ def checked_turn(content: object) -> tuple[float, int]:
     Raises:
         RunError: they are none.
     """
-    try:
-        seconds, images = float(content["seconds"]), int(content["images"])  # type: ignore[index]
-    except (KeyError, TypeError, ValueError):
-        seconds, images = 0.0, 0
-    if not (seconds > 0 and math.isfinite(seconds) and images > 0):
-        raise RunError("crashed", "the child said nothing sensible after a turn")
-    return seconds, images
+    match content:
+        case {"seconds": int() | float() as seconds, "images": int(images)} if (
+            0 < seconds < math.inf and images > 0
+        ):
+            return float(seconds), images
+    raise RunError("crashed", "the child said nothing sensible after a turn")
 
 
 def _failure(content: object) -> RunError:
@@ -162,6 +174,4 @@ def _failure(content: object) -> RunError:
 
     told = content if isinstance(content, dict) else {}
     status = told.get("status")
-    return RunError(
-        status if status in STATUSES else "crashed", short_line(str(told.get("reason")))
-    )
+    return RunError(status if status in STATUSES else "crashed", short_line(told.get("reason")))

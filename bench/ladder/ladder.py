@@ -7,7 +7,6 @@ take turns, round after round, so that whatever slows the machine down for a whi
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -50,7 +49,6 @@ class Ladder:
         request: where the data lies, and how children run: timeout (of a set-up or a turn), memory.
         rounds: turns of each rung.
         turn_s: least seconds of a turn.
-        report: told of progress between the turns.
     """
 
     model: str
@@ -58,34 +56,40 @@ class Ladder:
     device: str
     environment: dict[str, Any]
     request: Request
-    rounds: int = ROUNDS
-    turn_s: float = TURN_S
-    report: Report = lambda _what, _share: None
-
-    def job(self, rung: RungSpec, caches: Path) -> RungJob:
-        """What the child of a rung is given; its cache lies in `caches`."""
-        own = caches / str(rung.index)
-        return RungJob(rung.spec, self.device, self.request.data, self.turn_s, self.rounds, own)
+    rounds: int
+    turn_s: float
 
 
-def climb_ladder(ladder: Ladder, interruption: Interruption) -> "list[RunRecord]":
-    """Measures the rungs of a model and gives a record each.
+def climb_ladder(ladder: Ladder, interruption: Interruption, report: Report) -> "list[RunRecord]":
+    """Measure the rungs of a model and give a record each.
 
     One Ctrl-C ends it after the present round; without a single turn there is nothing to keep.
+
+    Args:
+        ladder: what is measured.
+        interruption: what the user has asked for so far.
+        report: told of progress between the turns.
     """
     with TemporaryDirectory(prefix="fmnist-bench-", ignore_cleanup_errors=True) as caches:
         climbers = [
             Climber(
                 rung,
-                ladder.job(rung, Path(caches)),
+                RungJob(
+                    rung.spec,
+                    ladder.device,
+                    ladder.request.data,
+                    ladder.turn_s,
+                    ladder.rounds,
+                    Path(caches) / str(rung.index),
+                ),
                 interruption,
                 ladder.request,
             )
             for rung in ladder.rungs
         ]
         try:
-            _set_up(ladder, climbers, interruption)
-            _take_turns(ladder, climbers, interruption)
+            _set_up(climbers, interruption, report)
+            _take_turns(climbers, ladder.rounds, interruption, report)
             if ladder.environment["device_kind"] == "cuda" and not interruption.after_run:
                 for climber in climbers:
                     climber.count()
@@ -96,6 +100,28 @@ def climb_ladder(ladder: Ladder, interruption: Interruption) -> "list[RunRecord]
         return []
     ladder_id = uuid.uuid4().hex[:16]
     return [record_of(climber, ladder, ladder_id) for climber in climbers]
+
+
+def _set_up(climbers: Sequence[Climber], interruption: Interruption, report: Report) -> None:
+    for number, climber in enumerate(climbers):
+        if interruption.after_run:
+            return
+        climber.set_up(report, SETUP_SHARE * number / len(climbers))
+
+
+def _take_turns(
+    climbers: Sequence[Climber], rounds: int, interruption: Interruption, report: Report
+) -> None:
+    """Rounds in which every rung takes a turn: forward, backward, forward and so on."""
+    for number in range(rounds):
+        if interruption.after_run:
+            return
+        share = SETUP_SHARE + (1 - SETUP_SHARE) * number / rounds
+        report(f"round {number + 1} of {rounds}", share)
+        for climber in climbers if number % 2 == 0 else reversed(climbers):
+            if interruption.now:
+                return
+            climber.take_turn()
 
 
 def is_complete(store: "RunStore", rungs: Sequence[RungSpec]) -> bool:
@@ -112,59 +138,33 @@ def record_of(climber: Climber, ladder: Ladder, ladder_id: str) -> "RunRecord":
     """The record of a rung, whatever became of it."""
     from bench.run.record import make_record, shortened
 
-    ready = climber.ready or {"plan": None, "measured": {}, "conditions": {}}
     record = make_record(
         climber.rung.spec,
         climber.status,
         climber.reason,
         environment=ladder.environment,
-        conditions=ready["conditions"],
+        conditions=climber.ready.conditions,
     )
+    uncounted = {"kernels_per_step": climber.uncounted} if climber.uncounted else {}
     return shortened(
         replace(
             record,
             config_id=climber.rung.config_id,
-            spec=climber.rung.as_plain(ready["plan"]),
+            spec=climber.rung.as_plain(climber.ready.plan),
             provenance=record.provenance | {LADDER: ladder_id},
-            measurements=_measurements(climber, ready["measured"]),
-            missing=record.missing
-            | ({"kernels_per_step": climber.uncounted} if climber.uncounted else {}),
+            measurements=_measurements(climber),
+            missing=record.missing | uncounted,
         )
     )
 
 
-def _set_up(ladder: Ladder, climbers: Sequence[Climber], interruption: Interruption) -> None:
-    for number, climber in enumerate(climbers):
-        if interruption.after_run:
-            return
-        share = SETUP_SHARE * number / len(climbers)
-        climber.set_up(partial(_report_phase, ladder.report, climber.rung.rung.name, share))
-
-
-def _report_phase(report: Report, name: str, share: float, phase: str) -> None:
-    report(f"{name} · {phase}", share)
-
-
-def _take_turns(ladder: Ladder, climbers: Sequence[Climber], interruption: Interruption) -> None:
-    """Rounds in which every rung takes a turn: forward, backward, forward and so on."""
-    for number in range(ladder.rounds):
-        if interruption.after_run:
-            return
-        share = SETUP_SHARE + (1 - SETUP_SHARE) * number / ladder.rounds
-        ladder.report(f"round {number + 1} of {ladder.rounds}", share)
-        for climber in climbers if number % 2 == 0 else reversed(climbers):
-            if interruption.now:
-                return
-            climber.take_turn()
-
-
-def _measurements(climber: Climber, measured: dict[str, float]) -> "dict[str, Measurement]":
+def _measurements(climber: Climber) -> "dict[str, Measurement]":
     from bench.measure.findings import UNITS as RUN_UNITS
     from results import Measurement
 
     units = RUN_UNITS | UNITS
     values: dict[str, tuple[float, ...]] = {
-        name: (value,) for name, value in measured.items() if name in units
+        name: (value,) for name, value in climber.ready.measured.items() if name in units
     }
     if climber.turns:
         values["turn_seconds"] = tuple(seconds for seconds, _ in climber.turns)

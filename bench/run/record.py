@@ -70,13 +70,23 @@ def make_record(
 
 
 def shortened(record: "RunRecord") -> "RunRecord":
-    """The record without what it can do without, where it would not fit its 4 KB otherwise."""
+    """The record without what it can do without, where it would not fit its 4 KB otherwise.
+
+    In place of one that still does not fit stands a row that says why.
+    """
+    from results import RecordError
+
     for rounding in (_with_six_digits, _with_four_digit_times):
         if not _fits(record):
             record = rounding(record)
     for field_name in ("tried", FEW, "curve", "confusion", "missing"):
         if not _fits(record) and (field_name == FEW or getattr(record, field_name)):
             record = _without(record, field_name)
+    try:
+        check_fits(record)
+    except RecordError as error:
+        lost = replace(record, status="crashed", reason=str(error), flags=(), conditions={})
+        return replace(lost, measurements={})
     return record
 
 

@@ -129,15 +129,6 @@ class Plan:
         return ",".join(parts)
 
 
-def check_plan(text: str) -> str:
-    """Gives the request back in its canonical form: `auto`, or a plan with every part named.
-
-    Raises:
-        UsageError: it is neither.
-    """
-    return AUTO if text.strip() == AUTO else str(Plan.parse(text))
-
-
 def _read_token(token: str) -> dict[str, str | int]:
     if token in TOKENS:
         field, value, _ = TOKENS[token]

@@ -2,33 +2,24 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
 
 from bench.errors import UsageError
 from bench.spec.artifacts import parse_every
 from bench.spec.budget import Budget
 from bench.spec.hashes import file_hash, weights_hash
 from bench.spec.named_recipes import AS_PUBLISHED, CLEAN, find_recipe
-from bench.spec.plan import AUTO, LADDER, Plan, check_plan
+from bench.spec.plan import AUTO, LADDER, Plan
 from bench.spec.recipe import Recipe
 from bench.spec.recipe_settings import override, read_config, read_settings
 from bench.spec.run_spec import RunSpec, check_target
 from bench.spec.systems import FIRST_SEED, PUBLISHED_RECIPES, asked_systems
-from bench.sweep.child import CheckJob, StartJob, check_request
+from bench.sweep.child import CheckJob, RequestedTraining
 from bench.sweep.request import Request
 from fmnist_models import resolve_names
 
 DEFAULTS = {"cpu": ("30s", 1), "cuda": ("3epochs", 3)}
 MAX_SEEDS = 1000
 MAX_LIMIT_GB = 1e6  # no machine has a petabyte
-
-
-class RequestedTraining(NamedTuple):
-    """A model, how it is trained, and how long; None for the device's default."""
-
-    model: str
-    recipe: Recipe
-    budget: Budget | None
 
 
 @dataclass(frozen=True)
@@ -39,11 +30,13 @@ class CheckedRequest:
         request: as the user gave it.
         trainings: what is trained, with all overrides.
         plan: None for `auto`, and for the plans of a ladder.
+        save_every: how often to save models, where they are saved.
     """
 
     request: Request
     trainings: tuple[RequestedTraining, ...]
     plan: Plan | None
+    save_every: Budget
 
     @property
     def is_ladder(self) -> bool:
@@ -56,28 +49,14 @@ class CheckedRequest:
         return self.request.recipe == PUBLISHED_RECIPES
 
     @property
-    def save_every(self) -> Budget:
-        """How often to save models, where they are saved."""
-        return parse_every(self.request.save_every)
-
-    @property
     def models(self) -> tuple[str, ...]:
         """The models of all trainings, each once."""
         return tuple(dict.fromkeys(one.model for one in self.trainings))
 
     def check_job(self, data_hash: str) -> CheckJob:
         """What a child must look at before the sweep."""
-        names = (name for one in self.trainings for name in one.recipe.augment)
-        budgets = [one.budget for one in self.trainings]
-        return CheckJob(
-            self.models,
-            tuple(dict.fromkeys(names)),
-            self.request.device,
-            data_hash,
-            needs_energy=any(budget is not None and budget.unit == "J" for budget in budgets),
-            starts=tuple(dict.fromkeys(_start(one) for one in self.trainings)),
-            max_memory_bytes=self.request.max_memory_bytes,
-        )
+        request = self.request
+        return CheckJob(request.device, data_hash, self.trainings, request.max_memory_bytes)
 
     def specs(self, device_kind: str) -> list[RunSpec]:
         """One spec a training, settled for the device but for a plan left to `auto`."""
@@ -109,45 +88,25 @@ def check_options(request: Request) -> CheckedRequest:
         UsageError: one of them cannot be; one line.
         ModelError: no such model.
     """
-    is_auto = request.plan.strip() == LADDER or check_plan(request.plan) == AUTO
-    trainings = _trainings(request)
-    _check_seeds(request.seeds)
+    plan = request.plan.strip()
     checked = CheckedRequest(
         request=request,
-        trainings=trainings,
-        plan=None if is_auto else Plan.parse(request.plan),
+        plan=None if plan in {AUTO, LADDER} else Plan.parse(plan),
+        trainings=_trainings(request),
+        save_every=parse_every(request.save_every),
     )
-    for one in trainings:
+    for one in checked.trainings:  # as RunSpec does, which is made once the device is known
         check_target(request.target, one.recipe)
+    _check_numbers(request)
     if checked.is_ladder:
         _check_ladder(checked)
     if request.deterministic:
         _check_deterministic(checked)
-    _check_memory(request)
-    if request.timeout_s is not None and not math.isfinite(request.timeout_s):
-        raise UsageError(f"--timeout {request.timeout_s:g} never comes; leave it out for no limit")
-    parse_every(request.save_every)
     return checked
 
 
-def ask_child(job: CheckJob) -> dict[str, Any]:
-    """Device and environment, from a child that also tries the user's models.
-
-    Raises:
-        UsageError: the child refused, with its line.
-    """
-    from bench.workers.isolation import ask
-
-    answer: dict[str, Any] = ask(check_request, job)
-    return answer
-
-
-def _start(one: RequestedTraining) -> StartJob:
-    recipe = one.recipe
-    return StartJob(one.model, recipe.weights, recipe.stem, recipe.trainable)
-
-
 def _trainings(request: Request) -> tuple[RequestedTraining, ...]:
+    """What is trained, and as long as its source did where it follows one without a budget."""
     budget = Budget.parse(request.budget) if request.budget else None
     if request.recipe == PUBLISHED_RECIPES:
         protocol = request.protocol or CLEAN
@@ -157,18 +116,12 @@ def _trainings(request: Request) -> tuple[RequestedTraining, ...]:
         recipe = find_recipe(request.recipe, request.protocol)
         pairs = [(model, recipe) for model in resolve_names(request.models)]
     follows_source = request.recipe == PUBLISHED_RECIPES or request.protocol is not None
-    return tuple(
-        RequestedTraining(
-            model, changed, budget or (own_length(changed) if follows_source else None)
-        )
-        for model, recipe in pairs
-        for changed in [_changed(recipe, request)]
-    )
-
-
-def own_length(recipe: Recipe) -> Budget | None:
-    """The budget that a recipe's source gives."""
-    return Budget(recipe.epochs, "epochs") if recipe.epochs else None
+    trainings = []
+    for model, named in pairs:
+        recipe = _changed(named, request)
+        own = Budget(recipe.epochs, "epochs") if follows_source and recipe.epochs else None
+        trainings.append(RequestedTraining(model, recipe, budget or own))
+    return tuple(trainings)
 
 
 def _changed(recipe: Recipe, request: Request) -> Recipe:
@@ -181,41 +134,41 @@ def _changed(recipe: Recipe, request: Request) -> Recipe:
     return override(recipe, {"validation_fraction": 0.0}) if request.full_train else recipe
 
 
-def _check_seeds(count: int | None) -> None:
-    if count is not None and not 1 <= count <= MAX_SEEDS:
-        raise UsageError(f"--seeds {count} is out of range; choose 1 to {MAX_SEEDS}")
-
-
-def _check_memory(request: Request) -> None:
-    limit_gb = request.max_memory_gb
-    if limit_gb is None:
-        return
-    if not 0 < limit_gb < MAX_LIMIT_GB:
+def _check_numbers(request: Request) -> None:
+    """Refuse what is out of range, where the command line has not done so."""
+    seeds, limit_gb, timeout_s = request.seeds, request.max_memory_gb, request.timeout_s
+    if seeds is not None and not 1 <= seeds <= MAX_SEEDS:
+        raise UsageError(f"--seeds {seeds} is out of range; choose 1 to {MAX_SEEDS}")
+    if limit_gb is not None and not 0 < limit_gb < MAX_LIMIT_GB:
         raise UsageError(f"--max-memory-gb must be a positive number of GB, not {limit_gb:g}")
-    if request.in_process:
+    if limit_gb is not None and request.in_process:
         raise UsageError("--max-memory-gb limits child processes; leave --in-process out")
+    if timeout_s is not None and not math.isfinite(timeout_s):
+        raise UsageError(f"--timeout {timeout_s:g} never comes; leave it out for no limit")
 
 
 def _check_ladder(checked: CheckedRequest) -> None:
     """Refuse what has no sense where plans are measured against each other."""
     request = checked.request
-    if checked.is_published:
-        raise UsageError("--plan ladder measures the plans of one recipe; name it with --recipe")
-    if request.deterministic:
-        raise UsageError("--plan ladder measures speed; leave --deterministic out")
-    if request.seeds is not None and request.seeds > 1:
-        raise UsageError("--plan ladder repeats turns, not seeds; leave --seeds out")
-    if request.target is not None:
-        raise UsageError("--plan ladder trains to no end; leave --target out")
-    if request.in_process:
-        raise UsageError("--plan ladder needs its child processes; leave --in-process out")
-    if request.save or request.save_every or request.tensorboard:
-        raise UsageError("--plan ladder trains to no end; leave --save and --tensorboard out")
+    refused = {
+        "--plan ladder measures the plans of one recipe; name it with --recipe": (
+            checked.is_published
+        ),
+        "--plan ladder measures speed; leave --deterministic out": request.deterministic,
+        "--plan ladder repeats turns, not seeds; leave --seeds out": (request.seeds or 1) > 1,
+        "--plan ladder trains to no end; leave --target out": request.target is not None,
+        "--plan ladder needs its child processes; leave --in-process out": request.in_process,
+        "--plan ladder trains to no end; leave --save and --tensorboard out": (
+            request.save or request.save_every or request.tensorboard
+        ),
+    }
+    for line, is_asked in refused.items():
+        if is_asked:
+            raise UsageError(line)
 
 
 def _check_deterministic(checked: CheckedRequest) -> None:
     if checked.plan is None:
         raise UsageError("--deterministic needs a plan, such as --plan channels_last: auto probes")
-    budgets = [one.budget for one in checked.trainings]
-    if any(budget is None or not budget.is_counted for budget in budgets):
+    if not all(one.budget and one.budget.is_counted for one in checked.trainings):
         raise UsageError("--deterministic needs a counted budget, such as --budget 3epochs")

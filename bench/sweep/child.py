@@ -16,7 +16,10 @@ from bench.machine.memory_limit import GB, limit_memory, memory_in_use
 from bench.run.record import RunResult, Watcher, shortened
 from bench.run.runner import execute_seeds
 from bench.spec.artifacts import NOTHING, Artifacts
+from bench.spec.budget import Budget
+from bench.spec.recipe import Recipe
 from bench.spec.run_spec import RunSpec
+from bench.sweep.progress import describe_run
 from bench.workers import messages
 from bench.workers.confinement import leave
 from data_pipeline import DataError
@@ -43,25 +46,21 @@ class RunJob:
     artifacts: Artifacts = NOTHING
 
 
-class StartJob(NamedTuple):
-    """What a model starts from and what of it is trained, as a recipe says it."""
+class RequestedTraining(NamedTuple):
+    """A model, how it is trained, and how long; None for the device's default."""
 
     model: str
-    weights: str
-    stem: str
-    trainable: str
+    recipe: Recipe
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True)
 class CheckJob:
-    """What must hold before a sweep begins: device, recipe parts, user models."""
+    """What must be possible before a sweep begins."""
 
-    models: tuple[str, ...]
-    augmentations: tuple[str, ...]
     device: str
     data_hash: str
-    needs_energy: bool
-    starts: tuple[StartJob, ...] = ()
+    trainings: tuple[RequestedTraining, ...] = ()
     max_memory_bytes: int | None = None
 
 
@@ -101,8 +100,7 @@ def check_request(pipe: Connection, job: CheckJob) -> None:
     with _as_child(pipe):
         try:
             if job.max_memory_bytes is not None:
-                _open_context(job.device)
-                _check_memory(job.max_memory_bytes)
+                _check_memory(job.device, job.max_memory_bytes)
             messages.send(pipe, messages.ANSWER, check(job))
         except REFUSALS as error:
             messages.refuse(pipe, error)
@@ -111,20 +109,16 @@ def check_request(pipe: Connection, job: CheckJob) -> None:
             messages.send(pipe, messages.REFUSAL, what)
 
 
-def _open_context(device: str) -> None:
-    """Has CUDA map what it maps before a model is there: every child will, and it counts."""
+def _check_memory(device: str, max_bytes: int) -> None:
+    """Refuse a limit that no training can keep, then keep it: what follows is the user's code."""
     _import_torch()
     import torch
 
     from bench.machine.device import pick_device
 
-    if pick_device(device).type == "cuda":
+    if pick_device(device).type == "cuda":  # what CUDA maps counts, and every child will have it
         torch.cuda.init()
         torch.cuda.synchronize(device)
-
-
-def _check_memory(max_bytes: int) -> None:
-    """Refuses a limit that no training can keep, then keeps it: what follows is the user's code."""
     needed = (memory_in_use() or 0) + DATA_BYTES
     if max_bytes < needed:
         raise UsageError(
@@ -148,43 +142,44 @@ def check(job: CheckJob) -> dict[str, Any]:
     from bench.machine.environment import describe_environment
     from bench.machine.nvml import open_energy_counter
     from data_pipeline import parse_augmentation
-    from fmnist_models import build_model, list_models
 
-    for name in job.augmentations:
+    for name in {name for one in job.trainings for name in one.recipe.augment}:
         parse_augmentation(name)
     device = pick_device(job.device)
     gpu, no_energy = open_energy_counter(device)
-    if job.needs_energy and gpu is None:
+    needs_energy = any(one.budget and one.budget.unit == "J" for one in job.trainings)
+    if needs_energy and gpu is None:
         raise UsageError(f"a budget in joules needs NVML ({no_energy}); choose another unit")
-    for name in job.models:
-        if name not in list_models() and not any(
-            parameter.requires_grad for parameter in build_model(name).parameters()
-        ):
-            raise ModelError(f"{name} has no parameter to train; give it one that requires grad")
-    for start in job.starts:
-        _try_start(start)
+    _try_models(job.trainings)
     return {"device": str(device), "environment": describe_environment(device, job.data_hash)}
 
 
-def _try_start(job: StartJob) -> None:
-    """Loads weights and freezes parts once, where a recipe does so."""
-    from fmnist_models import build_model
+def _try_models(trainings: tuple[RequestedTraining, ...]) -> None:
+    """Build the user's own models; load weights and freeze parts where a recipe does so."""
+    from fmnist_models import build_model, list_models
     from fmnist_models.freezing import freeze
     from fmnist_models.pretrained import start_from
 
-    if (job.weights, job.trainable) != ("random", "all"):
-        model = build_model(job.model)
-        start_from(model, job.model, job.weights, job.stem)
-        freeze(model, job.model, job.trainable)
+    models = dict.fromkeys(one.model for one in trainings)
+    for name in [model for model in models if model not in list_models()]:
+        if not any(parameter.requires_grad for parameter in build_model(name).parameters()):
+            raise ModelError(f"{name} has no parameter to train; give it one that requires grad")
+    starts = {
+        (m, recipe.weights, recipe.stem, recipe.trainable): None for m, recipe, _ in trainings
+    }
+    for name, weights, stem, trainable in starts:
+        if (weights, trainable) != ("random", "all"):
+            model = build_model(name)
+            start_from(model, name, weights, stem)
+            freeze(model, name, trainable)
 
 
 def _import_torch() -> None:
     try:
-        import torch
+        import torch  # noqa: F401
         import torchvision  # noqa: F401
     except (ImportError, RuntimeError) as error:  # the latter: wheels that do not fit each other
         raise UsageError(f"torch does not work here ({error}); run `make setup`") from None
-    del torch
 
 
 @contextmanager
@@ -212,6 +207,6 @@ def _throttled(pipe: Connection) -> Watcher:
         if progress is not None and now < due:
             return
         due = now + PROGRESS_INTERVAL_S
-        messages.send_progress(pipe, messages.progress_content(seed, phase, progress))
+        messages.send_progress(pipe, describe_run(seed, phase, progress))
 
     return watch

@@ -1,20 +1,20 @@
-"""Folders of runs: where a sweep puts its records, and whether it can."""
+"""Folders of runs: which there are, whether one takes records, and of which sweep they are."""
 
 import contextlib
+import itertools
 import os
-import secrets
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from results import RunRecord
+    from results import RunRecord, RunStore
 
 ROOM_BYTES = 2**18  # some records and their samples
-
 RUNS = Path("results/runs")
 
 
@@ -46,59 +46,79 @@ def named_or_newest(run_dirs: "Sequence[Path] | None") -> "Sequence[Path]":
 
 
 def new_folder(parent: Path) -> Path:
-    """A folder in `parent` named by the time, made here, so that two begun at once share none."""
+    """Make a folder in `parent` named by the time; two begun at once share none."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # local time: a person looks for it
-    names = (f"{stamp}-{count}" if count else stamp for count in range(1000))
-    return next(folder for name in names if make_folder(folder := parent / name, is_new=True))
+    for count in itertools.count():
+        folder = parent / (f"{stamp}-{count}" if count else stamp)
+        with contextlib.suppress(FileExistsError):
+            make_folder(folder, exist_ok=False)
+            break
+    return folder
 
 
-def make_folder(folder: Path, *, is_new: bool = False) -> bool:
-    """Makes the folder; False where it should be new and is not."""
+def make_folder(folder: Path, *, exist_ok: bool = True) -> None:
+    """Make a folder.
+
+    Raises:
+        UsageError: it cannot be made.
+        FileExistsError: it exists, and that is not OK.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=not is_new)
-    except FileExistsError:
-        return False
+        folder.mkdir(parents=True, exist_ok=exist_ok)
     except OSError as error:
+        if isinstance(error, FileExistsError) and not exist_ok:
+            raise
         raise UsageError(f"cannot write to --out {folder}: {error.strerror}") from None
-    return True
 
 
 def check_takes_records(folder: Path) -> None:
-    """Writes a file into the folder and removes it; whatever was made for that goes again.
+    """Write a file into the folder and remove it, and whatever was made for that.
 
     Raises:
         UsageError: the folder takes no file: read-only, full, not ours, or no folder.
     """
+    missing: list[Path] = []
     try:
-        with _made(folder):
-            probe = folder / f".probe-{secrets.token_hex(8)}"
-            try:
-                write_through(probe, os.urandom(ROOM_BYTES))
-            finally:
-                with contextlib.suppress(OSError):
-                    probe.unlink(missing_ok=True)
+        missing += [place for place in (folder, *folder.parents) if not place.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(os.urandom(ROOM_BYTES))
+            probe.flush()
+            os.fsync(probe.fileno())  # some disks tell only then that they are full
     except OSError as error:
         raise UsageError(
             f"cannot write to --out {folder}: {error.strerror}; free space there, or name another"
         ) from None
-
-
-def write_through(path: Path, content: bytes) -> None:
-    """Writes a file down to the disk: some tell only then that they are full."""
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-@contextlib.contextmanager
-def _made(folder: Path) -> Iterator[None]:
-    """The folder, made where it is missing, and then removed again."""
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield
     finally:
         for place in missing:  # from the inside out; one that somebody else has filled stays
             with contextlib.suppress(OSError):
                 place.rmdir()
+
+
+def check_same(
+    store: "RunStore", environment: dict[str, Any], configurations: Iterable[tuple[str, str]]
+) -> None:
+    """Refuse to mix a sweep into the records of another.
+
+    Args:
+        store: where its records shall go.
+        environment: of this machine.
+        configurations: model and config_id of each.
+
+    Raises:
+        UsageError: the store was begun in another environment, or holds one of the models under
+            other configurations.
+    """
+    records, wanted = store.read(), set(configurations)
+    for key in sorted({key for r in records for key in r.environment} | set(environment)):
+        if any(r.environment.get(key) != environment.get(key) for r in records):
+            raise UsageError(
+                f"{store.folder} was begun with another {key} than {environment.get(key)}; "
+                "resume where it was begun, or name another --out"
+            )
+    stored = {(r.spec["model"], r.config_id) for r in records}
+    for model in {model for model, _ in wanted} & {model for model, _ in stored - wanted}:
+        raise UsageError(
+            f"{store.folder} holds {model} under another specification; "
+            "resume with the options it was begun with, or name another --out"
+        )

@@ -1,4 +1,4 @@
-"""What becomes of results that their store refuses, as on a full disk: none of them is lost."""
+"""Bring to safety the results that their store refuses, as on a full disk."""
 
 import secrets
 import shlex
@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.run.record import RunResult, check_fits, shortened
+from bench.run.record import RunResult, shortened
+from bench.shell import say
 
 if TYPE_CHECKING:
     from bench.workers.interruption import Interruption
@@ -34,46 +35,19 @@ class Refused(Exception):  # noqa: N818 - it is what the store has done
 def store_or_refuse(
     store: "RunStore", results: Sequence[RunResult], done: "Callable[[RunRecord], None]"
 ) -> None:
-    """Appends results, and tells of each record as it was written.
+    """Append results, and tell of each record as it was written.
 
     Raises:
         Refused: with all that is not in the store.
     """
     from results import RecordError
 
-    fitting = [_fitting(result) for result in results]
-    for number, result in enumerate(fitting):
+    for number, result in enumerate(results):
         try:
             written = store.append(result.record, result.samples or None)
         except RecordError as error:
-            raise Refused(str(error), fitting[number:]) from error
+            raise Refused(str(error), results[number:]) from error
         done(written)
-
-
-def _fitting(result: RunResult) -> RunResult:
-    """The result; in place of one that no store could take, a row that says why."""
-    from results import RecordError
-
-    try:
-        check_fits(result.record)
-    except RecordError as error:
-        lost = replace(result.record, status="crashed", reason=str(error), flags=(), conditions={})
-        return RunResult(
-            replace(lost, measurements={}, missing={}, tried=[], confusion=None, curve=None)
-        )
-    return result
-
-
-def noting(
-    recorded: "list[RunRecord]", done: "Callable[[RunRecord], None]"
-) -> "Callable[[RunRecord], None]":
-    """Tells of a new record, and keeps it in a list."""
-
-    def note(record: "RunRecord") -> None:
-        recorded.append(record)
-        done(record)
-
-    return note
 
 
 @dataclass(frozen=True)
@@ -96,16 +70,14 @@ def run_and_rescue(
     store: "RunStore",
     recorded: "list[RunRecord]",
     read: "Callable[[], list[RunRecord]]",
-    say: Callable[[str], None],
 ) -> Ended:
-    """Runs a sweep; where its store refuses, brings to safety what was measured.
+    """Run a sweep; where its store refuses, bring to safety what was measured.
 
     Args:
         work: runs it, and adds to `recorded`.
         store: where records go.
         recorded: what the store holds of this sweep, as far as it is known here.
         read: gives what it really holds of it.
-        say: is told what happened and how to go on, a line each.
     """
     from results import RecordError
 
@@ -119,23 +91,11 @@ def run_and_rescue(
             raise Refused(f"{store.path} was removed or replaced")
         return Ended(found, [store.folder], interruption.exit_code)
     except Refused as refused:
-        return rescue(store, recorded, refused, say)
+        return _rescue(store, recorded, refused)
 
 
-def rescue(
-    store: "RunStore",
-    recorded: "Sequence[RunRecord]",
-    refused: Refused,
-    say: Callable[[str], None],
-) -> Ended:
-    """Brings to safety what the store does not hold; says what happened and how to go on.
-
-    Args:
-        store: that refused.
-        recorded: what it held, as far as it is known here.
-        refused: why, and what it was given last.
-        say: is told, a line each.
-    """
+def _rescue(store: "RunStore", recorded: "Sequence[RunRecord]", refused: Refused) -> Ended:
+    """Bring to safety what the store does not hold; say what happened and how to go on."""
     from results import RunStore
 
     say(f"{refused.reason}: the sweep ends here; mend that, then go on with --resume")
@@ -145,7 +105,7 @@ def rescue(
     records = {record.record_id: record for record in recorded}
     for result in [*(_with_its_samples(store, record) for record in gone), *refused.results]:
         # what was removed is not made anew: the folder may be that of a disk that comes back
-        record = _saved(result, shelter, None if gone else store, say)
+        record = _saved(result, shelter, None if gone else store)
         records[record.record_id] = record
     stores = [place for place in (store, shelter) if _kept_ids(place)]
     if shelter not in stores:  # what a disk without room left of trying
@@ -182,13 +142,8 @@ def _with_its_samples(store: "RunStore", record: "RunRecord") -> RunResult:
         return RunResult(without_samples(record, "lost with the folder that held them"))
 
 
-def _saved(
-    result: RunResult,
-    shelter: "RunStore",
-    store: "RunStore | None",
-    say: Callable[[str], None],
-) -> "RunRecord":
-    """Writes a result where there is room, at the worst without samples, or as text on stderr."""
+def _saved(result: RunResult, shelter: "RunStore", store: "RunStore | None") -> "RunRecord":
+    """Write a result where there is room, at the worst without samples, or as text on stderr."""
     from results import RecordError
 
     bare = without_samples(result.record, "there was no room for them") if result.samples else None

@@ -1,19 +1,20 @@
 """The sweep: every configuration in its own child, every result appended by the parent alone."""
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from bench.errors import RunError, UsageError, short_line
+from bench.errors import RunError, UsageError
 from bench.run.record import RunResult, check_fits, make_record
 from bench.run.runner import execute_seeds
 from bench.spec.artifacts import NOTHING, Artifacts
-from bench.spec.plan import AUTO, Plan, check_plan
+from bench.spec.plan import AUTO, Plan
 from bench.spec.run_spec import RunSpec
 from bench.sweep.child import RunJob, run_seeds
+from bench.sweep.progress import describe_run
 from bench.sweep.request import Request
 from bench.sweep.rescue import Refused, store_or_refuse
 from bench.workers import messages
@@ -21,10 +22,11 @@ from bench.workers.interruption import Interruption, watch_signals
 from bench.workers.isolation import FAREWELL_S, PARTING_S, STOPPED, Child
 
 if TYPE_CHECKING:
+    from bench.train.training import Progress
     from results import RunRecord, RunStore
 
-Report = Callable[[RunSpec, dict[str, Any]], None]
-"""Told the configuration and the content of a progress message."""
+Report = Callable[[str, float | None, str], None]
+"""Told of progress, as `ProgressBars.show` takes it."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,12 @@ class Sweep:
     store: "RunStore"
     request: Request
     artifacts: Artifacts = NOTHING
-    report: Report = lambda _spec, _content: None
+    report: Report = lambda _label, _fraction, _note: None
     done: Callable[["RunRecord"], None] = lambda _record: None
 
 
 def run_sweep(sweep: Sweep) -> Interruption:
-    """Runs what is not in the store yet; gives what the user interrupted, if anything.
+    """Run what is not in the store yet; return what the user interrupted, if anything.
 
     Raises:
         Refused: the store takes no more; runs that have not begun are left to another sweep.
@@ -79,21 +81,22 @@ def recorded_runs(store: "RunStore", spec: RunSpec) -> "dict[int, RunRecord]":
     }
 
 
-def _pinned(spec: RunSpec, recorded: "dict[int, RunRecord]") -> RunSpec:
-    """Further seeds of a configuration run under the plan that its first ones were given."""
-    plans = {record.spec["plan"] for record in recorded.values() if record.status == "ok"}
-    if spec.requested_plan != AUTO or len(plans) != 1:
-        return spec
-    return spec.with_chosen_plan(Plan.parse(plans.pop()))
+def _recorded(sweep: Sweep, spec: RunSpec) -> "dict[int, RunRecord]":
+    from results import RecordError
+
+    try:
+        return recorded_runs(sweep.store, spec)
+    except RecordError as error:  # it could be read when the sweep began
+        raise Refused(str(error)) from error
 
 
 def _run_configuration(
     sweep: Sweep, spec: RunSpec, seeds: list[int], interruption: Interruption
 ) -> None:
-    """Runs the seeds, in a fresh child again where one died over a seed."""
+    """Run the seeds, in a fresh child again where one died over a seed."""
+    run = _here if sweep.request.in_process else _in_child
     while seeds and not interruption.after_run:
         spec = _pinned(spec, _recorded(sweep, spec))
-        run = _here if sweep.request.in_process else _in_child
         try:
             with closing(run(sweep, spec, tuple(seeds), interruption)) as results:
                 for result in results:
@@ -111,20 +114,20 @@ def _run_configuration(
         store_or_refuse(sweep.store, [RunResult(record)], sweep.done)
 
 
-def _recorded(sweep: Sweep, spec: RunSpec) -> "dict[int, RunRecord]":
-    from results import RecordError
-
-    try:
-        return recorded_runs(sweep.store, spec)
-    except RecordError as error:  # it could be read when the sweep began
-        raise Refused(str(error)) from error
+def _pinned(spec: RunSpec, recorded: "dict[int, RunRecord]") -> RunSpec:
+    """Further seeds of a configuration run under the plan that its first ones were given."""
+    plans = {record.spec["plan"] for record in recorded.values() if record.status == "ok"}
+    if spec.requested_plan != AUTO or len(plans) != 1:
+        return spec
+    return spec.with_chosen_plan(Plan.parse(plans.pop()))
 
 
 def _here(
     sweep: Sweep, spec: RunSpec, seeds: tuple[int, ...], _interruption: Interruption
 ) -> "Generator[RunResult]":
-    def watch(seed: int, phase: str, progress: Any) -> None:  # noqa: ANN401
-        sweep.report(spec, messages.progress_content(seed, phase, progress))
+    def watch(seed: int, phase: str, progress: "Progress | None") -> None:
+        label, fraction, note = describe_run(seed, phase, progress)
+        sweep.report(f"{spec.model} · {label}", fraction, note)
 
     yield from execute_seeds(
         spec,
@@ -153,32 +156,26 @@ def checked_record(line: object, spec: RunSpec, waiting: set[int]) -> "RunRecord
     if type(seed) is not int or seed not in waiting:
         raise RunError("crashed", f"the child sent a record of seed {seed}")
     asked = orjson.loads(orjson.dumps(replace(spec, seed=seed).as_plain()))
-    if spec.plan is None and _is_plan(record.spec["plan"]):  # the child has settled it
-        asked["plan"] = record.spec["plan"]
+    if spec.plan is None:  # the child has settled it
+        with suppress(UsageError):
+            asked["plan"] = str(Plan.parse(str(record.spec["plan"])))
     if record.spec != asked or record.config_id != spec.config_id:
         raise RunError("crashed", "the child sent the record of another run")
     return replace(record, samples=None)
 
 
-def _is_plan(text: object) -> bool:
-    try:
-        return isinstance(text, str) and check_plan(text) == text
-    except UsageError:
-        return False
+def checked_progress(content: object) -> tuple[str, float | None, str]:
+    """What a child tells of its progress, as `describe_run` says it.
 
-
-def checked_progress(content: object) -> dict[str, Any]:
-    """What a child tells of its progress; raises RunError (`crashed`) where that is none."""
-    try:
-        return messages.checked_progress(content)
-    except ValueError as error:
-        raise RunError("crashed", str(error)) from None
-
-
-def unwelcome(kind: str, content: object) -> RunError:
-    """What becomes of a run whose child refuses, or says what nobody expects."""
-    is_refusal = kind == messages.REFUSAL
-    return RunError("crashed", short_line(str(content)) if is_refusal else messages.unknown(kind))
+    Raises:
+        RunError: it is none (`crashed`).
+    """
+    match content:
+        case [str(label), None | int() | float() as fraction, str(note)] if (
+            max(len(label), len(note)) <= messages.MAX_SHOWN_CHARS
+        ):
+            return label, fraction, note
+    raise RunError("crashed", "the child sent progress that is none")
 
 
 def _in_child(
@@ -197,7 +194,8 @@ def _in_child(
             timeout_s=sweep.request.timeout_s, should_stop=lambda: interruption.now
         ):
             if kind == messages.PROGRESS:
-                sweep.report(spec, checked_progress(content))
+                label, fraction, note = checked_progress(content)
+                sweep.report(f"{spec.model} · {label}", fraction, note)
             elif kind == messages.RECORD:
                 line, samples = content
                 record = checked_record(line, spec, waiting)
@@ -208,7 +206,7 @@ def _in_child(
             elif kind == messages.FAREWELL and len(waiting) < len(seeds):
                 return  # further seeds need a process that has not lost its device
             else:
-                raise unwelcome(kind, content)
+                raise messages.unexpected(kind, content)
         death = child.close(FAREWELL_S if waiting else PARTING_S)
         if waiting and interruption.now:  # the signal may have reached the child before us
             raise RunError("interrupted", STOPPED)

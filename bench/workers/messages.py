@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from bench.errors import short_line
+from bench.errors import RunError, short_line
 
 if TYPE_CHECKING:
     from bench.run.record import RunResult
-    from bench.train.training import Progress
 
 PROGRESS, RECORD, ANSWER, REFUSAL = "progress", "record", "answer", "refusal"
 FAREWELL = "farewell"  # this process is of no use for further seeds
@@ -33,22 +32,22 @@ MAX_MESSAGE_BYTES = 1 << 20
 # Up to 24 bytes a step: 22 million steps, an hour at 6,000 a second.
 # A child leaves out what would be more.
 MAX_SAMPLES_BYTES = 512 << 20
-MAX_PHASE_CHARS = 40
-PROGRESS_KEYS = ("fraction", "images_seen", "seconds", "loss")
+MAX_SHOWN_CHARS = 160  # of what a child says for a person
 HEADER = struct.Struct("!i")  # as multiprocessing writes it
 CHUNK_BYTES = 1 << 20
 RESERVED = {"file", "allow_pickle"}  # np.savez has parameters of these names
+NO_MESSAGE = "the child wrote something into the pipe that is no message"
 Patience = Callable[[], None]
 """Asked while a frame is awaited or under way; raises when it has been long enough."""
 
 
 def send(pipe: Connection, kind: str, content: Any = None) -> None:  # noqa: ANN401 - JSON
-    """Sends one JSON frame."""
+    """Send one JSON frame."""
     pipe.send_bytes(orjson.dumps({"kind": kind, "content": content}))
 
 
 def send_progress(pipe: Connection, content: Any) -> None:  # noqa: ANN401 - JSON
-    """Sends progress, or drops it where nobody reads: no training waits for a parent that stopped.
+    """Send progress, or drop it where nobody reads: no training waits for a parent that stopped.
 
     A pipe that takes anything at all takes a frame as small as this one.
     """
@@ -58,18 +57,33 @@ def send_progress(pipe: Connection, content: Any) -> None:  # noqa: ANN401 - JSO
         send(pipe, PROGRESS, content)
 
 
+def send_result(pipe: Connection, result: "RunResult") -> None:
+    """Send a record, then its samples in a frame of their own."""
+    send(pipe, RECORD, result.record.to_json_line().decode())
+    pipe.send_bytes(packed_samples(result.samples))
+
+
+def refuse(pipe: Connection, error: Exception) -> None:
+    """Send a mistake of the user's as one line."""
+    send(pipe, REFUSAL, short_line(error))
+
+
+def unexpected(kind: str, content: object) -> RunError:
+    """What becomes of a run whose child refuses, or sends a message that makes no sense there."""
+    if kind == REFUSAL:
+        return RunError("crashed", short_line(content))
+    shown = repr(kind[:MAX_SHOWN_CHARS])
+    return RunError("crashed", f"the child sent a message that nobody expects: {shown}")
+
+
 class TimeLimit:
-    """Seconds of waiting, of which those do not count in which the waiting process was stopped.
+    """Seconds of waiting, without those in which the waiting process was stopped itself.
 
     Ctrl-Z stops the parent alone: what its children said meanwhile lies in the pipe, in time.
     """
 
     def __init__(self, seconds: float | None) -> None:
-        """Begins now.
-
-        Args:
-            seconds: None for no limit.
-        """
+        """Start the clock; None is no limit."""
         self._left_s = math.inf if seconds is None else seconds
         self._looked_at = time.monotonic()
 
@@ -79,16 +93,6 @@ class TimeLimit:
         self._left_s -= min(now - self._looked_at, MOST_STEP_S)
         self._looked_at = now
         return self._left_s < 0
-
-
-def refuse(pipe: Connection, error: Exception) -> None:
-    """Sends a mistake of the user's as one line."""
-    send(pipe, REFUSAL, short_line(str(error)))
-
-
-def unknown(kind: str) -> str:
-    """The reason of a run whose child sent a message that makes no sense there."""
-    return f"the child sent a message that nobody expects: {kind[:MAX_PHASE_CHARS]!r}"
 
 
 def receive(pipe: Connection, patience: Patience | None = None) -> tuple[str, Any]:
@@ -102,22 +106,32 @@ def receive(pipe: Connection, patience: Patience | None = None) -> tuple[str, An
         EOFError: the child has closed the pipe.
         ValueError: the frame is none of ours.
     """
-    message = orjson.loads(receive_frame(pipe, MAX_MESSAGE_BYTES, patience))
+    message = orjson.loads(_receive_frame(pipe, MAX_MESSAGE_BYTES, patience))
     if not isinstance(message, dict) or not isinstance(message.get("kind"), str):
-        raise ValueError("the child wrote something into the pipe that is no message")
+        raise ValueError(NO_MESSAGE)
     return message["kind"], message.get("content")
 
 
-def receive_frame(pipe: Connection, max_bytes: int, patience: Patience | None = None) -> bytes:
-    """The bytes of the next frame; a length that is none costs neither time nor memory.
+def receive_samples(pipe: Connection, patience: Patience | None = None) -> dict[str, Any]:
+    """The arrays of the frame that follows a record; pickled objects in it are refused.
 
     Raises:
         EOFError: the child has closed the pipe.
-        ValueError: the frame is longer than it may be, or none.
+        ValueError: the frame is no .npz file, a broken one, or one that is larger than it seems.
     """
+    frame = _receive_frame(pipe, MAX_SAMPLES_BYTES, patience)
+    try:
+        return unpacked_samples(frame)
+    except Exception as error:  # whatever numpy and zipfile make of a stranger's bytes
+        reason = short_line(f"{type(error).__name__}: {error}")
+        raise ValueError(f"the child sent samples that are no arrays: {reason}") from None
+
+
+def _receive_frame(pipe: Connection, max_bytes: int, patience: Patience | None) -> bytes:
+    """The bytes of the next frame; a length that is none costs neither time nor memory."""
     (size,) = HEADER.unpack(_receive_bytes(pipe, HEADER.size, patience))
     if not 0 <= size <= max_bytes:
-        raise ValueError("the child wrote something into the pipe that is no message")
+        raise ValueError(NO_MESSAGE)
     return _receive_bytes(pipe, size, patience)
 
 
@@ -135,43 +149,6 @@ def _receive_bytes(pipe: Connection, size: int, patience: Patience | None) -> by
     return bytes(received)
 
 
-def progress_content(seed: int, phase: str, progress: "Progress | None") -> dict[str, Any]:
-    """Seed, phase and progress as JSON values."""
-    values = progress._asdict() if progress else None
-    return {"seed": seed, "phase": phase, "progress": values}
-
-
-def checked_progress(content: object) -> dict[str, Any]:
-    """The content of a progress message, as `progress_content` makes it.
-
-    Raises:
-        ValueError: it is something else.
-    """
-    try:
-        seed, phase, values = (content[key] for key in ("seed", "phase", "progress"))  # type: ignore[index]
-        is_sound = type(seed) is int and isinstance(phase, str) and len(phase) < MAX_PHASE_CHARS
-        progress = values and {key: _number(key, values[key]) for key in PROGRESS_KEYS}
-    except (KeyError, TypeError):
-        is_sound = False
-    if not is_sound:
-        raise ValueError("the child sent progress that is none")
-    return {"seed": seed, "phase": phase, "progress": progress or None}
-
-
-def _number(key: str, value: object) -> float:
-    if value is None and key == "loss":  # what JSON makes of a loss that is not finite
-        return math.nan
-    if type(value) not in {int, float}:
-        raise TypeError(key)
-    return value  # type: ignore[return-value]
-
-
-def send_result(pipe: Connection, result: "RunResult") -> None:
-    """Sends a record, then its samples in a frame of their own."""
-    send(pipe, RECORD, result.record.to_json_line().decode())
-    pipe.send_bytes(packed_samples(result.samples))
-
-
 def packed_samples(samples: Mapping[str, Any]) -> bytes:
     """The arrays as a .npz file without compression."""
     import numpy as np
@@ -179,21 +156,6 @@ def packed_samples(samples: Mapping[str, Any]) -> bytes:
     packed = io.BytesIO()
     np.savez(packed, **samples)
     return packed.getvalue()
-
-
-def receive_samples(pipe: Connection, patience: Patience | None = None) -> dict[str, Any]:
-    """The arrays of the frame that follows a record; pickled objects in it are refused.
-
-    Raises:
-        EOFError: the child has closed the pipe.
-        ValueError: the frame is no .npz file, a broken one, or one that is larger than it seems.
-    """
-    frame = receive_frame(pipe, MAX_SAMPLES_BYTES, patience)
-    try:
-        return unpacked_samples(frame)
-    except Exception as error:  # whatever numpy and zipfile make of a stranger's bytes
-        reason = short_line(f"{type(error).__name__}: {error}")
-        raise ValueError(f"the child sent samples that are no arrays: {reason}") from None
 
 
 def unpacked_samples(frame: bytes) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def forget_compiled() -> None:
 def time_turn(run: Callable[..., Iterator[RunResult]], sweep: Sweep) -> Turn:
     """One configuration from its start until all of it is over."""
     told: list[float] = []
-    watched = replace(sweep, report=lambda _spec, _content: told.append(time.perf_counter()))
+    watched = replace(sweep, report=lambda *_progress: told.append(time.perf_counter()))
     began = time.perf_counter()
     (result,) = run(watched, sweep.specs[0], (0,), Interruption())
     wall_s = time.perf_counter() - began

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from bench.errors import short_line
-from bench.sweep.child import CheckJob, check
+from bench.spec.named_recipes import DEFAULT
+from bench.sweep.child import CheckJob, RequestedTraining, check
 from fmnist_models import ModelError
 from tests.command_line import CPU, REPOSITORY, assert_refused, call
 from tests.fuzz.fuzzing import assert_one_line, no_hang
@@ -105,7 +106,7 @@ RIGHT: dict[str, str | bytes] = {
 
 def job_of(path: Path, text: str | bytes) -> CheckJob:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return CheckJob((f"{path}:Net",), (), "cpu", "no data", needs_energy=False)
+    return CheckJob("cpu", "no data", (RequestedTraining(f"{path}:Net", DEFAULT),))
 
 
 @pytest.mark.parametrize("fault", WRONG)

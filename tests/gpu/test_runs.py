@@ -119,7 +119,7 @@ def test_a_seconds_budget_stops_within_a_chunk(data_root: Path) -> None:
 
 
 def test_children_use_the_gpu_and_the_fork_server_does_not(data_root: Path) -> None:
-    job = CheckJob((), (), "cuda:0", "", needs_energy=False)
+    job = CheckJob("cuda:0", "")
     assert ask(check_request, job)["environment"]["device_kind"] == "cuda"
     run = RunJob(spec_of("v0", "contiguous").resolved_for("cuda"), (0,), "cuda:0", data_root)
     child = Child.start(run_seeds, run)  # a context in the server would break it

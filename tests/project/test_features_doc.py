@@ -10,7 +10,8 @@ import typer
 
 from bench.cli import app
 from bench.spec.systems import SYSTEMS, systems_of
-from bench.sweep.checked import RequestedTraining, check_options
+from bench.sweep.checked import check_options
+from bench.sweep.child import RequestedTraining
 from bench.sweep.request import Request
 from fmnist_models import list_models
 from tests.command_line import REPOSITORY

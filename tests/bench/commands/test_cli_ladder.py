@@ -35,8 +35,8 @@ from bench.commands import run_ladder
 from bench.ladder import ladder, rungs
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 ladder.TURN_S, ladder.ROUNDS = 0.02, 6
-run_ladder.list_rungs = lambda ground, **has: [
-    rung for rung in rungs.list_rungs(ground, **has) if rung.name in KEPT
+run_ladder.list_rungs = lambda *where, **has: [
+    rung for rung in rungs.list_rungs(*where, **has) if rung.name in KEPT
 ]
 main()
 """

@@ -18,6 +18,11 @@ from tests.bench.ladder.ladder_by_hand import PLAYED, TURN_IMAGES, play
 from tests.bench.ladder.test_rungs import SPEC
 from tests.command_line import wait_for
 
+
+def silent(_what: str, _share: float) -> None:
+    """Told of progress, and shows none."""
+
+
 ENVIRONMENT = {"device": "none", "device_kind": "cpu", "data_hash": "0"}
 
 
@@ -29,10 +34,10 @@ def _players(monkeypatch: pytest.MonkeyPatch) -> None:
 def make_ladder(folder: Path, *names: str) -> Ladder:
     rungs = [
         RungSpec.settle(
-            replace(SPEC, model=name), Rung(f"{index}", plan, "fp32", ""), index, has_compiler=True
+            replace(SPEC, model=name), Rung(f"{index}", *how, ""), index, has_compiler=True
         )
         for index, name in enumerate(names)
-        for plan in ["warp" if name == "unknown" else "resident"]
+        for how in [("step", "fp16") if name == "cannot be" else ("resident", "fp32")]
     ]
     return Ladder("v2", rungs, "cpu", ENVIRONMENT, Request(data=folder, timeout_s=60.0), 3, 0.1)
 
@@ -54,10 +59,8 @@ def played(folder: Path) -> list[str]:
 
 def test_turns_go_forward_and_backward_and_every_rung_is_recorded(tmp_path: Path) -> None:
     told: list[str] = []
-    asked = replace(
-        make_ladder(tmp_path, "a", "b", "c"), report=lambda what, _share: told.append(what)
-    )
-    records = climb_ladder(asked, Interruption())
+    asked = make_ladder(tmp_path, "a", "b", "c")
+    records = climb_ladder(asked, Interruption(), lambda what, _share: told.append(what))
     assert played(tmp_path) == ["1 a", "1 b", "1 c", "2 c", "2 b", "2 a", "3 a", "3 b", "3 c"]
     assert outcomes(records) == [("ok", 3)] * 3
     assert told[:2] == ["0 · warm-up", "1 · warm-up"]
@@ -75,7 +78,7 @@ def test_turns_go_forward_and_backward_and_every_rung_is_recorded(tmp_path: Path
 def test_a_rung_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
     names = (
         "a",
-        "unknown",
+        "cannot be",
         "fails at once",
         "is not ready",
         "diverges in 2",
@@ -84,7 +87,7 @@ def test_a_rung_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
         "babbles in 2",
         "b",
     )
-    records = climb_ladder(make_ladder(tmp_path, *names), Interruption())
+    records = climb_ladder(make_ladder(tmp_path, *names), Interruption(), silent)
     assert outcomes(records) == [
         ("ok", 3),
         ("unsupported", 0),
@@ -100,13 +103,13 @@ def test_a_rung_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
     assert records[4].reason == "the loss became nan"
     assert records[6].reason == "the child said nothing sensible after a turn"
     assert records[7].reason == "the child sent a message that nobody expects: 'babble'"
-    assert "unknown plan 'warp'" in str(records[1].reason)
+    assert "plan step has no place" in str(records[1].reason)
 
 
 def test_kernels_of_a_gpu_are_counted_when_all_turns_are_over(tmp_path: Path) -> None:
     asked = make_ladder(tmp_path, "a", "fails to count", "sees nothing", "dies in 1")
     on_gpu = replace(asked, environment=ENVIRONMENT | {"device_kind": "cuda"})
-    records = climb_ladder(on_gpu, Interruption())
+    records = climb_ladder(on_gpu, Interruption(), silent)
     assert outcomes(records) == [("ok", 3)] * 3 + [("crashed", 0)]
     assert played(tmp_path)[-3:] == ["counts a", "counts fails to count", "counts sees nothing"]
     assert [record.value("kernels_per_step") for record in records] == [12.0, None, None, None]
@@ -127,7 +130,7 @@ def test_a_rung_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.Monke
         return is_up
 
     monkeypatch.setattr(TimeLimit, "is_over", has_hung)
-    records = climb_ladder(make_ladder(tmp_path, "a", "hangs in 2"), Interruption())
+    records = climb_ladder(make_ladder(tmp_path, "a", "hangs in 2"), Interruption(), silent)
     assert outcomes(records) == [("ok", 3), ("timeout", 1)]
     assert records[1].reason == "no result within 60 s"
 
@@ -135,7 +138,7 @@ def test_a_rung_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_rung_has_no_more_memory_than_its_limit(tmp_path: Path) -> None:
     greedy = make_ladder(tmp_path, "a", "is greedy")
     asked = replace(greedy, request=replace(greedy.request, max_memory_gb=2.0))
-    records = climb_ladder(asked, Interruption())
+    records = climb_ladder(asked, Interruption(), silent)
     assert outcomes(records) == [("ok", 3), ("out_of_memory", 0)]
     assert str(records[1].reason).startswith("its memory was limited to 2 GB (--max-memory-gb)")
 
@@ -152,7 +155,7 @@ def interrupted(folder: Path, *, count: int, goes_on: bool) -> list[RunRecord]:
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    records = climb_ladder(make_ladder(folder, "a", "waits in 2", "c"), interruption)
+    records = climb_ladder(make_ladder(folder, "a", "waits in 2", "c"), interruption, silent)
     thread.join()
     return records
 
@@ -169,13 +172,13 @@ def test_ctrl_c_twice_ends_now(tmp_path: Path) -> None:
 
 
 def test_an_interruption_before_the_first_turn_leaves_nothing(tmp_path: Path) -> None:
-    assert climb_ladder(make_ladder(tmp_path, "a"), Interruption(count=1)) == []
+    assert climb_ladder(make_ladder(tmp_path, "a"), Interruption(count=1), silent) == []
 
 
 def test_only_a_ladder_with_an_answer_for_every_rung_is_complete(tmp_path: Path) -> None:
     asked = make_ladder(tmp_path, "a", "fails at once", "dies in 3")
     store = RunStore(tmp_path / "run")
-    for record in climb_ladder(asked, Interruption()):
+    for record in climb_ladder(asked, Interruption(), silent):
         store.append(record)
     assert is_complete(store, asked.rungs[:2])
     assert not is_complete(store, asked.rungs)

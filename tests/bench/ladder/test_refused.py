@@ -18,7 +18,7 @@ def test_rungs_that_are_not_stored_come_with_the_refusal(
     rungs = [make_record(seed=seed) for seed in range(3)]
     climbed: list[str] = []
 
-    def climb(ladder: Ladder, _asked: object) -> list[RunRecord]:
+    def climb(ladder: Ladder, *_others: object) -> list[RunRecord]:
         climbed.append(ladder.model)
         return rungs
 
@@ -33,7 +33,7 @@ def test_rungs_that_are_not_stored_come_with_the_refusal(
             return super().append(record)
 
     monkeypatch.setattr(ladder_command, "climb_ladder", climb)
-    ladders = [Ladder(model, [], "cpu", {}, Request()) for model in ("v0", "v1")]
+    ladders = [Ladder(model, [], "cpu", {}, Request(), 7, 0.5) for model in ("v0", "v1")]
     recorded: list[RunRecord] = []
     with pytest.raises(Refused, match="full") as refused:
         ladder_command._climb(ladders, Store(tmp_path / "run"), recorded)

@@ -5,33 +5,29 @@ from dataclasses import replace
 import pytest
 
 from bench import RECIPES, Budget, Plan, RunSpec
-from bench.ladder.rungs import (
-    Rung,
-    RungGround,
-    RungSpec,
-    is_compiled,
-    list_rungs,
-    steps_per_call,
-)
+from bench.ladder.rungs import Rung, RungSpec, list_rungs
 from bench.machine.compilers import NO_COMPILER
 
-CPU = RungGround("cpu", has_bf16=True)
 SPEC = RunSpec(model="v2", recipe=RECIPES["default"], budget=Budget(3, "epochs")).resolved_for(
     "cpu"
 )
 
 
 def table(
-    ground: RungGround, *, has_convolutions: bool = True
+    device_kind: str,
+    precision: str = "auto",
+    *,
+    has_bf16: bool = True,
+    has_convolutions: bool = True,
 ) -> dict[str, tuple[str | None, str]]:
-    rungs = list_rungs(ground, has_convolutions=has_convolutions)
+    rungs = list_rungs(device_kind, precision, has_bf16=has_bf16, has_convolutions=has_convolutions)
     assert len({rung.name for rung in rungs}) == len(rungs)
     assert all(rung.adds for rung in rungs)
     return {rung.name: (rung.plan, rung.precision) for rung in rungs}
 
 
 def test_the_rungs_of_a_convolutional_net_on_a_cpu() -> None:
-    assert table(CPU) == {
+    assert table("cpu") == {
         "dataloader": ("dataloader", "fp32"),
         "resident": ("resident", "fp32"),
         "channels_last": ("channels_last", "fp32"),
@@ -45,7 +41,7 @@ def test_the_rungs_of_a_convolutional_net_on_a_cpu() -> None:
 
 
 def test_a_linear_net_on_a_cpu_has_several_steps_a_call_and_one_thread() -> None:
-    assert table(CPU, has_convolutions=False) == {
+    assert table("cpu", has_convolutions=False) == {
         "dataloader": ("dataloader", "fp32"),
         "resident": ("resident", "fp32"),
         "amp": ("resident", "bf16"),
@@ -59,37 +55,24 @@ def test_a_linear_net_on_a_cpu_has_several_steps_a_call_and_one_thread() -> None
 
 
 def test_a_gpu_adds_graphs_and_its_auto_is_in_bf16() -> None:
-    rungs = table(RungGround("cuda"))
+    rungs = table("cuda", has_bf16=False)
     assert list(rungs)[-3:] == ["graph", "graph + amp", "auto"]
     assert rungs["graph"] == ("channels_last,step,graph:8", "fp32")
     assert rungs["auto"] == (None, "bf16")
-    assert table(RungGround("cuda"), has_convolutions=False)["graph"] == (
+    assert table("cuda", has_convolutions=False)["graph"] == (
         "step,graph:8",
         "fp32",
     )
 
 
-@pytest.mark.parametrize("ground", [RungGround("cpu"), replace(CPU, precision="bf16")])
-def test_without_bf16_or_with_a_precision_there_are_no_mixed_rungs(ground: RungGround) -> None:
-    rungs = table(ground)
+@pytest.mark.parametrize(("precision", "has_bf16"), [("auto", False), ("bf16", True)])
+def test_without_bf16_or_with_a_precision_there_are_no_mixed_rungs(
+    precision: str, has_bf16: bool
+) -> None:
+    rungs = table("cpu", precision, has_bf16=has_bf16)
     assert not [name for name in rungs if "amp" in name]
-    expected = "fp32" if ground.precision == "auto" else "bf16"
+    expected = "fp32" if precision == "auto" else precision
     assert {precision for _, precision in rungs.values()} == {expected}
-
-
-@pytest.mark.parametrize(
-    ("plan", "compiled", "steps"),
-    [
-        ("resident", False, 1),
-        ("channels_last,threads:4", False, 1),
-        ("resident,contiguous,compile", True, 1),
-        ("step:5,threads:3", True, 5),
-        ("step,graph:8", True, 8),
-        ("step:6,graph:4", True, 12),
-    ],
-)
-def test_what_the_text_of_a_plan_tells(plan: str, compiled: bool, steps: int) -> None:
-    assert (is_compiled(plan), steps_per_call(plan)) == (compiled, steps)
 
 
 def settle(rung: Rung, *, has_compiler: bool = True) -> RungSpec:
@@ -110,14 +93,16 @@ def test_auto_is_compiled_where_it_came_to_a_compiled_plan() -> None:
     rung = settle(Rung("auto", None, "fp32", ""))
     assert rung.spec.plan is None
     assert rung.as_plain(None)["plan"] == "auto"
-    assert rung.as_plain("resident,contiguous,compile")["is_compiled"]
+    assert rung.as_plain(Plan(mode="compile"))["is_compiled"]
+    assert rung.as_plain(Plan(graph_steps=8))["is_compiled"]
 
 
-def test_a_plan_that_is_unknown_is_refused_and_no_error() -> None:
-    rung = settle(Rung("warp", "warp:9", "fp32", ""))
+def test_a_precision_without_a_place_in_a_plan_is_refused_and_no_error() -> None:
+    rung = settle(Rung("step", "step", "fp16", ""))
     assert rung.refusal is not None
-    assert rung.refusal.startswith("unknown plan 'warp:9'")
-    assert rung.as_plain(None)["plan"] == "warp:9"
+    assert rung.refusal.startswith("plan step has no place for the gradient scaler")
+    assert rung.as_plain(None)["plan"] == "resident,contiguous,step"
+    assert rung.as_plain(None)["is_compiled"]
 
 
 def test_without_a_compiler_compiled_rungs_name_the_remedy() -> None:
@@ -126,7 +111,7 @@ def test_without_a_compiler_compiled_rungs_name_the_remedy() -> None:
 
 
 def test_every_rung_of_a_model_is_a_configuration_of_its_own() -> None:
-    rungs = [settle(rung) for rung in list_rungs(CPU, has_convolutions=True)]
+    rungs = [settle(rung) for rung in list_rungs("cpu", has_bf16=True, has_convolutions=True)]
     ids = {rung.config_id for rung in rungs}
     assert len(ids) == len(rungs)
     assert SPEC.config_id not in ids

@@ -10,7 +10,7 @@ from bench import Plan, UsageError
 from bench.errors import RunError
 from bench.machine import device
 from bench.run.record import SAMPLES_PLACE, shortened
-from bench.sweep.same import check_same
+from bench.sweep.folders import check_same
 from results import Measurement, RecordError, RunStore
 from tests.bench.ladder.test_rungs import SPEC
 from tests.results.records_by_hand import ENVIRONMENT, make_record
@@ -83,6 +83,13 @@ def test_a_record_loses_no_more_than_it_must() -> None:
     assert (no_room.curve, no_room.confusion) == (None, confusion)
 
 
+def test_a_record_that_no_store_could_take_is_a_row_that_says_why() -> None:
+    lost = shortened(make_record(conditions={"load": "x" * 5000}))
+    assert lost.status == "crashed"
+    assert "bytes of 4096" in (lost.reason or "")
+    assert shortened(lost) is lost
+
+
 def test_a_curve_cut_short_keeps_what_tables_read_off_it() -> None:
     accuracies = [0.5, 0.81, 0.82, 0.83, 0.86, 0.91, 0.89, 0.88, 0.9, 0.9, 0.9]
     curve = [[k + 1 / 3, 1 / 3, k, accuracy] for k, accuracy in enumerate(accuracies)]
@@ -110,6 +117,6 @@ def test_a_containers_quota_limits_the_threads(
 def test_a_sweep_is_not_resumed_in_another_environment(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     store.append(make_record())
-    check_same(store, [], ENVIRONMENT)
+    check_same(store, ENVIRONMENT, [])
     with pytest.raises(UsageError, match="begun with another torch than 9"):
-        check_same(store, [], ENVIRONMENT | {"torch": "9"})
+        check_same(store, ENVIRONMENT | {"torch": "9"}, [])

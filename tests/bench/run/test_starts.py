@@ -12,7 +12,7 @@ from bench.keep.saved_model import saved_model_of, write_saved
 from bench.measure.findings import Findings
 from bench.run import seed
 from bench.run.seed import run_seed
-from bench.sweep.child import CheckJob, StartJob, check
+from bench.sweep.child import CheckJob, RequestedTraining, check
 from bench.train import session
 from bench.train.session import Session
 from bench.train.splits import Splits, parts_of
@@ -182,8 +182,8 @@ def test_weights_of_another_model_are_refused_before_the_sweep(tmp_path: Path) -
     path, _ = saved_v0(tmp_path)
 
     def job(model: str) -> CheckJob:
-        start = StartJob(model, str(path), "rgb_sum", "all")
-        return CheckJob((model,), (), "cpu", "hash", needs_energy=False, starts=(start,))
+        recipe = replace(SPEC.recipe, weights=str(path))
+        return CheckJob("cpu", "hash", (RequestedTraining(model, recipe),))
 
     assert check(job("v0"))["device"] == "cpu"
     with pytest.raises(ModelError, match="is a checkpoint of v0, not of v1"):

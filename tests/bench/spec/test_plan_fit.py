@@ -6,7 +6,7 @@ import pytest
 
 from bench import RECIPES, Budget, Plan, Recipe, RunSpec, UsageError
 from bench.engine.update_rules import update_rule
-from bench.ladder.rungs import RungGround, RungSpec, list_rungs
+from bench.ladder.rungs import RungSpec, list_rungs
 from bench.spec.plan import (
     ASKS_THE_HOST,
     WITHOUT_RULE,
@@ -68,7 +68,7 @@ def test_the_rungs_of_a_ladder_that_cannot_be_say_why() -> None:
     spec = RunSpec(model="v2", recipe=MUON, budget=Budget(3, "epochs"))
     rungs = [
         RungSpec.settle(spec, rung, index, has_compiler=True)
-        for index, rung in enumerate(list_rungs(RungGround("cuda"), has_convolutions=True))
+        for index, rung in enumerate(list_rungs("cuda", has_convolutions=True))
     ]
     refusals = {rung.rung.name: rung.refusal for rung in rungs if rung.refusal}
     assert set(refusals) == {"step", "step + amp", "graph", "graph + amp"}

@@ -3,18 +3,15 @@
 import io
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from bench import RECIPES, Budget, RunSpec
-from bench.sweep.progress import LadderProgress, SweepProgress, describe, describe_record
-from results import RunRecord
+from bench.sweep.progress import ProgressBars, describe_record, describe_run
+from bench.train.training import Progress
 from tests.results.records_by_hand import make_record
 
-SPEC = RunSpec(model="v0", recipe=RECIPES["default"], budget=Budget(3, "epochs"))
-TRAINING = {"fraction": 0.25, "images_seen": 5000, "seconds": 2.0, "loss": 0.6931}
-OK = make_record("v0", 1, values={"test_accuracy": 0.8425, "train_time": 3.21})
-DIVERGED = make_record("v0", 2, status="diverged", reason="nan at [step] 7")
+TRAINING = Progress(fraction=0.25, images_seen=5000, seconds=2.0, loss=0.6931)
 
 
 class Terminal(io.StringIO):
@@ -25,35 +22,38 @@ class Terminal(io.StringIO):
         return True
 
 
-def sweep(*records: RunRecord) -> SweepProgress:
-    with SweepProgress(num_runs=4, num_done=1) as progress:
-        for phase, values in (("warm-up", None), ("train", TRAINING)):
-            progress.report(SPEC, {"seed": 1, "phase": phase, "progress": values})
-        for record in records:
-            progress.done(record)
-    return progress
+def shown(*, is_quiet: bool = False) -> ProgressBars:
+    with ProgressBars("runs", total=4, num_done=1, is_quiet=is_quiet) as bars:
+        bars.show("[v0] · seed 1 · warm-up", None)
+        bars.show(*describe_run(1, "train", TRAINING))
+        bars.done("v0 · seed 1: diverged: nan at [step] 7")
+        bars.done("v0 · seed 2: done")
+    return bars
 
 
 def test_nothing_is_written_into_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
-    progress = sweep(OK, DIVERGED)
+    bars = shown()
     assert capfd.readouterr() == ("", "")
-    assert progress.num_done == 3
+    assert bars.num_done == 3
 
 
-def test_a_terminal_sees_every_run(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("is_quiet", [False, True])
+def test_a_terminal_sees_every_run_and_quiet_bars_draw_when_told_alone(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], is_quiet: bool
 ) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    sweep(OK, DIVERGED)
+    bars = shown(is_quiet=is_quiet)
     text = terminal.getvalue()
-    assert "v0 · seed 1: 84.25 % after 3.2 s of training" in text
-    assert "v0 · seed 2: diverged: nan at [step] 7" in text
+    assert "v0 · seed 1: diverged: nan at [step] 7" in text
+    assert "v0 · seed 2: done" in text
+    assert ("[v0] · seed 1 · warm-up" in text) == is_quiet
     assert capfd.readouterr().out == ""
+    assert bars.bars.live.auto_refresh != is_quiet
 
 
 def test_an_error_inside_comes_through() -> None:
-    with pytest.raises(KeyError), SweepProgress(1):
+    with pytest.raises(KeyError), ProgressBars("runs", 1):
         raise KeyError
 
 
@@ -64,37 +64,21 @@ def test_an_error_inside_comes_through() -> None:
         ({"fraction": 0.01}, "2,500 images/s, loss 0.693"),
         ({"fraction": 1.1}, "2,500 images/s, loss 0.693, 0 s left"),
         ({"seconds": 0.0}, ""),
+        ({"loss": float("nan")}, "2,500 images/s, loss nan, 6 s left"),
     ],
 )
-def test_the_line_of_a_training(changes: dict[str, float], text: str) -> None:
-    assert describe(TRAINING | changes) == text
+def test_the_line_of_a_training(changes: dict[str, Any], text: str) -> None:
+    progress = TRAINING._replace(**changes)
+    told = ("seed 3 · train", min(progress.fraction, 1.0), text)
+    assert describe_run(3, "train", progress) == told
 
 
-def test_a_record_without_an_accuracy_tells_its_status() -> None:
-    record = replace(OK, measurements={}, status="crashed", reason="why")
-    assert describe_record(record) == "v0 · seed 1: crashed: why"
+def test_a_phase_without_progress_leaves_the_bar() -> None:
+    assert describe_run(3, "warm-up", None) == ("seed 3 · warm-up", None, "")
 
 
-def climb(*models: str) -> LadderProgress:
-    with LadderProgress(num_models=3, num_done=1) as progress:
-        for model in models:
-            progress.reporter(model)("step · warm-up", 0.25)
-            progress.done(model)
-    return progress
-
-
-def test_a_ladder_writes_nothing_into_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
-    assert climb("v0", "v1").num_done == 3
-    assert capfd.readouterr() == ("", "")
-
-
-def test_a_terminal_sees_where_a_ladder_is_and_nothing_draws_by_itself(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    progress = climb("[v0]")
-    assert "[v0] · step · warm-up" in terminal.getvalue()
-    assert "[v0]: done" in terminal.getvalue()
-    assert progress.bars is not None
-    assert not progress.bars.live.auto_refresh
+def test_the_line_of_a_run() -> None:
+    record = make_record("v0", 1, values={"test_accuracy": 0.8425, "train_time": 3.21})
+    assert describe_record(record) == "v0 · seed 1: 84.25 % after 3.2 s of training"
+    failed = replace(record, measurements={}, status="crashed", reason="why")
+    assert describe_record(failed) == "v0 · seed 1: crashed: why"

@@ -23,6 +23,12 @@ def test_defaults_depend_on_the_device() -> None:
     assert (checked.seed_list("cpu"), checked.seed_list("cuda")) == ([0], [0, 1, 2])
 
 
+def test_auto_and_a_ladder_leave_the_plan_open() -> None:
+    assert check_options(Request(models="v0", plan=" auto ")).plan is None
+    assert check_options(Request(models="v0", plan=" ladder ")).is_ladder
+    assert str(check_options(Request(models="v0", plan="compile")).plan).endswith(",compile")
+
+
 def test_a_users_model_file_is_part_of_the_configuration(tmp_path: Path) -> None:
     file = tmp_path / "net.py"
     file.write_text("one")

@@ -18,7 +18,7 @@ from bench.run.record import RunResult, make_record
 from bench.sweep import sweep
 from bench.sweep.child import sendable
 from bench.sweep.request import Request
-from bench.sweep.sweep import Sweep, checked_record, run_sweep
+from bench.sweep.sweep import Sweep, checked_progress, checked_record, run_sweep
 from bench.workers.messages import MAX_SAMPLES_BYTES, unpacked_samples
 from results import RunRecord, RunStore
 from tests.bench.ladder.test_rungs import SPEC
@@ -143,7 +143,6 @@ def line(**changes: Any) -> str:  # noqa: ANN401
     ("frames", "reason"),
     [
         ([frame("progress", 3)], "the child sent progress that is none"),
-        ([frame("progress", {"seed": 0})], "the child sent progress that is none"),
         ([frame("verdict", "x" * 99)], "the child sent a message that nobody expects: 'verdict'"),
         ([frame("farewell", None)], "the child sent a message that nobody expects: 'farewell'"),
         ([frame("refusal", "the data\nare gone")], "the data are gone"),
@@ -155,6 +154,24 @@ def test_messages_that_make_no_sense_are_a_row(
     monkeypatch.setattr(sweep, "run_seeds", partial(plays, tuple(frames)))
     (record,) = swept(tmp_path, V0)
     assert (record.status, record.reason) == ("crashed", reason)
+
+
+@pytest.mark.parametrize("content", [["train", 0.5, "fast"], ["train", None, ""], ["train", 1, ""]])
+def test_progress_is_a_text_a_share_and_a_note(content: object) -> None:
+    assert list(checked_progress(content)) == content
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(None, [], "train", {}, ["train", 0.5], ["train", "half", ""], [["train"], 0.5, ""]),
+        *(["train", 0.5, 7], ["x" * 10_000, 0.5, ""], ["train", 0.5, "x" * 10_000]),
+        *({"label": "train"}, ["train", [0.5], ""], "abc"),
+    ],
+)
+def test_progress_that_is_none_is_refused(content: object) -> None:
+    with pytest.raises(RunError, match="progress that is none"):
+        checked_progress(content)
 
 
 def test_the_record_of_another_run_is_not_stored(

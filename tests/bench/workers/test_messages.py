@@ -1,6 +1,5 @@
 """Frames of a child, over a real pipe."""
 
-import contextlib
 import io
 import time
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 
 from bench.errors import short_line
 from bench.run.record import RunResult
-from bench.train.training import Progress
 from bench.workers import messages
 from results import RunRecord
 from tests.results.records_by_hand import make_record
@@ -51,7 +49,7 @@ def test_progress_that_nobody_reads_is_dropped_and_a_record_after_it_is_not(
     pipe: tuple[Connection, Connection],
 ) -> None:
     ours, theirs = pipe
-    content = messages.progress_content(0, "training", Progress(0.5, 128, 1.0, 2.3))
+    content = ["seed 0 · training", 0.5, "128 images/s"]
     for _ in range(10_000):  # far more than a pipe holds; a send would never return
         messages.send_progress(theirs, content)
     num_read = 0
@@ -104,64 +102,6 @@ def test_a_result_without_samples_arrives_too(pipe: tuple[Connection, Connection
     messages.send_result(theirs, RunResult(make_record("v0")))
     messages.receive(ours)
     assert messages.receive_samples(ours) == {}
-
-
-def test_progress_is_plain() -> None:
-    content = messages.progress_content(3, "train", Progress(0.5, 100, 2.0, 0.7))
-    values = {"fraction": 0.5, "images_seen": 100, "seconds": 2.0, "loss": 0.7}
-    assert content == {"seed": 3, "phase": "train", "progress": values}
-    assert messages.progress_content(3, "warm-up", None)["progress"] is None
-
-
-def test_progress_arrives_as_it_was_told() -> None:
-    told = messages.progress_content(3, "train", Progress(0.5, 100, 2.0, 0.7))
-    assert messages.checked_progress(told) == told
-    before = messages.progress_content(3, "warm-up", None)
-    assert messages.checked_progress(before) == before
-
-
-def test_a_loss_that_is_not_finite_is_still_a_number(
-    pipe: tuple[Connection, Connection],
-) -> None:
-    ours, theirs = pipe
-    told = messages.progress_content(3, "train", Progress(0.5, 100, 2.0, float("inf")))
-    messages.send(theirs, messages.PROGRESS, told)
-    loss = messages.checked_progress(messages.receive(ours)[1])["progress"]["loss"]
-    assert f"{loss:.3f}" == "nan"
-
-
-FULL = {"fraction": 0.5, "images_seen": 100, "seconds": 2.0, "loss": 0.7}
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        None,
-        [],
-        "train",
-        {},
-        {"seed": 0, "phase": "train"},
-        {"seed": "0", "phase": "train", "progress": None},
-        {"seed": 0, "phase": ["train"], "progress": None},
-        {"seed": 0, "phase": "x" * 10_000, "progress": None},
-        {"seed": 0, "phase": "train", "progress": 7},
-        {"seed": 0, "phase": "train", "progress": [1, 2, 3, 4]},
-        {"seed": 0, "phase": "train", "progress": FULL | {"seconds": None}},
-        {"seed": 0, "phase": "train", "progress": FULL | {"fraction": "half"}},
-        {"seed": 0, "phase": "train", "progress": {"loss": 1.0}},
-    ],
-)
-def test_progress_that_is_none_is_refused(content: object) -> None:
-    with pytest.raises(ValueError, match="progress that is none"):
-        messages.checked_progress(content)
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(content=json_values)
-def test_whatever_is_told_is_progress_or_refused(content: Any) -> None:  # noqa: ANN401
-    for told in (content, {"seed": 1, "phase": "train", "progress": content}):
-        with contextlib.suppress(ValueError):
-            assert messages.checked_progress(told)["phase"] == told["phase"]
 
 
 def test_a_reason_is_a_line_that_ends() -> None:
