@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.errors import UsageError
-from bench.shell import say
+from bench.shell import print_rich, say, terminal_width, write_out
 from bench.sweep.request import Notes
 
 if TYPE_CHECKING:
     from results import RunRecord
-    from results.choice.choose import Choice, Objective
+    from results.choice.choose import Objective
     from results.choice.constraints import Constraints
 
 NOTHING_QUALIFIES = 4
@@ -90,26 +90,18 @@ def answer(
     *,
     notes: bool = False,
 ) -> int:
-    """Writes the choice among some records to stdout and gives the exit code."""
-    from bench.shell import write_out
-    from results import choose as decide
-    from results.choice.text import choice_json
+    """Write the choice among some records to stdout and give the exit code."""
+    from results.choice.choose import choose as decide
+    from results.choice.table import choice_notes, render_choice
+    from results.choice.text import choice_headline, choice_json
 
     choice = decide(records, constraints, objective)
     if fmt == "json":
         write_out(choice_json(choice))
     else:
-        _show_rich(choice, notes=notes)
+        table = render_choice(choice, width=terminal_width())
+        print_rich(table, choice_notes(choice), above=choice_headline(choice), all_notes=notes)
     return 0 if choice.recommended else NOTHING_QUALIFIES
-
-
-def _show_rich(choice: "Choice", *, notes: bool) -> None:
-    from bench.shell import print_rich, terminal_width
-    from results.choice.table import render_choice
-    from results.choice.text import choice_headline, choice_notes
-
-    table = render_choice(choice, width=terminal_width())
-    print_rich(table, choice_notes(choice), above=choice_headline(choice), all_notes=notes)
 
 
 def _ordinary(records: "Sequence[RunRecord]", *, is_mixed: bool) -> "list[RunRecord]":

@@ -7,8 +7,8 @@ is unknown counts as worse there than any value known.
 """
 
 import math
-import statistics as stdlib
-from collections.abc import Iterable, Sequence
+import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,10 +16,10 @@ from results.choice.constraints import Constraints, Miss, charged, misses
 from results.errors import ResultsError
 from results.records.record import RunRecord
 from results.render.columns import failure_text
-from results.rows.comparable import Row, is_at_chance, labels
-from results.rows.rows import TARGETS, table_rows
+from results.rows.comparable import Row, is_at_chance, labels, unbeaten
+from results.rows.rows import TARGETS, rows_of
 from results.rows.summary import Summary, summarize
-from results.text import format_percent, percent, points
+from results.text import format_percent, percent
 
 ACCURACY, PER_SECOND, PER_JOULE, TO_TARGET = OBJECTIVES = (
     "accuracy",
@@ -40,6 +40,9 @@ class Objective:
         by: One of OBJECTIVES.
         target: Validation accuracy that time-to-target asks for, one of TARGETS or the runs' own.
         is_own: Whether it is the target at which the runs ended (`run --target`).
+
+    Raises:
+        ResultsError: No row could be judged by it; the line names the choices.
     """
 
     by: str = ACCURACY
@@ -47,7 +50,7 @@ class Objective:
     is_own: bool = False
 
     def __post_init__(self) -> None:
-        """Refuses what no row could be judged by."""
+        """Refuse an objective that does not exist, or a target that no record can tell."""
         if self.by not in OBJECTIVES:
             choices = ", ".join(OBJECTIVES)
             raise ResultsError(f"cannot choose by {self.by!r}; choose from {choices}")
@@ -55,63 +58,54 @@ class Objective:
             choices = ", ".join(TARGETS)
             raise ResultsError(f"no time to {self.target!r} is kept; choose from {choices}")
 
+    @property
+    def target_text(self) -> str:
+        """The target as percent."""
+        return format_percent(float(self.target))
+
     def value(self, row: Row) -> float | None:
         """The row's value in its own unit, or None where it is unknown or was never reached."""
         if self.by == TO_TARGET:
-            return self.time_to_target(row)
+            return self.time_to_target(row)[0]
         accuracy: float | None = row["test_accuracy"]
         if self.by == ACCURACY or accuracy is None:
             return accuracy
         cost = charged(row, "train_time_s" if self.by == PER_SECOND else "energy_j")
         return accuracy / cost if cost else None
 
-    def time_to_target(self, row: Row) -> float | None:
-        """Training seconds of the row to the target; None where unknown or never reached."""
-        if row["target"] == float(self.target):  # measured, even where a record has no curve
-            seconds: float | None = row["target_time_s"]
-            return seconds
-        return (row["time_to_target_s"] or {}).get(self.target)
+    def time_to_target(self, row: Row) -> tuple[float | None, str | None]:
+        """Training seconds to the target, and why these are unknown; neither where it was missed.
 
-    def is_beyond_end(self, row: Row) -> bool:
-        """Whether its runs ended at a lower target of their own, and so never tried."""
-        return row["target"] is not None and row["target"] < float(self.target)
-
-    def is_missed(self, row: Row) -> bool:
-        """Whether a row without a time to the target is known to have missed it."""
-        if row["target"] == float(self.target):
-            return bool(row["n_target_missed"])
-        has_tried = row["time_to_target_s"] is not None and not self.is_beyond_end(row)
-        return has_tried and self.target in TARGETS
+        Measured where the runs ended at this very target, even if a record has lost its curve.
+        """
+        end, times = row["target"], row["time_to_target_s"]
+        if end == float(self.target):
+            return row["target_time_s"], None
+        seconds = (times or {}).get(self.target)
+        if seconds is None and end is not None and end < float(self.target):
+            return None, f"ended at {format_percent(end)}"
+        if times is None:
+            return None, "no curve"
+        return seconds, None if self.target in times else "not a target of its own"
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A row that may be chosen.
-
-    Attributes:
-        label: what it is called, told apart from its namesakes.
-        row: its table row.
-        summary: its runs.
-        misses: the demands that it does not meet.
-        fault: why it is out of the question whatever is demanded, or None.
-    """
+    """A row that may be chosen, by a label that no other has, and what keeps it from qualifying."""
 
     label: str
     row: Row
     summary: Summary
     misses: tuple[Miss, ...] = ()
-    fault: str | None = None
 
     @property
     def why(self) -> str | None:
         """Why it does not qualify, or None if it does."""
-        return self.fault or "; ".join(miss.why for miss in self.misses) or None
+        return "; ".join(miss.why for miss in self.misses) or None
 
     @property
     def relative_excess(self) -> float:
         """By how much it misses what it misses most; infinite where nothing helps."""
-        if self.fault:
-            return math.inf
         return max((miss.relative_excess for miss in self.misses), default=0.0)
 
 
@@ -150,21 +144,15 @@ class Choice:
     @property
     def nearest(self) -> Candidate | None:
         """Where nothing qualifies, what misses by the smallest share; None without any share."""
-        if self.qualifying or not self.excluded:
-            return None
-        first = self.excluded[0]
-        return first if math.isfinite(first.relative_excess) else None
+        first = None if self.qualifying else next(iter(self.excluded), None)
+        return first if first and math.isfinite(first.relative_excess) else None
 
     @cached_property
     def front(self) -> tuple[Candidate, ...]:
         """Those that qualify and that no other beats on every axis, best first."""
-        front: dict[int, tuple[float, ...]] = {}
-        for index, candidate in enumerate(self.qualifying):
-            # Whoever beats a row stands before it, and on the front or behind one that beats both.
-            axes = axes_of(candidate.row, self.objective)
-            if not any(beats(other, axes) for other in front.values()):
-                front[index] = axes
-        return tuple(self.qualifying[index] for index in front)
+        axes = [axes_of(one.row, self.objective) for one in self.qualifying]
+        best = unbeaten(axes)
+        return tuple(o for o, own in zip(self.qualifying, axes, strict=True) if own in best)
 
 
 def choose(
@@ -172,7 +160,7 @@ def choose(
     constraints: Constraints | None = None,
     objective: Objective | None = None,
 ) -> Choice:
-    """The best of some comparable runs; the order of the records does not matter.
+    """Choose the best of some comparable runs; the order of the records does not matter.
 
     Args:
         records: Ordinary runs, failed ones too: they are listed as what they are.
@@ -180,111 +168,66 @@ def choose(
         objective: What is to be best; by default accuracy.
     """
     constraints, objective = constraints or Constraints(), objective or Objective()
-    candidates = _candidates(records, constraints, objective)
-    qualifying = [candidate for candidate in candidates if candidate.why is None]
-    excluded = [candidate for candidate in candidates if candidate.why is not None]
-    qualifying.sort(key=lambda one: (axes_of(one.row, objective), *_name(one)))
-    excluded.sort(key=lambda one: (one.relative_excess, axes_of(one.row, objective), *_name(one)))
-    return Choice(objective, constraints, tuple(qualifying), tuple(excluded))
+    summaries = summarize(sorted(records, key=_canonical))
+    rows = rows_of(summaries)
+    candidates = [
+        Candidate(label, row, summary, _misses(row, summary, constraints, objective))
+        for label, row, summary in zip(labels(rows), rows, summaries, strict=True)
+    ]
+    candidates.sort(key=lambda one: (one.relative_excess, axes_of(one.row, objective), one.label))
+    qualifying = tuple(one for one in candidates if one.why is None)
+    excluded = tuple(one for one in candidates if one.why is not None)
+    return Choice(objective, constraints, qualifying, excluded)
 
 
 def axes_of(row: Row, objective: Objective) -> tuple[float, ...]:
     """What a row is judged by, most important first; less is better, unknown is infinite."""
-    value = objective.value(row)
-    is_gain = objective.by != TO_TARGET
-    gains = [-value if is_gain and value is not None else value, _negative(row["test_accuracy"])]
+    value, accuracy = objective.value(row), row["test_accuracy"]
+    if value is not None and objective.by != TO_TARGET:
+        value = -value
     costs = [charged(row, key) for key in COST_KEYS]
-    return tuple(math.inf if axis is None else axis for axis in [*gains, *costs])
-
-
-def beats(ours: Sequence[float], theirs: Sequence[float]) -> bool:
-    """Whether one row is as good as another on every axis, and better on one."""
-    return ours != theirs and all(our <= their for our, their in zip(ours, theirs, strict=True))
-
-
-def _candidates(
-    records: Iterable[RunRecord], constraints: Constraints, objective: Objective
-) -> list[Candidate]:
-    summaries = summarize(sorted(records, key=_canonical))
-    of_ids = {summary.record_ids: summary for summary in summaries}
-    rows = table_rows(summaries)
-    return [
-        _candidate(label, row, of_ids[tuple(row["record_ids"])], constraints, objective)
-        for row, label in zip(rows, labels(rows), strict=True)
-    ]
+    axes = [value, None if accuracy is None else -accuracy, *costs]
+    return tuple(math.inf if axis is None else axis for axis in axes)
 
 
 def _canonical(record: RunRecord) -> tuple[str, str, str]:
     return str(record.spec["model"]), f"{record.spec['seed']:>20}", record.record_id
 
 
-def _candidate(
-    label: str, row: Row, summary: Summary, constraints: Constraints, objective: Objective
-) -> Candidate:
-    fault = _fault(row, summary)
-    if fault:
-        return Candidate(label, row, summary, fault=fault)
-    missed = [*misses(row, constraints), *_objective_misses(row, summary, objective)]
-    distinct = {miss.why: miss for miss in missed}  # energy may be unknown to both
-    return Candidate(label, row, summary, tuple(distinct.values()))
+def _misses(
+    row: Row, summary: Summary, constraints: Constraints, objective: Objective
+) -> tuple[Miss, ...]:
+    if fault := _fault(row, summary):
+        return (Miss("", "status", None, 0.0, fault),)
+    found = misses(row, constraints)
+    if objective.value(row) is None:
+        found.append(_objective_miss(row, summary, objective))
+    return tuple({miss.why: miss for miss in found}.values())  # energy may be unknown to both
 
 
 def _fault(row: Row, summary: Summary) -> str | None:
+    """Why a row is out of the question whatever is demanded."""
     if row["status"] != "ok":
         return failure_text(row)
-    if is_at_chance(row):
-        return _chance_text(summary)
-    return "accuracy unknown" if row["test_accuracy"] is None else None
-
-
-def _chance_text(summary: Summary) -> str:
+    if not is_at_chance(row):
+        return "accuracy unknown" if row["test_accuracy"] is None else None
     guessing = {record.spec["seed"] for record in summary.records if "at_chance" in record.flags}
     if len(guessing) < summary.n_seeds:
         return f"at chance with {len(guessing)} of {summary.n_seeds} seeds"
     return "at chance: it has learnt nothing"
 
 
-def _objective_misses(row: Row, summary: Summary, objective: Objective) -> list[Miss]:
-    if objective.value(row) is not None:
-        return []
-    if objective.by != TO_TARGET:
-        key, noun = {
-            PER_SECOND: ("train_time_s", "train time"),
-            PER_JOULE: ("energy_j", "energy"),
-        }[objective.by]
-        return [Miss(f"--by {objective.by}", key, None, 0.0, f"{noun} unknown")]
-    return [_target_miss(row, summary, objective)]
-
-
-def _target_miss(row: Row, summary: Summary, objective: Objective) -> Miss:
-    option, bound = f"--target {objective.target}", float(objective.target)
-    place, best, excess = format_percent(bound), _best_validation(summary), ""
-    if not objective.is_missed(row):
-        best, why = None, f"{_why_no_time(row, objective)}, so time to {place} unknown"
-    elif best is None:  # a record that was too long has lost its curve
-        why = f"validation never {place}"
-    else:
-        why = f"validation never {place} ({percent(best)})"
-        excess = f"{points(bound - best)} points under"
-    return Miss(option, BEST_VALIDATION, best, bound, why, excess)
-
-
-def _why_no_time(row: Row, objective: Objective) -> str:
-    if objective.is_beyond_end(row):
-        return f"ended at {format_percent(row['target'])}"
-    return "no curve" if row["time_to_target_s"] is None else "not a target of its own"
-
-
-def _best_validation(summary: Summary) -> float | None:
-    """The best that validation was in a seed like most of those that missed a target."""
+def _objective_miss(row: Row, summary: Summary, objective: Objective) -> Miss:
+    if objective.by == PER_SECOND:
+        return Miss(f"--by {objective.by}", "train_time_s", None, 0.0, "train time unknown")
+    if objective.by == PER_JOULE:
+        return Miss(f"--by {objective.by}", "energy_j", None, 0.0, "energy unknown")
+    _, unknown = objective.time_to_target(row)
     bests = [max(point[3] for point in record.curve) for record in summary.finished if record.curve]
-    # at least half of the seeds missed it: the lower middle did
-    return stdlib.median_low(bests) if bests else None
-
-
-def _negative(value: float | None) -> float | None:
-    return None if value is None else -value
-
-
-def _name(candidate: Candidate) -> tuple[str, tuple[str, ...]]:
-    return candidate.label, candidate.summary.record_ids
+    # At least half of the seeds missed it: the lower middle did. A long record has lost its curve.
+    best = None if unknown or not bests else statistics.median_low(bests)
+    why = f"validation never {objective.target_text}"
+    why += f" ({percent(best)})" if best is not None else ""
+    if unknown:
+        why = f"{unknown}, so time to {objective.target_text} unknown"
+    return Miss(f"--target {objective.target}", BEST_VALIDATION, best, float(objective.target), why)

@@ -2,11 +2,10 @@
 
 import math
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from results.rows.comparable import Row
-from results.text import format_bytes, format_count, format_joules, format_seconds, percent, points
+from results.text import format_bytes, format_count, format_joules, format_seconds, percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +37,6 @@ class Miss:
         value: the row's as charged, in the base unit; None where it is unknown.
         bound: what was demanded.
         why: the same in words: train time 30.0 s > 5.00 s.
-        excess: by how much, in words: 25.0 s over.
     """
 
     option: str
@@ -46,7 +44,6 @@ class Miss:
     value: float | None
     bound: float
     why: str
-    excess: str = ""
 
     @property
     def relative_excess(self) -> float:
@@ -54,15 +51,38 @@ class Miss:
         return math.inf if self.value is None else abs(self.value - self.bound) / self.bound
 
 
-def misses(row: Row, constraints: Constraints) -> tuple[Miss, ...]:
+_DEMANDS = (
+    ("max_seconds", "--max-seconds", "train_time_s", "train time", format_seconds),
+    ("min_accuracy", "--min-accuracy", "test_accuracy", "accuracy", percent),
+    ("max_memory_bytes", "--max-memory", "peak_memory_bytes", "memory", format_bytes),
+    ("max_joules", "--max-joules", "energy_j", "energy", format_joules),
+    ("max_params", "--max-params", "num_params", "params", format_count),
+)
+_BUDGET_UNITS = {"train_time_s": "s", "energy_j": "J"}
+
+
+def misses(row: Row, constraints: Constraints) -> list[Miss]:
     """What of the demands a row does not meet, a value that is unknown included."""
     found = []
-    for demand in _DEMANDS:
-        bound = getattr(constraints, demand.name)
-        value = charged(row, demand.key)
-        if bound is not None and (value is None or demand.is_broken(value, bound)):
-            found.append(demand.miss(value, bound))
-    return tuple(found)
+    for name, option, key, noun, text in _DEMANDS:
+        bound, value = getattr(constraints, name), charged(row, key)
+        sign = "<" if name == "min_accuracy" else ">"
+        if bound is None or (value is not None and not _is_broken(value, sign, bound)):
+            continue
+        why = f"{noun} unknown"
+        if value is not None:
+            ours, theirs = text(value), text(bound)
+            if ours == theirs:  # three digits do not show what is missing
+                ours, theirs = f"{value:.9g}", f"{bound:.9g}"
+            why = f"{noun} {ours} {sign} {theirs}"
+        is_scaled = text in (format_bytes, format_count)
+        typed = text(bound).replace(" ", "") if is_scaled else f"{bound:g}"
+        found.append(Miss(f"{option} {typed}", key, value, bound, why))
+    return found
+
+
+def _is_broken(value: float, sign: str, bound: float) -> bool:
+    return value < bound if sign == "<" else value > bound
 
 
 def charged(row: Row, key: str) -> float | None:
@@ -77,47 +97,3 @@ def charged(row: Row, key: str) -> float | None:
         return value
     budget = re.fullmatch(rf"(\d+(?:\.\d+)?(?:e[+-]?\d+)?){unit}", row["budget"])
     return min(value, float(budget[1])) if budget else value
-
-
-_BUDGET_UNITS = {"train_time_s": "s", "energy_j": "J"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Demand:
-    name: str  # of the field of Constraints
-    option: str
-    key: str
-    noun: str
-    text: Callable[[float], str]
-    is_minimum: bool = False
-
-    def is_broken(self, value: float, bound: float) -> bool:
-        return value < bound if self.is_minimum else value > bound
-
-    def miss(self, value: float | None, bound: float) -> Miss:
-        option = f"{self.option} {_as_typed(bound, self.text)}"
-        if value is None:
-            return Miss(option, self.key, None, bound, f"{self.noun} unknown")
-        ours, theirs = self.text(value), self.text(bound)
-        if ours == theirs:  # three digits do not show what is missing
-            ours, theirs = f"{value:.9g}", f"{bound:.9g}"
-        why = f"{self.noun} {ours} {'<' if self.is_minimum else '>'} {theirs}"
-        return Miss(option, self.key, value, bound, why, self._excess(abs(value - bound)))
-
-    def _excess(self, amount: float) -> str:
-        text = f"{points(amount)} points" if self.is_minimum else self.text(amount)
-        return f"{text} {'under' if self.is_minimum else 'over'}"
-
-
-def _as_typed(bound: float, text: Callable[[float], str]) -> str:
-    is_scaled = text in (format_bytes, format_count)
-    return text(bound).replace(" ", "") if is_scaled else f"{bound:g}"
-
-
-_DEMANDS = (
-    _Demand("max_seconds", "--max-seconds", "train_time_s", "train time", format_seconds),
-    _Demand("min_accuracy", "--min-accuracy", "test_accuracy", "accuracy", percent, True),
-    _Demand("max_memory_bytes", "--max-memory", "peak_memory_bytes", "memory", format_bytes),
-    _Demand("max_joules", "--max-joules", "energy_j", "energy", format_joules),
-    _Demand("max_params", "--max-params", "num_params", "params", format_count),
-)

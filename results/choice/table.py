@@ -1,12 +1,26 @@
 """The table of a choice: the trade-offs worth having, and why the other rows do not qualify."""
 
 import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from results.choice.choose import TO_TARGET, Candidate, Choice
-from results.render.columns import MISSED, UNKNOWN, Column, identity_columns, text_column
-from results.render.footer import NEVER, comparability_warning
+from results.choice.choose import PER_JOULE, PER_SECOND, Candidate, Choice
+from results.render.columns import (
+    MISSED,
+    QUIET_FLAGS,
+    UNKNOWN,
+    Column,
+    cells,
+    identity_columns,
+    number_column,
+    text_column,
+)
+from results.render.footer import (
+    FLAG_NOTES,
+    NEVER,
+    comparability_warning,
+    ground_lines,
+)
 from results.render.lines import header_line, row_line, rule_line
 from results.render.table import GAP, MIN_WIDTH, column_width, fitting
 from results.rows.comparable import Row
@@ -14,10 +28,10 @@ from results.text import (
     format_bytes,
     format_count,
     format_joules,
-    format_percent,
     format_seconds,
     listed,
     one_line,
+    shortened,
 )
 
 if TYPE_CHECKING:
@@ -25,6 +39,11 @@ if TYPE_CHECKING:
 
 MOST_EXCLUDED = 12  # rows shown that do not qualify; a sentence counts the rest
 SHARE_OF_WHY = 0.3  # of the width, kept free for the last column before numbers take theirs
+INTERVAL = "interval: 95 %, of test images (Wilson) and, from two on, of seeds (Student t)."
+FRONT = (
+    "on the front: no other row that qualifies is at least as good in accuracy and in every cost, "
+    "and better in one."
+)
 
 
 def render_choice(choice: Choice, *, width: int) -> "RenderableType":
@@ -40,142 +59,105 @@ def render_choice(choice: Choice, *, width: int) -> "RenderableType":
     shown = _shown(choice)
     if not shown:
         return Group(Text("no records"))
-    names = text_column("model", [_cut(one_line(one.label), max(12, width // 3)) for one in shown])
+    names = text_column("model", [shortened(one.label, max(12, width // 3)) for one in shown])
     words = [_word(one, choice) for one in shown]
-    columns = _columns(shown, choice, column_width(names), words, width)
-    lines = [header_line(names, columns), rule_line(names, columns, width)]
-    lines += [row_line(names, columns, index) for index in range(len(shown))]
-    return Group(*lines)
+    reserved = min(max(map(len, words)), int(SHARE_OF_WHY * width)) + GAP
+    columns = fitting(_number_columns(shown, choice), column_width(names), width - reserved)
+    used = sum(column_width(column) + GAP for column in (names, *columns))
+    room = max(width - used, 1)
+    columns.append(text_column("choice"[:room], [shortened(word, room) for word in words]))
+    lines = [row_line(names, columns, index) for index in range(len(shown))]
+    return Group(header_line(names, columns), rule_line(names, columns, width), *lines)
 
 
-def table_notes(choice: Choice) -> list[str]:
-    """What the table leaves out, and by which rule; a fact a line."""
-    shown = {id(one) for one in _qualifying(choice)}
-    beaten = [one.label for one in choice.qualifying if id(one) not in shown]
+def choice_notes(choice: Choice) -> list[str]:
+    """What a reader must know beside the table, a fact a line, warnings first."""
+    shown = _shown(choice)
+    beaten = [one.label for one in choice.qualifying if not _is_among(one, shown)]
     num_more = len(choice.excluded) - MOST_EXCLUDED
-    lines = []
-    if choice.qualifying:
-        rule = f"no other that qualifies is as good in {_axes(choice)}, and better in one"
-        lines.append(f"on the front: {rule}.")
-    if beaten:
-        named = listed(beaten, MOST_EXCLUDED)
-        lines.append(f"qualify as well, but a row of the front beats them: {named}.")
-    if num_more > 0:
-        lines.append(f"{num_more} more rows do not qualify; --format json lists them.")
-    if any(_to_target(one.row, choice) == MISSED for one in _shown(choice)):
-        lines.append(NEVER)
-    lines.append("interval: 95 %, of test images (Wilson) and, from two on, of seeds (Student t).")
-    return [one_line(line) for line in lines]
+    notes = {
+        f"{choice.objective.by} favours tiny models: look at accuracy and train time as well.": (
+            choice.objective.by in (PER_SECOND, PER_JOULE)
+        ),
+        f"{num_more} more rows do not qualify; --format json lists them.": num_more > 0,
+        f"also qualify, but a row on the front is better: {listed(beaten, MOST_EXCLUDED)}.": beaten,
+        NEVER: any(_to_target(one.row, choice) == MISSED for one in shown),
+        INTERVAL: True,
+        FRONT: choice.qualifying,
+    }
+    lines = [
+        *map(_warning, choice.qualifying[:2]),
+        *(note for note, is_needed in notes.items() if is_needed),
+        *ground_lines([one.summary for one in (*choice.qualifying, *choice.excluded)]),
+    ]
+    return [one_line(line) for line in lines if line]
+
+
+def _warning(candidate: Candidate) -> str | None:
+    flags = [
+        f"{flag} ({FLAG_NOTES[flag]})" if flag in FLAG_NOTES else flag
+        for flag in candidate.row["flags"]
+        if flag not in QUIET_FLAGS
+    ]
+    remarks = [*filter(None, [candidate.row["reason"]]), *flags]
+    return f"warning, {candidate.label}: {'; '.join(remarks)}." if remarks else None
 
 
 def _shown(choice: Choice) -> list[Candidate]:
-    return [*_qualifying(choice), *choice.excluded[:MOST_EXCLUDED]]
+    best = choice.qualifying[:2]
+    rest = [one for one in choice.front if not _is_among(one, best)]
+    return [*best, *rest, *choice.excluded[:MOST_EXCLUDED]]
 
 
-def _qualifying(choice: Choice) -> list[Candidate]:
-    of_front = {id(one) for one in choice.front}
-    return [one for rank, one in enumerate(choice.qualifying) if rank < 2 or id(one) in of_front]
-
-
-def _axes(choice: Choice) -> str:
-    """The axes of the front that any row knows."""
-    names = [
-        name
-        for key, name in _AXIS_NAMES.items()
-        if any(one.row[key] is not None for one in choice.qualifying)
-    ]
-    names += [f"time to {_target(choice)}"] if choice.objective.by == TO_TARGET else []
-    return listed(names)
+def _is_among(candidate: Candidate, others: Sequence[Candidate]) -> bool:
+    return any(candidate is other for other in others)  # equal ones would compare all records
 
 
 def _word(candidate: Candidate, choice: Choice) -> str:
     if candidate.why:
         return f"no: {one_line(candidate.why)}"
-    failed = candidate.row["n_failed"]
-    word = "on the front" if any(candidate is one for one in choice.front) else ""
+    word = "on the front" if _is_among(candidate, choice.front) else ""
     if candidate is choice.recommended:
         word = "recommended"
     elif candidate is choice.runner_up:
         word = "runner-up"
+    failed = candidate.row["n_failed"]
     return f"{word} ({failed} of {failed + candidate.row['n_seeds']} failed)" if failed else word
-
-
-def _columns(
-    shown: Sequence[Candidate], choice: Choice, name_width: int, words: Sequence[str], width: int
-) -> list[Column]:
-    """As many numbers as fit, and the word on each row, cut to what is left."""
-    reserved = min(max(map(len, words)), int(SHARE_OF_WHY * width))
-    numbers = fitting(_number_columns(shown, choice), name_width, width - reserved - GAP)
-    used = name_width + sum(GAP + column_width(column) for column in numbers) + GAP
-    room = max(width - used, 1)
-    return [*numbers, text_column("choice"[:room], [_cut(word, room) for word in words])]
-
-
-def _cut(text: str, room: int) -> str:
-    return text if len(text) <= room else text[: room - 1] + "…"
 
 
 def _number_columns(shown: Sequence[Candidate], choice: Choice) -> list[Column]:
     """In order of importance; first what tells rows apart that are not comparable."""
     rows = [candidate.row for candidate in shown]
-    warning = comparability_warning(choice.records)
+    to_target = [_to_target(row, choice) for row in rows]
     columns = [
-        *(identity_columns(rows, "model") if warning else []),
-        _column("accuracy %", [_cell(row["test_accuracy"], _hundredths) for row in rows]),
-        _column("interval %", [_cell(_interval(row), _range) for row in rows]),
-        _column("train time", [_cell(row["train_time_s"], format_seconds) for row in rows]),
-        _column(f"to {_target(choice)}", [_to_target(row, choice) for row in rows]),
-        _column("memory", [_cell(row["peak_memory_bytes"], format_bytes) for row in rows]),
-        _column("params", [_cell(row["num_params"], format_count) for row in rows]),
-        _column("energy", [_cell(row["energy_j"], format_joules) for row in rows]),
+        *(identity_columns(rows, "model") if comparability_warning(choice.records) else []),
+        number_column("accuracy %", cells(rows, "test_accuracy", lambda a: f"{a * 100:.2f}")),
+        number_column("interval %", [_interval_text(row) for row in rows]),
+        number_column("train time", cells(rows, "train_time_s", format_seconds)),
+        number_column(f"to {choice.objective.target_text}", to_target),
+        number_column("memory", cells(rows, "peak_memory_bytes", format_bytes)),
+        number_column("params", cells(rows, "num_params", format_count)),
+        number_column("energy", cells(rows, "energy_j", format_joules)),
     ]
     return [column for column in columns if set(column.cells) - {UNKNOWN}]
 
 
-_AXIS_NAMES = {
-    "test_accuracy": "accuracy",
-    "train_time_s": "training time",
-    "peak_memory_bytes": "memory",
-    "num_params": "parameters",
-    "energy_j": "energy",
-}
-
-
-def _column(header: str, cells: Sequence[str]) -> Column:
-    return Column(header, tuple(cells), (False,) * len(cells))
-
-
-def _cell(value: Any, text: Callable[[Any], str]) -> str:  # noqa: ANN401 - a row holds any JSON value
-    return UNKNOWN if value is None else text(value)
-
-
-def _target(choice: Choice) -> str:
-    return format_percent(float(choice.objective.target))
-
-
 def _to_target(row: Row, choice: Choice) -> str:
-    seconds = choice.objective.time_to_target(row)
+    seconds, unknown = choice.objective.time_to_target(row)
     if seconds is not None:
         return format_seconds(seconds)
-    return MISSED if choice.objective.is_missed(row) else UNKNOWN
+    return UNKNOWN if unknown or row["status"] != "ok" else MISSED
 
 
-def _interval(row: Row) -> Sequence[float] | None:
+def _interval_text(row: Row) -> str:
     """What seeds and test images leave open, as the root of their squares; seeds if known."""
-    images: Sequence[float] | None = row["test_accuracy_sampling_ci95"]
-    seeds: Sequence[float] | None = row["test_accuracy_ci95"]
-    if images is None or seeds is None:
-        return seeds if images is None else images
-    accuracy, half = row["test_accuracy"], (seeds[1] - seeds[0]) / 2
-    return [
-        accuracy - math.hypot(half, accuracy - images[0]),
-        accuracy + math.hypot(half, images[1] - accuracy),
-    ]
-
-
-def _hundredths(fraction: float) -> str:
-    return f"{fraction * 100:.2f}"
-
-
-def _range(bounds: Sequence[float]) -> str:
-    return f"{max(0.0, bounds[0]) * 100:.1f} to {min(1.0, bounds[1]) * 100:.1f}"
+    images, seeds = row["test_accuracy_sampling_ci95"], row["test_accuracy_ci95"]
+    bounds = images or seeds
+    if bounds is None:
+        return UNKNOWN
+    low, high = bounds
+    if images and seeds:
+        accuracy, half = row["test_accuracy"], (seeds[1] - seeds[0]) / 2
+        low = accuracy - math.hypot(half, accuracy - low)
+        high = accuracy + math.hypot(half, high - accuracy)
+    return f"{max(0.0, low) * 100:.1f} to {min(1.0, high) * 100:.1f}"

@@ -114,8 +114,13 @@ def text_column(header: str, cells: Sequence[str]) -> Column:
 
 
 def number_column(header: str, cells: Sequence[str]) -> Column:
-    """A column of numbers, of which none is marked as the best."""
+    """A column of numbers as text, of which none is marked as the best."""
     return Column(header, tuple(cells), (False,) * len(cells))
+
+
+def cells(rows: Sequence[Row], key: str, text: Callable[[Any], str]) -> list[str]:
+    """A value of each row as text, with a dash where it is unknown."""
+    return [UNKNOWN if row[key] is None else text(row[key]) for row in rows]
 
 
 def remarks_column(rows: Sequence[Row]) -> Column:

@@ -41,10 +41,11 @@ def sweep(tmp_path: Path) -> Path:
 def test_the_recommendation_is_the_first_line_of_stdout(choose: Choose, sweep: Path) -> None:
     done = choose(sweep)
     assert (done.returncode, done.stderr) == (0, "")
-    first, why, runner_up, blank, header, *_ = done.stdout.splitlines()
+    first, why, runner_up, costs, blank, header, *_ = done.stdout.splitlines()
     assert first == "recommended: resnet8"
-    assert why.startswith("why: resnet8 is the most accurate of the 4 rows that qualify: ")
-    assert runner_up.startswith("runner-up: fashion_cnn; chosen instead, it costs ")
+    assert why.startswith("why: resnet8 is best by accuracy of 4 rows that qualify: ")
+    assert runner_up.startswith("runner-up: fashion_cnn, 2.96 points less accurate (told apart: ")
+    assert costs.startswith("its cost, relative to resnet8: -5.41 s of training, ")
     assert (blank, header.split()[0]) == ("", "model")
 
 

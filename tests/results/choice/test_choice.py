@@ -7,7 +7,7 @@ import pytest
 from results import ResultsError, RunRecord, choose
 from results.choice.choose import Choice, Objective
 from results.choice.constraints import Constraints
-from results.choice.hint import find_hint, hint_sentence
+from results.choice.text import hint
 from tests.results.choice.choice_by_hand import run
 from tests.results.records_by_hand import make_curve, make_record, make_sweep, with_measured
 
@@ -196,24 +196,23 @@ def test_a_curve_hints_at_what_a_shorter_run_may_come_to() -> None:
         run("late", train_time=30, curve=make_curve(30, [0.99])),
         run("heavy", train_time=30, peak_memory=999, curve=make_curve(30, [0.9, 0.99, 0.99])),
     ]
-    hint = find_hint(choose(records, Constraints(max_seconds=11, max_memory_bytes=500)))
-    assert hint is not None
-    assert hint.candidate.label == "v2"
-    assert (hint.seconds, hint.validation_accuracy) == (10, 0.871)
-    assert find_hint(choose(records, Constraints(max_seconds=1))) is None
-    assert find_hint(choose(records, Constraints(max_seconds=11, min_accuracy=0.895))) is not None
+    text = hint(choose(records, Constraints(max_seconds=11, max_memory_bytes=500)))
+    assert text is not None
+    assert text.startswith("after 10.0 s of its 30.0 s v2 had 87.10 % on validation; ")
+    assert hint(choose(records, Constraints(max_seconds=1))) is None
+    assert hint(choose(records, Constraints(max_seconds=11, min_accuracy=0.895))) is not None
     few = Constraints(max_seconds=11, min_accuracy=0.895, max_memory_bytes=500)
-    assert find_hint(choose(records, few)) is None
-    assert find_hint(choose(records)) is None
+    assert hint(choose(records, few)) is None
+    assert hint(choose(records)) is None
 
 
 def test_a_hint_names_the_protocol_of_its_recipe() -> None:
     spec = {"recipe": {"name": "r3_resnet18@as_published"}}
     record = run("resnet18", train_time=30, curve=make_curve(30, [0.8, 0.9, 0.9]), spec=spec)
-    hint = find_hint(choose([record], Constraints(max_seconds=15)))
-    assert hint is not None
+    text = hint(choose([record], Constraints(max_seconds=15)))
     words = "--models resnet18 --budget 15s --recipe r3_resnet18 --protocol as_published`"
-    assert hint_sentence(hint, 15).endswith(f"`fmnist-bench run {words}")
+    assert text is not None
+    assert text.endswith(f"`fmnist-bench run {words}")
 
 
 def test_a_seed_at_chance_is_not_all_of_them() -> None:
