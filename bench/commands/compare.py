@@ -10,12 +10,12 @@ import typer
 
 from bench.commands.show_verdict import fraction, show_verdict
 from bench.errors import UsageError
-from bench.shell import say
+from bench.shell import say, write_out
 from bench.sweep.request import Notes
 
 if TYPE_CHECKING:
     from results import RunRecord
-    from results.compare.rule import Rule
+    from results.compare.checks import Rule
     from results.gate.verdict import Commit, Verdict
 
 FORMATS = ("rich", "markdown", "json")
@@ -47,7 +47,8 @@ def compare(
     speed below 49 % cannot be seen.
     """
     from results import read_records
-    from results.compare.rule import Rule
+    from results.compare.checks import Rule
+    from results.gate.files import write_verdict
 
     if fmt not in FORMATS:
         raise UsageError(f"unknown format {fmt!r}; choose from {', '.join(FORMATS)}")
@@ -55,9 +56,22 @@ def compare(
     before, after = (read_records(path, say=say) for path in (base, head))
     verdict = judge((base, head), before, after, rule)
     if out is not None:
-        _write(verdict, out)
-    _show(verdict, fmt, notes=notes)
+        write_verdict(verdict, out)
+    show(verdict, fmt, notes=notes)
     raise typer.Exit(verdict.exit_code)
+
+
+def show(verdict: "Verdict", fmt: str, *, notes: bool = False) -> None:
+    """Write a verdict to stdout in one of FORMATS."""
+    from results.gate.files import verdict_json
+    from results.gate.markdown import summary_markdown
+
+    if fmt == "json":
+        write_out(verdict_json(verdict).decode())
+    elif fmt == "markdown":
+        write_out(summary_markdown(verdict))
+    else:
+        show_verdict(verdict, notes=notes)
 
 
 def judge(
@@ -66,7 +80,7 @@ def judge(
     head: "Sequence[RunRecord]",
     rule: "Rule",
 ) -> "Verdict":
-    """The verdict on two sets of records, read from two paths.
+    """Judge two sets of records, read from two paths.
 
     Raises:
         NotComparable: They must not be held against each other.
@@ -75,7 +89,8 @@ def judge(
     from results.gate.verdict import Verdict
 
     found = compare_records(base, head, rule)
-    names = _names(*paths)
+    names = [_name(path) for path in paths]
+    names = names if len(set(names)) > 1 else [str(path) for path in paths]
     options = ("--threshold", f"{rule.threshold:g}", "--margin", f"{rule.margin:g}")
     return Verdict(
         base=_commit(names[0], base),
@@ -89,13 +104,8 @@ def judge(
     )
 
 
-def _names(base: Path, head: Path) -> tuple[str, str]:
-    """What the two are called: their folders' names, or whole paths where those are equal."""
-    ours, theirs = (_name(path) for path in (base, head))
-    return (ours, theirs) if ours != theirs else (str(base), str(head))
-
-
 def _name(path: Path) -> str:
+    """What a set is called: the name of its folder, or of a file of another name than usual."""
     from results.records.store import RECORDS_FILE
 
     whole = path.resolve()
@@ -108,24 +118,3 @@ def _commit(name: str, records: "Sequence[RunRecord]") -> "Commit":
 
     commits = {str(record.provenance.get("commit") or "") for record in records}
     return Commit(name, commits.pop() if len(commits) == 1 else "", "")
-
-
-def _show(verdict: "Verdict", fmt: str, *, notes: bool = False) -> None:
-    from bench.shell import write_out
-
-    if fmt == "json":
-        from results.gate.files import verdict_json
-
-        write_out(verdict_json(verdict).decode())
-    elif fmt == "markdown":
-        from results.gate.markdown import summary_markdown
-
-        write_out(summary_markdown(verdict))
-    else:
-        show_verdict(verdict, notes=notes)
-
-
-def _write(verdict: "Verdict", folder: Path) -> None:
-    from results.gate.files import write_verdict
-
-    write_verdict(verdict, folder)

@@ -13,9 +13,8 @@ gate's own rule.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING
 
 from results.gate.quality import (
     ROUNDING,
@@ -28,16 +27,33 @@ from results.gate.quality import (
 )
 from results.gate.verdict import Check, Finding, Outcome
 from results.gate.words import NEW
-from results.records.record import RunRecord
 from results.rows.summary import Summary
 from results.statistics import mean, welch_interval
-
-if TYPE_CHECKING:
-    from results.compare.rule import Rule
 
 INTERRUPTED = "interrupted"
 COUNTS = {"num_params": "parameters", "flops_per_image": "FLOPs an image"}
 ACCURACY, MEMORY = "test accuracy", "peak memory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What decides; fractions, but for the bytes.
+
+    Attributes:
+        threshold: change of seconds, joules or peak memory that counts.
+        margin: of mean accuracy that may be lost.
+        least_change: that an interval must clear as well, where processes were repeated.
+        process_sd: standard deviation of what processes alone do, where they were not.
+        error_rate: of the intervals of costs, all rows together.
+        memory_bytes: that peak memory must change by as well: of a small model much is little.
+    """
+
+    threshold: float = 0.10
+    margin: float = 0.01
+    least_change: float = 0.02
+    process_sd: float = 0.20
+    error_rate: float = 0.05
+    memory_bytes: int = 8 * 2**20
 
 
 def run_finding(model: str, base: Summary | None, head: Summary | None) -> Finding:
@@ -54,20 +70,24 @@ def run_finding(model: str, base: Summary | None, head: Summary | None) -> Findi
     )
 
 
-def accuracy_finding(model: str, base: Summary, head: Summary, rule: "Rule") -> Finding | None:
+def accuracy_finding(model: str, base: Summary, head: Summary, rule: Rule) -> Finding | None:
     """Whether more of the accuracy was lost than the margin; None where the base has none."""
     theirs, ours = (_by_seed(side, "test_accuracy") for side in (base, head))
     if not theirs:
         return None
     if not ours:
         return unknown_finding("accuracy", model, ACCURACY, head, ("test_accuracy",))
-    is_paired = _are_paired(theirs, ours)
-    if is_paired:
+    if is_paired := _are_paired(theirs, ours):
         shared = [seed for seed in theirs if seed in ours]
         theirs, ours = ({seed: side[seed] for seed in shared} for side in (theirs, ours))
     before, after = list(theirs.values()), list(ours.values())
-    interval = _paired(before, after) if is_paired else welch_interval(after, before)
     change = mean(after) - mean(before)
+    if is_paired:
+        interval = paired_interval([a - b for b, a in zip(before, after, strict=True)])
+        evidence = interval_evidence(change, interval, _seeds(len(before)))
+    else:
+        interval = welch_interval(after, before)
+        evidence = interval_evidence(change, interval, _seeds(len(before), len(after)))
     return Finding(
         check="accuracy",
         model=model,
@@ -76,16 +96,19 @@ def accuracy_finding(model: str, base: Summary, head: Summary, rule: "Rule") -> 
         base=mean(before),
         head=mean(after),
         change=change,
-        evidence=_accuracy_evidence(before, after, interval, is_paired=is_paired),
+        evidence=equal_evidence(len(before)) if is_paired and before == after else evidence,
     )
 
 
-def memory_finding(model: str, base: Summary, head: Summary, rule: "Rule") -> Finding | None:
+def memory_finding(model: str, base: Summary, head: Summary, rule: Rule) -> Finding | None:
     """Whether the peak memory grew, by the rule of the gate; None where the base has none.
 
     Where seeds are not mostly shared, each of the base is held against each of the head.
     """
-    theirs, ours = (_positive(_by_seed(side, "peak_memory")) for side in (base, head))
+    theirs, ours = (
+        {seed: peak for seed, peak in _by_seed(side, "peak_memory").items() if peak > 0}
+        for side in (base, head)
+    )
     if not theirs:
         return None
     if not ours:
@@ -93,10 +116,10 @@ def memory_finding(model: str, base: Summary, head: Summary, rule: "Rule") -> Fi
     quality = QualityRule(memory_threshold=rule.threshold, least_memory_bytes=rule.memory_bytes)
     if _are_paired(theirs, ours):
         return judge_memory(model, theirs, ours, quality)
-    pairs = list(product(theirs.values(), ours.values()))
-    before, after = (dict(enumerate(side)) for side in zip(*pairs, strict=True))
+    pairs = zip(*product(theirs.values(), ours.values()), strict=True)
+    before, after = (dict(enumerate(side)) for side in pairs)
     finding = judge_memory(model, before, after, quality)
-    return replace(finding, evidence=f"median of {_seed_numbers(len(theirs), len(ours))}")
+    return replace(finding, evidence=f"median of {_seeds(len(theirs), len(ours))}")
 
 
 def count_findings(model: str, base: Summary, head: Summary) -> list[Finding]:
@@ -105,7 +128,7 @@ def count_findings(model: str, base: Summary, head: Summary) -> list[Finding]:
     for quantity, words in COUNTS.items():
         before, after = (side.mean(quantity) or 0.0 for side in (base, head))
         if before > 0 and after > 0:
-            found.append(_count_finding(model, quantity, before, after))
+            found.append(_count_finding(model, words, before, after))
         elif before > 0:
             found.append(unknown_finding("counts", model, words, head, (quantity,)))
     return found
@@ -116,61 +139,47 @@ def unknown_finding(
 ) -> Finding:
     """That the head does not know what the base knows, with the reason that it gives for any."""
     reasons = (run.missing.get(quantity) for run in head.finished for quantity in quantities)
-    reason = next(filter(None, reasons), "no reason given")
-    return Finding(
-        check=check,
-        model=model,
-        quantity=words,
-        outcome="unclear",
-        evidence=f"unknown on the head: {reason}",
-    )
+    evidence = f"unknown on the head: {next(filter(None, reasons), 'no reason given')}"
+    return Finding(check=check, model=model, quantity=words, outcome="unclear", evidence=evidence)
 
 
 def _ending(base: Summary | None, head: Summary | None) -> tuple[Outcome, str]:
     if head is None:
         return "worse", "gone: the head has no such run"
+    after = _how(head.status, head.reason)
     if base is None:
-        return ("skipped", NEW) if head.finished else ("worse", f"new; {_failure(head)}")
+        return ("skipped", NEW) if head.finished else ("worse", f"new; {after}")
     if not base.finished:
         return _after_failure(base, head)
     if not head.finished:
         is_open = head.status == INTERRUPTED
-        return ("unclear" if is_open else "worse"), f"on the head: {_failure(head)}"
+        return ("unclear" if is_open else "worse"), f"on the head: {after}"
     return _ending_by_seed(base, head)
 
 
 def _after_failure(base: Summary, head: Summary) -> tuple[Outcome, str]:
     """What a head comes to of which no run of the base ended well: never worse than that."""
-    before = f"on the base: {_failure(base)}"
-    if head.finished:
-        return ("skipped" if base.status == INTERRUPTED else "better"), before
-    if _failure(base) == _failure(head):
-        return "skipped", f"on both sides: {_failure(head)}"
+    before, after = (_how(side.status, side.reason) for side in (base, head))
     is_open = base.status == INTERRUPTED  # whether the base would have failed too is unknown
-    return ("unclear" if is_open else "skipped"), f"{before}; on the head: {_failure(head)}"
+    if head.finished:
+        return ("skipped" if is_open else "better"), f"on the base: {before}"
+    if before == after:
+        return "skipped", f"on both sides: {after}"
+    return ("unclear" if is_open else "skipped"), f"on the base: {before}; on the head: {after}"
 
 
 def _ending_by_seed(base: Summary, head: Summary) -> tuple[Outcome, str]:
     failed_before = {run.spec["seed"] for run in base.failed}
     failed = [run for run in head.failed if run.spec["seed"] not in failed_before]
-    broken = [run for run in failed if run.status != INTERRUPTED]
-    if broken:
-        return "worse", _seeds_text(broken)
     if failed:
-        return "unclear", _seeds_text(failed)
+        broken = [run for run in failed if run.status != INTERRUPTED]
+        told = broken or failed
+        seeds = ", ".join(str(run.spec["seed"]) for run in told)
+        evidence = f"seed {seeds}: {_how(told[0].status, told[0].reason)}"
+        return ("worse" if broken else "unclear"), evidence
     is_fewer = head.n_seeds < base.n_seeds
     evidence = f"{head.n_seeds} of {base.n_seeds} seeds" if is_fewer else ""
     return ("better" if len(head.failed) < len(base.failed) else "same"), evidence
-
-
-def _failure(side: Summary) -> str:
-    return _how(side.status, side.reason)
-
-
-def _seeds_text(failed: Sequence[RunRecord]) -> str:
-    """Which seeds failed, and how the first of them did."""
-    seeds = ", ".join(str(run.spec["seed"]) for run in failed)
-    return f"seed {seeds}: {_how(failed[0].status, failed[0].reason)}"
 
 
 def _how(status: str, reason: str | None) -> str:
@@ -181,14 +190,9 @@ def _by_seed(side: Summary, quantity: str) -> dict[int, float]:
     """The mean of each seed that has a value."""
     found: dict[int, list[float]] = {}
     for run in side.finished:
-        value = run.value(quantity)
-        if value is not None:
+        if (value := run.value(quantity)) is not None:
             found.setdefault(run.spec["seed"], []).append(value)
     return {seed: mean(values) for seed, values in found.items()}
-
-
-def _positive(values: dict[int, float]) -> dict[int, float]:
-    return {seed: value for seed, value in values.items() if value > 0}
 
 
 def _are_paired(base: dict[int, float], head: dict[int, float]) -> bool:
@@ -198,10 +202,6 @@ def _are_paired(base: dict[int, float], head: dict[int, float]) -> bool:
     return base.keys() == head.keys() or (num_shared > 1 and is_most)
 
 
-def _paired(before: Sequence[float], after: Sequence[float]) -> Interval:
-    return paired_interval([ours - theirs for theirs, ours in zip(before, after, strict=True)])
-
-
 def _accuracy_outcome(change: float, interval: Interval, margin: float) -> Outcome:
     if change < -margin - ROUNDING:
         return "worse" if interval is not None and interval[1] < 0 else "unclear"
@@ -209,33 +209,22 @@ def _accuracy_outcome(change: float, interval: Interval, margin: float) -> Outco
     return "better" if is_better else "same"
 
 
-def _accuracy_evidence(
-    before: Sequence[float], after: Sequence[float], interval: Interval, *, is_paired: bool
-) -> str:
-    if is_paired and before == after:
-        return equal_evidence(len(before))
-    numbers = (len(before),) if is_paired else (len(before), len(after))
-    return interval_evidence(mean(after) - mean(before), interval, _seed_numbers(*numbers))
-
-
-def _seed_numbers(*numbers: int) -> str:
+def _seeds(*numbers: int) -> str:
     """3 seeds, or 3 and 2 seeds."""
     return f"{' and '.join(map(str, numbers))} seed{'' if numbers == (1,) else 's'}"
 
 
-def _count_finding(model: str, quantity: str, before: float, after: float) -> Finding:
+def _count_finding(model: str, words: str, before: float, after: float) -> Finding:
     growth = round(after) - round(before)
     outcome: Outcome = "worse" if growth > 0 else "better" if growth < 0 else "same"
-    evidence = "exact"
-    if growth and quantity == "num_params":
-        outcome, evidence = "worse", "another model"
+    is_another = growth != 0 and words == COUNTS["num_params"]
     return Finding(
         check="counts",
         model=model,
-        quantity=COUNTS[quantity],
-        outcome=outcome,
+        quantity=words,
+        outcome="worse" if is_another else outcome,
         base=before,
         head=after,
         change=after / before - 1,
-        evidence=evidence,
+        evidence="another model" if is_another else "exact",
     )

@@ -3,15 +3,24 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from results.compare.checks import accuracy_finding, count_findings, memory_finding, run_finding
-from results.compare.cost import energy_finding, num_costs, speed_finding
-from results.compare.notes import advice_lines, difference_lines, same_records_line
-from results.compare.rule import Rule
-from results.compare.sides import check_sides, gather, row_names
+from results.compare.checks import (
+    Rule,
+    accuracy_finding,
+    count_findings,
+    memory_finding,
+    run_finding,
+)
+from results.compare.cost import BLIND, energy_finding, num_costs, speed_finding
+from results.compare.sides import Rows, check_sides, difference_lines, gather, named, row_names
 from results.gate.pairs import BASE, HEAD
 from results.gate.verdict import Finding
 from results.records.record import RunRecord
 from results.rows.summary import Summary
+
+ADVICE = (
+    "speed: stored runs were not measured in turns, so much of it may be chance; "
+    "fmnist-bench gate --base REV measures two commits in turns"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +41,7 @@ class Comparison:
 def compare_records(
     base: Sequence[RunRecord], head: Sequence[RunRecord], rule: Rule | None = None
 ) -> Comparison:
-    """What got worse; a row is all runs that were asked for alike but for the seed.
+    """Find what got worse; a row is all runs that were asked for alike but for the seed.
 
     Args:
         base: What the head is held to.
@@ -44,8 +53,7 @@ def compare_records(
             have no row in common.
     """
     rule = rule or Rule()
-    sides = {BASE: gather(BASE, base), HEAD: gather(HEAD, head)}
-    theirs, ours = sides[BASE].rows, sides[HEAD].rows
+    (theirs, base_notes), (ours, head_notes) = gather(BASE, base), gather(HEAD, head)
     check_sides(theirs, ours)
     names = row_names(theirs, ours)
     num_tests = sum(num_costs(row, ours[key]) for key, row in theirs.items() if key in ours)
@@ -53,14 +61,15 @@ def compare_records(
     for key, name in names.items():
         findings += _findings(name, theirs.get(key), ours.get(key), rule, num_tests)
     notes = [
-        *sides[BASE].notes,
-        *sides[HEAD].notes,
-        *same_records_line(theirs, ours),
+        *base_notes,
+        *head_notes,
+        *_shared_records(theirs, ours),
         *difference_lines(names, theirs, ours),
-        *advice_lines(findings, rule),
+        *_advice(findings, rule),
     ]
+    sides = {BASE: theirs, HEAD: ours}
     record_ids = {
-        name: {s: list(side.rows[key].record_ids) for s, side in sides.items() if key in side.rows}
+        name: {side: list(rows[key].record_ids) for side, rows in sides.items() if key in rows}
         for key, name in names.items()
     }
     return Comparison(tuple(findings), tuple(notes), record_ids)
@@ -73,21 +82,41 @@ def _findings(
     ending = run_finding(name, base, head)
     if base is None or head is None or not (base.finished and head.finished):
         return [ending]
-    measured = list(_measured(name, base, head, rule, num_tests))
+    found = [
+        speed_finding(name, base, head, rule, num_tests),
+        accuracy_finding(name, base, head, rule),
+        memory_finding(name, base, head, rule),
+        energy_finding(name, base, head, rule, num_tests),
+        *count_findings(name, base, head),
+    ]
+    measured = [finding for finding in found if finding]
     if ending.outcome == "same" and all(finding.outcome == "skipped" for finding in measured):
         evidence = "ended well, but the base measured nothing that the head could be held to"
         ending = replace(ending, outcome="skipped", evidence=evidence)
     return [ending, *measured]
 
 
-def _measured(
-    name: str, base: Summary, head: Summary, rule: Rule, num_tests: int
-) -> Iterator[Finding]:
-    found = (
-        speed_finding(name, base, head, rule, num_tests),
-        accuracy_finding(name, base, head, rule),
-        memory_finding(name, base, head, rule),
-        energy_finding(name, base, head, rule, num_tests),
-    )
-    yield from filter(None, found)
-    yield from count_findings(name, base, head)
+def _shared_records(base: Rows, head: Rows) -> Iterator[str]:
+    """That records stand on both sides, where some do: they are held to themselves."""
+    theirs, ours = ({i for row in side.values() for i in row.record_ids} for side in (base, head))
+    num_shared = len(theirs & ours)
+    if theirs == ours:
+        yield "the base and the head are the same records"
+    elif num_shared:
+        are = "records are" if num_shared > 1 else "record is"
+        yield f"{num_shared} {are} both in the base and the head"
+
+
+def _advice(findings: Sequence[Finding], rule: Rule) -> Iterator[str]:
+    """That `gate` measures speed more precisely, where it is in question."""
+    costs = [finding for finding in findings if finding.check in {"speed", "energy"}]
+    hidden = [
+        finding
+        for finding in costs
+        if (finding.change or 0.0) > rule.threshold and finding.evidence.startswith(BLIND)
+    ]
+    if hidden:
+        models = named([finding.model for finding in hidden])
+        yield f"{models}: more than {rule.threshold * 100:g} % up, but {hidden[0].evidence}"
+    if any(finding.outcome in {"worse", "unclear"} for finding in costs):
+        yield ADVICE

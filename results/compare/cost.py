@@ -18,79 +18,60 @@ make more of it unclear than one, as they claim to see a tenth: on such a machin
 """
 
 import math
-from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from results.compare.checks import unknown_finding
+from results.compare.checks import Rule, unknown_finding
 from results.gate.pairs import percent
 from results.gate.verdict import Check, Finding, Outcome
 from results.rows.summary import Summary
 from results.statistics import mean, welch_interval
 
-if TYPE_CHECKING:
-    from results.compare.rule import Rule
-
 FIRST_OF_PROCESS = "data_load_time"  # only the first run of a process loads the data
 LEAST_SDS = 2.0  # of processes, that must lie between two of them before anything is seen
 BLIND = "one process a side shows nothing below"
 MOST_CHANGE = math.log(10)  # an interval that reaches further is of no use
-STEP, IMAGE = ("steps", "a step"), ("images_seen", "an image")
-Interval = tuple[float, float] | None
 
 
-class CostRatio(NamedTuple):
+class Cost(NamedTuple):
     """A cost as a ratio of two measured quantities, and what it is called."""
 
     check: Check
-    name: str
+    words: str
     total: str
     per: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Sides:
-    """Logarithms of a cost, a value for each process or, where they are too few, for each run."""
-
-    base: list[float]
-    head: list[float]
-    is_repeated: bool
-
-    @property
-    def change(self) -> float:
-        return mean(self.head) - mean(self.base)
-
-
-class _Bars(NamedTuple):
-    """Logarithms: `least` is what the change must exceed, `sure` what its interval must clear."""
-
-    least: float
-    sure: float
-    confidence: float
+A_STEP = Cost("speed", "seconds a step", "train_time", "steps")
+AN_IMAGE = Cost("speed", "seconds an image", "train_time", "images_seen")
+ENERGY = Cost("energy", "joules an image", "energy", "images_seen")
 
 
 def speed_finding(
-    model: str, base: Summary, head: Summary, rule: "Rule", num_tests: int
+    model: str, base: Summary, head: Summary, rule: Rule, num_tests: int
 ) -> Finding | None:
     """Seconds a step, or an image where the two have batches of different size."""
     before, after = (side.spec["recipe"].get("batch_size") for side in (base, head))
-    per, word = STEP if before == after else IMAGE
-    cost = CostRatio("speed", f"seconds {word}", "train_time", per)
-    return _finding(model, cost, base, head, rule, num_tests)
+    return _finding(model, A_STEP if before == after else AN_IMAGE, base, head, rule, num_tests)
 
 
 def energy_finding(
-    model: str, base: Summary, head: Summary, rule: "Rule", num_tests: int
+    model: str, base: Summary, head: Summary, rule: Rule, num_tests: int
 ) -> Finding | None:
     """Joules an image, if they were measured in one way; None where the base does not know them."""
-    per, word = IMAGE
-    cost = CostRatio("energy", f"joules {word}", "energy", per)
-    before, after = (_energy_methods(side) for side in (base, head))
+    before, after = (
+        {str(run.conditions.get("energy_method")) for run in side.finished if run.value("energy")}
+        for side in (base, head)
+    )
     if not (before and after) or before == after:
-        return _finding(model, cost, base, head, rule, num_tests)
-    evidence = f"measured by {before} on the base, by {after} on the head"
+        return _finding(model, ENERGY, base, head, rule, num_tests)
+    theirs, ours = (" / ".join(sorted(methods)) for methods in (before, after))
     return Finding(
-        check=cost.check, model=model, quantity=cost.name, outcome="skipped", evidence=evidence
+        check="energy",
+        model=model,
+        quantity=ENERGY.words,
+        outcome="skipped",
+        evidence=f"measured by {theirs} on the base, by {ours} on the head",
     )
 
 
@@ -101,47 +82,46 @@ def num_costs(base: Summary, head: Summary) -> int:
     return sum(bool(base.values(name) and head.values(name)) for name in ("train_time", "energy"))
 
 
-def _energy_methods(side: Summary) -> str:
-    """How those runs that know their energy measured it."""
-    known = [run for run in side.finished if run.value("energy")]
-    return " / ".join(sorted({str(run.conditions.get("energy_method")) for run in known}))
-
-
 def _finding(
-    model: str, cost: CostRatio, base: Summary, head: Summary, rule: "Rule", num_tests: int
+    model: str, cost: Cost, base: Summary, head: Summary, rule: Rule, num_tests: int
 ) -> Finding | None:
-    """What the cost says; None where the base has none."""
-    sides = _sides(cost, base, head)
-    if not sides.base:
+    """What the cost says, in logarithms, a value a process or, of one process, a value a run."""
+    processes = [_by_process(cost, side) for side in (base, head)]
+    if is_repeated := min(map(len, processes)) > 1:
+        before, after = ([mean(runs) for runs in side] for side in processes)
+    else:
+        before, after = ([run for runs in side for run in runs] for side in processes)
+    if not before:
         return None
-    if not sides.head:
-        return unknown_finding(cost.check, model, cost.name, head, (cost.total, cost.per))
-    bars = _bars(sides, rule, num_tests)
-    interval = welch_interval(sides.head, sides.base, bars.confidence)
-    outcome = _outcome(sides, interval, bars, rule.threshold)
+    if not after:
+        return unknown_finding(cost.check, model, cost.words, head, (cost.total, cost.per))
+    each = rule.error_rate / max(num_tests, 1)
+    if is_repeated:
+        least, sure, confidence = 0.0, math.log1p(rule.least_change), 1 - each
+    else:  # by its seeds one process knows only itself
+        least, confidence = LEAST_SDS * rule.process_sd, 1 - rule.error_rate
+        sure = max(LEAST_SDS, NormalDist().inv_cdf(1 - each / 2)) * rule.process_sd
+    interval = welch_interval(after, before, confidence)
+    change = mean(after) - mean(before)
+    outcome = _outcome(change, interval, least, sure, rule.threshold)
+    needed = percent(math.copysign(sure, change))
+    runs = f"({len(before)} + {len(after)} {'processes' if is_repeated else 'runs'})"
+    evidence = f"{_spread(interval)}, needs {needed} {runs}"
+    if outcome == "same" and not is_repeated:
+        evidence = f"{BLIND} {math.expm1(least) * 100:.0f} %; fmnist-bench gate measures in turns"
     return Finding(
         check=cost.check,
         model=model,
-        quantity=cost.name,
+        quantity=cost.words,
         outcome=outcome,
-        base=math.exp(mean(sides.base)),
-        head=math.exp(mean(sides.head)),
-        change=math.expm1(sides.change),
-        evidence=_evidence(sides, outcome, interval, bars),
+        base=math.exp(mean(before)),
+        head=math.exp(mean(after)),
+        change=math.expm1(change),
+        evidence=evidence,
     )
 
 
-def _sides(cost: CostRatio, base: Summary, head: Summary) -> _Sides:
-    processes = [_by_process(cost, side) for side in (base, head)]
-    is_repeated = min(map(len, processes)) > 1
-    if is_repeated:
-        theirs, ours = ([mean(runs) for runs in side] for side in processes)
-    else:
-        theirs, ours = ([run for runs in side for run in runs] for side in processes)
-    return _Sides(theirs, ours, is_repeated)
-
-
-def _by_process(cost: CostRatio, side: Summary) -> list[list[float]]:
+def _by_process(cost: Cost, side: Summary) -> list[list[float]]:
     """Logarithms of the cost of the runs that ended well: those of one process together."""
     processes: list[list[float]] = [[]]
     for run in side.records:
@@ -153,28 +133,18 @@ def _by_process(cost: CostRatio, side: Summary) -> list[list[float]]:
     return [runs for runs in processes if runs]
 
 
-def _bars(sides: _Sides, rule: "Rule", num_tests: int) -> _Bars:
-    each = rule.error_rate / max(num_tests, 1)
-    if sides.is_repeated:
-        return _Bars(0.0, math.log1p(rule.least_change), 1 - each)
-    sds = max(LEAST_SDS, NormalDist().inv_cdf(1 - each / 2))
-    return _Bars(LEAST_SDS * rule.process_sd, sds * rule.process_sd, 1 - rule.error_rate)
+def _outcome(
+    change: float, interval: tuple[float, float] | None, least: float, sure: float, threshold: float
+) -> Outcome:
+    """What a change comes to that must exceed `least`, and its interval clear `sure`."""
+    if change > max(math.log1p(threshold), least):
+        return "worse" if interval is not None and interval[0] > sure else "unclear"
+    is_less = change < min(math.log1p(-threshold), -least)
+    return "better" if is_less and interval is not None and interval[1] < -sure else "same"
 
 
-def _outcome(sides: _Sides, interval: Interval, bars: _Bars, threshold: float) -> Outcome:
-    if sides.change > max(math.log1p(threshold), bars.least):
-        return "worse" if interval is not None and interval[0] > bars.sure else "unclear"
-    is_less = sides.change < min(math.log1p(-threshold), -bars.least)
-    return "better" if is_less and interval is not None and interval[1] < -bars.sure else "same"
-
-
-def _evidence(sides: _Sides, outcome: Outcome, interval: Interval, bars: _Bars) -> str:
-    if outcome == "same" and not sides.is_repeated:
-        least = math.expm1(bars.least) * 100
-        return f"{BLIND} {least:.0f} %; fmnist-bench gate measures in turns"
-    spread = "no interval" if interval is None else "no useful interval"
-    if interval is not None and interval[1] - interval[0] < 2 * MOST_CHANGE:
-        spread = " to ".join(map(percent, interval))
-    needed = percent(math.copysign(bars.sure, sides.change))
-    units = "processes" if sides.is_repeated else "runs"
-    return f"{spread}, needs {needed} ({len(sides.base)} + {len(sides.head)} {units})"
+def _spread(interval: tuple[float, float] | None) -> str:
+    if interval is None:
+        return "no interval"
+    is_useful = interval[1] - interval[0] < 2 * MOST_CHANGE
+    return " to ".join(map(percent, interval)) if is_useful else "no useful interval"

@@ -1,7 +1,7 @@
 """The rows of two sets of records, which of them stand for each other, and what is refused."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from results.errors import NotComparable
@@ -16,21 +16,10 @@ Key = tuple[Any, ...]  # the values of asked_for
 Rows = Mapping[Key, Summary]
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One set of records.
+def gather(name: str, records: Sequence[RunRecord]) -> tuple[Rows, list[str]]:
+    """The rows of the base or the head, runs that were asked for alike; and lines on them.
 
-    Attributes:
-        rows: runs that were asked for alike, whatever their seed.
-        notes: lines on what was left out, and on commits.
-    """
-
-    rows: Rows
-    notes: tuple[str, ...]
-
-
-def gather(name: str, records: Sequence[RunRecord]) -> Side:
-    """The rows of the base or the head.
+    A recipe may have been changed under its name: a row has the runs like the last one.
 
     Raises:
         NotComparable: There are none.
@@ -41,22 +30,36 @@ def gather(name: str, records: Sequence[RunRecord]) -> Side:
     groups: dict[Key, list[RunRecord]] = {}
     for record in ordinary:
         groups.setdefault(tuple(asked_for(record.spec).values()), []).append(record)
-    rows = {key: Summary(_newest(group)) for key, group in groups.items()}
-    num_rungs = len(records) - len(ordinary)
-    return Side(rows, tuple(_notes(name, rows.values(), groups.values(), num_rungs)))
+    rows, reasons = {}, Counter[str]()
+    for key, group in groups.items():
+        last = group[-1]
+        rows[key] = Summary(tuple(run for run in group if run.config_id == last.config_id))
+        reasons.update(_why_old(run, last) for run in group if run.config_id != last.config_id)
+    notes = [f"{count} records left out: a later run has {why}" for why, count in reasons.items()]
+    if num_rungs := len(records) - len(ordinary):
+        notes.insert(0, f"{num_rungs} records of ladders left out: they compare plans, not commits")
+    commits = distinct(commit for row in rows.values() for commit in row.commits)
+    if len(commits) > 1:
+        notes.append(f"runs of {len(commits)} commits together ({named(commits)})")
+    if any(commit.endswith("+") for commit in commits):
+        notes.append("measured with changes that are in no commit")
+    return rows, [f"{name}: {note}" for note in notes]
 
 
 def check_sides(base: Rows, head: Rows) -> None:
-    """Refuses two sets that were not measured alike.
+    """Refuse two sets that were not measured alike.
 
     Raises:
         NotComparable: In one line, environment, data, budget, evaluation split or target differ,
             or the two have no row in common.
     """
-    first = next(iter(base.values())).records[0]
+    first = next(iter(base.values())).records[0].environment
     for side, rows in ((BASE, base), (HEAD, head)):
-        for record in _of_each_environment(rows.values()):
-            _check_equal(BASE, first.environment, side, record.environment)
+        records = (record for row in rows.values() for record in row.records)
+        for environment in {
+            id(record.environment): record.environment for record in records
+        }.values():
+            _check_equal(BASE, first, side, environment)
     gone = [row for key, row in base.items() if key not in head]
     new = [row for key, row in head.items() if key not in base]
     new_of = {_identity(row): row for row in new}
@@ -64,7 +67,7 @@ def check_sides(base: Rows, head: Rows) -> None:
         if other := new_of.get(_identity(row)):
             _check_equal(BASE, held_equal(row.records[0]), HEAD, held_equal(other.records[0]))
     if len(gone) == len(base):
-        raise NotComparable(_why_none(gone, new))
+        raise NotComparable(f"nothing to compare: {_why_none(gone, new)}")
 
 
 def row_names(base: Rows, head: Rows) -> dict[Key, str]:
@@ -75,29 +78,36 @@ def row_names(base: Rows, head: Rows) -> dict[Key, str]:
     return {key: label.replace(", ", " ") for key, label in zip(rows, labels(asked), strict=True)}
 
 
-def _newest(group: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
-    """The runs like the last one: a recipe may have been changed under its name."""
-    return tuple(record for record in group if record.config_id == group[-1].config_id)
+def difference_lines(names: Mapping[Key, str], base: Rows, head: Rows) -> list[str]:
+    """What else differs between rows that stand for each other, a fact a line."""
+    bearers: dict[str, list[str]] = {}
+    for key, name in names.items():
+        if key in base and key in head:
+            for fact in _differences(base[key], head[key]):
+                bearers.setdefault(fact, []).append(name)
+    return [f"{named(rows)}: {fact}" for fact, rows in bearers.items()]
 
 
-def _notes(
-    side: str, rows: Iterable[Summary], groups: Iterable[Sequence[RunRecord]], num_rungs: int
-) -> Iterator[str]:
-    if num_rungs:
-        yield f"{side}: {num_rungs} records of ladders left out: they compare plans, not commits"
-    numbers: dict[str, int] = {}
-    for group in groups:
-        for record in group:
-            if record.config_id != group[-1].config_id:
-                reason = _why_old(record, group[-1])
-                numbers[reason] = numbers.get(reason, 0) + 1
-    for reason, number in numbers.items():
-        yield f"{side}: {number} records left out: a later run has {reason}"
-    commits = list(dict.fromkeys(commit for row in rows for commit in row.commits))
-    if len(commits) > 1:
-        yield f"{side}: runs of {len(commits)} commits together ({listed(commits, MOST_NAMED)})"
-    if any(commit.endswith("+") for commit in commits):
-        yield f"{side}: measured with changes that are in no commit"
+def named(texts: Sequence[str]) -> str:
+    """The first of the texts, and how many more there are."""
+    return listed(distinct(texts), MOST_NAMED)
+
+
+def _differences(base: Summary, head: Summary) -> Iterator[str]:
+    num_before, num_after = (side.n_seeds + side.n_failed for side in (base, head))
+    if num_after < num_before:
+        yield f"the head has {num_after} of {num_before} seeds"
+    before, after = (side.spec["recipe"] for side in (base, head))
+    fields = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    if fields:
+        yield f"the recipe has another {named(fields)}"
+    if base.spec.get("model_hash") != head.spec.get("model_hash"):
+        yield "the file of the model has changed"
+    if base.plans != head.plans:
+        yield f"the plan was {' / '.join(base.plans)} and is {' / '.join(head.plans)}"
+    quiet = {*base.flags, "mixed_commits", "mixed_plans"}  # the last two have lines of their own
+    if flags := [flag for flag in head.flags if flag not in quiet]:
+        yield f"only the head is flagged {named(flags)}"
 
 
 def _why_old(record: RunRecord, newest: RunRecord) -> str:
@@ -106,11 +116,6 @@ def _why_old(record: RunRecord, newest: RunRecord) -> str:
     if record.spec.get("model_hash") != newest.spec.get("model_hash"):
         return "another file of that model"
     return "other settings"
-
-
-def _of_each_environment(rows: Iterable[Summary]) -> Iterator[RunRecord]:
-    records = {id(record.environment): record for row in rows for record in row.records}
-    return iter(records.values())
 
 
 def _check_equal(
@@ -138,8 +143,8 @@ def _why_none(base: Sequence[Summary], head: Sequence[Summary]) -> str:
             before, after = asked_for(row.spec), asked_for(of_model[row.model].spec)
             field = next(key for key in before if before[key] != after[key])
             return (
-                f"nothing to compare: of {cut(row.model)} the {field} is {cut(str(before[field]))} "
-                f"in the {BASE} but {cut(str(after[field]))} in the {HEAD}"
+                f"of {cut(row.model)} the {field} is {cut(str(before[field]))} in the {BASE} "
+                f"but {cut(str(after[field]))} in the {HEAD}"
             )
-    models = (listed(distinct(cut(row.model) for row in rows), MOST_NAMED) for rows in (base, head))
-    return "nothing to compare: the base has {}, the head {}".format(*models)
+    theirs, ours = (named([cut(row.model) for row in rows]) for rows in (base, head))
+    return f"the base has {theirs}, the head {ours}"

@@ -17,7 +17,7 @@ from bench.commands import table
 from results import RunRecord, summarize, table_rows
 from results.choice.choose import OBJECTIVES, Objective
 from results.choice.constraints import Constraints
-from results.compare.rule import Rule
+from results.compare.checks import Rule
 from results.gate.files import annotations
 from results.gate.markdown import BREAK
 from results.render.parquet import export_parquet
@@ -60,7 +60,7 @@ def compare(base: Sequence[RunRecord], head: Sequence[RunRecord]) -> None:
     """The comparison in each format, and what GitHub would be told."""
     verdict = compare_command.judge((Path("a"), Path("b")), base, head, Rule())
     for fmt in compare_command.FORMATS:
-        text = written(lambda fmt=fmt: compare_command._show(verdict, fmt))  # type: ignore[misc]
+        text = written(lambda fmt=fmt: compare_command.show(verdict, fmt))  # type: ignore[misc]
         # in the summary, what parts a name from what GitHub would make of it has no width
         (assert_printable if fmt == "markdown" else RULES[fmt])(text.replace(BREAK, ""))
     for line in annotations(verdict):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from results import RunRecord, compare_records
-from results.compare.rule import Rule
+from results.compare.checks import Rule
 from tests.results.compare.compare_by_hand import MIB, SEEDS, found, outcomes, runs, without
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from results import RunRecord, compare_records
-from results.compare.notes import ADVICE
+from results.compare.compare import ADVICE
 from tests.results.compare.compare_by_hand import SEEDS, found, runs, without
 
 BLIND = "one process a side shows nothing below 49 %; fmnist-bench gate measures in turns"
