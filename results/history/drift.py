@@ -9,7 +9,7 @@ gate.
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
@@ -59,15 +59,6 @@ class Drift(NamedTuple):
     is_last: bool
 
 
-class _CommitStep(NamedTuple):
-    """Between two commits a figure has changed by so much, for good or until the next step."""
-
-    before: str
-    after: str
-    change: float
-    is_last: bool
-
-
 def drifts(summaries: Sequence[Summary]) -> list[Drift]:
     """The steps in the histories of all models, the newest of each figure first.
 
@@ -76,18 +67,16 @@ def drifts(summaries: Sequence[Summary]) -> list[Drift]:
     """
     times = {commit: time for commit, time in commit_times(summaries).items() if time}
     histories = _histories(summaries, times)
-    names = labels([_telling(history[0]) for history in histories])
-    return [
-        _drift(name, figure, step, times)
-        for name, history in zip(names, histories, strict=True)
-        for figure in FIGURES
-        for step in _commit_steps(figure, history)
+    told = [
+        asked_for(rows[0].spec) | {"device": rows[0].environment.get("device")}
+        for rows in histories
     ]
-
-
-def drift_lines(summaries: Sequence[Summary]) -> list[str]:
-    """A line for each step in the histories of all models; see `drifts`."""
-    return [drift.text for drift in drifts(summaries)]
+    return [
+        drift
+        for name, history in zip(labels(told), histories, strict=True)
+        for figure in FIGURES
+        for drift in _drifts(name, figure, history, times)
+    ]
 
 
 def _images_per_s(summary: Summary) -> float | None:
@@ -104,14 +93,15 @@ def _share(change: float) -> str:
     return f"{abs(math.expm1(change)) * 100:.0f} %"
 
 
-def _points(change: float) -> str:
-    return f"{points(abs(change))} points"
-
-
 FIGURES = (
     TrackedFigure("images/s", _images_per_s, 0.01, 0.02, _share, is_gain=True),
     TrackedFigure(
-        "test accuracy", lambda row: row.mean("test_accuracy"), 0.001, 0.002, _points, True
+        "test accuracy",
+        lambda row: row.mean("test_accuracy"),
+        0.001,
+        0.002,
+        lambda change: f"{points(abs(change))} points",
+        is_gain=True,
     ),
     TrackedFigure("peak memory", _memory, 0.01, 0.02, _share, is_gain=False),
 )
@@ -120,10 +110,10 @@ FIGURES = (
 def _histories(summaries: Sequence[Summary], times: Mapping[str, str]) -> list[list[Summary]]:
     """Rows that may be held against each other, in order of time, if they are enough for a step."""
     groups: dict[bytes, list[Summary]] = {}
-    key_of = _comparable_key()
     for summary in summaries:
         if summary.finished and summary.commits[0] in times:
-            groups.setdefault(key_of(summary), []).append(summary)
+            held = [asked_for(summary.spec), held_equal(summary.records[0])]
+            groups.setdefault(orjson.dumps(held, option=orjson.OPT_SORT_KEYS), []).append(summary)
     return [
         sorted(group, key=lambda summary: times[summary.commits[0]])[-WINDOW:]
         for group in groups.values()
@@ -131,45 +121,22 @@ def _histories(summaries: Sequence[Summary], times: Mapping[str, str]) -> list[l
     ]
 
 
-def _comparable_key() -> Callable[[Summary], bytes]:
-    """What must be equal, as text; written once for the records of a store that share it."""
-    written: dict[tuple[int, int], bytes] = {}
-
-    def key(summary: Summary) -> bytes:
-        parts = (id(summary.spec), id(summary.environment))
-        if parts not in written:
-            held = [asked_for(summary.spec), held_equal(summary.records[0])]
-            written[parts] = orjson.dumps(held, option=orjson.OPT_SORT_KEYS)
-        return written[parts]
-
-    return key
-
-
-def _telling(summary: Summary) -> dict[str, Any]:
-    return asked_for(summary.spec) | {"device": summary.environment.get("device")}
-
-
-def _commit_steps(figure: TrackedFigure, history: Sequence[Summary]) -> Iterator[_CommitStep]:
+def _drifts(
+    name: str, figure: TrackedFigure, history: Sequence[Summary], times: Mapping[str, str]
+) -> Iterator[Drift]:
     """Between which measured commits a figure has changed, and by how much, the newest first."""
-    known = [(row, value) for row in history if (value := figure.value(row)) is not None]
+    known = [(row.commits[0], value) for row in history if (value := figure.value(row)) is not None]
     found = steps([value for _, value in known], figure.resolution)
     for step in reversed(found):
         change = step.after - step.before
-        if abs(change) >= figure.least:
-            before, after = (known[step.index - ago][0].commits[0] for ago in (1, 0))
-            yield _CommitStep(before, after, change, is_last=step is found[-1])
-
-
-def _drift(name: str, figure: TrackedFigure, step: _CommitStep, times: Mapping[str, str]) -> Drift:
-    ago = sum(time > times[step.after] for time in times.values())
-    verb = "fell" if step.change < 0 else "rose"
-    place = f"between {step.before} and {step.after} ({times[step.after][:10]}), {ago} commits ago"
-    text = f"{name}: {figure.name} {verb} by {figure.text(step.change)} {place}{_command(step)}"
-    return Drift(one_line(text), (step.change < 0) == figure.is_gain, ago, step.is_last)
-
-
-def _command(step: _CommitStep) -> str:
-    """What measures the two in turns; nothing where one is no commit: + marks changed files."""
-    if not all(re.fullmatch("[0-9a-f]{7,40}", commit) for commit in (step.before, step.after)):
-        return ""
-    return f"; fmnist-bench gate --base {step.before} --head {step.after}"
+        if abs(change) < figure.least:
+            continue
+        (before, _), (after, _) = known[step.index - 1 : step.index + 1]
+        ago = sum(time > times[after] for time in times.values())
+        text = (
+            f"{name}: {figure.name} {'fell' if change < 0 else 'rose'} by {figure.text(change)} "
+            f"between {before} and {after} ({times[after][:10]}), {ago} commits ago"
+        )
+        if all(re.fullmatch("[0-9a-f]{7,40}", commit) for commit in (before, after)):
+            text += f"; fmnist-bench gate --base {before} --head {after}"  # + marks changed files
+        yield Drift(one_line(text), (change < 0) == figure.is_gain, ago, step is found[-1])

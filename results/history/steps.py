@@ -11,6 +11,8 @@ The price, 10 + log(places where a step may be), comes from simulation, of serie
 noise of 3 %. A look at one of 10 to 120 values shows a step in 0.3 % or less; of series that are
 looked at each night while they grow from 10 to 120 values, 4.7 % do at some time (300 series). A
 fall of 10 % is found in 91 % with five values on either side, in 99 % or more with fifteen on one.
+One that is mended after eight values is found in 97 %; by splitting a series in two again and again
+it would be in 3 %.
 
 That holds for white noise alone. Of series of 60 values whose noise lasts (autocorrelation 0.3, 0.5
 and 0.7) 4, 21 and 54 % show a step at one look (500 series each); of those that lose 5 or 10 % bit
@@ -75,47 +77,31 @@ def _without_spikes(values: Sequence[float], resolution: float) -> list[float]:
 
 def _edges(values: Sequence[float], resolution: float) -> list[int]:
     """Where all levels but the first begin."""
-    size = len(values)
+    size, level = len(values), _squares_of_levels(values)
     price = PRICE + math.log(size - 2 * LEAST_VALUES + 1)
-    squares, begins = _best_levels(values)
-    costs = [
-        size * math.log(max(sum_, 0.0) / size + resolution**2) + count * price
-        for count, sum_ in enumerate(squares)
-    ]
-    end, edges = size, []
+    best, begins, costs = level[0], [], []  # best: least squares of the values up to each end
+    for num_steps in range(1 + min(MOST_STEPS, size // LEAST_VALUES - 1)):
+        if num_steps:
+            totals = best[:, None] + level
+            best = totals.min(axis=0)
+            begins.append(totals.argmin(axis=0))  # of the last level, for each end
+        variance = max(float(best[-1]), 0.0) / size + resolution**2
+        costs.append(size * math.log(variance) + num_steps * price)
+    edges = [size]
     for begin in reversed(begins[: costs.index(min(costs))]):
-        end = int(begin[end])
-        edges.append(end)
-    return edges[::-1]
-
-
-def _best_levels(values: Sequence[float]) -> "tuple[list[float], list[Array]]":
-    """The least squares with 0, 1, 2, ... steps, and what leads back to these steps.
-
-    The second has an array for each further step: where the last level begins if the series ended
-    after so many values.
-    """
-    import numpy as np  # a short history needs none
-
-    level = _squares_of_levels(values)
-    best, squares, begins = level[0], [float(level[0, -1])], []
-    for _ in range(min(MOST_STEPS, len(values) // LEAST_VALUES - 1)):
-        totals = best[:, np.newaxis] + level
-        begins.append(totals.argmin(axis=0))
-        best = totals.min(axis=0)
-        squares.append(float(best[-1]))
-    return squares, begins
+        edges.insert(0, int(begin[edges[0]]))
+    return edges[:-1]
 
 
 def _squares_of_levels(values: Sequence[float]) -> "Array":
     """Squares that a level of values[i:j] leaves at [i, j]; infinite where it is too short."""
-    import numpy as np
+    import numpy as np  # a short history needs none
 
     centred = np.asarray(values) - np.mean(values)  # else sums of squares would cancel
-    sums = np.concatenate([[0.0], np.cumsum(centred)])
-    sums_of_squares = np.concatenate([[0.0], np.cumsum(centred**2)])
-    ends = np.arange(len(values) + 1)
-    sizes = ends[np.newaxis] - ends[:, np.newaxis]
-    means = (sums[np.newaxis] - sums[:, np.newaxis]) / np.where(sizes > 0, sizes, 1)
-    squares = sums_of_squares[np.newaxis] - sums_of_squares[:, np.newaxis] - sizes * means**2
-    return np.where(sizes >= LEAST_VALUES, squares, np.inf)
+    sizes, sums, squares = (
+        np.subtract.outer(totals, totals).T
+        for powers in (centred**0, centred, centred**2)
+        for totals in [np.concatenate([[0.0], np.cumsum(powers)])]
+    )
+    left = squares - sums**2 / np.maximum(sizes, 1.0)
+    return np.where(sizes >= LEAST_VALUES, left, np.inf)

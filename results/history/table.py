@@ -1,6 +1,6 @@
 """The history as text: the same columns for a terminal and for documents."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,21 +9,19 @@ from results.render.columns import (
     Column,
     Row,
     accuracy_column,
+    cells,
     failure_text,
     identity_columns,
     model_column,
+    number_column,
     remarks_column,
     text_column,
 )
-from results.render.footer import (
-    comparability_warning,
-    flag_lines,
-    ground_lines,
-)
+from results.render.footer import comparability_warning, flag_lines, ground_lines
 from results.render.lines import Lines, Piece
-from results.render.table import GAP, MIN_WIDTH, column_width, shortened
+from results.render.table import GAP, MIN_WIDTH, column_width, fitting, shortened
 from results.rows.summary import Summary
-from results.text import format_bytes, format_count, one_line, three_digits
+from results.text import cut, format_bytes, format_count, one_line, printable, three_digits
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -55,16 +53,17 @@ _RANKS = (  # a narrow table shows the first of them, in their order in the tabl
 
 def history_columns(rows: Sequence[Row]) -> list[Column]:
     """The model and all columns that say anything about these rows, in their order."""
-    accuracy = accuracy_column(rows)
     columns = [
         model_column(rows),
         *identity_columns(rows, "commit"),
-        text_column("date", [(row["commit_time_utc"] or UNKNOWN)[:10] for row in rows]),
-        _numbers("n", [str(row["n_seeds"]) for row in rows]),
-        replace(accuracy, is_best=(False,) * len(rows)),  # nothing is best in a history
-        _numbers("change", [_change_text(row) for row in rows]),
-        *_with_ratio("images/s", "images_per_s", "images_per_s_ratio", format_count, rows),
-        *_with_ratio("memory", "peak_memory_bytes", "peak_memory_ratio", format_bytes, rows),
+        text_column("date", cells(rows, "commit_time_utc", lambda time: time[:10])),
+        number_column("n", cells(rows, "n_seeds", str)),
+        replace(accuracy_column(rows), is_best=(False,) * len(rows)),  # in a history nothing is
+        number_column("change", [_change_text(row) for row in rows]),
+        number_column("images/s", cells(rows, "images_per_s", format_count)),
+        number_column("images/s ratio", [_ratio_text(row, "images_per_s_ratio") for row in rows]),
+        number_column("memory", cells(rows, "peak_memory_bytes", format_bytes)),
+        number_column("memory ratio", [_ratio_text(row, "peak_memory_ratio") for row in rows]),
         remarks_column(rows),
     ]
     return [column for column in columns if set(column.cells) - {"", UNKNOWN}]
@@ -87,38 +86,25 @@ def render_history(
     heading = [[Piece(title, "bold")]] if title else []
     if not rows:
         return Lines([*heading, [Piece("no records")]])
-    names, *columns = [_printable(column) for column in history_columns(rows)]
+    names, *columns = history_columns(rows)
     names = shortened(names, width)
-    shown = [names, *_fitting(columns, column_width(names), width)]
-    return Lines([*heading, *_lines(rows, shown, width)])
+    ranked = sorted(columns, key=lambda column: _RANKS.index(column.header))
+    fits = fitting(ranked, column_width(names), width)
+    return Lines([*heading, *_lines(rows, [names, *(c for c in columns if c in fits)], width)])
 
 
 def history_footer_lines(summaries: Sequence[Summary]) -> list[str]:
-    """What a reader must know beside the history, a fact a line."""
+    """What a reader must know beside the history, a fact a line, warnings first."""
     if not summaries:
         return []
     records = [record for summary in summaries for record in summary.records]
     lines = [
         comparability_warning(records),
         *flag_lines(summaries),
-        *ground_lines(summaries),
         NOTE,
+        *ground_lines(summaries),
     ]
     return [one_line(line) for line in lines if line]
-
-
-def _numbers(header: str, cells: Sequence[str]) -> Column:
-    return Column(header, tuple(cells), (False,) * len(cells))
-
-
-def _with_ratio(
-    header: str, key: str, ratio: str, text: Callable[[float], str], rows: Sequence[Row]
-) -> list[Column]:
-    values = [UNKNOWN if row[key] is None else text(row[key]) for row in rows]
-    return [
-        _numbers(header, values),
-        _numbers(f"{header} ratio", [_ratio_text(row, ratio) for row in rows]),
-    ]
 
 
 def _change_text(row: Row) -> str:
@@ -140,62 +126,35 @@ def _marked(row: Row, key: str, text: str) -> str:
     return f"{NOISE_MARK}{text}" if key in row["within_noise"] else text
 
 
-def _printable(column: Column) -> Column:
-    """The column without what would steer a terminal: names and flags come from files."""
-    cells = tuple(cell if cell.isprintable() else one_line(cell) for cell in column.cells)
-    return replace(column, cells=cells)
-
-
-def _fitting(columns: Sequence[Column], used: int, width: int) -> list[Column]:
-    """The most important of the columns that fit beside the names, at least one."""
-    shown: set[str] = set()
-    for column in sorted(columns, key=lambda column: _RANKS.index(column.header)):
-        used += GAP + column_width(column)
-        if used > width and shown:
-            break
-        shown.add(column.header)
-    return [column for column in columns if column.header in shown]
-
-
 def _lines(rows: Sequence[Row], columns: Sequence[Column], width: int) -> list[list[Piece]]:
     """Header, rule and rows; widths are taken once, so that time grows with the rows alone."""
     widths = [column_width(column) for column in columns]
-    padded = [_padded(column, size) for column, size in zip(columns, widths, strict=True)]
-    header = (" " * GAP).join(cells[0] for cells in padded).rstrip()
+    padded = [
+        [cell.ljust(size) if column.align == "left" else cell.rjust(size) for cell in cells]
+        for column, size in zip(columns, widths, strict=True)
+        for cells in [[column.header, *map(printable, column.cells)]]
+    ]
+    header, *lines = zip(*padded, strict=True)
     rule = "─" * min(sum(widths) + GAP * (len(widths) - 1), width)
     place = next((n for n, column in enumerate(columns) if column.header == "accuracy %"), 1)
-    lines = zip(*(cells[1:] for cells in padded), strict=True)
     body = [
         _row_line(cells) if row["status"] == "ok" else _failed_line(row, cells[:place], width)
         for row, cells in zip(rows, lines, strict=True)
     ]
-    return [[Piece(header, "bold")], [Piece(rule)], *body]
-
-
-def _padded(column: Column, width: int) -> list[str]:
-    texts = (column.header, *column.cells)
-    if column.align == "left":
-        return [text.ljust(width) for text in texts]
-    return [text.rjust(width) for text in texts]
+    return [[Piece((" " * GAP).join(header).rstrip(), "bold")], [Piece(rule)], *body]
 
 
 def _row_line(cells: Sequence[str]) -> list[Piece]:
     """The cells of a row: what chance may have made is dim."""
-    gap = " " * GAP
-    pieces: list[Piece] = []
-    plain = [*cells[:1]]
+    pieces = [Piece(cells[0])]
     for cell in cells[1:]:
-        plain.append(cell)
-        if NOISE_MARK in cell:
-            plain.pop()
-            pieces += [Piece(gap.join([*plain, ""])), Piece(cell, "dim")]
-            plain = [""]
-    return [*pieces, Piece(gap.join(plain).rstrip())]
+        pieces += [Piece(" " * GAP), Piece(cell, "dim" if NOISE_MARK in cell else "")]
+    while not pieces[-1].text.strip():
+        pieces.pop()
+    return [*pieces[:-1], pieces[-1]._replace(text=pieces[-1].text.rstrip())]
 
 
 def _failed_line(row: Row, cells: Sequence[str], width: int) -> list[Piece]:
     """What identifies the row, then its status and reason in place of the numbers."""
-    start = (" " * GAP).join(cells) + " " * GAP
-    text = one_line(failure_text(row))
-    room = max(width - len(start), 1)
-    return [Piece(start), Piece(text if len(text) <= room else text[: room - 1] + "…", "red")]
+    start = "".join(cell + " " * GAP for cell in cells)
+    return [Piece(start), Piece(cut(failure_text(row), max(width - len(start), 1)), "red")]

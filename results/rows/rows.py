@@ -97,11 +97,6 @@ def rows_of(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
     return rows
 
 
-def brief_rows(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
-    """What tells the summaries apart and their main figures: rows that only text is made of."""
-    return [_identity(one) | _figures(one) | _target(one) for one in summaries]
-
-
 def sort_rows(rows: Sequence[dict[str, Any]], key: str = DEFAULT_SORT) -> list[dict[str, Any]]:
     """The rows, best first: gains fall, costs rise, text is alphabetical.
 

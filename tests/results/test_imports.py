@@ -27,8 +27,9 @@ from rich.console import Console
 
 import results
 from results.choice.table import render_choice
-from results.choice.text import choice_headline, choice_json, choice_notes
-from results.history.drift import drift_lines
+from results.choice.table import choice_notes
+from results.choice.text import choice_headline, choice_json
+from results.history.drift import drifts
 from results.history.rows import history_rows
 from results.history.table import render_history
 from results.ladder.footer import ladder_footer_lines, ladder_sentences
@@ -74,7 +75,7 @@ Console(file=io.StringIO()).print(render_choice(choice, width=80))
 choice_headline(choice), choice_notes(choice), choice_json(choice)
 over_commits = results.summarize(results.read_records(store.folder), by="commit")
 Console(file=io.StringIO()).print(render_history(history_rows(over_commits), width=80))
-drift_lines(over_commits)
+drifts(over_commits)
 records = results.read_records(store.folder)
 assert results.compare_records(records, records).findings
 """

@@ -8,7 +8,7 @@ import pytest
 
 from bench.commands.table import show
 from results import RunRecord, summarize
-from results.history.drift import WINDOW, drift_lines
+from results.history.drift import WINDOW, drifts
 from tests.results.records_by_hand import ENVIRONMENT, make_record, make_values
 
 NEW_TORCH = ENVIRONMENT | {"torch": "2.15.0"}
@@ -46,7 +46,7 @@ def nights(*levels: tuple[int, dict[str, Any]], first: int = 0) -> list[RunRecor
 
 
 def lines(records: Sequence[RunRecord]) -> list[str]:
-    return drift_lines(summarize(records, by="commit"))
+    return [drift.text for drift in drifts(summarize(records, by="commit"))]
 
 
 @pytest.mark.parametrize(

@@ -223,13 +223,6 @@ def test_json_is_the_rows_and_a_sort_that_is_asked_for_wins(
     assert seconds[:-1] == sorted(seconds[:-1])
 
 
-def test_brief_rows_make_the_same_text() -> None:
-    summaries = summarize(make_history(), by="commit")
-    brief, whole = history_rows(summaries, is_brief=True), history_rows(summaries)
-    assert brief == [{key: row[key] for key in brief[0]} for row in whole]
-    assert render_history(brief, width=200) == render_history(whole, width=200)
-
-
 def test_names_cannot_steer_a_terminal() -> None:
     records = at("a", 1, model="v0\x1b[2J\nv1") + at("b", 2, flags=("\x1b[31mred",))
     assert "\x1b" not in drawn(records, 200)
