@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from results import RunRecord
-from results.reference.footer import MEANINGS
-from results.reference.judgement import LETTERS, lettered
+from results.reference.footer import MARKS, lettered
 from results.statistics import prediction_interval, wilson_interval
 from tests.results.reference.published_by_hand import confusion_without, footer, make_run, row_of
 
@@ -153,8 +152,7 @@ def test_where_nothing_is_reported_deviations_are_said_all_the_same() -> None:
 def test_letters_stand_for_the_words_in_brackets() -> None:
     assert lettered("below (short, other protocol, one seed)") == "below (SP1)"
     assert [lettered(text) for text in ("inside", "out_of_memory")] == ["inside", "out_of_memory"]
-    assert len(set(LETTERS.values())) == len(LETTERS)
-    assert set(LETTERS) == set(MEANINGS)
+    assert len({letter for letter, _ in MARKS.values()}) == len(MARKS)
 
 
 def test_where_nothing_is_reported_there_is_no_verdict() -> None:
