@@ -3,10 +3,9 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -29,52 +28,43 @@ def doctor(
 ) -> None:
     """Tell what this machine can do, and the remedy for what it cannot."""
     is_well = True
-    for diagnosis in examine(data, fetch=fetch, say=say):
+    for diagnosis in examine(data, fetch=fetch):
         mark = "ok " if diagnosis.is_fine else "NO "
         write_out(f"{mark} {diagnosis.subject:<9} {diagnosis.text}\n")
         is_well = is_well and diagnosis.is_fine
     raise typer.Exit(0 if is_well else 2)
 
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """One line of the report.
-
-    Attributes:
-        subject: what was looked at.
-        is_fine: False where something that a benchmark needs is missing.
-        text: what was found, and the remedy where it is not fine.
-    """
+class Diagnosis(NamedTuple):
+    """One line: the subject, whether what a benchmark needs of it is there, what was found."""
 
     subject: str
     is_fine: bool
     text: str
 
 
-def examine(data: Path | None, *, fetch: bool, say: Callable[[str], None]) -> Iterator[Diagnosis]:
-    """Looks at everything that a benchmark needs, one diagnosis after the other.
+def examine(data: Path | None, *, fetch: bool) -> Iterator[Diagnosis]:
+    """Look at everything that a benchmark needs, one diagnosis after the other.
 
     Args:
         data: root of the data; None for the default.
         fetch: whether missing data may be fetched.
-        say: is told of the progress of a fetch.
     """
     version = sys.version_info
-    yield Diagnosis(
-        "Python", version >= (3, 11), f"{version.major}.{version.minor} (3.11 or later)"
-    )
-    yield _data(data, fetch=fetch, say=say)
-    yield from _torch()
-    yield _compiler()
-    yield _disk()
-
-
-def _data(data: Path | None, *, fetch: bool, say: Callable[[str], None]) -> Diagnosis:
+    is_new = version >= (3, 11)
+    yield Diagnosis("Python", is_new, f"{version.major}.{version.minor} (3.11 or later)")
     try:
         found = ensure_data(data, fetch=fetch, say=say)
+        text = f"{found.folder}, hash {found.data_hash}, {found.source}"
+        yield Diagnosis("data", True, text)
     except DataError as error:
-        return Diagnosis("data", False, str(error))
-    return Diagnosis("data", True, f"{found.folder}, hash {found.data_hash}, {found.source}")
+        yield Diagnosis("data", False, str(error))
+    yield from _torch()
+    compiler = find_compiler() or "none: torch.compile needs one (g++); all else works"
+    yield Diagnosis("compiler", True, compiler)
+    free = shutil.disk_usage(Path.cwd()).free
+    text = f"{free / 2**30:.1f} GiB free here; a sweep needs about 1"
+    yield Diagnosis("disk", free > 1e9, text)
 
 
 def _torch() -> Iterator[Diagnosis]:
@@ -88,17 +78,15 @@ def _torch() -> Iterator[Diagnosis]:
     from bench.machine.device import usable_cores
     from bench.machine.environment import device_model
 
+    bf16 = {
+        None: "bf16 support unknown",
+        True: "bf16 in hardware",
+        False: "no bf16 in hardware: bf16 is slower than fp32 here",
+    }[cpu_has_bf16()]
     cpu = device_model(torch.device("cpu"))
-    yield Diagnosis("CPU", True, f"{cpu}, {usable_cores()} usable cores, {_bf16()}")
+    yield Diagnosis("CPU", True, f"{cpu}, {usable_cores()} usable cores, {bf16}")
     yield from _gpus()
     yield from _ceilings()
-
-
-def _bf16() -> str:
-    has = cpu_has_bf16()
-    if has is None:
-        return "bf16 support unknown"
-    return "bf16 in hardware" if has else "no bf16 in hardware: bf16 is slower than fp32 here"
 
 
 def _gpus() -> Iterator[Diagnosis]:
@@ -127,17 +115,18 @@ def _sensors(gpu: "Gpu") -> str:
     bits = reading.clock_event_reasons
     throttled = "unknown" if bits is None else ", ".join(throttle_reasons(bits)) or "nothing"
     counter = "does not answer" if gpu.energy_joules() is None else "answers"
-    return (
-        f"{gpu.uuid}, power cap {_amount(gpu.power_cap_watts(), 'W')}, "
-        f"power {_amount(reading.power_w, 'W')}, SM clock {_amount(reading.sm_clock_mhz, 'MHz')}, "
-        f"memory clock {_amount(reading.memory_clock_mhz, 'MHz')}, "
-        f"temperature {_amount(reading.temperature_c, 'C')}, throttled by {throttled}, "
-        f"energy counter {counter}"
-    )
-
-
-def _amount(value: float | None, unit: str) -> str:
-    return "unknown" if value is None else f"{value:g} {unit}"
+    amounts = {
+        "power cap": (gpu.power_cap_watts(), "W"),
+        "power": (reading.power_w, "W"),
+        "SM clock": (reading.sm_clock_mhz, "MHz"),
+        "memory clock": (reading.memory_clock_mhz, "MHz"),
+        "temperature": (reading.temperature_c, "C"),
+    }
+    told = [
+        f"{name} unknown" if value is None else f"{name} {value:g} {unit}"
+        for name, (value, unit) in amounts.items()
+    ]
+    return ", ".join([gpu.uuid, *told, f"throttled by {throttled}", f"energy counter {counter}"])
 
 
 def _ceilings() -> Iterator[Diagnosis]:
@@ -170,15 +159,3 @@ def ceiling_texts(ceilings: "Ceilings", device_kind: str) -> dict[str, str]:
         "matmul": ", ".join(matmuls) or "unknown",
         "latency": f"{format_latency(ceilings.latency_s)} ({what})",
     }
-
-
-def _compiler() -> Diagnosis:
-    compiler = find_compiler()
-    if compiler:
-        return Diagnosis("compiler", True, compiler)
-    return Diagnosis("compiler", True, "none: torch.compile needs one (g++); all else works")
-
-
-def _disk() -> Diagnosis:
-    free = shutil.disk_usage(Path.cwd()).free
-    return Diagnosis("disk", free > 1e9, f"{free / 2**30:.1f} GiB free here; a sweep needs about 1")

@@ -141,7 +141,7 @@ def test_doctor_says_it_too_and_fetches_nothing(tmp_path: Path) -> None:
 
 
 def data_finding(root: Path) -> Diagnosis:
-    found = examine(root, fetch=True, say=lambda line: None)
+    found = examine(root, fetch=True)
     return next(finding for finding in found if finding.subject == "data")
 
 

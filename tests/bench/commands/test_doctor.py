@@ -24,12 +24,8 @@ def _seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("bench.machine.ceilings.measure_ceilings", lambda _device: SEEN)
 
 
-def told(_line: str) -> None:
-    """Nobody listens."""
-
-
 def examined(data: Path) -> dict[str, Diagnosis]:
-    return {finding.subject: finding for finding in examine(data, fetch=False, say=told)}
+    return {finding.subject: finding for finding in examine(data, fetch=False)}
 
 
 def test_missing_data_is_not_fine_and_names_the_remedy(tmp_path: Path) -> None:
@@ -57,10 +53,12 @@ def test_a_missing_package_names_the_remedy(
     assert "disk" in findings
 
 
-def test_no_compiler_is_told_but_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_compiler_is_told_but_not_needed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr(shutil, "which", lambda _name: None)
-    finding = doctor._compiler()
+    finding = examined(tmp_path)["compiler"]
     assert finding.is_fine
     assert "g++" in finding.text
 
