@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
@@ -24,9 +24,7 @@ from bench.sweep.sweep import Sweep, recorded_runs, run_sweep
 from bench.workers.interruption import Interruption
 from bench.workers.isolation import ask, start_server
 from data_pipeline import ensure_data
-
-if TYPE_CHECKING:
-    from results import RunRecord, RunStore
+from results import RunRecord, RunStore
 
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"  # in the folder of a run
 
@@ -34,8 +32,6 @@ CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"  # in the folder of a ru
 @from_fields(Request)
 def run(request: Request) -> None:
     """Train models under one budget, then print the comparison table."""
-    from results import RunStore
-
     checked = check_options(request)
     store = _named_store(request)
     if not request.resume or checked.is_ladder:
@@ -64,7 +60,7 @@ def _artifacts(checked: CheckedRequest, folder: Path) -> Artifacts:
     )
 
 
-def _sweep(checked: CheckedRequest, answer: dict[str, Any], store: "RunStore") -> int:
+def _sweep(checked: CheckedRequest, answer: dict[str, Any], store: RunStore) -> int:
     request, kind = checked.request, answer["environment"]["device_kind"]
     specs, seeds = checked.specs(kind), checked.seed_list(kind)
     check_same(store, answer["environment"], [(spec.model, spec.config_id) for spec in specs])
@@ -80,7 +76,7 @@ def _sweep(checked: CheckedRequest, answer: dict[str, Any], store: "RunStore") -
     def work() -> Interruption:
         with ProgressBars("runs", len(specs) * len(seeds), num_done) as bars:
 
-            def done(record: "RunRecord") -> None:
+            def done(record: RunRecord) -> None:
                 recorded.append(record)
                 bars.done(describe_record(record))
 
@@ -100,13 +96,12 @@ def _sweep(checked: CheckedRequest, answer: dict[str, Any], store: "RunStore") -
     return 0 if latest and all(record.status == "ok" for record in latest.values()) else 1
 
 
-def _named_store(request: Request) -> "RunStore | None":
+def _named_store(request: Request) -> RunStore | None:
     """The store that --out or --resume names, checked; None where a new folder is wanted.
 
     Raises:
         UsageError: it cannot be one, or it holds another sweep.
     """
-    from results import RunStore
     from results.records.store import newest_run
 
     folder = request.out
@@ -142,7 +137,7 @@ def _announcement(
 
 
 def _of_this_sweep(
-    store: "RunStore", specs: Sequence[RunSpec], seeds: Sequence[int]
-) -> "list[RunRecord]":
+    store: RunStore, specs: Sequence[RunSpec], seeds: Sequence[int]
+) -> list[RunRecord]:
     wanted = {spec.config_id for spec in specs}
     return [r for r in store.read() if r.config_id in wanted and r.spec["seed"] in seeds]

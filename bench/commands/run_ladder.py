@@ -1,7 +1,7 @@
 """`run --plan ladder`: measures the plans of each model against each other, shows the ladders."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.commands.show import show_ladders, where_next
 from bench.ladder import ladder as constants
@@ -17,12 +17,10 @@ from bench.sweep.progress import ProgressBars
 from bench.sweep.rescue import run_and_rescue, store_or_refuse
 from bench.workers.interruption import Interruption, watch_signals
 from bench.workers.isolation import ask
-
-if TYPE_CHECKING:
-    from results import RunRecord, RunStore
+from results import RunRecord, RunStore
 
 
-def run_ladders(checked: CheckedRequest, answer: dict[str, Any], store: "RunStore") -> int:
+def run_ladders(checked: CheckedRequest, answer: dict[str, Any], store: RunStore) -> int:
     """Measures the ladder of each model that has none in the store yet, and prints them all.
 
     Args:
@@ -43,7 +41,7 @@ def run_ladders(checked: CheckedRequest, answer: dict[str, Any], store: "RunStor
     say(_announcement(ladders, answer, store))
     wanted = {config_id for _, config_id in configurations}
 
-    def read() -> "list[RunRecord]":
+    def read() -> list[RunRecord]:
         return [record for record in store.read() if record.config_id in wanted]
 
     recorded = read()
@@ -83,9 +81,7 @@ def make_ladders(
     return ladders
 
 
-def _climb(
-    ladders: Sequence[Ladder], store: "RunStore", recorded: "list[RunRecord]"
-) -> Interruption:
+def _climb(ladders: Sequence[Ladder], store: RunStore, recorded: list[RunRecord]) -> Interruption:
     """Measures what the store does not hold, and adds it to `recorded` too.
 
     Raises:
@@ -110,7 +106,7 @@ def _climb(
     return asked
 
 
-def _announcement(ladders: Sequence[Ladder], answer: dict[str, Any], store: "RunStore") -> str:
+def _announcement(ladders: Sequence[Ladder], answer: dict[str, Any], store: RunStore) -> str:
     models = f"{len(ladders)} model{'s' if len(ladders) > 1 else ''}"
     counts = sorted({len(ladder.rungs) for ladder in ladders})
     rungs = " or ".join(map(str, counts))
@@ -119,7 +115,7 @@ def _announcement(ladders: Sequence[Ladder], answer: dict[str, Any], store: "Run
     return f"{models} x {rungs} rungs, {turns}, on {place}, into {store.folder}"
 
 
-def _is_well(ladder: Ladder, records: "Sequence[RunRecord]") -> bool:
+def _is_well(ladder: Ladder, records: Sequence[RunRecord]) -> bool:
     """Whether the last try of every rung was measured, or cannot be here.
 
     A plan that this machine does not have is no failure of a ladder, which tries them all.

@@ -21,22 +21,12 @@ from bench.workers.confinement import leave
 
 if TYPE_CHECKING:
     from bench.measure.findings import Findings
+    from bench.train.live import Live
+    from bench.train.session import Session
     from bench.train.training import Progress, Training
 
 READY, TURN, COUNTED, FAILURE = "ready", "turn", "counted", "failure"
 MARGIN = 1.2  # so that a turn that goes faster than the untimed one is still long enough
-SETUP_QUANTITIES = (
-    "data_load_time",
-    "probe_time",
-    "compile_time",
-    "num_params",
-    "num_trainable_params",
-    "flops_per_image",
-    "flops_per_step",
-    "bytes_per_step",
-    "kernels_per_step",
-    "floor",
-)
 
 
 @dataclass(frozen=True)
@@ -90,31 +80,30 @@ def climb(pipe: Connection, job: RungJob) -> None:
 
 
 def _climb(pipe: Connection, job: RungJob) -> None:
+    from bench.measure.limit import count_step_kernels
+
     def tell(phase: str, _progress: "Progress | None") -> None:
         messages.send_progress(pipe, phase)
 
-    training, content, count = set_up(job, tell)
-    messages.send(pipe, READY, content)
+    session, live, findings, found = _set_up(job, tell)
+    messages.send(pipe, READY, _told(session, findings, found))
     for number in range(1, job.num_turns + 1):
         messages.receive(pipe)
-        seconds, images = training.run_turn(number / job.num_turns)
+        seconds, images = live.training.run_turn(number / job.num_turns)
         messages.send(pipe, TURN, {"seconds": seconds, "images": images})
     messages.receive(pipe)  # all rungs have taken their turns, or the end
-    messages.send(pipe, COUNTED, count())
+    count_step_kernels(session, live, findings)  # the profiler slows down whatever comes after it
+    messages.send(pipe, COUNTED, _told(session, findings, found))
     messages.receive(pipe)  # nothing more comes but the end
 
 
-def set_up(
+def _set_up(
     job: RungJob, tell: Callable[[str, "Progress | None"], None]
-) -> "tuple[Training, dict[str, Any], Callable[[], dict[str, Any]]]":
-    """The training, its first timed turn next, and what the parent is told before it and after all.
-
-    Kernels are counted last: the profiler would slow down every turn that came after it.
-    """
+) -> "tuple[Session, Live, Findings, dict[str, float]]":
+    """Get ready for the first timed turn; the last of what is returned is no finding of a run."""
     from bench.machine.device import pick_device
     from bench.machine.environment import describe_conditions
     from bench.measure.findings import Findings
-    from bench.measure.limit import count_step_kernels, report_floor
     from bench.run.seed import prepare
     from bench.train.session import Session
 
@@ -128,23 +117,24 @@ def set_up(
     live = prepare(session, job.spec, session.model_for(job.spec.seed), findings, tell)
     live.training.report = lambda _progress: None  # nothing but training happens in a turn
     assert session.plan is not None
-    turn_steps = fix_turns(live.training, job, session.plan)
-    found = _sizes(job.spec, live.training, findings) | {"turn_steps": turn_steps}
+    found = {"turn_steps": float(fix_turns(live.training, job, session.plan))}
+    found |= _sizes(job.spec, live.training, findings)
     found["setup_time"] = time.perf_counter() - started
-    conditions = describe_conditions(session.device)
+    findings.conditions = describe_conditions(session.device) | findings.conditions
+    return session, live, findings, found
 
-    def content() -> dict[str, Any]:
-        report_floor(session, findings)  # which the latency of the kernels may raise
-        known = {name: found.values[0] for name, found in findings.measurements.items()}
-        measured = found | {name: known[name] for name in SETUP_QUANTITIES if name in known}
-        bounds = conditions | findings.conditions
-        return {"plan": str(session.plan), "measured": measured, "conditions": bounds}
 
-    def count() -> dict[str, Any]:
-        count_step_kernels(session, live, findings)
-        return content()
+def _told(session: "Session", findings: "Findings", found: dict[str, float]) -> dict[str, Any]:
+    """What the parent is told of a rung that is set up, or has been counted."""
+    from bench.measure.limit import report_floor
 
-    return live.training, content(), count
+    report_floor(session, findings)  # which the latency of the kernels may raise
+    measured = {name: measurement.values[0] for name, measurement in findings.measurements.items()}
+    return {
+        "plan": str(session.plan),
+        "measured": measured | found,
+        "conditions": findings.conditions,
+    }
 
 
 def fix_turns(training: "Training", job: RungJob, plan: Plan) -> int:

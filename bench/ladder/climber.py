@@ -142,7 +142,7 @@ def checked_ready(content: object) -> Ready:
     User code runs there, so nothing is taken on trust.
 
     Raises:
-        RunError: it is not what `child.set_up` says.
+        RunError: it is not what the child's `_told` makes.
     """
     try:
         match content:

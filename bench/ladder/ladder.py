@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.ladder.child import RungJob
 from bench.ladder.climber import Climber
@@ -17,9 +17,7 @@ from bench.ladder.rungs import RungSpec
 from bench.spec.plan import LADDER
 from bench.sweep.request import Request
 from bench.workers.interruption import Interruption
-
-if TYPE_CHECKING:
-    from results import Measurement, RunRecord, RunStore
+from results import Measurement, RunRecord, RunStore
 
 ROUNDS = 7
 TURN_S = 0.5
@@ -60,7 +58,7 @@ class Ladder:
     turn_s: float
 
 
-def climb_ladder(ladder: Ladder, interruption: Interruption, report: Report) -> "list[RunRecord]":
+def climb_ladder(ladder: Ladder, interruption: Interruption, report: Report) -> list[RunRecord]:
     """Measure the rungs of a model and give a record each.
 
     One Ctrl-C ends it after the present round; without a single turn there is nothing to keep.
@@ -124,7 +122,7 @@ def _take_turns(
             climber.take_turn()
 
 
-def is_complete(store: "RunStore", rungs: Sequence[RungSpec]) -> bool:
+def is_complete(store: RunStore, rungs: Sequence[RungSpec]) -> bool:
     """Whether one ladder in the store holds an answer for each of these rungs."""
     wanted = {rung.config_id for rung in rungs}
     ladders: dict[str, set[str]] = {}
@@ -134,7 +132,7 @@ def is_complete(store: "RunStore", rungs: Sequence[RungSpec]) -> bool:
     return any(wanted <= found for found in ladders.values())
 
 
-def record_of(climber: Climber, ladder: Ladder, ladder_id: str) -> "RunRecord":
+def record_of(climber: Climber, ladder: Ladder, ladder_id: str) -> RunRecord:
     """The record of a rung, whatever became of it."""
     from bench.run.record import make_record, shortened
 
@@ -158,9 +156,8 @@ def record_of(climber: Climber, ladder: Ladder, ladder_id: str) -> "RunRecord":
     )
 
 
-def _measurements(climber: Climber) -> "dict[str, Measurement]":
+def _measurements(climber: Climber) -> dict[str, Measurement]:
     from bench.measure.findings import UNITS as RUN_UNITS
-    from results import Measurement
 
     units = RUN_UNITS | UNITS
     values: dict[str, tuple[float, ...]] = {

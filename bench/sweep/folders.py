@@ -7,35 +7,30 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.errors import UsageError
-
-if TYPE_CHECKING:
-    from results import RunRecord, RunStore
+from results import RecordError, RunRecord, RunStore, read_records
 
 ROOM_BYTES = 2**18  # some records and their samples
 RUNS = Path("results/runs")
 
 
-def read_runs(run_dirs: "Sequence[Path] | None", say: "Callable[[str], None]") -> "list[RunRecord]":
+def read_runs(run_dirs: Sequence[Path] | None, say: Callable[[str], None]) -> list[RunRecord]:
     """The records of the named folders, or of the newest run.
 
     Raises:
         RecordError: there is no run, or a folder has no records.
     """
-    from results import read_records
-
     return read_records(*named_or_newest(run_dirs), say=say)
 
 
-def named_or_newest(run_dirs: "Sequence[Path] | None") -> "Sequence[Path]":
+def named_or_newest(run_dirs: Sequence[Path] | None) -> Sequence[Path]:
     """The named folders, or the folder of the newest run.
 
     Raises:
         RecordError: none is named, and there is no run.
     """
-    from results import RecordError
     from results.records.store import newest_run
 
     newest = newest_run(RUNS)
@@ -96,7 +91,7 @@ def check_takes_records(folder: Path) -> None:
 
 
 def check_same(
-    store: "RunStore", environment: dict[str, Any], configurations: Iterable[tuple[str, str]]
+    store: RunStore, environment: dict[str, Any], configurations: Iterable[tuple[str, str]]
 ) -> None:
     """Refuse to mix a sweep into the records of another.
 

@@ -4,9 +4,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, Self
 
+from results import RunRecord
+
 if TYPE_CHECKING:
     from bench.train.training import Progress
-    from results import RunRecord
 
 MIN_FRACTION = 0.02  # before that the time left is a guess
 
@@ -93,7 +94,7 @@ def _speed(progress: "Progress") -> str:
     return f"{rate}, {max(seconds / fraction - seconds, 0.0):.0f} s left"
 
 
-def describe_record(record: "RunRecord") -> str:
+def describe_record(record: RunRecord) -> str:
     """One line about a run that is over."""
     name = f"{record.spec['model']} · seed {record.spec['seed']}"
     accuracy, seconds = record.value("test_accuracy"), record.value("train_time")

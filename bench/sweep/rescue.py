@@ -8,14 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.run.record import RunResult, shortened
 from bench.shell import say
-
-if TYPE_CHECKING:
-    from bench.workers.interruption import Interruption
-    from results import RunRecord, RunStore
+from bench.workers.interruption import Interruption
+from results import RecordError, RunRecord, RunStore
 
 
 class Refused(Exception):  # noqa: N818 - it is what the store has done
@@ -33,15 +30,13 @@ class Refused(Exception):  # noqa: N818 - it is what the store has done
 
 
 def store_or_refuse(
-    store: "RunStore", results: Sequence[RunResult], done: "Callable[[RunRecord], None]"
+    store: RunStore, results: Sequence[RunResult], done: Callable[[RunRecord], None]
 ) -> None:
     """Append results, and tell of each record as it was written.
 
     Raises:
         Refused: with all that is not in the store.
     """
-    from results import RecordError
-
     for number, result in enumerate(results):
         try:
             written = store.append(result.record, result.samples or None)
@@ -60,16 +55,16 @@ class Ended:
         exit_code: 1 where the store refused, 130 and so on where the user interrupted, else None.
     """
 
-    records: "list[RunRecord]"
+    records: list[RunRecord]
     folders: list[Path]
     exit_code: int | None
 
 
 def run_and_rescue(
-    work: "Callable[[], Interruption]",
-    store: "RunStore",
-    recorded: "list[RunRecord]",
-    read: "Callable[[], list[RunRecord]]",
+    work: Callable[[], Interruption],
+    store: RunStore,
+    recorded: list[RunRecord],
+    read: Callable[[], list[RunRecord]],
 ) -> Ended:
     """Run a sweep; where its store refuses, bring to safety what was measured.
 
@@ -79,8 +74,6 @@ def run_and_rescue(
         recorded: what the store holds of this sweep, as far as it is known here.
         read: gives what it really holds of it.
     """
-    from results import RecordError
-
     try:
         interruption = work()
         try:
@@ -94,10 +87,8 @@ def run_and_rescue(
         return _rescue(store, recorded, refused)
 
 
-def _rescue(store: "RunStore", recorded: "Sequence[RunRecord]", refused: Refused) -> Ended:
+def _rescue(store: RunStore, recorded: Sequence[RunRecord], refused: Refused) -> Ended:
     """Bring to safety what the store does not hold; say what happened and how to go on."""
-    from results import RunStore
-
     say(f"{refused.reason}: the sweep ends here; mend that, then go on with --resume")
     kept = _kept_ids(store)
     gone = [record for record in recorded if record.record_id not in kept]
@@ -123,29 +114,23 @@ def _new_shelter() -> Path:
     return parent / f"fmnist-bench-rescued-{secrets.token_hex(4)}"
 
 
-def _kept_ids(store: "RunStore") -> set[str]:
-    from results import RecordError
-
+def _kept_ids(store: RunStore) -> set[str]:
     try:
         return {record.record_id for record in store.read()}
     except RecordError:  # damaged, or a disk that is gone: nothing in it can be counted on
         return set()
 
 
-def _with_its_samples(store: "RunStore", record: "RunRecord") -> RunResult:
+def _with_its_samples(store: RunStore, record: RunRecord) -> RunResult:
     """A record that is gone, with its samples where they are still there."""
-    from results import RecordError
-
     try:
         return RunResult(record, store.load_samples(record))
     except (RecordError, OSError):
         return RunResult(without_samples(record, "lost with the folder that held them"))
 
 
-def _saved(result: RunResult, shelter: "RunStore", store: "RunStore | None") -> "RunRecord":
+def _saved(result: RunResult, shelter: RunStore, store: RunStore | None) -> RunRecord:
     """Write a result where there is room, at the worst without samples, or as text on stderr."""
-    from results import RecordError
-
     bare = without_samples(result.record, "there was no room for them") if result.samples else None
     tries = [(shelter, result.record, result.samples), (store, bare, {}), (shelter, bare, {})]
     for place, record, samples in tries:
@@ -161,12 +146,12 @@ def _saved(result: RunResult, shelter: "RunStore", store: "RunStore | None") -> 
     return last
 
 
-def without_samples(record: "RunRecord", reason: str) -> "RunRecord":
+def without_samples(record: RunRecord, reason: str) -> RunRecord:
     """The record without naming a file that it cannot have."""
     return shortened(replace(record, samples=None, missing=record.missing | {"samples": reason}))
 
 
-def _how_to_bring_back(shelter: "RunStore", folder: Path) -> str:
+def _how_to_bring_back(shelter: RunStore, folder: Path) -> str:
     from_, to = shlex.quote(str(shelter.folder)), shlex.quote(str(folder))
     count = len(_kept_ids(shelter))
     records = "1 record is" if count == 1 else f"{count} records are"

@@ -20,10 +20,10 @@ from bench.sweep.rescue import Refused, store_or_refuse
 from bench.workers import messages
 from bench.workers.interruption import Interruption, watch_signals
 from bench.workers.isolation import FAREWELL_S, PARTING_S, STOPPED, Child
+from results import RecordError, RunRecord, RunStore
 
 if TYPE_CHECKING:
     from bench.train.training import Progress
-    from results import RunRecord, RunStore
 
 Report = Callable[[str, float | None, str], None]
 """Told of progress, as `ProgressBars.show` takes it."""
@@ -49,11 +49,11 @@ class Sweep:
     seeds: Sequence[int]
     device: str
     environment: dict[str, Any]
-    store: "RunStore"
+    store: RunStore
     request: Request
     artifacts: Artifacts = NOTHING
     report: Report = lambda _label, _fraction, _note: None
-    done: Callable[["RunRecord"], None] = lambda _record: None
+    done: Callable[[RunRecord], None] = lambda _record: None
 
 
 def run_sweep(sweep: Sweep) -> Interruption:
@@ -72,7 +72,7 @@ def run_sweep(sweep: Sweep) -> Interruption:
     return interruption
 
 
-def recorded_runs(store: "RunStore", spec: RunSpec) -> "dict[int, RunRecord]":
+def recorded_runs(store: RunStore, spec: RunSpec) -> dict[int, RunRecord]:
     """Runs of a configuration that need not be repeated, by seed."""
     return {
         int(record.spec["seed"]): record
@@ -81,9 +81,7 @@ def recorded_runs(store: "RunStore", spec: RunSpec) -> "dict[int, RunRecord]":
     }
 
 
-def _recorded(sweep: Sweep, spec: RunSpec) -> "dict[int, RunRecord]":
-    from results import RecordError
-
+def _recorded(sweep: Sweep, spec: RunSpec) -> dict[int, RunRecord]:
     try:
         return recorded_runs(sweep.store, spec)
     except RecordError as error:  # it could be read when the sweep began
@@ -114,7 +112,7 @@ def _run_configuration(
         store_or_refuse(sweep.store, [RunResult(record)], sweep.done)
 
 
-def _pinned(spec: RunSpec, recorded: "dict[int, RunRecord]") -> RunSpec:
+def _pinned(spec: RunSpec, recorded: dict[int, RunRecord]) -> RunSpec:
     """Further seeds of a configuration run under the plan that its first ones were given."""
     plans = {record.spec["plan"] for record in recorded.values() if record.status == "ok"}
     if spec.requested_plan != AUTO or len(plans) != 1:
@@ -124,7 +122,7 @@ def _pinned(spec: RunSpec, recorded: "dict[int, RunRecord]") -> RunSpec:
 
 def _here(
     sweep: Sweep, spec: RunSpec, seeds: tuple[int, ...], _interruption: Interruption
-) -> "Generator[RunResult]":
+) -> Generator[RunResult]:
     def watch(seed: int, phase: str, progress: "Progress | None") -> None:
         label, fraction, note = describe_run(seed, phase, progress)
         sweep.report(f"{spec.model} · {label}", fraction, note)
@@ -139,14 +137,12 @@ def _here(
     )
 
 
-def checked_record(line: object, spec: RunSpec, waiting: set[int]) -> "RunRecord":
+def checked_record(line: object, spec: RunSpec, waiting: set[int]) -> RunRecord:
     """The record that a child sent; user code runs there, so nothing in it is taken on trust.
 
     Raises:
         RunError: it is none, none that can be stored, or that of another run (`crashed`).
     """
-    from results import RecordError, RunRecord
-
     try:
         record = RunRecord.from_json_line(str(line).encode("utf-8", "replace"))
         check_fits(record)
@@ -180,7 +176,7 @@ def checked_progress(content: object) -> tuple[str, float | None, str]:
 
 def _in_child(
     sweep: Sweep, spec: RunSpec, seeds: tuple[int, ...], interruption: Interruption
-) -> "Generator[RunResult]":
+) -> Generator[RunResult]:
     """Results of a child.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a child does to itself before anything else, so that it harms nobody and goes in time.
+"""What a child does to itself first, so that it harms nobody and goes in time.
 
 It leads a session of its own, whose group is killed with it; what has left that group is handed to
 the fork server (a *subreaper*) when its parents die, where `isolation` finds it. Where the sweep
@@ -23,7 +23,7 @@ MORE_LIKELY, MOST_LIKELY = 500, 1000  # half of the machine's memory on top of i
 
 
 def settle_in(max_memory_bytes: int | None = None) -> None:
-    """Leaves Ctrl-C to the parent, stdout to results, and dies with the fork server.
+    """Leave Ctrl-C to the parent and stdout to results; die with the fork server.
 
     Args:
         max_memory_bytes: see `limit_memory`; None for no limit.
@@ -31,8 +31,7 @@ def settle_in(max_memory_bytes: int | None = None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # it leads a group already
         os.setsid()
-    with contextlib.suppress(OSError, AttributeError):  # Linux only
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     adopt_orphans()
     go_first()
     if max_memory_bytes is not None:
@@ -44,19 +43,23 @@ def settle_in(max_memory_bytes: int | None = None) -> None:
 
 def adopt_orphans() -> None:
     """Descendants whose own parent has died become children of this process, wherever they are."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: int) -> None:
     with contextlib.suppress(OSError, AttributeError):  # Linux only
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+        ctypes.CDLL(None).prctl(option, value)
 
 
 def go_first(path: Path = OOM_SCORE) -> None:
-    """Makes the kernel take this process, and what it starts, before its parent."""
+    """Make the kernel take this process, and what it starts, before its parent."""
     with contextlib.suppress(OSError, ValueError):  # no Linux, or a sandbox
         score = int(path.read_text(encoding="ascii"))
         path.write_text(str(min(score + MORE_LIKELY, MOST_LIKELY)), encoding="ascii")
 
 
 def leave() -> None:
-    """Ends this process, and what it has started in its own group, at once."""
+    """End this process, and what it has started in its own group, at once."""
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)

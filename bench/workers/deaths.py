@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.errors import RunError
@@ -11,6 +12,10 @@ ROOT = Path("/")
 LOST = 255  # multiprocessing's exit code of a child whose fork server is gone
 # what a program dies of that cannot have the memory it asks for
 FOR_WANT_OF_MEMORY = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS, 1}
+COUNTERS = {  # by controller: none is named in version 2
+    "": ("sys/fs/cgroup", "memory.events"),
+    "memory": ("sys/fs/cgroup/memory", "memory.oom_control"),
+}
 TAKEN = "the kernel killed the process for want of memory; use a smaller batch_size"
 
 
@@ -28,7 +33,7 @@ def describe_exit(code: int | None) -> str | None:
 def explain_death(
     code: int | None, *, was_taken: bool = False, max_memory_bytes: int | None = None
 ) -> RunError:
-    """What became of the run of a process that ended without a result.
+    """The error of a run whose process ended without a result.
 
     Args:
         code: its exit code.
@@ -46,9 +51,9 @@ def explain_death(
 
 
 def count_oom_kills(root: Path = ROOT) -> int | None:
-    """Processes that the kernel has killed for want of memory, here as far as it tells apart.
+    """How many processes the kernel has killed for want of memory.
 
-    Of this process's own control group (version 2, then 1), else of the whole machine; None where
+    In this process's own control group (version 2, then 1), else on the whole machine; None where
     nothing says so.
     """
     for path in (*_counters(root), root / "proc/vmstat"):
@@ -60,17 +65,12 @@ def count_oom_kills(root: Path = ROOT) -> int | None:
     return None
 
 
-def _counters(root: Path) -> list[Path]:
+def _counters(root: Path) -> Iterator[Path]:
     """Where control groups keep the count; a container may see its own group as the root."""
-    found = []
     with contextlib.suppress(OSError, ValueError):
         groups = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
         for controllers, group in sorted(line.split(":", 2)[1:] for line in groups):
-            if controllers == "":
-                folder, name = root / "sys/fs/cgroup", "memory.events"
-            elif "memory" in controllers.split(","):
-                folder, name = root / "sys/fs/cgroup/memory", "memory.oom_control"
-            else:
-                continue
-            found += [folder / group.lstrip("/") / name, folder / name]
-    return found
+            for controller in COUNTERS.keys() & controllers.split(","):
+                folder, name = COUNTERS[controller]
+                yield root / folder / group.lstrip("/") / name
+                yield root / folder / name

@@ -35,8 +35,8 @@ class Interruption:
         """Whether the current run should end too."""
         return self.count >= 2
 
-    def handle(self, number: int, _frame: FrameType | None) -> None:
-        """The signal handler."""
+    def count_signal(self, number: int) -> None:
+        """Count a signal; at the first Ctrl-C say what the next will do."""
         self.count += 1 if number == signal.SIGINT else 2
         self.exit_code = 128 + number
         if not self.now:
@@ -47,7 +47,7 @@ class Interruption:
 
 @contextmanager
 def watch_signals(*, raises: bool = False, unit: str = "run") -> Iterator[Interruption]:
-    """Counts SIGINT, SIGTERM and SIGHUP while the block runs; under `nohup` no SIGHUP.
+    """Count SIGINT, SIGTERM and SIGHUP while the block runs.
 
     Args:
         raises: whether the signal that means *now* also raises KeyboardInterrupt, for work that
@@ -56,8 +56,8 @@ def watch_signals(*, raises: bool = False, unit: str = "run") -> Iterator[Interr
     """
     interruption = Interruption(unit=unit)
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        interruption.handle(number, frame)
+    def handle(number: int, _frame: FrameType | None) -> None:
+        interruption.count_signal(number)
         if raises and interruption.now:
             raise KeyboardInterrupt
 
@@ -67,7 +67,7 @@ def watch_signals(*, raises: bool = False, unit: str = "run") -> Iterator[Interr
 
 @contextmanager
 def exit_on_signals() -> Iterator[None]:
-    """Raise SystemExit at SIGTERM and SIGHUP while the block runs; under `nohup` at no SIGHUP."""
+    """Raise SystemExit at SIGTERM and SIGHUP while the block runs."""
 
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
@@ -78,7 +78,7 @@ def exit_on_signals() -> Iterator[None]:
 
 @contextmanager
 def _handled(handler: Handler, *numbers: signal.Signals) -> Iterator[None]:
-    """Handle signals while the block runs, but for a SIGHUP that is ignored."""
+    """Handle signals while the block runs; a SIGHUP that is ignored, as under `nohup`, stays so."""
     is_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     old = {
         number: signal.signal(number, handler)

@@ -11,7 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -22,13 +22,14 @@ from bench.import_path import cwd_ignored, import_variables, our_path, set_varia
 from bench.workers import messages
 from bench.workers.confinement import settle_in
 from bench.workers.deaths import count_oom_kills, explain_death
-from bench.workers.messages import Patience, TimeLimit
+from bench.workers.messages import TimeLimit
 
 STOPPED = "stopped on request"
 FAREWELL_S = 5.0  # a child that has closed its pipe gets this long to end by itself
 PARTING_S = 1.0  # and one that has said all it was asked for
 BURIAL_S = 30.0  # a killed child gets this long to vanish: it may hold all memory of a GPU
 ORPHANS_S = 5.0  # daemons that beget daemons
+CHECK_S = 300.0  # a check before a sweep gets this long
 
 
 def fork_server() -> ForkServerContext:
@@ -39,7 +40,7 @@ def fork_server() -> ForkServerContext:
 
 
 def start_server() -> None:
-    """Starts the fork server in the background, so that it imports while the parent checks.
+    """Start the fork server in the background, so that it imports while the parent checks.
 
     Raises:
         UsageError: the system refuses.
@@ -53,9 +54,7 @@ def start_server() -> None:
 
 
 def _ensure_server() -> None:
-    """A server that runs; OSError, in the middle of a sweep no mistake of the user's, for none."""
-    from multiprocessing import forkserver, resource_tracker
-
+    """Have a server that runs; in the middle of a sweep an OSError is no mistake of the user's."""
     fork_server()
     with cwd_ignored(PYTHONPATH=our_path()):
         resource_tracker.ensure_running()  # here, since its start unblocks SIGINT
@@ -68,9 +67,7 @@ def _ensure_server() -> None:
 
 
 def end_server() -> None:
-    """Ends and forgets the fork server, its children with it; the next child gets a new one."""
-    from multiprocessing import forkserver, util
-
+    """End and forget the fork server, its children with it; the next child gets a new one."""
     with contextlib.suppress(OSError):  # its socket may have gone with its folder
         Path(util.get_temp_dir()).mkdir(mode=0o700, exist_ok=True)
     server: Any = forkserver._forkserver
@@ -108,7 +105,7 @@ class Child:
     def start(
         cls, target: Callable[..., None], job: object, max_memory_bytes: int | None = None
     ) -> "Child":
-        """Starts `target(pipe, job)` in a child of the fork server, which has settled in.
+        """Start `target(pipe, job)` in a child of the fork server, which has settled in.
 
         Raises:
             RunError: there can be no further process.
@@ -128,7 +125,7 @@ class Child:
     def messages(
         self, *, timeout_s: float | None, should_stop: Callable[[], bool]
     ) -> Iterator[tuple[str, Any]]:
-        """Messages as they come, until the child closes its pipe.
+        """Messages as they come, a record with its samples, until the child closes its pipe.
 
         Args:
             timeout_s: longest time without a record; None for no limit.
@@ -139,40 +136,38 @@ class Child:
                 came is no message (`crashed`).
         """
         limit = TimeLimit(timeout_s)
-        while message := self._next(partial(self._wait_on, limit, timeout_s, should_stop)):
+
+        def patience() -> None:
+            if should_stop():
+                raise RunError("interrupted", STOPPED)
+            if limit.is_over():
+                raise RunError("timeout", f"no result within {timeout_s:g} s")
+            if self.has_ended():
+                raise EOFError
+
+        while message := self._next(patience):
             yield message
             if message[0] == messages.RECORD:
                 limit = TimeLimit(timeout_s)
 
-    def _next(self, patience: Patience) -> tuple[str, Any] | None:
+    def _next(self, patience: Callable[[], None]) -> tuple[str, Any] | None:
         """The next message, a record together with its samples; None at the end."""
         try:
             kind, content = messages.receive(self.pipe, patience)
             if kind == messages.RECORD:
-                return kind, (content, messages.receive_samples(self.pipe, patience))
+                content = content, messages.receive_samples(self.pipe, patience)
         except (EOFError, OSError):
             return None
         except ValueError as error:
             raise RunError("crashed", str(error)) from None
         return kind, content
 
-    def _wait_on(
-        self, limit: TimeLimit, timeout_s: float | None, should_stop: Callable[[], bool]
-    ) -> None:
-        """Raises where there is nothing more to wait for."""
-        if should_stop():
-            raise RunError("interrupted", STOPPED)
-        if limit.is_over():
-            raise RunError("timeout", f"no result within {timeout_s:g} s")
-        if self.has_ended():
-            raise EOFError
-
     def has_ended(self) -> bool:
         """Whether it is gone and has left nothing unread; a grandchild may keep the pipe open."""
         return bool(wait([self.process.sentinel], 0)) and not wait([self.pipe], 0)
 
     def close(self, farewell_s: float = FAREWELL_S) -> RunError:
-        """Ends the child if it has not ended by itself.
+        """End the child if it has not ended by itself.
 
         Args:
             farewell_s: how long it may take to end by itself.
@@ -193,7 +188,7 @@ class Child:
         )
 
     def kill(self) -> None:
-        """Ends the child now, whatever it does, and whatever it has started.
+        """End the child now, whatever it does, and whatever it has started.
 
         Once only: later its id may be a stranger's.
         """
@@ -244,7 +239,7 @@ def _begin(
 
 
 def end_orphans() -> None:
-    """Ends what dead children have left to the fork server: daemons, and whatever they start."""
+    """End what dead children have left to the fork server: daemons, and whatever they start."""
     deadline = time.monotonic() + ORPHANS_S
     while (orphans := _orphans()) and time.monotonic() < deadline:
         for pid in orphans:
@@ -255,25 +250,16 @@ def end_orphans() -> None:
 
 def _orphans() -> set[int]:
     """Children of the fork server that are none of ours."""
-    from multiprocessing import forkserver
-
     server = getattr(forkserver._forkserver, "_forkserver_pid", None)
     try:
         listed = Path(f"/proc/{server}/task/{server}/children").read_text(encoding="ascii")
     except OSError:  # the server is gone, or this is no Linux
         return set()
-    return {int(pid) for pid in listed.split()} - {
-        child.pid for child in multiprocessing.active_children() if child.pid is not None
-    }
+    ours = {child.pid for child in multiprocessing.active_children()}
+    return {int(pid) for pid in listed.split()} - ours
 
 
-def ask(
-    target: Callable[..., None],
-    job: object,
-    *,
-    timeout_s: float = 300.0,
-    max_memory_bytes: int | None = None,
-) -> Any:  # noqa: ANN401
+def ask(target: Callable[..., None], job: object, *, max_memory_bytes: int | None = None) -> Any:  # noqa: ANN401
     """The one answer of a short-lived child, as JSON values.
 
     Raises:
@@ -282,7 +268,7 @@ def ask(
     child = None
     try:
         child = Child.start(target, job, max_memory_bytes)
-        for kind, content in child.messages(timeout_s=timeout_s, should_stop=lambda: False):
+        for kind, content in child.messages(timeout_s=CHECK_S, should_stop=lambda: False):
             if kind == messages.REFUSAL:
                 raise UsageError(str(content))
             if kind == messages.ANSWER:
