@@ -20,36 +20,26 @@ def cache_folder() -> Path:
     """
     if os.environ.get(VARIABLE):
         return Path(os.path.expanduser(os.environ[VARIABLE]))  # noqa: PTH111 - it never raises
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else _default_base()) / "fmnist-bench"
-
-
-def _default_base() -> Path:
     try:
-        return Path.home() / ".cache"
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     except RuntimeError:  # a container's user without a name, and no HOME
-        return Path(tempfile.gettempdir()) / f"cache-{os.getuid()}"
+        base = Path(tempfile.gettempdir()) / f"cache-{os.getuid()}"
+    return base / "fmnist-bench"
 
 
 def use_compile_cache() -> None:
-    """Lets torch's compilers keep their code where later runs find it.
+    """Have torch's compilers keep their code where later runs find it.
 
     Their own default lies in the temporary folder, which many systems empty; it serves where the
     cache takes no files, as a compiler without a folder fails. A folder of the user's choice stays.
     """
     folder = cache_folder() / "inductor"
-    is_set_by_user = os.environ.get("TORCHINDUCTOR_CACHE_DIR") not in {None, _default_of_torch()}
+    # torchvision 0.29 loads the compilers, which put their own default into the variable
+    compilers = sys.modules.get("torch._inductor.runtime.cache_dir_utils")
+    of_torch = compilers.default_cache_dir() if compilers else None
+    is_set_by_user = os.environ.get("TORCHINDUCTOR_CACHE_DIR") not in {None, of_torch}
     if not is_set_by_user and _takes_files(folder):
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
-
-
-def _default_of_torch() -> str | None:
-    """The folder that torch, once its compilers are loaded, has put into the variable itself.
-
-    torchvision 0.29 loads them when it is imported.
-    """
-    module = sys.modules.get("torch._inductor.runtime.cache_dir_utils")
-    return module.default_cache_dir() if module else None
 
 
 def _takes_files(folder: Path) -> bool:
@@ -66,13 +56,13 @@ def _takes_files(folder: Path) -> bool:
 
 
 def use_empty_cache(folder: Path) -> None:
-    """Lets this process compile and time as on a machine that has done neither before."""
+    """Use an empty folder, as on a machine that has compiled and timed nothing before."""
     os.environ[VARIABLE] = str(folder)
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "inductor")
 
 
 def read_cached(name: str) -> dict[str, Any] | None:
-    """What `write_cached` kept under this name; None where there is nothing to be read."""
+    """The JSON values kept by `write_cached` under this name; None where nothing can be read."""
     path = cache_folder() / name
     try:
         loaded = orjson.loads(path.read_bytes()) if path.is_file() else None  # no pipe: it waits
@@ -82,7 +72,7 @@ def read_cached(name: str) -> dict[str, Any] | None:
 
 
 def write_cached(name: str, content: dict[str, Any]) -> None:
-    """Keeps JSON values under a name such as `plans/1f0c.json`.
+    """Keep JSON values under a name such as `plans/1f0c.json`.
 
     A folder that refuses is no failure: a cache only saves time.
     """

@@ -1,4 +1,4 @@
-"""The machine's ceilings, measured: copy bandwidth by size, matmul rates, latency of one operation.
+"""Measures the machine's ceilings: copy bandwidth by size, matmul rates, latency.
 
 Everything runs on random data (zeros are faster) and the best of some repeats counts. On CUDA the
 repeats lie in one captured graph, so that no launch from the host is in them. Copies are measured
@@ -14,7 +14,6 @@ from typing import Any, Self, TypeVar
 
 import orjson
 import torch
-from torch import Tensor
 
 from bench.machine.cache import read_cached, write_cached
 from bench.machine.clock import Clock, make_clock
@@ -43,17 +42,11 @@ Key = TypeVar("Key", int, str)
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:
-    """What the machine was seen to do at best.
+    """The best rates and the shortest latency that the machine was seen to reach."""
 
-    Attributes:
-        copy_bytes_per_s: bytes of source and destination -> bytes read and written a second.
-        matmul_flops_per_s: precision -> FLOPs a second.
-        latency_s: a tiny node inside a CUDA graph; on a CPU the dispatch of a tiny operation.
-    """
-
-    copy_bytes_per_s: Mapping[int, float]
-    matmul_flops_per_s: Mapping[str, float]
-    latency_s: float
+    copy_bytes_per_s: Mapping[int, float]  # bytes of source and target -> read and written a second
+    matmul_flops_per_s: Mapping[str, float]  # by precision
+    latency_s: float  # of a tiny node inside a CUDA graph; on a CPU of the dispatch of one
 
     def bandwidth(self, num_bytes: int) -> float | None:
         """The most bytes a second for a pass over so many bytes; None where no copy was measured.
@@ -89,13 +82,9 @@ class Ceilings:
         Raises:
             KeyError, TypeError, ValueError, AttributeError: it is nothing of that kind.
         """
-        copies = {_positive(size): _positive(rate) for size, rate in plain["copy_bytes_per_s"]}
+        copies = {int(_positive(size)): _positive(rate) for size, rate in plain["copy_bytes_per_s"]}
         matmuls = {name: _positive(rate) for name, rate in plain["matmul_flops_per_s"].items()}
-        return cls(
-            {int(size): rate for size, rate in copies.items()},
-            matmuls,
-            _positive(plain["latency_s"]),
-        )
+        return cls(copies, matmuls, _positive(plain["latency_s"]))
 
 
 def _positive(value: object) -> float:
@@ -142,30 +131,35 @@ def measure_ceilings(device: torch.device) -> Ceilings:
             latency_s=latency(draw, clock),
         )
     if device.type == "cuda":
-        _give_back()
+        # a gigabyte that the run may need, and what cuBLAS keeps for each captured stream: 32 MiB
+        # on Hopper, which would count as memory of the run
+        torch._C._cuda_clearCublasWorkspaces()
+        torch.cuda.empty_cache()
     return ceilings
-
-
-def _give_back() -> None:
-    """Frees a gigabyte that the run may need, and what cuBLAS keeps for each captured stream.
-
-    These are 32 MiB a stream on Hopper, which would count as memory of the run.
-    """
-    torch._C._cuda_clearCublasWorkspaces()
-    torch.cuda.empty_cache()
 
 
 def copy_rate(num_bytes: int, draw: torch.Generator, clock: Clock) -> float:
     """Bytes read and written a second by a copy whose two sides are so many bytes together."""
-    source, target = (_random(num_bytes // 2, draw) for _ in range(2))
+    size = num_bytes // 2
+    # a block of them again and again, as to draw them all would take long
+    blocks = (torch.rand(min(size, MIB) // 4, generator=draw, device=draw.device) for _ in range(2))
+    source, target = (block.repeat(max(1, size // MIB)) for block in blocks)
     return num_bytes / best_seconds(lambda: target.copy_(source), clock, draw.device)
 
 
 def matmul_rate(precision: str, draw: torch.Generator, clock: Clock) -> float:
     """FLOPs a second of square matrix products, the best of some sizes."""
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-    sizes = MATMUL_SIZES[draw.device.type]
-    return max(_matmul_rate(size, precision, draw, clock) for size in sizes)
+
+    def rate_of(size: int) -> float:
+        left, right, out = (
+            torch.randn((size, size), generator=draw, device=draw.device).to(DTYPES[precision])
+            for _ in range(3)
+        )
+        seconds = best_seconds(lambda: torch.mm(left, right, out=out), clock, draw.device)
+        return 2.0 * size**3 / seconds
+
+    return max(map(rate_of, MATMUL_SIZES[draw.device.type]))
 
 
 def latency(draw: torch.Generator, clock: Clock) -> float:
@@ -179,19 +173,21 @@ def best_seconds(
 ) -> float:
     """Seconds of a call in the fastest of some repeats.
 
-    Args:
-        call: works on the device, and on CUDA can be captured.
-        clock: of the device.
-        device: on CUDA the calls of a repeat are captured into one graph.
-        num_calls: in a repeat; None for as many as a millisecond takes.
+    A repeat is `num_calls` of them, or as many as a millisecond takes; on CUDA they are captured
+    into one graph.
     """
     call()  # the first one allocates and chooses its algorithm
     if num_calls is None:
         num_calls = max(1, min(NUM_NODES, int(CALL_S / max(_seconds(call, clock), 1e-9))))
-    repeat = _captured(call, num_calls) if device.type == "cuda" else _loop(call, num_calls)
+
+    def repeat() -> None:
+        for _ in range(num_calls):
+            call()
+
+    timed = _captured(repeat, call) if device.type == "cuda" else repeat
     seconds: list[float] = []
     while len(seconds) < MIN_REPEATS or (len(seconds) < MAX_REPEATS and sum(seconds) < CAP_S):
-        seconds.append(_seconds(repeat, clock))
+        seconds.append(_seconds(timed, clock))
     return min(seconds) / num_calls
 
 
@@ -202,15 +198,7 @@ def _seconds(call: Callable[[], object], clock: Clock) -> float:
     return clock.seconds_between(start, clock.mark())
 
 
-def _loop(call: Callable[[], object], num_calls: int) -> Callable[[], object]:
-    def repeat() -> None:
-        for _ in range(num_calls):
-            call()
-
-    return repeat
-
-
-def _captured(call: Callable[[], object], num_calls: int) -> Callable[[], object]:
+def _captured(repeat: Callable[[], None], call: Callable[[], object]) -> Callable[[], None]:
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -218,7 +206,7 @@ def _captured(call: Callable[[], object], num_calls: int) -> Callable[[], object
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, stream=stream):
-        _loop(call, num_calls)()
+        repeat()
     graph.replay()  # the first one uploads the graph
     return graph.replay
 
@@ -229,7 +217,7 @@ def _best_of(
     draw: torch.Generator,
     clock: Clock,
 ) -> dict[Key, float]:
-    """The rate by key, as far as there is one; on a CPU the better of all cores and one.
+    """The rates that could be measured, by key; on a CPU the better of all cores and one.
 
     The start of a second thread costs a small copy more than it brings, and where another process
     holds a core, two threads wait for it at every call.
@@ -247,24 +235,9 @@ def _higher(one: Mapping[Key, float], other: Mapping[Key, float]) -> dict[Key, f
     return {key: max(one.get(key, 0.0), other.get(key, 0.0)) for key in {**one, **other}}
 
 
-def _matmul_rate(size: int, precision: str, draw: torch.Generator, clock: Clock) -> float:
-    shape, dtype = (size, size), DTYPES[precision]
-    left, right, out = (
-        torch.randn(shape, generator=draw, device=draw.device).to(dtype) for _ in range(3)
-    )
-    seconds = best_seconds(lambda: torch.mm(left, right, out=out), clock, draw.device)
-    return 2.0 * size**3 / seconds
-
-
-def _random(num_bytes: int, draw: torch.Generator) -> Tensor:
-    """Bytes of chance; a block of them again and again, as to draw them all would take long."""
-    block = torch.rand(min(num_bytes, MIB) // 4, generator=draw, device=draw.device)
-    return block.repeat(max(1, num_bytes // MIB))
-
-
 @contextlib.contextmanager
 def _switches_kept(device: torch.device) -> Iterator[None]:
-    """Nothing deterministic, which cuBLAS might refuse; afterwards all as it was before."""
+    """Turn deterministic algorithms off, which cuBLAS might refuse; restore all switches."""
     threads, is_tf32 = torch.get_num_threads(), torch.backends.cuda.matmul.allow_tf32
     is_deterministic = torch.are_deterministic_algorithms_enabled()
     only_warns = torch.is_deterministic_algorithms_warn_only_enabled()

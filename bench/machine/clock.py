@@ -16,7 +16,7 @@ class Clock(Protocol):
     """Seconds on one device. A test passes one that counts."""
 
     lag: int
-    """How many marks back the newest one lies that can be read without draining the device."""
+    """Marks between the latest and the newest one that can be read without draining the device."""
 
     def synchronize(self) -> None:
         """Waits until the device has done all it was given."""
@@ -35,20 +35,17 @@ class CpuClock:
     """Work on a CPU is done when the call returns, so host time is device time."""
 
     lag = 0
+    now = staticmethod(time.perf_counter)
 
     def synchronize(self) -> None:
         """Nothing is ever outstanding."""
-
-    def now(self) -> float:
-        """Host seconds, monotonic."""
-        return time.perf_counter()
 
     def mark(self) -> Mark:
         """The present host time."""
         return time.perf_counter()
 
     def seconds_between(self, start: Mark, end: Mark) -> float:
-        """Difference of the two readings, in seconds."""
+        """Difference of the two readings."""
         assert isinstance(start, float)
         assert isinstance(end, float)
         return end - start
@@ -58,6 +55,7 @@ class CudaClock:
     """Work on a GPU is queued: events measure it; waiting for the last but one drains nothing."""
 
     lag = 1
+    now = staticmethod(time.perf_counter)
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -65,10 +63,6 @@ class CudaClock:
     def synchronize(self) -> None:
         """Waits for every stream of the device."""
         torch.cuda.synchronize(self.device)
-
-    def now(self) -> float:
-        """Host seconds, monotonic."""
-        return time.perf_counter()
 
     def mark(self) -> Mark:
         """An event recorded on the current stream."""

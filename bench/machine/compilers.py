@@ -5,49 +5,37 @@ not meet) or a graph break makes a training slower without changing its result, 
 and recorded. CUDA graphs are captured by hand, and a capture checks itself (`cuda_graph.py`).
 """
 
+import operator
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 NO_COMPILER = "torch.compile needs a C++ compiler: install g++, or name one in CXX"
 
 
-@dataclass(frozen=True, slots=True)
-class CompileCounts:
-    """Events since the process began.
+class CompileCounts(NamedTuple):
+    """Events since the process began."""
 
-    Attributes:
-        compilations: graphs given to a compiler, whole steps and recompilations included.
-        cache_misses: of these, graphs whose code was not in the cache on disk.
-        graph_breaks: places where torch.compile went back to Python.
-    """
-
-    compilations: int = 0
-    cache_misses: int = 0
-    graph_breaks: int = 0
+    compilations: int = 0  # graphs given to a compiler, whole steps and recompilations included
+    cache_misses: int = 0  # of these, graphs whose code was not in the cache on disk
+    graph_breaks: int = 0  # places where torch.compile went back to Python
 
     def since(self, earlier: "CompileCounts") -> "CompileCounts":
         """The events between two readings."""
-        return CompileCounts(
-            self.compilations - earlier.compilations,
-            self.cache_misses - earlier.cache_misses,
-            self.graph_breaks - earlier.graph_breaks,
-        )
+        return CompileCounts(*map(operator.sub, self, earlier))
 
 
 def compile_counts() -> CompileCounts:
     """The counters now; all zero where no compiler has been loaded."""
-    dynamo = sys.modules.get("torch._dynamo.utils")
+    dynamo: Any = sys.modules.get("torch._dynamo.utils")
     if dynamo is None:
         return CompileCounts()
-    counters: Any = dynamo.counters
     return CompileCounts(
-        compilations=counters["aot_autograd"]["total"],
-        cache_misses=counters["inductor"]["fxgraph_cache_miss"],
-        graph_breaks=sum(counters["graph_break"].values()),
+        compilations=dynamo.counters["aot_autograd"]["total"],
+        cache_misses=dynamo.counters["inductor"]["fxgraph_cache_miss"],
+        graph_breaks=sum(dynamo.counters["graph_break"].values()),
     )
 
 
@@ -57,7 +45,7 @@ def find_compiler() -> str | None:
 
 
 def cpu_has_bf16() -> bool | None:
-    """Whether this CPU computes in bf16; None where the system does not tell."""
+    """True where this CPU computes in bf16; None where the system does not tell."""
     try:
         flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
     except OSError:

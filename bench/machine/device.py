@@ -34,7 +34,10 @@ def pick_device(request: str) -> torch.device:
     index = int(match.group(1) or 0)
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if index >= count:
-        raise UsageError(f"no device cuda:{index}: {_visible(count)}; use --device cpu (GPU=cpu)")
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        why = "" if visible is None else f" (CUDA_VISIBLE_DEVICES={visible})"
+        seen = f"{count or 'no'} CUDA GPU{'s' if count > 1 else ''} visible{why}"
+        raise UsageError(f"no device cuda:{index}: {seen}; use --device cpu (GPU=cpu)")
     return torch.device("cuda", index)
 
 
@@ -103,27 +106,14 @@ def gpu_taken_on_trust() -> Iterator[None]:
 
 def check_supported(spec: RunSpec, device: torch.device) -> None:
     """Raises RunError(`unsupported`) where this plan or precision cannot be had on the device."""
-    is_parallel = spec.plan is not None and spec.plan.parallel == "dp"
-    if is_parallel and (device.type != "cuda" or torch.cuda.device_count() < 2):
+    plan = spec.plan or Plan()  # `auto` leaves out what cannot be had
+    if plan.parallel == "dp" and (device.type != "cuda" or torch.cuda.device_count() < 2):
         raise RunError("unsupported", "plan dp needs at least two visible GPUs (GPU=0,1)")
-    if is_parallel and spec.budget.unit == "J":
+    if plan.parallel == "dp" and spec.budget.unit == "J":
         raise RunError("unsupported", "a budget in joules is read from one GPU; leave plan dp out")
-    if spec.plan is not None and spec.plan.graph_steps is not None and device.type != "cuda":
+    if plan.graph_steps is not None and device.type != "cuda":
         raise RunError("unsupported", "plan graph:N captures CUDA graphs; on a CPU use step:N")
     if spec.recipe.precision == "tf32" and device.type != "cuda":
         raise RunError("unsupported", "precision tf32 exists on CUDA devices only; use fp32")
-    _check_compiler(spec.plan, device)
-
-
-def _check_compiler(plan: Plan | None, device: torch.device) -> None:
-    """A CPU's code is compiled by a C++ compiler; under `auto` the probe leaves it out."""
-    if plan is not None and plan.is_compiled and device.type == "cpu" and find_compiler() is None:
+    if plan.is_compiled and device.type == "cpu" and find_compiler() is None:
         raise RunError("unsupported", f"{NO_COMPILER}; or leave {plan.mode} out of --plan")
-
-
-def _visible(count: int) -> str:
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    seen = (
-        f"{count} CUDA GPU{'' if count == 1 else 's'} visible" if count else "no CUDA GPU visible"
-    )
-    return f"{seen} (CUDA_VISIBLE_DEVICES={visible})" if visible is not None else seen

@@ -1,29 +1,26 @@
-"""What makes runs comparable (environment), and what merely surrounded them (conditions)."""
+"""The environment that runs must share to be compared, and the conditions around them."""
 
+import contextlib
 import os
 import platform
+import re
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from bench.machine.device import usable_cores
-from bench.machine.nvml import Gpu, open_gpu
+from bench.machine.nvml import open_gpu
 
 
 def describe_environment(device: torch.device, data_hash: str) -> dict[str, Any]:
-    """Everything that two runs must share to be compared, as JSON values.
-
-    Args:
-        device: where the run happens.
-        data_hash: of the four data files.
-    """
+    """Everything that two runs must share to be compared, as JSON values."""
     gpu, _ = open_gpu(device)
     return {
         "device_kind": device.type,
         "device": device_model(device),
         "num_cores": usable_cores(),
-        "power_cap_w": power_cap_w(gpu),
+        "power_cap_w": gpu.power_cap_watts() if gpu else None,
         "torch": str(torch.__version__),
         "cuda": torch.version.cuda if device.type == "cuda" else None,
         "cudnn": torch.backends.cudnn.version() if device.type == "cuda" else None,
@@ -48,18 +45,8 @@ def device_model(device: torch.device) -> str:
     """Name of the GPU or of the processor."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return _cpu_model() or platform.processor() or platform.machine()
-
-
-def _cpu_model() -> str:
-    try:
+    with contextlib.suppress(OSError):
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return ""
-    names = (line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line)
-    return next(names, "")
-
-
-def power_cap_w(gpu: Gpu | None) -> float | None:
-    """The power limit that the driver enforces, in watts; None where there is none to read."""
-    return gpu.power_cap_watts() if gpu else None
+        if found := re.search(r"^model name[^:\n]*:[ \t]*(.+)", text, re.MULTILINE):
+            return found.group(1).rstrip()
+    return platform.processor() or platform.machine()

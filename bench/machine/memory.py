@@ -17,7 +17,8 @@ from typing import Protocol
 import torch
 from torch import nn, optim
 
-STATUS = Path("/proc/self/status")
+from bench.machine.memory_limit import status_bytes
+
 CLEAR_REFS = Path("/proc/self/clear_refs")
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h
 RESET_PEAK = "5"  # proc(5): the peak resident set becomes the present one
@@ -34,9 +35,6 @@ class MemoryMeter(Protocol):
 
     def peak_bytes(self) -> tuple[float | None, str]:
         """Bytes at the peak, or None and the reason."""
-
-    def count(self, num_bytes: int) -> None:
-        """Takes a peak into account that was seen elsewhere; a CPU has none of these."""
 
 
 class CudaMemoryMeter:
@@ -58,20 +56,12 @@ class CudaMemoryMeter:
         """Bytes allocated to tensors at the peak."""
         return float(self.peak), ""
 
-    def count(self, num_bytes: int) -> None:
-        """Takes the peak of a CUDA graph's warm-up: its replays allocate nothing of their own."""
-        self.peak = max(self.peak, num_bytes)
-
 
 class CpuMemoryMeter:
-    """Reads the resident set of this process from Linux's /proc.
-
-    Args:
-        model_bytes: weights, buffers and optimizer state that are there before the first window.
-    """
+    """Reads the resident set of this process from Linux's /proc."""
 
     def __init__(self, model_bytes: int) -> None:
-        self.model_bytes = model_bytes
+        self.model_bytes = model_bytes  # with the optimizer state that is there beforehand
         self.baseline: int | None = None
         self.peak = 0
 
@@ -84,24 +74,22 @@ class CpuMemoryMeter:
         if self.baseline is not None:
             return
         gc.collect()
-        _trim_heap()
+        with contextlib.suppress(OSError, AttributeError):  # else it would hold the warm-up's peak
+            ctypes.CDLL(None).malloc_trim(0)
         with contextlib.suppress(OSError):  # not Linux, or a sandbox: peak_bytes says so
             CLEAR_REFS.write_text(RESET_PEAK, encoding="ascii")
-            self.baseline = _status_bytes("VmRSS")
+            self.baseline = status_bytes("VmRSS")
 
     def close(self) -> None:
         """Keeps the peak of the first window."""
         if self.baseline is not None and not self.peak:
-            self.peak = _status_bytes("VmHWM")
+            self.peak = status_bytes("VmHWM")
 
     def peak_bytes(self) -> tuple[float | None, str]:
         """Weights plus the growth of the peak resident set, in bytes."""
         if self.baseline is None:
             return None, "this system does not let a process reset its peak resident set"
         return float(self.model_bytes + max(self.peak - self.baseline, 0)), ""
-
-    def count(self, num_bytes: int) -> None:
-        """Nothing: what a step allocates on a CPU it allocates inside the window."""
 
 
 def make_memory_meter(
@@ -151,16 +139,3 @@ def keep_freed_memory() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_MAX, 0)
         libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-
-
-def _trim_heap() -> None:
-    # without this the baseline would hold the warm-up's peak
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-def _status_bytes(key: str) -> int:
-    for line in STATUS.read_text(encoding="ascii").splitlines():
-        if line.startswith(f"{key}:"):
-            return int(line.split()[1]) * 1024
-    raise OSError(f"{STATUS} has no {key}")

@@ -18,13 +18,23 @@ def limit_memory(max_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (max_bytes, max_bytes))
 
 
-def memory_in_use(path: Path = STATUS) -> int | None:
+def memory_in_use() -> int | None:
     """Bytes that count towards the limit; None where the system does not tell."""
     with contextlib.suppress(OSError, ValueError):
-        for line in path.read_text(encoding="ascii").splitlines():
-            if line.startswith("VmData:"):
-                return int(line.split()[1]) * 1024
+        return status_bytes("VmData")
     return None
+
+
+def status_bytes(key: str) -> int:
+    """A figure of proc(5)'s status of this process.
+
+    Raises:
+        OSError: there is none.
+    """
+    for line in STATUS.read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{key}:"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"{STATUS} has no {key}")
 
 
 def memory_limit() -> int | None:

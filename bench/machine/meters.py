@@ -8,31 +8,25 @@ from torch import nn, optim
 from bench.errors import RunError
 from bench.machine.clock import Clock, Mark, make_clock
 from bench.machine.memory import MemoryMeter, make_memory_meter
-from bench.machine.nvml import Gpu, counting, open_gpu, resolved_energy
+from bench.machine.nvml import Gpu, counting, open_gpu
 from bench.machine.telemetry import Sampler
+
+MIN_WINDOW_S = 2.0  # the counter moves every 20 to 100 ms: shorter windows do not resolve it
+STOPPED = "the energy counter stopped answering"
 
 
 @dataclass
 class Meters:
-    """Opened before training, closed around everything that is not training.
-
-    Attributes:
-        gpu: whose energy counter is read; None where there is none that answers.
-        no_energy: why there is none.
-        sampler: reads the sensors while windows are open; None without NVML.
-        seconds: length of all closed windows on the host's clock, synchronised at both edges.
-        joules: what the counter says of all closed windows; stays 0 without one.
-        earlier_peak: bytes at the peak of the windows of an interrupted process.
-    """
+    """Opened before training, closed around everything that is not training."""
 
     clock: Clock
     memory: MemoryMeter
-    gpu: Gpu | None = None
-    no_energy: str = ""
-    sampler: Sampler | None = None
-    seconds: float = 0.0
-    joules: float = 0.0
-    earlier_peak: float | None = None
+    gpu: Gpu | None = None  # whose energy counter is read; None where none answers
+    no_energy: str = ""  # why none does
+    sampler: Sampler | None = None  # reads the sensors while windows are open; None without NVML
+    seconds: float = 0.0  # of all closed windows by the host's clock, synchronised at both edges
+    joules: float = 0.0  # of all closed windows by the counter; stays 0 without one
+    other_peaks: list[float] = field(default_factory=list)  # bytes: of graphs, of earlier processes
     _opened: Mark = field(default=0.0, init=False)
     _opened_at: float = field(default=0.0, init=False)
     _opened_joules: float | None = field(default=None, init=False)
@@ -53,19 +47,15 @@ class Meters:
         try:
             self.clock.synchronize()
             self.seconds += self.clock.now() - self._opened_at
-            self._count_joules()
+            spent = self._joules_spent()
+            if spent is not None:
+                self.joules += spent
+            elif self.gpu:  # a counter that fails once is not read again
+                self.gpu, self.no_energy = None, STOPPED
             self.memory.close()
         finally:
             if self.sampler:
                 self.sampler.close()
-
-    def _count_joules(self) -> None:
-        """Adds the window's joules; a counter that fails once is not read again."""
-        spent = self._joules_spent()
-        if spent is not None:
-            self.joules += spent
-        elif self.gpu:
-            self.gpu, self.no_energy = None, "the energy counter stopped answering"
 
     def _joules_spent(self) -> float | None:
         """Joules since the window was opened."""
@@ -84,15 +74,15 @@ class Meters:
         """
         spent = self._joules_spent()
         if spent is None:
-            reason = self.no_energy or "the energy counter stopped answering"
+            reason = self.no_energy or STOPPED
             raise RunError("crashed" if self.gpu else "unsupported", reason)
         return self.joules + spent
 
     def peak_bytes(self) -> tuple[float | None, str]:
-        """Peak memory of all windows, those of an interrupted process included, or why unknown."""
+        """Bytes at the peak of all windows, those of earlier processes included, or the reason."""
         own, reason = self.memory.peak_bytes()
-        known = [peak for peak in (own, self.earlier_peak) if peak is not None]
-        return (max(known), "") if known else (None, reason)
+        peaks = self.other_peaks if own is None else [own, *self.other_peaks]
+        return (max(peaks), "") if peaks else (None, reason)
 
     @property
     def energy_method(self) -> str | None:
@@ -103,12 +93,14 @@ class Meters:
 
     def energy_j(self) -> tuple[float | None, str]:
         """Joules of all windows, or None and the reason."""
-        if self.gpu:
-            return resolved_energy(self.joules, self.seconds)
-        if self.sampler is None:
+        if self.energy_method is None:
             return None, self.no_energy
-        unresolved = resolved_energy(0.0, self.seconds)
-        return unresolved if unresolved[0] is None else self.sampler.energy_j(self.seconds)
+        if self.seconds < MIN_WINDOW_S:
+            short = f"{self.seconds:.2f} s of training are less than {MIN_WINDOW_S:g} s"
+            return None, f"unresolved: {short}"
+        if self.gpu is None and self.sampler is not None:
+            return self.sampler.energy_j(self.seconds)
+        return self.joules, ""
 
 
 def make_meters(

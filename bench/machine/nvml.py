@@ -1,14 +1,11 @@
-"""What NVML tells of a GPU: power, clocks, heat, throttling and energy, addressed by UUID."""
+"""Power, clocks, heat, throttling and energy of a GPU by NVML, addressed by UUID."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import torch
 
-from bench.errors import RunError
-
-MIN_WINDOW_S = 2.0  # the counter moves every 20 to 100 ms: shorter windows do not resolve it
 THROTTLE_REASONS = {  # bits of NVML's clock event reasons; idling and set clocks are no throttling
     4: "software power cap",
     8: "hardware slowdown",
@@ -19,13 +16,13 @@ THROTTLE_REASONS = {  # bits of NVML's clock event reasons; idling and set clock
 
 
 class Reading(NamedTuple):
-    """What the sensors of a GPU say at one moment; None for what they do not tell."""
+    """The sensors of a GPU at one moment; None for what they do not tell."""
 
     power_w: float | None = None
     sm_clock_mhz: float | None = None
     memory_clock_mhz: float | None = None
     temperature_c: float | None = None
-    clock_event_reasons: int | None = None
+    clock_event_reasons: int | None = None  # bits: why the clocks are what they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +32,6 @@ class Gpu:
     nvml: Any
     handle: Any
     uuid: str = ""
-
-    @classmethod
-    def open(cls, device: torch.device) -> Self:
-        """Opens NVML for the GPU behind a CUDA device.
-
-        Raises:
-            RunError: there is no NVML here, or it does not know the device.
-        """
-        import pynvml
-
-        try:
-            pynvml.nvmlInit()
-            uuid = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
-            return cls(pynvml, pynvml.nvmlDeviceGetHandleByUUID(uuid), uuid)
-        except pynvml.NVMLError as error:
-            raise RunError("unsupported", f"no NVML for {device}: {error}") from None
 
     def energy_joules(self) -> float | None:
         """Energy since the driver was loaded (Volta and later)."""
@@ -75,35 +56,18 @@ class Gpu:
         """The limit that the driver enforces."""
         return _thousandth(self._ask(self.nvml.nvmlDeviceGetEnforcedPowerLimit))
 
-    def sm_clock_mhz(self) -> float | None:
-        """Present clock of the multiprocessors."""
-        return self._ask(self.nvml.nvmlDeviceGetClockInfo, self.nvml.NVML_CLOCK_SM)
-
-    def memory_clock_mhz(self) -> float | None:
-        """Present clock of the memory."""
-        return self._ask(self.nvml.nvmlDeviceGetClockInfo, self.nvml.NVML_CLOCK_MEM)
-
-    def temperature_c(self) -> float | None:
-        """Temperature of the chip."""
-        return self._ask(self.nvml.nvmlDeviceGetTemperature, self.nvml.NVML_TEMPERATURE_GPU)
-
-    def clock_event_reasons(self) -> int | None:
-        """Why the clocks are what they are, as NVML's bits; older drivers call them throttling."""
-        reasons = self._ask(self.nvml.nvmlDeviceGetCurrentClocksEventReasons)
-        if reasons is None:
-            reasons = self._ask(self.nvml.nvmlDeviceGetCurrentClocksThrottleReasons)
-        return None if reasons is None else int(reasons)
-
     def read(self) -> Reading:
         """All sensors, one after the other; instant power, or averaged where that is all."""
-        instant = self.instant_power_watts()
-        return Reading(
-            power_w=self.power_watts() if instant is None else instant,
-            sm_clock_mhz=self.sm_clock_mhz(),
-            memory_clock_mhz=self.memory_clock_mhz(),
-            temperature_c=self.temperature_c(),
-            clock_event_reasons=self.clock_event_reasons(),
-        )
+        instant_w = self.instant_power_watts()
+        power_w = self.power_watts() if instant_w is None else instant_w
+        sm_clock = self._ask(self.nvml.nvmlDeviceGetClockInfo, self.nvml.NVML_CLOCK_SM)
+        memory_clock = self._ask(self.nvml.nvmlDeviceGetClockInfo, self.nvml.NVML_CLOCK_MEM)
+        celsius = self._ask(self.nvml.nvmlDeviceGetTemperature, self.nvml.NVML_TEMPERATURE_GPU)
+        reasons = self._ask(self.nvml.nvmlDeviceGetCurrentClocksEventReasons)
+        if reasons is None:  # older drivers call them throttling
+            reasons = self._ask(self.nvml.nvmlDeviceGetCurrentClocksThrottleReasons)
+        bits = None if reasons is None else int(reasons)
+        return Reading(power_w, sm_clock, memory_clock, celsius, bits)
 
     def _ask(self, question: Callable[..., Any], *arguments: int) -> float | None:
         try:
@@ -126,14 +90,18 @@ def open_gpu(device: torch.device) -> tuple[Gpu | None, str]:
     """The GPU behind a device as NVML sees it, or None and the reason why it does not."""
     if device.type != "cuda":
         return None, "a CPU run has no NVML"
+    import pynvml
+
     try:
-        return Gpu.open(device), ""
-    except RunError as error:
-        return None, error.reason
+        pynvml.nvmlInit()
+        uuid = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
+        return Gpu(pynvml, pynvml.nvmlDeviceGetHandleByUUID(uuid), uuid), ""
+    except pynvml.NVMLError as error:
+        return None, f"no NVML for {device}: {error}"
 
 
 def open_energy_counter(device: torch.device) -> tuple[Gpu | None, str]:
-    """The GPU, if its energy counter answers, else None and the reason."""
+    """The GPU behind a device, if its energy counter answers, else None and the reason."""
     gpu, reason = open_gpu(device)
     return (None, reason) if gpu is None else counting(gpu)
 
@@ -145,10 +113,3 @@ def counting(gpu: Gpu) -> tuple[Gpu | None, str]:
     except gpu.nvml.NVMLError as error:
         return None, f"this GPU counts no energy: {error}"
     return gpu, ""
-
-
-def resolved_energy(joules: float, seconds: float) -> tuple[float | None, str]:
-    """The joules, or None where the windows are too short for the counter to resolve them."""
-    if seconds < MIN_WINDOW_S:
-        return None, f"unresolved: {seconds:.2f} s of training are less than {MIN_WINDOW_S:g} s"
-    return joules, ""

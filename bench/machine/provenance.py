@@ -27,24 +27,17 @@ def describe_provenance() -> dict[str, Any]:
 
 @cache
 def _source() -> dict[str, Any]:
-    commit, is_dirty = _checked_out() or _told() or (None, None)
+    commit, status = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "-uno")
+    is_dirty = None if commit is None or status is None else bool(status)
+    told = os.environ.get(COMMIT, "")
+    if commit is None and re.fullmatch(rf"[0-9a-f]{{40}}({DIRTY})?", told):
+        commit, is_dirty = told.removesuffix(DIRTY), told.endswith(DIRTY)
     return {
         "commit": commit,
         "dirty": is_dirty,
         "source_hash": source_hash(),
         "harness_version": harness_version(),
     }
-
-
-def _checked_out() -> tuple[str, bool | None] | None:
-    commit, status = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "-uno")
-    return None if commit is None else (commit, None if status is None else bool(status))
-
-
-def _told() -> tuple[str, bool] | None:
-    told = os.environ.get(COMMIT, "")
-    is_sound = re.fullmatch(rf"[0-9a-f]{{40}}({DIRTY})?", told) is not None
-    return (told.removesuffix(DIRTY), told.endswith(DIRTY)) if is_sound else None
 
 
 def harness_version() -> str | None:

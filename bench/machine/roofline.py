@@ -12,17 +12,11 @@ from bench.machine.ceilings import Ceilings
 
 @dataclass(frozen=True, slots=True)
 class StepCost:
-    """What a step costs by count; None is unknown.
+    """The counted cost of a step; None is unknown."""
 
-    Attributes:
-        flops: of convolutions and matrix products.
-        passes: bytes of each pass over memory, see `bench.measure.workload.passes_of_step`.
-        kernels: that a step queues on CUDA; unknown until a training is over.
-    """
-
-    flops: float | None
-    passes: Sequence[float] | None
-    kernels: float | None = None
+    flops: float | None  # of convolutions and matrix products
+    passes: Sequence[float] | None  # bytes of each: `bench.measure.workload.passes_of_step`
+    kernels: float | None = None  # that a step queues on CUDA; unknown until a training is over
 
     @property
     def num_bytes(self) -> float | None:
@@ -32,19 +26,12 @@ class StepCost:
 
 @dataclass(frozen=True, slots=True)
 class Roofline:
-    """The ceilings over one step, and the seconds that each asks for; None is unknown.
-
-    Attributes:
-        cost: of the step.
-        flops_per_s: the matmul rate in the precision of the run.
-        bytes_per_s: the bandwidth over all passes, each at the rate of its own size.
-        latency_s: of one kernel.
-    """
+    """The ceilings over one step, and the seconds that each asks for; None is unknown."""
 
     cost: StepCost
-    flops_per_s: float | None
-    bytes_per_s: float | None
-    latency_s: float
+    flops_per_s: float | None  # the matmul rate in the precision of the run
+    bytes_per_s: float | None  # the bandwidth over all passes, each at the rate of its own size
+    latency_s: float  # of one kernel
 
     @property
     def terms(self) -> Mapping[str, float]:
@@ -83,20 +70,14 @@ class Roofline:
 
 def roofline_of(cost: StepCost, ceilings: Ceilings, precision: str) -> Roofline:
     """The ceilings that hold for a step of this cost in this precision."""
+    seconds = [_ratio(size, ceilings.bandwidth(int(size))) for size in cost.passes or ()]
+    all_s = math.fsum(spent for spent in seconds if spent is not None)
     return Roofline(
         cost=cost,
         flops_per_s=ceilings.matmul_flops_per_s.get(precision),
-        bytes_per_s=_mean_bandwidth(cost.passes or (), ceilings),
+        bytes_per_s=cost.num_bytes / all_s if cost.num_bytes and all_s > 0 else None,
         latency_s=ceilings.latency_s,
     )
-
-
-def _mean_bandwidth(passes: Sequence[float], ceilings: Ceilings) -> float | None:
-    seconds = [_ratio(size, ceilings.bandwidth(int(size))) for size in passes]
-    known = [spent for spent in seconds if spent is not None]
-    if not known or math.fsum(known) <= 0:
-        return None
-    return sum(passes) / math.fsum(known)
 
 
 def _ratio(amount: float | None, per_s: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""Telemetry: reads a GPU's sensors in the background while the windows of training are open.
+"""Telemetry: a GPU's sensors, read in the background while training and once while it idles.
 
 Every reading is kept with the training seconds at which it was taken; whatever a record says of
 clocks, power and throttling is derived from them afterwards.
@@ -12,31 +12,27 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 
-from bench.machine.nvml import Gpu, Reading, throttle_reasons
+from bench.machine.clock import make_clock
+from bench.machine.nvml import Gpu, Reading, open_gpu, throttle_reasons
 
 INTERVAL_S = 0.1
 JOIN_S = 1.0  # a driver that hangs must not hang the run
+SETTLE_S = 0.5  # rest before the readings of an idle GPU: some average over what was before
+IDLE_READING_S, NUM_IDLE_READINGS = 0.05, 10
 MAX_GAP_S = 1.0  # power between readings further apart than this would be a guess
 
 
 @dataclass
 class Sampler:
-    """Takes a reading every `INTERVAL_S` of an open window, in a thread that ends with it.
-
-    Attributes:
-        gpu: whose sensors are read.
-        now: host seconds, monotonic.
-        wait: gives True once the event is set, False when the seconds are over.
-        seconds: training seconds at which each reading was taken.
-        readings: what the sensors said, raw.
-    """
+    """Takes a reading every `INTERVAL_S` of an open window, in a thread that ends with it."""
 
     gpu: Gpu
     now: Callable[[], float] = time.perf_counter
-    wait: Callable[[threading.Event, float], bool] = threading.Event.wait
-    seconds: list[float] = field(default_factory=list)
+    wait: Callable[[threading.Event, float], bool] = threading.Event.wait  # True once it is set
+    seconds: list[float] = field(default_factory=list)  # of training, at each reading
     readings: list[Reading] = field(default_factory=list)
     _offset_s: float = field(default=0.0, init=False)
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
@@ -75,7 +71,7 @@ class Sampler:
         self.readings.append(reading)
 
     def throttled_by(self) -> tuple[str, ...]:
-        """All reasons that slowed the GPU down at any reading, in words."""
+        """The reasons that slowed the GPU down at any reading, in words."""
         bits = 0
         for reading in self.readings:
             bits |= reading.clock_event_reasons or 0
@@ -95,46 +91,51 @@ class Sampler:
         gap = max(end - start for (start, _), (end, _) in pairwise(points))
         if gap > MAX_GAP_S:
             return None, f"unresolved: no power was read for {gap:.1f} s"
-        return trapezoid(points), ""
+        moments, watts = torch.tensor(points, dtype=torch.float64).unbind(dim=1)
+        return float(torch.trapezoid(watts, moments)), ""
 
     def conditions(self) -> dict[str, Any]:
         """A summary for the record: mean power, [median, lowest] clocks, highest temperature."""
-        power, sm_clock, memory_clock, temperature, _ = self._known()
+        columns = zip(*self.readings, strict=True) if self.readings else [()] * len(Reading._fields)
+        power, sm_clock, memory_clock, temperature, reasons = (
+            [value for value in column if value is not None] for column in columns
+        )
         return {
             "gpu_power_w": round(statistics.mean(power), 1) if power else None,
             "gpu_sm_clock_mhz": _median_and_lowest(sm_clock),
             "gpu_memory_clock_mhz": _median_and_lowest(memory_clock),
             "gpu_temperature_c": max(temperature, default=None),
-            "throttle_reasons": list(self.throttled_by()) if self._known()[4] else None,
+            "throttle_reasons": list(self.throttled_by()) if reasons else None,
         }
 
     def samples(self) -> dict[str, Any]:
         """Every reading for the samples file, NaN where unknown; nothing where none was taken."""
         if not self.readings:
             return {}
-        columns = dict(zip(Reading._fields, zip(*self.readings, strict=True), strict=True))
-        named = {f"gpu_{name}": column for name, column in columns.items()}
-        return {
-            name: _array(column) for name, column in {"gpu_time_s": self.seconds, **named}.items()
-        }
-
-    def _known(self) -> list[list[float]]:
-        """The known values of each sensor, in the order of `Reading`."""
-        columns = zip(*self.readings, strict=True) if self.readings else [()] * len(Reading._fields)
-        return [[value for value in column if value is not None] for column in columns]
-
-
-def trapezoid(points: Sequence[tuple[float, float]]) -> float:
-    """The integral under straight lines between points of (seconds, value)."""
-    return sum(
-        (end - start) * (first + second) / 2 for (start, first), (end, second) in pairwise(points)
-    )
+        columns = zip(Reading._fields, zip(*self.readings, strict=True), strict=True)
+        named = {f"gpu_{name}": np.array(column, dtype=np.float64) for name, column in columns}
+        return {"gpu_time_s": np.array(self.seconds), **named}
 
 
 def _median_and_lowest(values: Sequence[float]) -> list[float] | None:
     return [statistics.median(values), min(values)] if values else None
 
 
-def _array(values: Sequence[float | None]) -> Any:  # noqa: ANN401 - a NumPy array
-    known = [float("nan") if value is None else value for value in values]
-    return torch.tensor(known, dtype=torch.float64).numpy()
+def measure_idle_power(device: torch.device) -> tuple[float | None, str]:
+    """Watts of the GPU while it has nothing to do, or None and the reason; takes about a second."""
+    gpu, no_nvml = open_gpu(device)
+    if gpu is None:
+        return None, no_nvml
+    make_clock(device).synchronize()
+    return idle_power_w(gpu, time.sleep)
+
+
+def idle_power_w(gpu: Gpu, sleep: Callable[[float], None]) -> tuple[float | None, str]:
+    """The median of some power readings: somebody else's short burst leaves it alone."""
+    sleep(SETTLE_S)
+    watts = []
+    for _ in range(NUM_IDLE_READINGS):
+        sleep(IDLE_READING_S)
+        watts.append(gpu.read().power_w)
+    known = [value for value in watts if value is not None]
+    return (statistics.median(known), "") if known else (None, "this GPU tells no power")

@@ -1,4 +1,4 @@
-"""What a run has found out so far; a run that fails half-way keeps what it has."""
+"""The measurements of a run so far; a run that fails half-way keeps what it has."""
 
 import time
 from collections.abc import Iterator
@@ -71,12 +71,15 @@ class Findings:
     samples: dict[str, Any] = field(default_factory=dict)
     aside_s: float = 0.0
 
-    def add(self, quantity: str, value: float | None, reason: str = "") -> None:
-        """Keeps one value in its base unit, or the reason why there is none."""
+    def add(
+        self, quantity: str, value: float | None, reason: str = "", digits: int | None = None
+    ) -> None:
+        """Keeps one value in its base unit, rounded if asked to, or the reason for its absence."""
         if value is None:
             self.missing[quantity] = reason
-        else:
-            self.measurements[quantity] = Measurement(quantity, UNITS[quantity], (float(value),))
+            return
+        value = float(value) if digits is None else round(float(value), digits)
+        self.measurements[quantity] = Measurement(quantity, UNITS[quantity], (value,))
 
     @contextmanager
     def aside(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""How near a run came to the machine's limit: counts a step, sets it against the measured ceilings.
+"""The machine's limit for a run: counts of a step against the measured ceilings.
 
 Nothing here is on the training clock.
 """
@@ -6,11 +6,9 @@ Nothing here is on the training clock.
 import math
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from torch import nn, optim
 
-from bench.engine.engine import Engine
 from bench.engine.warmup import restored
 from bench.machine.roofline import Roofline, StepCost, roofline_of
 from bench.measure.findings import Findings
@@ -18,9 +16,7 @@ from bench.measure.workload import count_kernels, passes_of_step
 from bench.spec.plan import Plan
 from bench.spec.run_spec import RunSpec
 from bench.train.live import Live
-
-if TYPE_CHECKING:
-    from bench.train.session import Session
+from bench.train.session import Session
 
 LEAST_PROFILED_STEPS = 4
 ON_CPU = "a CPU queues no kernels"
@@ -30,7 +26,7 @@ BEAT_FLOOR = "beat_floor"  # the footer of a table says what that means
 
 
 def count_step(
-    session: "Session",
+    session: Session,
     plan: Plan,
     model: nn.Module,
     optimizer: optim.Optimizer,
@@ -52,7 +48,7 @@ def count_step(
     findings.add("bytes_per_step", cost.num_bytes, NOT_LINEAR)
 
 
-def count_step_kernels(session: "Session", live: Live, findings: Findings) -> None:
+def count_step_kernels(session: Session, live: Live, findings: Findings) -> None:
     """Kernels of a step, counted once a session, after the first training: see `count_kernels`."""
     engine, plan = live.training.engine, session.plan
     assert plan is not None, "it was settled before the training"
@@ -63,28 +59,27 @@ def count_step_kernels(session: "Session", live: Live, findings: Findings) -> No
         session.profiled.add(plan)
         if session.num_seeds > 1:  # has the profiler let go of CUPTI before the next training
             os.environ.setdefault("TEARDOWN_CUPTI", "1")
+        steps = engine.group_steps * math.ceil(LEAST_PROFILED_STEPS / engine.group_steps)
         with restored(live.model, live.optimizer, [live.augmentation]):
-            kernels = _kernels(session, engine)
+            batches = [session.random_batch() for _ in range(steps)]
+            rates = [session.small_rate()] * steps
+            kernels = count_kernels(lambda: engine.run(batches, rates), steps)
         engine.reset()
         session.costs[plan] = replace(session.costs[plan], kernels=kernels)
     findings.add("kernels_per_step", session.costs[plan].kernels, UNSEEN)
 
 
-def _kernels(session: "Session", engine: Engine) -> float | None:
-    steps = engine.group_steps * math.ceil(LEAST_PROFILED_STEPS / engine.group_steps)
-    batches = [session.random_batch() for _ in range(steps)]
-    rates = [session.small_rate()] * steps
-    return count_kernels(lambda: engine.run(batches, rates), steps)
-
-
-def report_limit(session: "Session", spec: RunSpec, findings: Findings) -> None:
+def report_limit(session: Session, spec: RunSpec, findings: Findings) -> None:
     """The floor of a step, how near the training came to it, and what binds."""
     roofline = report_floor(session, findings)
     if roofline is None:
         for quantity in ("percent_of_floor", "mfu", "bandwidth"):
             findings.add(quantity, None, findings.missing["floor"])
         return
-    step_s = _full_step_s(spec, findings)
+    seconds, images = (
+        findings.measurements[name].values[0] for name in ("train_time", "images_seen")
+    )
+    step_s = seconds * spec.recipe.batch_size / images  # a ragged batch is its share of a step
     percent = roofline.percent_of_floor(step_s)
     findings.add("percent_of_floor", rounded(percent))
     no_rate = f"no matmul rate in {spec.recipe.precision} was measured here"
@@ -94,42 +89,29 @@ def report_limit(session: "Session", spec: RunSpec, findings: Findings) -> None:
         findings.flags.append(BEAT_FLOOR)
 
 
-def report_floor(session: "Session", findings: Findings) -> Roofline | None:
+def report_floor(session: Session, findings: Findings) -> Roofline | None:
     """The floor of a step and what binds: all that is known where no training comes to its end."""
-    roofline, reason = _roofline(session)
-    if roofline is None:
-        findings.add("floor", None, reason)
-        return None
-    findings.add("floor", rounded(roofline.floor_s))
-    findings.conditions["limit"] = {
-        "binds": roofline.binding_term,
-        "flops_per_s": rounded(roofline.flops_per_s),
-        "bytes_per_s": rounded(roofline.bytes_per_s),
-        "latency_s": rounded(roofline.latency_s),
-    }
-    return roofline
+    plan, ceilings, reason = session.plan, session.ceilings, ""
+    if ceilings is None:
+        reason = "no ceilings were measured"
+    elif plan is None or plan not in session.costs:
+        reason = "no step was counted"
+    elif plan.parallel == "dp":
+        reason = "plan dp: the ceilings are those of one GPU"
+    else:
+        roofline = roofline_of(session.costs[plan], ceilings, session.spec.recipe.precision)
+        findings.add("floor", rounded(roofline.floor_s))
+        findings.conditions["limit"] = {
+            "binds": roofline.binding_term,
+            "flops_per_s": rounded(roofline.flops_per_s),
+            "bytes_per_s": rounded(roofline.bytes_per_s),
+            "latency_s": rounded(roofline.latency_s),
+        }
+        return roofline
+    findings.add("floor", None, reason)
+    return None
 
 
 def rounded(value: float | None) -> float | None:
     """Three significant digits: no ceiling is measured to more, and a record is at most 4 KB."""
     return None if value is None else float(f"{value:.3g}")
-
-
-def _roofline(session: "Session") -> tuple[Roofline | None, str]:
-    """The ceilings over the session's plan, or None and the reason."""
-    plan = session.plan
-    if session.ceilings is None:
-        return None, "no ceilings were measured"
-    if plan is None or plan not in session.costs:
-        return None, "no step was counted"
-    if plan.parallel == "dp":
-        return None, "plan dp: the ceilings are those of one GPU"
-    return roofline_of(session.costs[plan], session.ceilings, session.spec.recipe.precision), ""
-
-
-def _full_step_s(spec: RunSpec, findings: Findings) -> float:
-    """Training seconds of a whole batch; a ragged last one counts as its share of a step."""
-    seconds, images = (
-        findings.measurements[name].values[0] for name in ("train_time", "images_seen")
-    )
-    return seconds * spec.recipe.batch_size / images

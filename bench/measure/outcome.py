@@ -1,4 +1,4 @@
-"""What a training has come to: fills the findings of a run."""
+"""Fills the findings of a run once its training is over."""
 
 import math
 import time
@@ -10,7 +10,6 @@ from torch import nn
 from bench.errors import RunError
 from bench.machine.compilers import CompileCounts, compile_counts
 from bench.machine.meters import Meters
-from bench.measure.energy import report_gpu
 from bench.measure.findings import Findings
 from bench.measure.limit import report_limit
 from bench.measure.portrait import report_portrait, sitting
@@ -29,7 +28,7 @@ MAX_FIT_IMAGES = 5_000  # of the training split, spread evenly over it
 def report_training(
     spec: RunSpec, session: Session, training: Training, findings: Findings
 ) -> None:
-    """Everything that the training clock, the counters and the losses tell."""
+    """Report time, memory, energy, speed and losses of a training."""
     trace, meters = training.trace, training.meters
     findings.add("train_time", meters.seconds)
     findings.add("steps", trace.steps)
@@ -45,29 +44,49 @@ def report_training(
     findings.add("epoch_time", meters.seconds * size / trace.images_seen)
     _report_overrun(spec.budget, training, findings)
     _report_steps(session, trace, meters, findings)
+    has_reached = training.control is not None and training.control.has_reached
     _report_control(training, findings)
-    _report_target(spec, training, findings)
+    if spec.target is not None:
+        if has_reached:
+            findings.flags.append("reached_target")
+        seconds = trace.curve[-1].train_seconds if has_reached else None
+        reason = f"never reached {target_text(spec.target)} on validation"
+        findings.add("time_to_target", seconds, reason)
     report_limit(session, spec, findings)
     is_short = trace.images_seen < training.stream.images_per_epoch
-    if is_short and not _has_reached(training):  # what has reached its target is trained enough
+    if is_short and not has_reached:  # what has reached its target is trained enough
         findings.flags.append("under_trained")
+
+
+def report_gpu(meters: Meters, idle: tuple[float | None, str], findings: Findings) -> None:
+    """Energy, idle power and conditions of a training; the raw readings among the samples.
+
+    Rounded to NVML's own millijoules and milliwatts, as a record is at most 4 KB.
+    """
+    sampler = meters.sampler
+    has_nvml = meters.gpu is not None or sampler is not None
+    joules, no_energy = meters.energy_j()
+    watts, no_idle = idle if has_nvml else (None, meters.no_energy)
+    above = None if joules is None or watts is None else joules - watts * meters.seconds
+    findings.add("energy", joules, no_energy, digits=3)
+    findings.add("idle_power", watts, no_idle, digits=3)
+    findings.add("energy_above_idle", above, no_energy or no_idle, digits=3)
+    findings.conditions["energy_method"] = None if joules is None else meters.energy_method
+    if sampler is not None:
+        findings.conditions |= sampler.conditions()
+        findings.samples |= sampler.samples()
+        if sampler.throttled_by():
+            findings.flags.append("throttled")
 
 
 def recorded_curve(curve: Sequence[CurvePoint], target: float | None = None) -> list[list[float]]:
     """The points of a record, seconds to the microsecond, accuracy to a hundredth of an image."""
-    return [
-        [
-            round(curve[k].train_seconds, 6),
-            round(curve[k].budget_fraction, 6),
-            curve[k].images_seen,
-            round(curve[k].validation_accuracy, 6),
-        ]
-        for k in chosen_points([point.validation_accuracy for point in curve], target)
-    ]
+    chosen = chosen_points([point.validation_accuracy for point in curve], target)
+    return [[round(x, 6) for x in curve[k][:4]] for k in chosen]
 
 
 def _report_control(training: Training, findings: Findings) -> None:
-    """What the validation scores have decided."""
+    """Early stopping and the selected weights."""
     control = training.control
     if control is None:
         return
@@ -77,22 +96,6 @@ def _report_control(training: Training, findings: Findings) -> None:
         epoch, accuracy, loss = control.best
         selected = {"epoch": epoch, "accuracy": accuracy, "loss": loss}
         findings.conditions["selected"] = {key: round(x, 6) for key, x in selected.items()}
-
-
-def _report_target(spec: RunSpec, training: Training, findings: Findings) -> None:
-    """Training seconds to the look that reached the target, or that none did."""
-    if spec.target is None:
-        return
-    is_reached = _has_reached(training)
-    if is_reached:
-        findings.flags.append("reached_target")
-    seconds = training.trace.curve[-1].train_seconds if is_reached else None
-    reason = f"never reached {target_text(spec.target)} on validation"
-    findings.add("time_to_target", seconds, reason)
-
-
-def _has_reached(training: Training) -> bool:
-    return training.control is not None and training.control.has_reached
 
 
 def _report_overrun(budget: Budget, training: Training, findings: Findings) -> None:
@@ -128,7 +131,7 @@ def _report_steps(session: Session, trace: Trace, meters: Meters, findings: Find
 
 
 def report_compilers(in_clock: CompileCounts, findings: Findings) -> None:
-    """What compilers did while training; a plan that compiles on the clock is flagged."""
+    """Compilations and graph breaks; a plan that compiles on the clock is flagged."""
     findings.add("compilations_in_clock", in_clock.compilations)
     findings.add("graph_breaks", compile_counts().graph_breaks)
     if in_clock.compilations:

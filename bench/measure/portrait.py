@@ -1,4 +1,4 @@
-"""What a report draws of a run: its answers, its surest mistakes, its features in the plane.
+"""Arrays from which a report draws: answers, surest mistakes, features in the plane.
 
 All of it is small, lies among the samples, and comes from the final pass itself: arrays
 
@@ -36,19 +36,12 @@ OTHER_ROWS = "its last linear layer does not take a row for each image, or too l
 
 @dataclass
 class Sitting:
-    """What the final pass shows of each image, batch by batch, on the device.
+    """Collects predictions and features of the final pass, batch by batch, on the device."""
 
-    Attributes:
-        has_head: whether there is a linear layer to look at.
-        predictions: (B,) int64 of each batch.
-        confidence: (B,) float32 of each batch: the probability of the predicted class.
-        features: (B, D) of each batch, until there are enough.
-    """
-
-    has_head: bool = False
-    predictions: list[Tensor] = field(default_factory=list)
-    confidence: list[Tensor] = field(default_factory=list)
-    features: list[Tensor] = field(default_factory=list)
+    has_head: bool = False  # whether there is a linear layer to look at
+    predictions: list[Tensor] = field(default_factory=list)  # (B,) int64
+    confidence: list[Tensor] = field(default_factory=list)  # (B,) float32, of the predicted class
+    features: list[Tensor] = field(default_factory=list)  # (B, D), until there are enough
     _entering: Tensor | None = field(default=None, init=False)
 
     def enter(self, _head: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -89,16 +82,10 @@ def sitting(model: nn.Module) -> Iterator[Sitting]:
 def report_portrait(
     seen: Sitting, split: ResidentSplit, train: ResidentSplit, findings: Findings
 ) -> None:
-    """Fills the samples with what the final pass has shown.
+    """Fills the samples with what the final pass over a split has shown.
 
     A picture is worth no run: what the machine cannot do (memory, a decomposition that does not
     converge) is a reason among what is missing.
-
-    Args:
-        seen: the whole pass.
-        split: that it went over.
-        train: the training split.
-        findings: of the run.
     """
     try:
         findings.samples |= answers(seen, split) | examples(train)

@@ -1,4 +1,4 @@
-"""What one training step does, counted: FLOPs, operators, bytes of tensors alive at its peak.
+"""Counts of one training step: FLOPs, operators, bytes of tensors alive at its peak.
 
 Counts of operators and bytes are taken where PyTorch hands each operator of a step to a backend
 (`TorchDispatchMode`), forward, backward and update alike. They depend on the code and on the
@@ -25,14 +25,11 @@ RATE = 1e-3
 
 
 def tally_step(engine: StepEngine, batch: Tensor) -> dict[str, int]:
-    """Counts of an eager step: four are run, so the model is no longer as it was.
+    """Counts of an eager step on images (B,) int64: some are run, so the model moves on.
 
     `kept_bytes` is by how much the tensors alive grow from one step to the next: 0, or a leak.
     On CUDA `kernels` comes with them where the profiler sees any, and the peak is the allocator's.
-
-    Args:
-        engine: of an eager plan; what is compiled hands over no operators.
-        batch: (B,) int64, indices of the images.
+    A compiled engine hands over no operators.
     """
 
     def step() -> None:
@@ -53,13 +50,12 @@ def _tallied(engine: StepEngine, step: Callable[[], None]) -> dict[str, int]:
         step()
         tally.restart()  # cyclic garbage of the step before is still there, and counts
         step()
-        operators, peak_bytes = tally.operators, tally.peak_bytes
+        counts = {"operators": tally.operators, "peak_bytes": tally.peak_bytes}
         gc.collect()
         before = tally.live_bytes
         step()
         gc.collect()
-    kept_bytes = tally.live_bytes - before
-    return {"operators": operators, "peak_bytes": peak_bytes, "kept_bytes": kept_bytes}
+    return {**counts, "kept_bytes": tally.live_bytes - before}
 
 
 def _of_cuda(step: Callable[[], None], device: torch.device) -> dict[str, int]:
@@ -76,18 +72,13 @@ def _of_cuda(step: Callable[[], None], device: torch.device) -> dict[str, int]:
 
 
 class Tally(TorchDispatchMode):
-    """Counts operators and the bytes of storages alive while it is entered.
-
-    Attributes:
-        operators: handed over since the last `restart`.
-        live_bytes: of all storages met that still live.
-        peak_bytes: the most that this was since the last `restart`.
-    """
+    """Counts operators and the bytes of storages alive while it is entered."""
 
     def __init__(self, alive: Iterable[object]) -> None:
-        """Meets the tensors among what is there already."""
         super().__init__()
-        self.operators = self.live_bytes = self.peak_bytes = 0
+        self.operators = 0  # handed over since the last `restart`
+        self.live_bytes = 0  # of all storages met that still live
+        self.peak_bytes = 0  # the most that this was since the last `restart`
         self._met: set[int] = set()
         self._meet(alive)
 
@@ -109,20 +100,17 @@ class Tally(TorchDispatchMode):
 
     def _meet(self, values: Iterable[object]) -> None:
         for value in values:
-            if isinstance(value, Tensor):
-                self._meet_storage(value.untyped_storage())
-
-    def _meet_storage(self, storage: torch.UntypedStorage) -> None:
-        # torch keeps the Python object of a storage for as long as any tensor, or a node of
-        # autograd in C++, holds it: its id is its own, and it dies when the bytes are freed
-        key = id(storage)
-        if key in self._met:
-            return
-        num_bytes = int(storage.nbytes())
-        self._met.add(key)
-        self.live_bytes += num_bytes
-        self.peak_bytes = max(self.peak_bytes, self.live_bytes)
-        weakref.finalize(storage, self._forget, key, num_bytes).atexit = False
+            if not isinstance(value, Tensor):
+                continue
+            storage = value.untyped_storage()
+            # torch keeps the Python object of a storage for as long as any tensor, or a node of
+            # autograd in C++, holds it: its id is its own, and it dies when the bytes are freed
+            key, num_bytes = id(storage), int(storage.nbytes())
+            if key not in self._met:
+                self._met.add(key)
+                self.live_bytes += num_bytes
+                self.peak_bytes = max(self.peak_bytes, self.live_bytes)
+                weakref.finalize(storage, self._forget, key, num_bytes).atexit = False
 
     def _forget(self, key: int, num_bytes: int) -> None:
         self._met.remove(key)

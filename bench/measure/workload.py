@@ -1,4 +1,4 @@
-"""What a training step costs by count: parameters, FLOPs, bytes and kernels."""
+"""Counts of a training step: parameters, FLOPs, bytes and kernels."""
 
 import copy
 import math
@@ -34,15 +34,11 @@ def num_parameters(model: nn.Module, *, trainable_only: bool = False) -> int:
 
 
 def flops_per_image(model: nn.Module, input_size: int) -> float:
-    """FLOPs of forward and backward for one image, counted by torch on a real training step.
+    """FLOPs of forward and backward for one image of S pixels a side, on a real training step.
 
     Convolutions and matrix products only, a multiply-add counts as two; see
     `torch.utils.flop_counter`. Works on a copy, so BatchNorm statistics stay as they are, and
     leaves the random state as it was (dropout draws from it).
-
-    Args:
-        model: on any device.
-        input_size: S, pixels a side.
     """
     counter = FlopCounterMode(display=False)
     _counted_step(model, input_size, "fp32", counter, COUNTED_BATCH)
@@ -59,23 +55,20 @@ def passes_of_step(
     and labels are read; the update, which reads gradients and reads and writes parameters and
     optimizer state. What lies between (normalisation, activations, pooling, loss, casts) could be
     fused into these and is left out, so the sum is a lower bound. Counted on copies with two and
-    with four images, from which every pass goes on in a straight line.
-
-    Args:
-        model: on any device.
-        optimizer: has made its state, or the update counts without it.
-        input_size: S, pixels a side.
-        batch_size: B, images of a step.
-        precision: of the recipe.
+    with four images, from which every pass goes on in a straight line. An optimizer that has not
+    made its state counts without it.
 
     Returns:
         Bytes, one number a pass; None where the model calls other operations for other batches.
     """
-    few, more = (_products(model, input_size, precision, COUNTED_BATCH * n) for n in (1, 2))
-    if len(few) != len(more):
+    few, more = _Products(), _Products()
+    _counted_step(model, input_size, precision, few, COUNTED_BATCH)
+    _counted_step(model, input_size, precision, more, 2 * COUNTED_BATCH)
+    if len(few.num_bytes) != len(more.num_bytes):
         return None
     images = batch_size / COUNTED_BATCH
-    products = [round(a + (b - a) * (images - 1)) for a, b in zip(few, more, strict=True)]
+    pairs = zip(few.num_bytes, more.num_bytes, strict=True)
+    products = [round(a + (b - a) * (images - 1)) for a, b in pairs]
     return [batch_size * (input_size**2 + LABEL_BYTES), *products, _update_bytes(optimizer)]
 
 
@@ -85,10 +78,6 @@ def count_kernels(run: Callable[[], object], num_steps: int) -> float | None:
     What it loads (CUPTI) stays in the process and makes every launch slower from here on, so it
     must come after whatever is timed. It may miss kernels at the beginning, one more each time that
     it is used (pytorch#192021): some of a kind of their own come first, to be missed.
-
-    Args:
-        run: does the steps.
-        num_steps: how many these are.
 
     Returns:
         Kernels a step; None where the profiler sees none of the first, so that it may have missed
@@ -144,7 +133,7 @@ class _Products(TorchDispatchMode):
 
 
 def _read(func: Any, args: tuple[Any, ...]) -> Sequence[Any]:  # noqa: ANN401
-    """All arguments, but for the input of a convolution that steps over pixels without a look."""
+    """All arguments, without the input of a convolution whose stride skips pixels."""
     if func.overloadpacket not in CONVOLUTIONS:
         return args
     images, weight, stride = (args[place] for place in CONVOLUTIONS[func.overloadpacket])
@@ -162,12 +151,6 @@ def _own_bytes(tensor: Tensor) -> int:
     """Bytes of the elements that lie in memory: an expanded dimension repeats one."""
     sizes = zip(tensor.shape, tensor.stride(), strict=True)
     return int(tensor.element_size() * math.prod(size for size, stride in sizes if stride))
-
-
-def _products(model: nn.Module, input_size: int, precision: str, num_images: int) -> Sequence[int]:
-    products = _Products()
-    _counted_step(model, input_size, precision, products, num_images)
-    return products.num_bytes
 
 
 def _counted_step(

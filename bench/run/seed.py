@@ -19,7 +19,7 @@ from bench.keep.keeper import begin_keeping
 from bench.machine.compilers import compile_counts
 from bench.machine.memory import model_bytes, peak_of_graphs, state_bytes
 from bench.machine.meters import make_meters
-from bench.measure.energy import measure_idle_power
+from bench.machine.telemetry import measure_idle_power
 from bench.measure.findings import SHARED, Findings
 from bench.measure.limit import count_step, count_step_kernels
 from bench.measure.outcome import (
@@ -121,7 +121,8 @@ def prepare(
     tell("warm-up", None)
     engine, step_s = warm_engine(session, plan, model, optimizer, augmentation, findings)
     meters = make_meters(session.device, model, optimizer, is_parallel=plan.parallel == "dp")
-    meters.memory.count(session.graph_peak)
+    if session.graph_peak:  # replays allocate nothing of their own
+        meters.other_peaks.append(session.graph_peak)
     training = assemble(session, spec, engine, meters, step_s)
     add_curve(training, session, spec, model, findings)
     training.report = partial(tell, "train")

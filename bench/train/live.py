@@ -93,7 +93,8 @@ def restore(live: Live, weights: Mapping[str, Tensor], state: Mapping[str, Any])
     training.pacer.per_step = _amount(pacer["per_step"])
     training.meters.seconds = _amount(meters["seconds"])
     training.meters.joules = _amount(meters["joules"])
-    training.meters.earlier_peak = None if meters["peak"] is None else _amount(meters["peak"])
+    if meters["peak"] is not None:
+        training.meters.other_peaks.append(_amount(meters["peak"]))
     training.curve_fractions = state["curve_fractions"]  # another pace would afford others
     training.step_s = _amount(state["step_s"])
     if training.control and state["control"]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.machine import memory
+from bench.machine import memory, memory_limit
 from bench.machine.memory import CpuMemoryMeter, make_memory_meter
 from tests.bench.train.training_by_hand import small_net
 
@@ -70,7 +70,8 @@ def test_the_meter_of_a_cpu_knows_the_weights_and_buffers() -> None:
 def test_without_proc_the_peak_is_unknown_with_a_reason(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(memory, name, tmp_path / "absent" / "file")
+    owner = memory_limit if name == "STATUS" else memory
+    monkeypatch.setattr(owner, name, tmp_path / "absent" / "file")
     meter = CpuMemoryMeter(model_bytes=1)
     meter.open()
     meter.close()
@@ -84,7 +85,7 @@ def test_a_status_without_the_figure_is_unknown_too(
 ) -> None:
     status = tmp_path / "status"
     status.write_text("Name:\tpython\n", encoding="ascii")
-    monkeypatch.setattr(memory, "STATUS", status)
+    monkeypatch.setattr(memory_limit, "STATUS", status)
     meter = CpuMemoryMeter(model_bytes=1)
     meter.open()
     meter.close()

@@ -6,19 +6,18 @@ import pytest
 import torch
 
 from bench.machine import nvml as bench_nvml
+from bench.machine.clock import CpuClock
 from bench.machine.environment import describe_environment
-from bench.machine.nvml import MIN_WINDOW_S, Reading, open_energy_counter, open_gpu, resolved_energy
+from bench.machine.meters import MIN_WINDOW_S, Meters
+from bench.machine.nvml import Reading, open_energy_counter, open_gpu
 from tests.bench.machine.nvml_by_hand import GPU, UUID, Nvml, NVMLError, fake_gpu, replay
+from tests.bench.train.training_by_hand import FakeMemory
 
 UNKNOWN = {
     "average_mw": "power_watts",
     "instant_mw": "instant_power_watts",
     "energy_mj": "energy_joules",
     "cap_mw": "power_cap_watts",
-    "sm_mhz": "sm_clock_mhz",
-    "memory_mhz": "memory_clock_mhz",
-    "celsius": "temperature_c",
-    "event_reasons": "clock_event_reasons",
 }
 
 
@@ -35,6 +34,20 @@ def test_readings_are_in_base_units_and_by_uuid(nvml: Nvml) -> None:
     assert (nvml.asked, gpu.uuid) == ([UUID], UUID)
     assert (gpu.energy_joules(), gpu.power_watts(), gpu.power_cap_watts()) == (5.0, 123.4, 700.0)
     assert gpu.read() == Reading(300.0, 1980.0, 2619.0, 54.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("sensor", "field"),
+    [
+        ("sm_mhz", "sm_clock_mhz"),
+        ("memory_mhz", "memory_clock_mhz"),
+        ("celsius", "temperature_c"),
+        ("event_reasons", "clock_event_reasons"),
+    ],
+)
+def test_a_reading_without_one_sensor_has_all_others(sensor: str, field: str) -> None:
+    reading = fake_gpu(Nvml(**{sensor: replay(None)})).read()  # type: ignore[arg-type]
+    assert [name for name in Reading._fields if getattr(reading, name) is None] == [field]
 
 
 @pytest.mark.parametrize("sensor", UNKNOWN)
@@ -61,7 +74,7 @@ def test_a_driver_without_fields_tells_no_instant_power() -> None:
 
 def test_an_older_driver_tells_the_reasons_by_their_older_name() -> None:
     nvml = Nvml(event_reasons=replay(None), throttle_reasons=replay(8))
-    assert fake_gpu(nvml).clock_event_reasons() == 8
+    assert fake_gpu(nvml).read().clock_event_reasons == 8
 
 
 def test_reasons_in_words_leave_out_what_is_no_throttling() -> None:
@@ -106,10 +119,11 @@ def test_the_real_field_value_has_the_parts_that_are_read() -> None:
 
 
 def test_a_short_window_is_unresolved() -> None:
-    energy, reason = resolved_energy(100.0, MIN_WINDOW_S * 0.99)
-    assert energy is None
-    assert reason == "unresolved: 1.98 s of training are less than 2 s"
-    assert resolved_energy(60.0, MIN_WINDOW_S) == (60.0, "")
+    meters = Meters(CpuClock(), FakeMemory(), fake_gpu(Nvml()), joules=60.0)
+    meters.seconds = MIN_WINDOW_S * 0.99
+    assert meters.energy_j() == (None, "unresolved: 1.98 s of training are less than 2 s")
+    meters.seconds = MIN_WINDOW_S
+    assert meters.energy_j() == (60.0, "")
 
 
 def test_a_gpu_without_an_energy_counter_is_a_reason(nvml: Nvml) -> None:

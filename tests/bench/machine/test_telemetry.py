@@ -10,7 +10,7 @@ import pytest
 
 from bench.machine.meters import Meters
 from bench.machine.nvml import Reading
-from bench.machine.telemetry import Sampler, trapezoid
+from bench.machine.telemetry import Sampler
 from tests.bench.machine.nvml_by_hand import Nvml, by_hand, fake_gpu, replay, work
 from tests.bench.train.training_by_hand import FakeClock, FakeMemory
 
@@ -184,7 +184,6 @@ def test_samples_are_named_with_their_units() -> None:
 
 
 def test_power_is_integrated_along_straight_lines() -> None:
-    assert trapezoid([(0.0, 100.0), (1.0, 100.0), (3.0, 300.0)]) == 500.0
     # 0.1 s at each of 100, 200, 300 W; the first stands for the time before it
     sampler = sampled(Nvml(instant_mw=replay(100_000, 200_000, 300_000)))
     assert sampler.energy_j(0.3)[0] == pytest.approx(10.0 + 15.0 + 25.0)

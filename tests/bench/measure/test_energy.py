@@ -12,9 +12,9 @@ from bench.errors import RunError
 from bench.machine.clock import CpuClock
 from bench.machine.meters import Meters, make_meters
 from bench.machine.nvml import Gpu
-from bench.machine.telemetry import Sampler
-from bench.measure.energy import idle_power_w, measure_idle_power, report_gpu
+from bench.machine.telemetry import Sampler, idle_power_w, measure_idle_power
 from bench.measure.findings import Findings
+from bench.measure.outcome import report_gpu
 from bench.run import runner
 from bench.run import seed as measure
 from bench.spec.artifacts import NOTHING
