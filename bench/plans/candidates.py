@@ -1,4 +1,4 @@
-"""Which plans `--plan auto` considers, and what it expects of them beforehand.
+"""The plans that `--plan auto` considers, and its expectations before any is tried.
 
 The figures are those of the ladder (results/tables/): what compiling saves at best, and how long it
 takes. They only decide what is worth a try; what is tried is measured.
@@ -19,7 +19,7 @@ UNROLLED_S = 5.0  # what several steps in one function take beyond that
 
 
 def has_convolutions(model: nn.Module) -> bool:
-    """Whether the memory format can matter; without, steps are so short that calls matter."""
+    """True where the memory format can matter; other nets have steps so short that calls matter."""
     return any(isinstance(module, nn.Conv2d) for module in model.modules())
 
 

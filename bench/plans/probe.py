@@ -25,21 +25,13 @@ KEPT_STEPS = 3  # of each candidate in a record; the cache of timings keeps all
 
 @dataclass(slots=True)
 class PlanCandidate:
-    """A plan, the seconds of its timed steps, and why it is out of the race if it is.
-
-    Attributes:
-        plan: how to execute.
-        step_seconds: raw; empty where it was not tried.
-        compile_s: seconds before the first step could run; 0 without a compiler.
-        is_cold: whether some of the code had to be compiled, not loaded from disk.
-        error: why it failed, or was not tried.
-    """
+    """A plan, the seconds of its timed steps, and why it is out of the race if it is."""
 
     plan: Plan
-    step_seconds: list[float] = field(default_factory=list)
-    compile_s: float = 0.0
-    is_cold: bool = False
-    error: str | None = None
+    step_seconds: list[float] = field(default_factory=list)  # raw; empty where it was not tried
+    compile_s: float = 0.0  # before the first step could run; 0 without a compiler
+    is_cold: bool = False  # whether some of the code had to be compiled, not loaded from disk
+    error: str | None = None  # why it failed, or was not tried
 
     @property
     def best_s(self) -> float:
@@ -79,25 +71,15 @@ class Compilation(NamedTuple):
 
 @dataclass(frozen=True)
 class Probe:
-    """How plans are tried on one configuration.
+    """Tries plans on one configuration."""
 
-    Attributes:
-        time_steps: seconds of some steps of a plan, its warm-up done.
-        compile: makes a compiled plan ready and says what that took.
-        expected_compile_s: about how long that will take, for one never compiled here.
-        steps_at: steps that the budget pays for, all seeds together, at so many seconds a step.
-        hope: share of the training that a compiled plan may save at best.
-        now: host seconds.
-        why_not: why the recipe leaves no place for a plan; None where it does.
-    """
-
-    time_steps: Callable[[Plan], Sequence[float]]
-    compile: Callable[[Plan], Compilation]
-    expected_compile_s: float
-    steps_at: Callable[[float], float]
-    hope: float
-    now: Callable[[], float]
-    why_not: Callable[[Plan], str | None] = lambda _plan: None
+    time_steps: Callable[[Plan], Sequence[float]]  # seconds of some steps, the warm-up done
+    compile: Callable[[Plan], Compilation]  # makes a compiled plan ready
+    expected_compile_s: float  # about how long that takes where it was never done here
+    steps_at: Callable[[float], float]  # that the budget pays for at so many seconds a step
+    hope: float  # share of the training that a compiled plan may save at best
+    now: Callable[[], float]  # host seconds
+    why_not: Callable[[Plan], str | None] = lambda _plan: None  # the recipe has no place for a plan
 
     def choose(
         self,
@@ -110,7 +92,7 @@ class Probe:
 
         Args:
             plans: that need no compiler; where all of them fail, the last failure is raised.
-            compiled: compiled plans worth a thought, given the best of the others.
+            compiled: compiled plans worth a try, given the best of the others.
             cap_s: seconds after which no further round begins; the first is always whole.
             known: what an earlier run on this machine has timed.
         """
@@ -141,7 +123,9 @@ class Probe:
     ) -> PlanCandidate:
         if known is not None and not known.is_cold:
             return known
-        expected_s, training_s = self._expected_s(known), steps * best.best_s
+        # code compiled in an earlier run is loaded from disk: about a quarter of the time
+        expected_s = known.compile_s / 4 if known else self.expected_compile_s
+        training_s = steps * best.best_s
         if expected_s > min(left_s, self.hope * training_s):
             reason = f"not tried: compiling takes about {expected_s:.0f} s"
             return PlanCandidate(plan, error=f"{reason}, training {training_s:.1f} s")
@@ -154,24 +138,19 @@ class Probe:
             candidate.error = _one_line(error)
         return candidate
 
-    def _expected_s(self, known: PlanCandidate | None) -> float:
-        """Code compiled in an earlier run is loaded from disk: about a quarter of the time."""
-        return known.compile_s / 4 if known else self.expected_compile_s
-
     def _time_in_rounds(self, tried: Sequence[PlanCandidate], deadline: float) -> None:
         for _ in range(ROUNDS):
             for candidate in tried:
-                self._time(candidate, is_last=_remaining(tried) == 1)
+                if candidate.error is None:
+                    self._time(candidate, tried)
             if self.now() > deadline:
                 break
 
-    def _time(self, candidate: PlanCandidate, *, is_last: bool) -> None:
-        if candidate.error is not None:
-            return
+    def _time(self, candidate: PlanCandidate, tried: Sequence[PlanCandidate]) -> None:
         try:
             candidate.step_seconds.extend(self.time_steps(candidate.plan))
         except Exception as error:
-            if is_last:
+            if sum(other.error is None for other in tried) == 1:  # it is the last one left
                 raise
             candidate.error = _one_line(error)
 
@@ -179,10 +158,6 @@ class Probe:
 def probe_seconds(budget: Budget) -> float:
     """Seconds after which no further round of a probe begins."""
     return min(CAP_S, MAX_SHARE * budget.amount) if budget.unit == "s" else CAP_S
-
-
-def _remaining(tried: Sequence[PlanCandidate]) -> int:
-    return sum(candidate.error is None for candidate in tried)
 
 
 def _one_line(error: Exception) -> str:

@@ -1,32 +1,42 @@
-"""Settles the plan of a session under `--plan auto`, by trying candidates on its real step."""
+"""Settles the plan of a session under `--plan auto`, by trying candidates on its real step.
 
+What was timed is kept for later runs on this machine: timings, not choices, as the best plan
+depends on the budget, and is chosen anew each time.
+"""
+
+import hashlib
+import json
+import math
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import torch
 from torch import nn, optim
 
+from bench.engine.engine import Engine
 from bench.engine.warmup import restored, time_group
+from bench.errors import UsageError
+from bench.machine.cache import read_cached, write_cached
 from bench.machine.clock import make_clock
 from bench.machine.compilers import compile_counts
+from bench.machine.environment import describe_environment
+from bench.machine.provenance import source_hash
 from bench.plans.candidates import compiled_plans, expected_compile_s, hope, uncompiled_plans
 from bench.plans.probe import Compilation, PlanCandidate, Probe, probe_seconds
-from bench.plans.timings import cache_name, read_timings, write_timings
 from bench.spec.named_recipes import AS_PUBLISHED
 from bench.spec.plan import Plan, why_not
+from bench.spec.run_spec import RunSpec
 from bench.train.session import Session
 
+ALL = 1_000_000  # steps: more than a probe ever takes
 PROBABLE_WATTS = 300.0  # only to weigh compiling against training under a budget in joules
 
 
 @dataclass
 class Trial:
-    """Tries plans on a session's model; whatever the steps change is put back.
-
-    Attributes:
-        compilations: what compiled plans took to get ready.
-    """
+    """Tries plans on a session's model; whatever the steps change is put back."""
 
     session: Session
     model: nn.Module
@@ -34,13 +44,17 @@ class Trial:
     generator: torch.Generator
     compilations: dict[Plan, Compilation] = field(default_factory=dict)
 
-    def time_steps(self, plan: Plan) -> list[float]:
-        """Seconds a step of two groups of steps, after one that is not timed."""
-        session, clock = self.session, make_clock(self.session.device)
+    @contextmanager
+    def _engine(self, plan: Plan) -> Iterator[Engine]:
         # each plan starts without optimizer state: CUDA's fused kernels refuse the strides of a
         # memory format that the parameters no longer have
         with restored(self.model, self.optimizer, [self.generator]):
-            engine = session.engine_for(plan, self.model, self.optimizer, self.generator)
+            yield self.session.engine_for(plan, self.model, self.optimizer, self.generator)
+
+    def time_steps(self, plan: Plan) -> list[float]:
+        """Seconds a step of two groups of steps, after one that is not timed."""
+        session, clock = self.session, make_clock(self.session.device)
+        with self._engine(plan) as engine:
             seconds = []
             for _ in range(3):
                 group = [session.random_batch() for _ in range(engine.group_steps)]
@@ -50,26 +64,20 @@ class Trial:
     def compile(self, plan: Plan) -> Compilation:
         """Makes a plan ready for every shape of training."""
         started, before = time.perf_counter(), compile_counts()
-        with restored(self.model, self.optimizer, [self.generator]):
-            engine = self.session.engine_for(plan, self.model, self.optimizer, self.generator)
+        with self._engine(plan) as engine:
             self.session.meet_shapes(engine)
         is_cold = compile_counts().since(before).cache_misses > 0
         self.compilations[plan] = Compilation(time.perf_counter() - started, is_cold)
         return self.compilations[plan]
 
 
-class Settled(NamedTuple):
-    """What `auto` came to: the plan, all that was tried, and the seconds of its compilation."""
-
-    plan: Plan
-    tried: list[PlanCandidate]
-    compile_s: float
-
-
 def settle(
     session: Session, model: nn.Module, optimizer: optim.Optimizer, generator: torch.Generator
-) -> Settled:
-    """Find the plan that trains through the session's budget in the least time."""
+) -> tuple[Plan, list[PlanCandidate], float]:
+    """The plan that trains through the session's budget in the least time.
+
+    With it all that was tried, and the seconds of its compilation in this run.
+    """
     kind, recipe = session.device.type, session.spec.recipe
     trial = Trial(session, model, optimizer, generator)
     probe = Probe(
@@ -92,7 +100,7 @@ def settle(
     )
     write_timings(name, tried)
     compiled = trial.compilations.get(plan)
-    return Settled(plan, tried, compiled.seconds if compiled else 0.0)
+    return plan, tried, compiled.seconds if compiled else 0.0
 
 
 def remember_compilation(session: Session, plan: Plan, compilation: Compilation) -> None:
@@ -118,3 +126,37 @@ def num_steps(session: Session, step_s: float) -> float:
         flops_per_image=session.flops_per_image,
     )
     return session.num_seeds * steps
+
+
+def cache_name(spec: RunSpec, device: torch.device) -> str:
+    """File of the timings of a model under a recipe, on this device, with this very source."""
+    plain = spec.as_plain()
+    parts = [
+        *(plain[key] for key in ("model", "model_hash", "recipe", "deterministic")),
+        describe_environment(device, data_hash=""),
+        source_hash(),
+    ]
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return f"plans/{digest[:16]}.json"
+
+
+def read_timings(name: str) -> dict[Plan, PlanCandidate]:
+    """Plans that were timed before; empty where nothing usable is kept."""
+    kept = (read_cached(name) or {}).get("timings")
+    found: dict[Plan, PlanCandidate] = {}
+    for plain in kept if isinstance(kept, list) else ():
+        with suppress(KeyError, TypeError, ValueError, AttributeError, UsageError):
+            candidate = PlanCandidate.from_plain(plain)
+            # damaged ones would choose a plan by what nobody has measured
+            seconds, compile_s = candidate.step_seconds, candidate.compile_s
+            are_times = bool(seconds) and all(0 < s < math.inf for s in seconds)
+            if are_times and 0 <= compile_s < math.inf:
+                found[candidate.plan] = candidate
+    return found
+
+
+def write_timings(name: str, candidates: Iterable[PlanCandidate]) -> None:
+    """Add new timings to those kept already; a failure is tried again the next time."""
+    timed = {c.plan: c for c in candidates if c.step_seconds and c.error is None}
+    merged = read_timings(name) | timed
+    write_cached(name, {"timings": [c.as_plain(digits=12, fastest=ALL) for c in merged.values()]})

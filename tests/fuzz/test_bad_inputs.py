@@ -13,7 +13,7 @@ from bench.errors import MOST_CHARS, short_line
 from bench.gate.worktrees import find_commits
 from bench.keep.saved_model import read_saved, saved_model_of, write_saved
 from bench.machine.ceilings import Ceilings
-from bench.plans.timings import read_timings
+from bench.plans.settle import read_timings
 from bench.spec.named_recipes import CLASSIC, DEFAULT
 from bench.spec.recipe_settings import override, read_config, read_settings
 from data_pipeline import DataError, ensure_data

@@ -14,7 +14,7 @@ from bench.counts.baseline import Baseline
 from bench.machine.cache import read_cached, write_cached
 from bench.machine.ceilings import Ceilings, _cache_name, _cached
 from bench.plans.probe import PlanCandidate
-from bench.plans.timings import read_timings, write_timings
+from bench.plans.settle import read_timings, write_timings
 from bench.spec.plan import Plan
 from tests.fuzz.fuzzing import JSON_VALUES, damaged, fuzzed, no_hang, read_or_refused
 

@@ -11,7 +11,7 @@ from torch import nn
 from bench import Budget, Plan, RunSpec
 from bench.plans.candidates import compiled_plans, expected_compile_s, hope, uncompiled_plans
 from bench.plans.probe import CAP_S, ROUNDS, Compilation, PlanCandidate, Probe, probe_seconds
-from bench.plans.timings import cache_name, read_timings, write_timings
+from bench.plans.settle import cache_name, read_timings, write_timings
 from tests.bench.train.training_by_hand import RECIPE, FakeClock, small_net
 
 PLANS = (Plan(), Plan(memory_format="channels_last"), Plan(threads=1))
