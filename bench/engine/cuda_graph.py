@@ -1,5 +1,8 @@
 """Steps captured in a CUDA graph: the host launches K steps at once.
 
+    indices, draws, rates ──copy──> static buffers ─> step 1 ─ ... ─ step K ─> losses (K,)
+    of the next K steps                               └──── one captured graph, replayed ────┘
+
 Index tensors, augmentation draws and learning rates lie in static buffers, filled before each
 replay: a permutation drawn inside the graph would be the same at every replay, and a learning rate
 on the host would be frozen. Dropout draws inside: a captured generator moves on with each replay.
@@ -17,9 +20,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from bench.engine.engine import Drawn, StepEngine
+from bench.engine.engine import Drawn
 from bench.engine.failures import classify
-from bench.engine.group_engine import CompiledSteps, Steps
 from bench.errors import RunError, short_line
 from fmnist_models.external import message_of
 
@@ -28,18 +30,16 @@ WAITED = "called a synchronizing CUDA operation"  # torch's words
 Advance: TypeAlias = Callable[[Tensor, Drawn, Tensor], Tensor]
 """One step: index (B,), drawn, learning rate () -> loss ()."""
 Buffers: TypeAlias = list[list[Tensor]]
-"""What K steps read, K tensors of one type in each list, which one kernel copies."""
+"""The inputs of K steps: lists of K tensors of one type, which one kernel copies.
+
+First the index tensors, then the draws of each augmentation, last the learning rates, each in a
+buffer of its own: compiled code copies what is not aligned to 16 bytes.
+"""
 
 
 @dataclass(frozen=True)
 class Captured:
-    """A graph of K steps with its buffers.
-
-    Attributes:
-        graph: to be replayed.
-        buffers: what a replay reads; see `inputs_of`.
-        losses: (K,) what it writes.
-    """
+    """A graph of K steps, the buffers that a replay reads and the losses (K,) that it writes."""
 
     graph: torch.cuda.CUDAGraph
     buffers: Buffers
@@ -54,57 +54,30 @@ class Captured:
 
 
 class GraphSteps:
-    """Groups as replays of captured graphs, one for each shape; captured when it first comes.
+    """Runs groups as replays of captured graphs, one for each shape; captured when it first comes.
 
     A capture warms up with real steps, so every shape must come once in a warm-up whose changes
     are put back. The graphs share their memory: none needs anything of its last replay.
-
-    Args:
-        advance: one step.
-        around: begins, ends and resets the chunks of `advance`.
     """
 
-    def __init__(self, advance: Advance, around: Steps) -> None:
+    def __init__(self, advance: Advance) -> None:
         self.advance = advance
-        self.around = around
         self.pool = torch.cuda.graph_pool_handle()
         self.captured: dict[tuple[int, int], Captured] = {}
 
-    def begin(self) -> None:
-        """Before the first call of a chunk."""
-        self.around.begin()
-
-    def end(self) -> None:
-        """After the last call of a chunk."""
-        self.around.end()
-
-    def reset(self) -> None:
-        """Forgets what untimed steps have left."""
-        self.around.reset()
-
-    def run(self, indices: Sequence[Tensor], drawn: Sequence[Drawn], rates: Tensor) -> Tensor:
+    def __call__(self, indices: Sequence[Tensor], drawn: Sequence[Drawn], rates: Tensor) -> Tensor:
         """Losses (K,) of K steps."""
-        shape, inputs = (len(indices), len(indices[0])), inputs_of(indices, drawn, rates)
+        shape = len(indices), len(indices[0])
+        inputs = [list(indices), *map(list, zip(*drawn, strict=True)), list(rates.unbind())]
         if shape not in self.captured:
             self.captured[shape] = capture(self.advance, inputs, self.pool)
         return self.captured[shape].replay(inputs)
 
 
-def inputs_of(indices: Sequence[Tensor], drawn: Sequence[Drawn], rates: Tensor) -> Buffers:
-    """Index tensors, draws of each augmentation, and learning rates of K steps.
-
-    Each rate lies in a buffer of its own: compiled code copies what is not aligned to 16 bytes.
-    """
-    return [list(indices), *map(list, zip(*drawn, strict=True)), list(rates.unbind())]
-
-
 def capture(advance: Advance, inputs: Buffers, pool: "torch.cuda._POOL_HANDLE") -> Captured:
-    """Runs the steps a few times, then captures them; the model has moved on afterwards.
+    """Run the steps a few times, then capture them; the model has moved on afterwards.
 
-    Args:
-        advance: one step.
-        inputs: examples; shapes are fixed by them.
-        pool: memory of the graph, which others may share.
+    The shapes are those of the inputs; the memory of the graph is the pool's, which others share.
 
     Raises:
         RunError: they cannot be captured (`unsupported`).
@@ -146,7 +119,7 @@ def capture_stream() -> torch.cuda.Stream:
 
 @contextmanager
 def refused_waiting() -> Iterator[None]:
-    """Refuses steps that wait for the device: with a capture begun they would spoil the process.
+    """Refuse steps that wait for the device; inside a capture they would spoil the process.
 
     Raises:
         RunError: a step does (`unsupported`).
@@ -171,7 +144,7 @@ def refused_waiting() -> Iterator[None]:
 def record(
     graph: torch.cuda.CUDAGraph, run_all: Callable[[], Tensor], pool: "torch.cuda._POOL_HANDLE"
 ) -> Tensor:
-    """Captures into the graph, and gives the losses (K,) that it will write.
+    """Capture the steps into the graph; returns the losses (K,) that it will write.
 
     Raises:
         RunError: CUDA permits something in it only outside (`unsupported`).
@@ -194,7 +167,7 @@ def record(
 
 
 def check_replay(captured: Captured) -> None:
-    """Replays once and looks whether the losses were written.
+    """Replay once and check that the losses were written.
 
     Raises:
         RunError: the capture holds nothing, which no error of CUDA's would tell (`unsupported`).
@@ -203,54 +176,3 @@ def check_replay(captured: Captured) -> None:
     captured.graph.replay()
     if bool((captured.losses == -math.inf).all()):
         raise RunError("unsupported", "the CUDA graph captured no step; leave graph:N out")
-
-
-class EagerSteps:
-    """Uncaptured steps of a `StepEngine` whose optimizer reads nothing on the host.
-
-    Args:
-        engine: eager, or with forward and backward compiled; its optimizer has its state already.
-    """
-
-    def __init__(self, engine: StepEngine) -> None:
-        self.engine = engine
-        for group in engine.optimizer.param_groups:
-            if "capturable" in group:
-                group["capturable"] = True
-
-    def begin(self) -> None:
-        """Nothing to prepare."""
-
-    def end(self) -> None:
-        """Nothing to hand over."""
-
-    def reset(self) -> None:
-        """Puts the gradient scaler back."""
-        self.engine.reset()
-
-    def run(self, indices: Sequence[Tensor], drawn: Sequence[Drawn], rates: Tensor) -> Tensor:
-        """Losses (K,) of K steps."""
-        steps = zip(indices, drawn, rates.unbind(), strict=True)
-        return torch.stack([self.advance(index, draw, rate) for index, draw, rate in steps])
-
-    @torch.enable_grad()
-    def advance(self, index: Tensor, drawn: Drawn, rate: Tensor) -> Tensor:
-        """One step; gives its loss ()."""
-        split = self.engine.feed.split
-        batch = self.engine.feed.gather(split.images, split.labels, index, drawn)
-        return self.engine.update(*batch, rate)
-
-
-def capture_eager(engine: StepEngine) -> GraphSteps:
-    """Graphs of eager steps, or of steps with forward and backward compiled."""
-    steps = EagerSteps(engine)
-    return GraphSteps(steps.advance, steps)
-
-
-def capture_compiled(steps: CompiledSteps) -> GraphSteps:
-    """Graphs of compiled whole steps."""
-
-    def advance(index: Tensor, drawn: Drawn, rate: Tensor) -> Tensor:
-        return steps.run([index], [drawn], rate[None])[0]
-
-    return GraphSteps(advance, steps)

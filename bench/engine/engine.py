@@ -1,14 +1,21 @@
-"""The engine: executes training steps as the plan says, a chunk of steps a call.
+"""How training steps are executed: what engines share, and those that take a step at a time.
 
-A chunk is the unit at this seam so that an engine may run several steps in one compiled function or
-one CUDA graph: whoever calls gives index tensors and learning rates, and gets the losses. This
-module has what all engines share and the one that takes a step at a time; `group_engine.py` has
-those that take several.
+    Training.run             hands over a chunk: index tensors and learning rates, one a step
+      └ engine.run           executes it and returns the losses
+          StepEngine           a step a call: eager, or with forward and backward compiled
+          LoaderEngine         the same steps on batches from torch's DataLoader
+          GroupEngine          K steps a call, each group as
+            WholeStep            one compiled function (plan step:K), or
+            GraphSteps           the replay of a CUDA graph (plan graph:K) of either kind of step
+
+The augmentation is drawn outside of whatever is compiled or captured (`Feed.draw`), from one
+generator and in one order under every plan; gathering and augmenting (`Feed.gather`) is a pure
+function of the draw. So all engines train alike, and `maker.py` may pick any for a plan.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 import torch
@@ -16,10 +23,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn, optim
 
 from bench.errors import RunError
-from bench.spec.plan import Plan
 from bench.spec.recipe import Recipe
 from data_pipeline import (
     Augmentation,
+    ImageDataset,
+    LoaderStream,
     ResidentSplit,
     apply_augmentations,
     draw_augmentations,
@@ -28,20 +36,15 @@ from data_pipeline import (
 
 NUM_CLASSES = 10
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
-MEMORY_FORMATS = {
-    "contiguous": torch.contiguous_format,
-    "channels_last": torch.channels_last,
-}
+MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 Drawn: TypeAlias = tuple[Tensor, ...]
-"""What each augmentation drew for one batch."""
+"""The random draws of each augmentation for one batch."""
 LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """(images, labels) -> scalar loss."""
-Momentum: TypeAlias = Sequence[float] | float | None
-"""Of SGD: one a step, one for a whole chunk, or what the optimizer has."""
 
 
 class Engine(Protocol):
-    """Runs training steps."""
+    """Runs training steps, a chunk a call."""
 
     group_steps: int
     """Steps that it runs in one call of Python; chunks may be of any length."""
@@ -50,15 +53,14 @@ class Engine(Protocol):
         self,
         batches: Sequence[Tensor],
         learning_rates: Sequence[float],
-        momentum: Momentum = None,
+        momenta: Sequence[float] | None = None,
     ) -> Tensor:
         """One optimizer step for each batch.
 
         Args:
             batches: index tensors (B,) int64 into the training split, on the device.
             learning_rates: one a batch.
-            momentum: of SGD, which stays for what comes after; None leaves it. One a step where
-                it cycles: how many steps make a chunk depends on the clock.
+            momenta: of SGD, one a batch, where the recipe cycles it; None leaves it as it is.
 
         Returns:
             The losses, (len(batches),) float32 on the host; on CUDA the copy may still be under
@@ -66,26 +68,17 @@ class Engine(Protocol):
         """
 
     def reset(self) -> None:
-        """Forgets what untimed steps have left in the engine itself."""
+        """Undo what untimed steps have left in the engine itself."""
 
 
 @dataclass(frozen=True)
 class Feed:
-    """Makes batches on the device from index tensors.
-
-    Attributes:
-        split: the resident training images and labels.
-        augmentations: applied in this order to uint8 images.
-        normalization: a name in `data_pipeline.NORMALIZATIONS`.
-        generator: draws the augmentation; lives on the device of the split.
-        memory_format: strides of the images handed to the model.
-        dtype: of those images.
-    """
+    """Makes batches on the device from index tensors."""
 
     split: ResidentSplit
-    augmentations: tuple[Augmentation, ...]
+    augmentations: tuple[Augmentation, ...]  # applied in this order to uint8 images
     normalization: str
-    generator: torch.Generator
+    generator: torch.Generator  # draws the augmentation; lives on the device of the split
     memory_format: torch.memory_format
     dtype: torch.dtype = torch.float32
 
@@ -127,27 +120,22 @@ def autocast(precision: str, device_type: str) -> AbstractContextManager[object]
 
 
 def loss_function(model: Callable[..., Tensor], recipe: Recipe, device_type: str) -> LossFunction:
-    """Forward pass and mean cross-entropy: (images, labels) -> scalar, float32 at least."""
+    """Forward pass and mean cross-entropy, in float32 at least.
+
+    The loss function raises RunError (`crashed`) where the model returns no logits (B, 10), of
+    which cross-entropy would make an obscure error, or none at all.
+    """
 
     def loss_of(images: Tensor, labels: Tensor) -> Tensor:
         with autocast(recipe.precision, device_type):
-            logits = model(images)
-        check_logits(logits, len(labels))
+            logits = check_tensor(model(images))
+        shape, wanted = tuple(logits.shape), (len(labels), NUM_CLASSES)
+        if shape != wanted:
+            raise RunError("crashed", f"in training the model returns shape {shape}, not {wanted}")
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
 
     return loss_of
-
-
-def check_logits(logits: object, num_images: int) -> None:
-    """Refuses what is no logits; a loss would make an obscure error of it, or none at all.
-
-    Raises:
-        RunError: `crashed`.
-    """
-    shape, wanted = tuple(check_tensor(logits).shape), (num_images, NUM_CLASSES)
-    if shape != wanted:
-        raise RunError("crashed", f"in training the model returns shape {shape}, not {wanted}")
 
 
 def check_tensor(output: object) -> Tensor:
@@ -162,50 +150,45 @@ def check_tensor(output: object) -> Tensor:
     return output
 
 
+@dataclass(eq=False)
 class StepEngine:
-    """One step a call of Python: eager, or with forward and backward compiled.
+    """Runs a step a call of Python: eager, or with forward and backward compiled."""
 
-    Args:
-        model: already on the device, in the plan's memory format.
-        optimizer: over its trainable parameters.
-        feed: makes the batches.
-        loss_of: (images, labels) -> scalar loss; compiled or not.
-        precision: fp16 adds a gradient scaler, the others need none.
-    """
-
+    model: nn.Module  # on the device, in the plan's memory format
+    optimizer: optim.Optimizer
+    feed: Feed
+    loss_of: LossFunction
+    precision: str
+    scaler: torch.amp.GradScaler | None = field(default=None, init=False)  # of fp16 alone
     group_steps = 1
 
-    def __init__(
-        self,
-        model: nn.Module,
-        optimizer: optim.Optimizer,
-        feed: Feed,
-        loss_of: LossFunction,
-        precision: str,
-    ) -> None:
-        self.model = model
-        self.optimizer = optimizer
-        self.feed = feed
-        self.loss_of = loss_of
-        device_type = feed.split.images.device.type
-        self.scaler = torch.amp.GradScaler(device_type) if precision == "fp16" else None
+    def __post_init__(self) -> None:
+        if self.precision == "fp16":
+            self.scaler = torch.amp.GradScaler(self.feed.split.images.device.type)
 
     def run(
         self,
         batches: Sequence[Tensor],
         learning_rates: Sequence[float],
-        momentum: Momentum = None,
+        momenta: Sequence[float] | None = None,
     ) -> Tensor:
         """One optimizer step for each batch; see `Engine.run`."""
-        steps = zip(batches, learning_rates, one_a_step(momentum, len(batches)), strict=True)
+        own_momenta: Sequence[float | None] = momenta or [None] * len(batches)
+        steps = zip(batches, learning_rates, own_momenta, strict=True)
         losses = [self.update(*self.feed.batch(index), rate, own) for index, rate, own in steps]
         return torch.stack(losses).to("cpu", non_blocking=True)
 
     def reset(self) -> None:
-        """Gives the gradient scaler its first scale again, in place: a graph may hold it."""
+        """Reset the gradient scaler to its first scale, in place: a graph may hold it."""
         if self.scaler is not None:
             fresh = torch.amp.GradScaler(self.feed.split.images.device.type)
             self.scaler.load_state_dict(fresh.state_dict())
+
+    @torch.enable_grad()
+    def advance(self, index: Tensor, drawn: Drawn, rate: Tensor) -> Tensor:
+        """One step to be captured, with a learning rate () on the device; gives its loss ()."""
+        split = self.feed.split
+        return self.update(*self.feed.gather(split.images, split.labels, index, drawn), rate)
 
     def update(
         self,
@@ -231,17 +214,38 @@ class StepEngine:
         return loss.detach()
 
 
-def one_a_step(momentum: Momentum, num_steps: int) -> Sequence[float | None]:
-    """The momentum of each of so many steps; None where it stays as it is."""
-    return momentum if isinstance(momentum, Sequence) else [momentum] * num_steps
+class LoaderEngine:
+    """Runs the loop that everybody writes, as a yardstick: plan `dataloader`.
 
+    It takes batches from a DataLoader, copies them to the device, and reads the loss of each step.
+    The order and the draws of the augmentation are those of every other plan.
+    """
 
-def make_loss(
-    model: nn.Module, recipe: Recipe, plan: Plan, device_type: str, backend: str = "inductor"
-) -> LossFunction:
-    """The loss of a plan: DataParallel around the model, or torch.compile around the whole."""
-    wrapped = nn.DataParallel(model) if plan.parallel == "dp" else model
-    loss_of = loss_function(wrapped, recipe, device_type)
-    if plan.mode != "compile":
-        return loss_of
-    return torch.compile(loss_of, dynamic=False, backend=backend)
+    group_steps = 1
+
+    def __init__(self, steps: StepEngine) -> None:
+        self.steps = steps
+        self.model, self.optimizer, self.feed = steps.model, steps.optimizer, steps.feed
+        self.device = self.feed.split.images.device
+        self.reset = steps.reset
+        dataset = ImageDataset(self.feed.split, self.feed.augmentations, self.feed.normalization)
+        self.stream = LoaderStream(dataset, self.device)
+
+    def run(
+        self,
+        batches: Sequence[Tensor],
+        learning_rates: Sequence[float],
+        momenta: Sequence[float] | None = None,
+    ) -> Tensor:
+        """One optimizer step for each batch; see `Engine.run`."""
+        drawn = [self.feed.draw(len(index)) for index in batches]
+        loaded = self.stream.batches(batches, drawn)
+        own_momenta: Sequence[float | None] = momenta or [None] * len(batches)
+        steps = zip(loaded, learning_rates, own_momenta, strict=True)
+        return torch.tensor([self._step(*batch, rate, own) for batch, rate, own in steps])
+
+    def _step(self, images: Tensor, labels: Tensor, rate: float, momentum: float | None) -> float:
+        to, memory_format = self.device, self.feed.memory_format
+        images = images.to(to, self.feed.dtype, non_blocking=True, memory_format=memory_format)
+        labels = labels.to(to, non_blocking=True)
+        return float(self.steps.update(images, labels, rate, momentum).item())

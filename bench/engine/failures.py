@@ -1,6 +1,7 @@
-"""What an exception of a run means: a status and a reason, decided in this one place."""
+"""The status and the reason of a run that raised an exception, decided in this one place."""
 
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -40,19 +41,27 @@ def classify(error: BaseException) -> tuple[str, str]:
     """Status and one-line reason of a run that raised."""
     if isinstance(error, RunError):
         return error.status, error.reason
-    if cause := _want_of_memory(error):
-        return "out_of_memory", _limit_note(cause) + short_line(_memory_line(cause))
+    # the error itself or what it was raised from, whichever says that there is no memory
+    if cause := next(filter(_is_out_of_memory, reversed(_with_causes(error))), None):
+        return "out_of_memory", _memory_reason(cause)
     message = short_line(message_of(error) or type(error).__name__)
     if isinstance(error, UsageError):
         return "unsupported", message
-    if _is_of_compiler(error):
-        return "crashed", short_line(f"torch cannot compile it: {_of_compiler(error)}")
-    return "crashed", f"{type(error).__name__}: {message} ({_place(error)})"
+    # by name: to import the compiler would take a second of every run that fails
+    if any(kind.__module__.startswith(COMPILERS) for kind in type(error).__mro__):
+        return "crashed", short_line(f"torch cannot compile it: {_compiler_complaint(error)}")
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "no traceback"
+    return "crashed", f"{type(error).__name__}: {message} ({place})"
 
 
 def loses_device(error: BaseException) -> bool:
-    """Whether an error leaves this process without its GPU; out of memory alone does not."""
-    return any(_is_of_device(one) and not _is_out_of_memory(one) for one in _with_causes(error))
+    """True where an error leaves this process without its GPU; out of memory alone does not."""
+    return any(
+        isinstance(one, torch.AcceleratorError) or _says(one, LOST_DEVICE)
+        for one in _with_causes(error)
+        if not _is_out_of_memory(one)
+    )
 
 
 def _with_causes(error: BaseException) -> list[BaseException]:
@@ -70,51 +79,30 @@ def _with_causes(error: BaseException) -> list[BaseException]:
     return found
 
 
-def _is_of_device(error: BaseException) -> bool:
-    if isinstance(error, getattr(torch, "AcceleratorError", ())):
-        return True
-    return isinstance(error, RuntimeError) and any(text in text_of(error) for text in LOST_DEVICE)
-
-
-def _want_of_memory(error: BaseException) -> BaseException | None:
-    """The error itself or what it was raised from, whichever says that there is no memory."""
-    return next(filter(_is_out_of_memory, reversed(_with_causes(error))), None)
-
-
 def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(text in text_of(error) for text in OUT_OF_MEMORY)
+    is_known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return is_known or _says(error, OUT_OF_MEMORY)
 
 
-def _memory_line(error: BaseException) -> str:
-    """The line of a message that says so; the first where none does."""
+def _says(error: BaseException, texts: Sequence[str]) -> bool:
+    """True for an error of a library's C++ code whose message has one of these texts."""
+    return isinstance(error, RuntimeError) and any(text in text_of(error) for text in texts)
+
+
+def _memory_reason(error: BaseException) -> str:
+    """The line of its message that says so, and the limit of the host's memory where it counts."""
     lines = text_of(error).splitlines() or [type(error).__name__]
-    return next((line for line in lines if any(text in line for text in OUT_OF_MEMORY)), lines[0])
-
-
-def _limit_note(error: BaseException) -> str:
-    """Names the limit of the host's memory, which that of a GPU has nothing to do with."""
+    line = next((line for line in lines if any(text in line for text in OUT_OF_MEMORY)), lines[0])
     limit = memory_limit()
-    if limit is None or isinstance(error, torch.OutOfMemoryError):
-        return ""
-    return f"{limit_text(limit)}: "
+    if limit is None or isinstance(error, torch.OutOfMemoryError):  # which is a GPU's
+        return short_line(line)
+    return f"{limit_text(limit)}: {short_line(line)}"
 
 
-def _is_of_compiler(error: BaseException) -> bool:
-    # by name: to import the compiler would take a second of every run that fails
-    return any(kind.__module__.startswith(COMPILERS) for kind in type(error).__mro__)
-
-
-def _of_compiler(error: BaseException) -> str:
+def _compiler_complaint(error: BaseException) -> str:
     """The one or two lines of the many that say what a compiler did not like."""
     inner = getattr(error, "inner_exception", None) or error
     lines = [line.strip() for line in text_of(inner).splitlines() if line.strip()]
     complaints = [line for line in lines if " error: " in line or line.startswith("Explanation:")]
     first = lines[0] if lines else type(inner).__name__
     return ". ".join([f"{type(inner).__name__}: {first}".rstrip("."), *complaints[:1]])
-
-
-def _place(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "no traceback"

@@ -1,104 +1,66 @@
-"""Engines that run several steps a call of Python: compiled steps and CUDA graphs."""
+"""The engine that runs several steps a call of Python, compiled or captured.
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+A chunk of training may have any length, but what is compiled or captured is fixed to a number of
+steps and of images. So a chunk is cut into groups of K equal batches, and what is left over runs a
+step at a time. With K = 4, a chunk in which an epoch ends with a ragged batch `r` is five calls:
+
+    batches   B B B B  B B B B  B  r  B
+    calls     └─ 4 ─┘  └─ 4 ─┘  1  1  1
+
+Training meets three shapes at most (K whole batches, one, a ragged one), all of them in the
+warm-up, and nothing is compiled or captured on the training clock.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn, optim
 
-from bench.engine.engine import Drawn, Feed, Momentum
-from bench.engine.update_rules import step_counts
-from bench.engine.whole_step import State, WholeStep
+from bench.engine.engine import Drawn, Feed
+
+RunGroup: TypeAlias = Callable[[Sequence[Tensor], Sequence[Drawn], Tensor], Tensor]
+"""(index tensors (B,) of K steps, their draws, rates (K,) on the device) -> losses (K,) there."""
 
 
-class Steps(Protocol):
-    """Executes consecutive steps on batches of one size in one call."""
-
-    def begin(self) -> None:
-        """Before the first call of a chunk."""
-
-    def run(self, indices: Sequence[Tensor], drawn: Sequence[Drawn], rates: Tensor) -> Tensor:
-        """Losses (K,) on the device of K steps.
-
-        Args:
-            indices: index tensors (B,), one a step.
-            drawn: what each augmentation drew for each of them.
-            rates: (K,) learning rates on the device.
-        """
-
-    def end(self) -> None:
-        """After the last call of a chunk."""
-
-    def reset(self) -> None:
-        """Forgets what untimed steps have left."""
-
-
+@dataclass(eq=False)
 class GroupEngine:
-    """Cuts chunks into groups of equal steps; what is left over runs a step at a time.
+    """Cuts chunks into groups of equal steps."""
 
-    So every shape that training can meet is one of three: a whole group, a single full batch, a
-    single ragged batch.
-
-    Args:
-        group_steps: K, steps in a whole group.
-        model: whose steps these are.
-        optimizer: of its parameters.
-        feed: draws the augmentation.
-        steps: executes a group.
-    """
-
-    def __init__(
-        self,
-        group_steps: int,
-        model: nn.Module,
-        optimizer: optim.Optimizer,
-        feed: Feed,
-        steps: Steps,
-    ) -> None:
-        self.group_steps = group_steps
-        self.model = model
-        self.optimizer = optimizer
-        self.feed = feed
-        self.steps = steps
+    group_steps: int  # K
+    model: nn.Module
+    optimizer: optim.Optimizer
+    feed: Feed
+    run_group: RunGroup
+    around_chunk: Callable[[], AbstractContextManager[None]] = nullcontext
+    reset: Callable[[], None] = lambda: None
 
     @torch.no_grad()
     def run(
         self,
         batches: Sequence[Tensor],
         learning_rates: Sequence[float],
-        momentum: Momentum = None,
+        momenta: Sequence[float] | None = None,
     ) -> Tensor:
         """One optimizer step for each batch; see `Engine.run`."""
-        assert momentum is None, "what is compiled or captured holds the momentum (spec/plan.py)"
-        rates = self._on_device(learning_rates)
-        losses = []
-        self.steps.begin()
-        for first, count in groups([len(index) for index in batches], self.group_steps):
-            indices = batches[first : first + count]
-            drawn = [self.feed.draw(len(index)) for index in indices]
-            losses.append(self.steps.run(indices, drawn, rates[first : first + count]))
-        self.steps.end()
-        return torch.cat(losses).to("cpu", non_blocking=True)
-
-    def reset(self) -> None:
-        """Forgets what untimed steps have left."""
-        self.steps.reset()
-
-    def _on_device(self, learning_rates: Sequence[float]) -> Tensor:
+        assert momenta is None, "what is compiled or captured holds the momentum (spec/plan.py)"
         rates = torch.tensor(learning_rates, dtype=self.feed.dtype)
         device = self.feed.split.images.device
-        if device.type == "cpu":
-            return rates
-        return rates.pin_memory().to(device, non_blocking=True)  # else the host would wait here
+        if device.type != "cpu":  # pinned, else the host would wait here
+            rates = rates.pin_memory().to(device, non_blocking=True)
+        losses = []
+        with self.around_chunk():
+            for first, count in groups([len(index) for index in batches], self.group_steps):
+                indices = batches[first : first + count]
+                drawn = [self.feed.draw(len(index)) for index in indices]
+                losses.append(self.run_group(indices, drawn, rates[first : first + count]))
+        return torch.cat(losses).to("cpu", non_blocking=True)
 
 
 def groups(sizes: Sequence[int], group_steps: int) -> Iterator[tuple[int, int]]:
-    """First step and number of steps of each group; only equal batches share one.
-
-    Args:
-        sizes: images of each batch in order.
-        group_steps: steps in a whole group.
-    """
+    """First step and number of steps of each group, from the images of each batch in order."""
     first = 0
     while first < len(sizes):
         ahead = sizes[first : first + group_steps]
@@ -106,39 +68,3 @@ def groups(sizes: Sequence[int], group_steps: int) -> Iterator[tuple[int, int]]:
         count = group_steps if is_whole else 1
         yield first, count
         first += count
-
-
-class CompiledSteps:
-    """Groups as calls of compiled whole steps.
-
-    Args:
-        whole: has the compiled functions.
-        model: gives weights and buffers.
-        optimizer: gives its state, which stays its own.
-        feed: makes the batches inside the compiled function.
-    """
-
-    def __init__(
-        self, whole: WholeStep, model: nn.Module, optimizer: optim.Optimizer, feed: Feed
-    ) -> None:
-        self.whole = whole
-        self.feed = feed
-        self.state = State.of(model, optimizer, whole.rule)
-        self.counts = step_counts(optimizer, whole.rule)
-
-    def begin(self) -> None:
-        """Takes over how many steps the optimizer has done."""
-        if self.counts:
-            self.state.step.copy_(self.counts[0])
-
-    def run(self, indices: Sequence[Tensor], drawn: Sequence[Drawn], rates: Tensor) -> Tensor:
-        """Losses (K,) of K steps."""
-        return self.whole.run(self.state, self.feed, indices, drawn, rates)
-
-    def end(self) -> None:
-        """Tells the optimizer how many steps it has done."""
-        if self.counts:
-            torch._foreach_copy_(self.counts, [self.state.step] * len(self.counts))
-
-    def reset(self) -> None:
-        """Nothing is left: the state is the optimizer's and the model's."""

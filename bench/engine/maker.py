@@ -1,34 +1,35 @@
-"""Which engine executes a plan."""
+"""Makes the engine that executes a plan."""
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import nn, optim
 
-from bench.engine.cuda_graph import capture_compiled, capture_eager
-from bench.engine.engine import Engine, Feed, LossFunction, StepEngine, make_loss
-from bench.engine.group_engine import CompiledSteps, GroupEngine
-from bench.engine.loader_engine import LoaderEngine
-from bench.engine.update_rules import prepare_state, update_rule
-from bench.engine.whole_step import WholeStep
+from bench.engine.cuda_graph import GraphSteps
+from bench.engine.engine import (
+    Engine,
+    Feed,
+    LoaderEngine,
+    LossFunction,
+    StepEngine,
+    loss_function,
+)
+from bench.engine.group_engine import GroupEngine
+from bench.engine.optimizer import prepare_state, update_rule
+from bench.engine.whole_step import Functions, WholeStep
 from bench.spec.plan import WITHOUT_RULE, Plan
 from bench.spec.recipe import Recipe
 
 
 @dataclass
 class EngineMaker:
-    """Makes engines around one model; what was compiled once serves them all.
+    """Makes engines around one model; what was compiled once serves them all."""
 
-    Attributes:
-        model: on the device.
-        recipe: loss, precision and optimizer.
-        backend: of torch.compile, under the plan `compile`.
-    """
-
-    model: nn.Module
+    model: nn.Module  # on the device
     recipe: Recipe
-    backend: str = "inductor"
+    backend: str = "inductor"  # of torch.compile, under plan `compile`
     _losses: dict[Plan, LossFunction] = field(default_factory=dict, init=False)
-    _whole: dict[Plan, WholeStep] = field(default_factory=dict, init=False)
+    _whole_steps: dict[Plan, Functions] = field(default_factory=dict, init=False)
 
     def make(self, plan: Plan, optimizer: optim.Optimizer, feed: Feed) -> Engine:
         """The engine of a plan; the model must have the plan's memory format.
@@ -40,26 +41,28 @@ class EngineMaker:
         if self.recipe.optimizer not in WITHOUT_RULE:
             prepare_state(optimizer, update_rule(self.recipe))
         if plan.mode == "step":
-            return self._compiled(plan, optimizer, feed)
-        steps = StepEngine(
-            self.model, optimizer, feed, self._loss(plan, feed), self.recipe.precision
-        )
+            functions = self._whole_steps.setdefault(plan, {})
+            whole = WholeStep(self.model, self.recipe, optimizer, feed, functions)
+            run = whole.run if plan.graph_steps is None else GraphSteps(whole.advance)
+            counted = whole.steps_counted
+            return GroupEngine(plan.group_steps, self.model, optimizer, feed, run, counted)
+        loss_of = self._loss(plan, feed)
+        steps = StepEngine(self.model, optimizer, feed, loss_of, self.recipe.precision)
         if plan.data == "dataloader":
             return LoaderEngine(steps)
         if plan.graph_steps is None:
             return steps
-        captured = capture_eager(steps)
-        return GroupEngine(plan.group_steps, self.model, optimizer, feed, captured)
-
-    def _compiled(self, plan: Plan, optimizer: optim.Optimizer, feed: Feed) -> Engine:
-        if plan not in self._whole:
-            self._whole[plan] = WholeStep(self.model, self.recipe, update_rule(self.recipe))
-        compiled = CompiledSteps(self._whole[plan], self.model, optimizer, feed)
-        steps = compiled if plan.graph_steps is None else capture_compiled(compiled)
-        return GroupEngine(plan.group_steps, self.model, optimizer, feed, steps)
+        for group in optimizer.param_groups:  # so that it reads nothing on the host
+            if "capturable" in group:
+                group["capturable"] = True
+        run = GraphSteps(steps.advance)
+        return GroupEngine(plan.group_steps, self.model, optimizer, feed, run, reset=steps.reset)
 
     def _loss(self, plan: Plan, feed: Feed) -> LossFunction:
         if plan not in self._losses:
-            device_type = feed.split.images.device.type
-            self._losses[plan] = make_loss(self.model, self.recipe, plan, device_type, self.backend)
+            model = nn.DataParallel(self.model) if plan.parallel == "dp" else self.model
+            loss_of = loss_function(model, self.recipe, feed.split.images.device.type)
+            if plan.mode == "compile":
+                loss_of = torch.compile(loss_of, dynamic=False, backend=self.backend)
+            self._losses[plan] = loss_of
         return self._losses[plan]

@@ -21,13 +21,8 @@ class MuonAndAdamW(optim.Optimizer):
     """Torch's Muon, with its own momentum of 0.95, and torch's fused AdamW behind one face.
 
     All state is this optimizer's; the two inside borrow it for a step. So whoever saves, loads or
-    puts back state and groups has to know no other.
-
-    Args:
-        matrices: of two or more dimensions, for Muon; may be none.
-        others: for AdamW; may be none.
-        learning_rate: of both.
-        weight_decay: of both, decoupled.
+    puts back state and groups has to know no other. Either list of parameters may be empty; the
+    weight decay is decoupled.
     """
 
     def __init__(

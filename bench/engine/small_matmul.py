@@ -45,7 +45,7 @@ def product_and_bias(
 
 
 def decompositions(version: str) -> Mapping[OpOverload, Callable[..., Tensor]]:
-    """What a compiled step on a CPU replaces under this version of torch."""
+    """The operations that a compiled step on a CPU replaces under this version of torch."""
     major, minor, *_ = version.split(".")
     if (int(major), int(minor)) < SOUND_SINCE:
         return {}

@@ -1,24 +1,35 @@
 """Whole training steps as one compiled function: gather, augment, forward, backward, optimizer.
 
-`make_fx` writes down every tensor operation of a step, the backward pass included, and Inductor
-compiles the list. Nothing is traced through Python bytecode, so there are no graph breaks, and no
-guards to check before each call (80 against 57 us a step of V0 on a 2-core AMD EPYC, batch 32);
-shapes and strides are fixed instead, and another batch size is another function.
+`make_fx` runs K steps once on tensors without data and writes down every operation, those of the
+backward pass included; Inductor compiles the list:
+
+    state, images, labels │ indices, draws, rates        arguments, all of them tensors
+             └─ step 1 ─ step 2 ─ ... ─ step K ─┘        straight-line code, no Python
+    state changed in place, losses (K,)                  what a call leaves and returns
+
+Nothing is traced through Python bytecode, so there are no graph breaks, and no guards to check
+before each call (80 against 57 us a step of V0 on a 2-core AMD EPYC, batch 32); shapes and strides
+are fixed instead, and another batch size or K is another function. What Python would decide at
+each step must be a tensor: the learning rate, the count of steps, and the update itself
+(`optimizer.py`, as torch's own reads both on the host). The state stays the model's and the
+optimizer's own, so a training may go on with any other engine.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn, optim
 from torch.func import functional_call
 from torch.fx import GraphModule
+from torch.utils._pytree import TreeSpec, tree_leaves, tree_structure, tree_unflatten
 
 from bench.engine.engine import Drawn, Feed, loss_function
+from bench.engine.optimizer import prepare_state, update_rule
 from bench.engine.small_matmul import DECOMPOSITIONS
-from bench.engine.update_rules import UpdateRule, prepare_state, slots_of
 from bench.spec.recipe import Recipe
 
 # Casts of weights, counts of BatchNorm and the like are a kernel for each tensor, unless combined
@@ -28,98 +39,78 @@ CONVOLVED = {  # convolution -> which argument its images are
     torch.ops.aten.convolution.default: 0,
     torch.ops.aten.convolution_backward.default: 1,
 }
-Compiled: TypeAlias = Callable[..., Tensor]
-Shape: TypeAlias = tuple[int, int]
-"""Steps in one call, images in each batch."""
+Functions: TypeAlias = dict[tuple[int, int], Callable[..., Tensor]]
+"""Compiled functions by (steps in one call, images in each batch)."""
 
 
-@dataclass(frozen=True)
-class State:
-    """The tensors that a step changes in place, with the names by which a model knows its own.
+class State(NamedTuple):
+    """The tensors that a step changes in place."""
 
-    Attributes:
-        trainable: name -> parameter that receives gradients, without its autograd history.
-        fixed: name -> frozen parameter or buffer (BatchNorm's are updated in the forward pass).
-        slots: of the optimizer, a list in the order of `trainable` for each.
-        step: () float32, optimizer updates done; stays where the rule counts none.
-    """
-
-    trainable: dict[str, Tensor]
-    fixed: dict[str, Tensor]
-    slots: list[list[Tensor]]
-    step: Tensor
-
-    @classmethod
-    def of(cls, model: nn.Module, optimizer: optim.Optimizer, rule: UpdateRule) -> Self:
-        """The tensors of a model and its optimizer, whose state is made if need be."""
-        prepare_state(optimizer, rule)
-        named = dict(model.named_parameters())
-        trainable = {name: p.detach() for name, p in named.items() if p.requires_grad}
-        frozen = {name: p.detach() for name, p in named.items() if not p.requires_grad}
-        fixed = frozen | dict(model.named_buffers())
-        device = next(iter(trainable.values())).device
-        return cls(trainable, fixed, slots_of(optimizer, rule), torch.zeros((), device=device))
-
-    def flat(self) -> list[Tensor]:
-        """All tensors in a fixed order."""
-        slots = [tensor for slot in self.slots for tensor in slot]
-        return [*self.trainable.values(), *self.fixed.values(), *slots, self.step]
-
-    def like(self, tensors: Sequence[Tensor]) -> "State":
-        """The same state made of other tensors, given in the order of `flat`."""
-        rest = iter(tensors)
-        return State(
-            {name: next(rest) for name in self.trainable},
-            {name: next(rest) for name in self.fixed},
-            [[next(rest) for _ in slot] for slot in self.slots],
-            next(rest),
-        )
+    trainable: dict[str, Tensor]  # name -> parameter, without its autograd history
+    fixed: dict[str, Tensor]  # name -> frozen parameter or buffer (BatchNorm's change)
+    slots: list[list[Tensor]]  # of the optimizer, each in the order of `trainable`
+    step: Tensor  # () float32, optimizer updates done; stays where the rule counts none
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class WholeStep:
-    """What a step does, and the functions compiled so far; serves all seeds of a session.
-
-    Attributes:
-        model: gives structure and code; the tensors come from a `State`.
-        recipe: precision, loss and optimizer.
-        rule: the optimizer's update.
-        functions: compiled, by shape.
-    """
+    """Runs steps of a model as calls of compiled functions."""
 
     model: nn.Module
     recipe: Recipe
-    rule: UpdateRule
-    functions: dict[Shape, Compiled] = field(default_factory=dict)
+    optimizer: optim.Optimizer
+    feed: Feed
+    functions: Functions  # filled on the way; seeds share them
 
-    def run(
-        self,
-        state: State,
-        feed: Feed,
-        indices: Sequence[Tensor],
-        drawn: Sequence[Drawn],
-        rates: Tensor,
-    ) -> Tensor:
-        """Consecutive steps in one call, compiled when their shape comes for the first time.
+    def __post_init__(self) -> None:
+        self.rule = update_rule(self.recipe)
+        slots, self.counts = prepare_state(self.optimizer, self.rule)
+        named = dict(self.model.named_parameters())
+        trainable = {name: p.detach() for name, p in named.items() if p.requires_grad}
+        frozen = {name: p.detach() for name, p in named.items() if not p.requires_grad}
+        fixed = frozen | dict(self.model.named_buffers())
+        step = torch.zeros((), device=next(iter(trainable.values())).device)
+        self.state = State(trainable, fixed, slots, step)
+        self.always_given = tree_leaves(
+            (self.state, self.feed.split.images, self.feed.split.labels)
+        )
 
-        Args:
-            state: changes in place.
-            feed: gives the resident data and makes the batches.
-            indices: index tensors (B,), one a step, all of one size.
-            drawn: what was drawn for each of them.
-            rates: (len(indices),) learning rates on the device.
+    def run(self, indices: Sequence[Tensor], drawn: Sequence[Drawn], rates: Tensor) -> Tensor:
+        """Losses (K,) of K steps in one call, compiled when their shape comes for the first time.
 
-        Returns:
-            The losses, (len(indices),) on the device.
+        To be called under `no_grad`; `rates` (K,) may begin at any 4 bytes.
         """
-        flat_drawn = [tensor for draw in drawn for tensor in draw]
-        data = (feed.split.images, feed.split.labels)
-        arguments = [*state.flat(), *data, *indices, *flat_drawn, rates]
+        each_draw = [tensor for draw in drawn for tensor in draw]
+        arguments = [*self.always_given, *indices, *each_draw, rates]
         shape = len(indices), len(indices[0])
         if shape not in self.functions:
-            steps = partial(_run_steps, self, state, feed, len(indices))
+            split = self.feed.split
+            inputs = self.state, split.images, split.labels, list(indices), list(drawn), rates
+            steps = partial(self._steps, tree_structure(inputs))
             self.functions[shape] = compile_tensors(steps, [*arguments[:-1], _unaligned(rates)])
         return self.functions[shape](*arguments)
+
+    def advance(self, index: Tensor, drawn: Drawn, rate: Tensor) -> Tensor:
+        """One step to be captured, with a learning rate (); gives its loss ()."""
+        return self.run([index], [drawn], rate[None])[0]
+
+    @contextmanager
+    def steps_counted(self) -> Iterator[None]:
+        """Read the optimizer's count of steps before a chunk, and write it back afterwards."""
+        if self.counts:
+            self.state.step.copy_(self.counts[0])
+        yield
+        if self.counts:
+            torch._foreach_copy_(self.counts, [self.state.step] * len(self.counts))
+
+    def _steps(self, spec: TreeSpec, *arguments: Tensor) -> Tensor:
+        """The function that is traced: takes its arguments apart and runs step after step."""
+        state, images, labels, indices, drawn, rates = tree_unflatten(arguments, spec)
+        losses = []
+        for k, (index, own) in enumerate(zip(indices, drawn, strict=True)):
+            batch = self.feed.gather(images, labels, index, own)
+            losses.append(self.step(state, *batch, rates[k]))
+        return torch.stack(losses)
 
     def step(self, state: State, images: Tensor, labels: Tensor, rate: Tensor) -> Tensor:
         """One step on a batch, as it is written down for the compiler; gives the loss ()."""
@@ -135,19 +126,6 @@ class WholeStep:
         return loss.detach()
 
 
-def _run_steps(whole: WholeStep, state: State, feed: Feed, num_steps: int, *flat: Tensor) -> Tensor:
-    """What is traced: the arguments of a compiled function, taken apart, step after step."""
-    size = len(state.flat())
-    own, (images, labels) = state.like(flat[:size]), flat[size : size + 2]
-    indices, drawn = flat[size + 2 :][:num_steps], flat[size + 2 + num_steps : -1]
-    each = len(drawn) // num_steps
-    losses = []
-    for k, index in enumerate(indices):
-        batch = feed.gather(images, labels, index, tuple(drawn[k * each : (k + 1) * each]))
-        losses.append(whole.step(own, *batch, flat[-1][k]))
-    return torch.stack(losses)
-
-
 def _unaligned(rates: Tensor) -> Tensor:
     """Equal rates, away from a multiple of 16 bytes.
 
@@ -160,7 +138,7 @@ def _unaligned(rates: Tensor) -> Tensor:
 def compile_tensors(
     function: Callable[..., Tensor], arguments: Sequence[Tensor]
 ) -> Callable[..., Tensor]:
-    """Compiles a function of tensors that may change them in place; call it under `no_grad`.
+    """Compile a function of tensors that may change them in place; call it under `no_grad`.
 
     Args:
         function: no control flow on values: it is run once, on tensors without data.
@@ -189,13 +167,11 @@ def compile_tensors(
 
 
 def keep_strides(traced: GraphModule) -> None:
-    """Makes the strides of one-channel images explicit where a convolution takes them.
+    """Make the strides of one-channel images explicit where a convolution takes them.
 
     Inductor keeps no stride of a dimension of size 1. Without it NHWC images of one channel would
-    look like NCHW, and so would the output of the first convolution, the largest of all.
-
-    Args:
-        traced: changes in place; of a convolution without a single channel nothing does.
+    look like NCHW, and so would the output of the first convolution, the largest of all. Other
+    convolutions stay as they are.
     """
     for node in [node for node in traced.graph.nodes if node.target in CONVOLVED]:
         images = node.args[CONVOLVED[node.target]]

@@ -2,7 +2,7 @@
 
 `python -m tests.benchmarks.loader_against_resident --device cuda:0`. Both sides train the same net
 eagerly on images of noise under the default recipe; the DataLoader has workers, pinned memory and
-prefetching on CUDA, and none of them on a CPU (bench/engine/loader_engine.py). The busy share is
+prefetching on CUDA, and none of them on a CPU (`LoaderEngine` of bench/engine). The busy share is
 the time covered by kernels over the time of a turn of its own, traced by torch's profiler, which
 slows the host down a little: no turn that is timed is traced. On a CPU it is unknown.
 """

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.engine.engine import StepEngine
-from bench.engine.update_rules import update_rule
-from bench.engine.whole_step import State, WholeStep
+from bench.engine.whole_step import WholeStep
 from bench.train.evaluation import evaluate
 from fmnist_models import ModelError, build_model
 from fmnist_models.freezing import freeze, train_mode
@@ -199,14 +198,13 @@ def test_an_evaluation_leaves_held_norms_held() -> None:
 
 def steps_written_down(model: nn.Module, engine: StepEngine) -> Tensor:
     """Two whole steps, as they are traced for the compiler."""
-    whole = WholeStep(model, RECIPE, update_rule(RECIPE))
-    state = State.of(model, engine.optimizer, whole.rule)
+    whole = WholeStep(model, RECIPE, engine.optimizer, engine.feed, {})
     rate, split = torch.tensor(0.01), engine.feed.split
     losses = []
     for index in some_batches(2):
         images, labels = engine.feed.gather(split.images, split.labels, index, ())
         with torch.no_grad():
-            losses.append(whole.step(state, images, labels, rate))
+            losses.append(whole.step(whole.state, images, labels, rate))
     return torch.stack(losses)
 
 

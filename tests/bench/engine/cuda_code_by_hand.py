@@ -222,8 +222,7 @@ def _whole_step(wanted: Wanted, model: Any) -> Callable[[], object]:  # noqa: AN
 
     from bench.engine.engine import MEMORY_FORMATS, Feed
     from bench.engine.optimizer import make_optimizer
-    from bench.engine.update_rules import update_rule
-    from bench.engine.whole_step import State, WholeStep
+    from bench.engine.whole_step import WholeStep
     from bench.spec.named_recipes import DEFAULT
     from bench.spec.recipe_settings import override
     from data_pipeline import ResidentSplit, parse_augmentation
@@ -237,11 +236,9 @@ def _whole_step(wanted: Wanted, model: Any) -> Callable[[], object]:  # noqa: AN
     split = ResidentSplit(images, empty(NUM_IMAGES, dtype=torch.int64))
     augmentations = tuple(map(parse_augmentation, recipe.augment))
     feed = Feed(split, augmentations, recipe.normalize, torch.Generator(), memory_format)
-    rule = update_rule(recipe)
-    state = State.of(model, make_optimizer(recipe, model), rule)
     index, flipped = (empty(wanted.batch, dtype=dtype) for dtype in (torch.int64, torch.bool))
-    whole = WholeStep(model, recipe, rule)
-    return partial(whole.run, state, feed, [index], [(flipped,)], empty(1))
+    whole = WholeStep(model, recipe, make_optimizer(recipe, model), feed, {})
+    return partial(whole.run, [index], [(flipped,)], empty(1))
 
 
 def _move(model: Any) -> None:  # noqa: ANN401 - a module; torch is not loaded up there

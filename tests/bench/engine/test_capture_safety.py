@@ -19,8 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench import RECIPES, Recipe
 from bench.engine.engine import MEMORY_FORMATS, Feed, loss_function
-from bench.engine.optimizer import make_optimizer
-from bench.engine.update_rules import prepare_state, update_rule
+from bench.engine.optimizer import make_optimizer, prepare_state, update_rule
 from data_pipeline import ResidentSplit, parse_augmentation
 from fmnist_models import build_model, list_models, model_info
 from tests.bench.engine.graphs_by_hand import tensors_of, waits

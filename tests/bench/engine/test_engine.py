@@ -101,7 +101,7 @@ def test_the_momentum_of_sgd_may_change_from_step_to_step(plan: str) -> None:
 
 
 @pytest.mark.parametrize("plan", ["eager", "dataloader"])
-def test_one_momentum_serves_a_chunk_and_none_leaves_it(plan: str) -> None:
+def test_a_momentum_stays_until_another_is_given(plan: str) -> None:
     states = []
     for momenta in ([0.5] * 4, [0.5, None], [0.9] * 4, [None, None]):
         model = small_net()
@@ -109,7 +109,8 @@ def test_one_momentum_serves_a_chunk_and_none_leaves_it(plan: str) -> None:
         at = 0
         for momentum in momenta:
             steps = 4 // len(momenta)
-            engine.run(some_batches(4)[at : at + steps], RATES[at : at + steps], momentum)
+            own = None if momentum is None else [momentum] * steps
+            engine.run(some_batches(4)[at : at + steps], RATES[at : at + steps], own)
             at += steps
         states.append(flat_state(model))
     assert torch.equal(states[0], states[1])

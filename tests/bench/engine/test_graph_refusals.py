@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.engine.cuda_graph import EagerSteps, check_replay
-from bench.engine.engine import Drawn
+from bench.engine.cuda_graph import check_replay
+from bench.engine.engine import Drawn, StepEngine
 from bench.engine.failures import loses_device
 from bench.errors import RunError
 from tests.bench.engine.cuda_by_hand import Simulation
@@ -108,23 +108,23 @@ def test_losses_that_are_nan_from_the_first_step_are_no_empty_capture(
 def test_an_empty_capture_is_told(simulation: Simulation) -> None:
     engine = made(small_net(), "graph:4")
     engine.run(some_batches(4), [0.1] * 4)
-    (captured,) = engine.steps.captured.values()  # type: ignore[attr-defined]
+    (captured,) = engine.run_group.captured.values()  # type: ignore[attr-defined]
     captured.graph.reset()
     with pytest.raises(RunError, match="captured no step"):
         check_replay(captured)
 
 
-def rate_on_the_host(advance: Any, steps: EagerSteps, index: Tensor, drawn: Drawn) -> Any:  # noqa: ANN401
+def rate_on_the_host(advance: Any, steps: StepEngine, index: Tensor, drawn: Drawn) -> Any:  # noqa: ANN401
     return advance(steps, index, drawn, 2**-6)
 
 
-def order_on_the_host(advance: Any, steps: EagerSteps, index: Tensor, drawn: Drawn) -> Any:  # noqa: ANN401
+def order_on_the_host(advance: Any, steps: StepEngine, index: Tensor, drawn: Drawn) -> Any:  # noqa: ANN401
     order = torch.randperm(len(index))
     return advance(steps, index[order], drawn, torch.full((), 2**-6, device=index.device))
 
 
-def state_that_is_replaced(advance: Any, steps: EagerSteps, index: Tensor, drawn: Drawn) -> Any:  # noqa: ANN401
-    for state in steps.engine.optimizer.state.values():
+def state_that_is_replaced(advance: Any, steps: StepEngine, index: Tensor, drawn: Drawn) -> Any:  # noqa: ANN401
+    for state in steps.optimizer.state.values():
         state["momentum_buffer"] = state["momentum_buffer"].clone()
     return advance(steps, index, drawn, torch.full((), 2**-6, device=index.device))
 
@@ -145,11 +145,11 @@ def test_a_wrong_capture_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     recipe = RECIPES["momentum"]
-    expected, advance = trained("eager", recipe), EagerSteps.advance
+    expected, advance = trained("eager", recipe), StepEngine.advance
 
-    def advance_wrongly(self: EagerSteps, index: Tensor, drawn: Drawn, rate: Tensor) -> Any:  # noqa: ANN401
+    def advance_wrongly(self: StepEngine, index: Tensor, drawn: Drawn, rate: Tensor) -> Any:  # noqa: ANN401
         return wrong(advance, self, index, drawn)
 
-    monkeypatch.setattr(EagerSteps, "advance", advance_wrongly)
+    monkeypatch.setattr(StepEngine, "advance", advance_wrongly)
     with pytest.raises((AssertionError, RunError), match=told):
         torch.testing.assert_close(trained("graph:4", recipe), expected)

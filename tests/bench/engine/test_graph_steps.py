@@ -152,7 +152,7 @@ def test_every_rate_has_a_buffer_of_its_own(simulation: Simulation) -> None:
     engine = made(model, "graph:4")
     assert isinstance(engine, GroupEngine)
     engine.run(some_batches(4), [0.1] * 4)
-    (captured,) = engine.steps.captured.values()  # type: ignore[attr-defined]
+    (captured,) = engine.run_group.captured.values()  # type: ignore[attr-defined]
     assert all(rate.data_ptr() % 16 == 0 for rate in captured.buffers[-1])
     assert len({rate.untyped_storage().data_ptr() for rate in captured.buffers[-1]}) == 4
     assert all(len({tensor.dtype for tensor in kind}) == 1 for kind in captured.buffers)
@@ -195,7 +195,7 @@ def test_the_scale_of_fp16_backs_off_grows_and_begins_again(
     for plan in ("eager", "graph:4"):
         model = small_net()
         engine = made(model, plan, RECIPES["fp16, adam"])
-        steps: Any = engine if plan == "eager" else engine.steps.around.engine  # type: ignore[attr-defined]
+        steps: Any = engine if plan == "eager" else engine.run_group.advance.__self__  # type: ignore[attr-defined]
         warm(engine, model)
         scaler = steps.scaler
         seen = [scaler.get_scale()]

@@ -1,6 +1,7 @@
 """Engines that take several steps a call: how chunks are cut, and what they hand over."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -62,18 +63,17 @@ class Noted:
     calls: list[tuple[int, int, int]] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
 
-    def begin(self) -> None:
+    @contextmanager
+    def around(self) -> Iterator[None]:
         """Notes it."""
         self.events.append("begin")
+        yield
+        self.events.append("end")
 
     def run(self, indices: Sequence[Tensor], drawn: Sequence[Drawn], rates: Tensor) -> Tensor:
         """Notes steps, images and draws."""
         self.calls.append((len(indices), len(indices[0]), len(drawn[0])))
         return rates.clone()
-
-    def end(self) -> None:
-        """Notes it."""
-        self.events.append("end")
 
     def reset(self) -> None:
         """Notes it."""
@@ -89,7 +89,9 @@ def test_groups_get_their_batches_draws_and_rates() -> None:
         torch.Generator().manual_seed(0),
         MEMORY_FORMATS["contiguous"],
     )
-    engine = GroupEngine(2, model, make_optimizer(RECIPE, model), feed, noted)
+    engine = GroupEngine(
+        2, model, make_optimizer(RECIPE, model), feed, noted.run, noted.around, noted.reset
+    )
     losses = engine.run(some_batches(5), [0.1, 0.2, 0.3, 0.4, 0.5])
     assert noted.calls == [(2, 8, 2), (2, 8, 2), (1, 8, 2)]
     assert losses.tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
@@ -100,7 +102,7 @@ def test_groups_get_their_batches_draws_and_rates() -> None:
 def test_compiled_steps_take_no_momentum() -> None:
     engine = engine_of(small_net(), replace(RECIPE, momentum=0.9), STEP)
     with pytest.raises(AssertionError, match="holds the momentum"):
-        engine.run(some_batches(1), [0.1], 0.8)
+        engine.run(some_batches(1), [0.1], [0.8])
 
 
 @pytest.mark.slow

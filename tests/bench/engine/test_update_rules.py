@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bench import Recipe
-from bench.engine.optimizer import make_optimizer
-from bench.engine.update_rules import prepare_state, slots_of, step_counts, update_rule
+from bench.engine.optimizer import make_optimizer, prepare_state, update_rule
 from tests.bench.train.training_by_hand import RECIPE, tensors_in
 
 RATES = (0.1, 0.02, 0.3, 0.01)
@@ -52,14 +51,14 @@ def train_with_torch(net: nn.Module, recipe: Recipe, rates: tuple[float, ...]) -
 @torch.no_grad()
 def train_with_rule(net: nn.Module, recipe: Recipe, rates: tuple[float, ...]) -> dict[str, object]:
     optimizer, rule = make_optimizer(recipe, net), update_rule(recipe)
-    prepare_state(optimizer, rule)
+    slots, counts = prepare_state(optimizer, rule)
     parameters = [parameter.detach() for parameter in net.parameters()]
     for step, rate in enumerate(rates, 1):
         scaled = [gradient * step for gradient in gradients(net)]
         counted = torch.tensor(float(step))
         rate_now = torch.tensor(rate, dtype=torch.float64)
-        rule.apply(parameters, scaled, slots_of(optimizer, rule), rate_now, counted)
-        for count in step_counts(optimizer, rule):
+        rule.apply(parameters, scaled, slots, rate_now, counted)
+        for count in counts:
             count.add_(1)
     return optimizer.state_dict()
 
@@ -95,9 +94,8 @@ def test_state_that_is_there_stays() -> None:
     net = a_net()
     recipe = RECIPES["adamw"]
     optimizer, rule = make_optimizer(recipe, net), update_rule(recipe)
-    prepare_state(optimizer, rule)
-    before = slots_of(optimizer, rule)
+    before, _ = prepare_state(optimizer, rule)
     before[0][0].fill_(3.0)
-    prepare_state(optimizer, rule)
-    assert slots_of(optimizer, rule)[0][0] is before[0][0]
+    after, _ = prepare_state(optimizer, rule)
+    assert after[0][0] is before[0][0]
     assert float(before[0][0].max()) == 3.0

@@ -78,7 +78,7 @@ def test_gradients_of_the_warm_up_are_gone_and_rates_are_back() -> None:
 def test_the_momentum_of_the_recipe_is_back_after_a_warm_up() -> None:
     engine = make_engine(small_net(), replace(RECIPE, momentum=0.9))
     with restored(engine.model, engine.optimizer, []):
-        engine.run([random_batch()], [0.1], 0.5)
+        engine.run([random_batch()], [0.1], [0.5])
         assert [group["momentum"] for group in engine.optimizer.param_groups] == [0.5]
     assert [group["momentum"] for group in engine.optimizer.param_groups] == [0.9]
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench import RECIPES, Budget, Plan, Recipe, RunSpec, UsageError
-from bench.engine.update_rules import update_rule
+from bench.engine.optimizer import update_rule
 from bench.ladder.rungs import RungSpec, list_rungs
 from bench.spec.plan import (
     ASKS_THE_HOST,

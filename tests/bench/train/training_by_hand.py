@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench import Budget, Plan, Recipe
-from bench.engine.engine import MEMORY_FORMATS, Engine, Feed, Momentum, StepEngine, one_a_step
+from bench.engine.engine import MEMORY_FORMATS, Engine, Feed, StepEngine
 from bench.engine.maker import EngineMaker
 from bench.engine.optimizer import make_optimizer
 from bench.machine.clock import Mark
@@ -90,9 +90,6 @@ class FakeMemory:
         """Ends it."""
         self.num_closed += 1
 
-    def count(self, num_bytes: int) -> None:
-        """Nothing is kept."""
-
     def peak_bytes(self) -> tuple[float | None, str]:
         """Nothing is measured."""
         return None, "fake"
@@ -117,13 +114,13 @@ class FakeEngine:
         self,
         batches: Sequence[Tensor],
         learning_rates: Sequence[float],
-        momentum: Momentum = None,
+        momenta: Sequence[float] | None = None,
     ) -> Tensor:
         """Notes what it was given."""
         assert len(batches) == len(learning_rates)
         first = len(self.rates) + 1
         self.rates += learning_rates
-        self.momenta += one_a_step(momentum, len(batches))
+        self.momenta += momenta or [None] * len(batches)
         self.chunks.append(len(batches))
         steps = range(first, first + len(batches))
         self.clock.work(sum(map(self.cost_of, steps)))
