@@ -34,7 +34,7 @@ NUMBERED_TOKENS = {
 MAX_STEPS_PER_CALL = 256
 MAX_THREADS = 1024  # more than machines have; OpenMP ends a process that asks for too many
 AUTO = "auto"
-WITHOUT_RULE = frozenset({"muon"})  # optimizers that `update_rules.py` does not have
+WITHOUT_RULE = frozenset({"muon"})  # optimizers without a rule in `engine/optimizer.py`
 ASKS_THE_HOST = frozenset({"rmsprop"})  # in fp16, whether to take the step; fused kernels do not
 
 
