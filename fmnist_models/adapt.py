@@ -18,24 +18,25 @@ PLAIN_ARGUMENTS = {
 
 
 def build_external(name: str) -> nn.Module:
-    """A freshly initialised external model that has shown that it maps images to ten logits.
+    """Return a fresh external model that has shown that it maps images to ten logits.
 
     A library's classifier is fitted to Fashion-MNIST. A user's own model is taken as it is where it
     fits, and fitted like a library's where it was made for other images.
     """
     external.check_name(name)
-    from_library = external.split_library(name)
-    if from_library is None:
+    library, model_name = external.split_library(name) or (None, name)
+    if library == "torchvision":
+        model = _build_torchvision(model_name)
+    elif library == "timm":
+        model = _build_timm(model_name)
+    else:
         return _fitted(_build_from_file(name), name)
-    library, model_name = from_library
-    build = _build_torchvision if library == "torchvision" else _build_timm
-    model = build(model_name)
     check_shapes(model, name)
     return model
 
 
 def adapt_to_fashion_mnist(model: nn.Module) -> nn.Module:
-    """The same network with a one-channel first convolution and a ten-way last layer.
+    """Give a network a one-channel first convolution and a ten-way last layer, in place.
 
     Both new layers start from PyTorch's default initialisation. A network without such layers comes
     back as it is: `check_shapes` tells what is wrong with it.
@@ -44,12 +45,10 @@ def adapt_to_fashion_mnist(model: nn.Module) -> nn.Module:
         if isinstance(module, nn.Conv2d) and module.in_channels == 3:
             model.set_submodule(name, _convolution_like(module, 1, module.out_channels))
             break
-    weighted = [
-        item for item in model.named_modules() if isinstance(item[1], nn.Linear | nn.Conv2d)
-    ]
-    if weighted:
-        name, last = weighted[-1]
-        model.set_submodule(name, _with_ten_classes(last))
+    for name, module in reversed(list(model.named_modules())):
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            model.set_submodule(name, _with_ten_classes(module))
+            break
     return model
 
 
@@ -138,11 +137,11 @@ def _refuse_unknown(request: str, name: str, known: Iterable[str]) -> None:
         raise ModelError(f"unknown model {request!r}; the closest names are {', '.join(close)}")
 
 
-def _with_ten_classes(last: nn.Module) -> nn.Module:
-    if isinstance(last, nn.Linear) and last.out_features != NUM_CLASSES:
-        return nn.Linear(last.in_features, NUM_CLASSES, bias=last.bias is not None)
-    is_pointwise = isinstance(last, nn.Conv2d) and last.kernel_size == (1, 1)  # as squeezenet ends
-    if isinstance(last, nn.Conv2d) and is_pointwise and last.out_channels != NUM_CLASSES:
+def _with_ten_classes(last: nn.Linear | nn.Conv2d) -> nn.Module:
+    if isinstance(last, nn.Linear):
+        if last.out_features != NUM_CLASSES:
+            return nn.Linear(last.in_features, NUM_CLASSES, bias=last.bias is not None)
+    elif last.kernel_size == (1, 1) and last.out_channels != NUM_CLASSES:  # as squeezenet ends
         return _convolution_like(last, last.in_channels, NUM_CLASSES)
     return last
 

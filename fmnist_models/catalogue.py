@@ -37,7 +37,7 @@ class Registration(NamedTuple):
 
 
 def read_catalogue(folder: Path) -> dict[str, Registration]:
-    """Every name registered by a literal `@register` in the folder's files, in family order."""
+    """Return what the folder's files register by a literal `@register`, in family order."""
     catalogue: dict[str, Registration] = {}
     for path in sorted(folder.glob("*.py"), key=_family_rank):
         for info in _read_family(path):
@@ -51,7 +51,7 @@ def read_catalogue(folder: Path) -> dict[str, Registration]:
 
 
 def first_line(docstring: str | None) -> str:
-    """A docstring's first line, the summary of what it documents."""
+    """Return a docstring's first line, the summary of what it documents."""
     return (docstring or "").strip().partition("\n")[0].strip()
 
 
@@ -68,16 +68,11 @@ def _read_family(path: Path) -> Iterator[ModelInfo]:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             # innermost first, the order in which Python applies stacked decorators
             for decorator in reversed(node.decorator_list):
-                if _is_register(decorator):
+                if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "register":
                     yield _read_decorator(decorator, first_line(ast.get_docstring(node)), path)
 
 
-def _is_register(decorator: ast.expr) -> bool:
-    return isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "register"
-
-
-def _read_decorator(decorator: ast.expr, summary: str, path: Path) -> ModelInfo:
-    assert isinstance(decorator, ast.Call)  # _is_register said so
+def _read_decorator(decorator: ast.Call, summary: str, path: Path) -> ModelInfo:
     try:
         positional = [ast.literal_eval(argument) for argument in decorator.args]
         keywords: dict[str, Any] = {

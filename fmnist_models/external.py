@@ -23,12 +23,12 @@ INPUT_SIZE = 28  # pixels a side, unless a user's callable states its own `input
 
 
 def is_external(name: str) -> bool:
-    """Whether a name has one of the external forms, whatever it then refers to."""
+    """Tell whether a name has one of the external forms, whatever it then refers to."""
     return split_library(name) is not None or name.endswith(".py") or ".py:" in name
 
 
 def split_library(name: str) -> tuple[str, str] | None:
-    """The library and its model that a name asks for; None for every other name."""
+    """Return the library and its model that a name asks for; None for every other name."""
     library, colon, model = name.partition(":")
     return (library, model) if colon and library in LIBRARIES else None
 
@@ -43,7 +43,7 @@ def check_name(name: str) -> None:
 
 
 def describe(name: str) -> ModelInfo:
-    """What is known about an external model; runs a user's file to read its input size."""
+    """Return what is known about an external model; runs a user's file for its input size."""
     check_name(name)
     from_library = split_library(name)
     if from_library is None:
@@ -55,7 +55,7 @@ def describe(name: str) -> ModelInfo:
 
 
 def load_callable(name: str) -> Callable[[], Any]:
-    """The class or function that `path/to/file.py:CALLABLE` names; runs the file."""
+    """Return the class or function that `path/to/file.py:CALLABLE` names; runs the file."""
     path, attribute = split_path(name)
     try:
         builder: Callable[[], Any] | None = getattr(_import_file(path), attribute, None)
@@ -71,7 +71,7 @@ def load_callable(name: str) -> Callable[[], Any]:
 
 
 def input_size_of(name: str) -> int:
-    """Pixels a side of the images that an external model takes."""
+    """Return how many pixels a side the images have that an external model takes."""
     if split_library(name):
         return INPUT_SIZE
     builder = load_callable(name)
@@ -85,32 +85,29 @@ def input_size_of(name: str) -> int:
 
 
 def split_path(name: str) -> tuple[Path, str]:
-    """The existing file and the identifier that `path/to/file.py:CALLABLE` names."""
+    """Return the existing file and the identifier that `path/to/file.py:CALLABLE` names."""
     file, _, attribute = name.rpartition(":")
     if not file or not attribute.isidentifier():
         raise ModelError(f"{name!r} names no class or function; write path/to/file.py:CALLABLE")
     path = Path(file)
-    if path.suffix != ".py" or not _is_file(path):
+    try:
+        is_python = path.suffix == ".py" and path.is_file()
+    except OSError:  # a name that is too long, or in a folder that is closed to us
+        is_python = False
+    if not is_python:
         raise ModelError(f"there is no Python file {file!r}; write path/to/file.py:CALLABLE")
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in file):
         raise ModelError(f"no record can hold the name of {file!r}; rename the file or its folder")
     return path, attribute
 
 
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that is too long, or in a folder that is closed to us
-        return False
-
-
 def explain(error: BaseException, name: str) -> str:
-    """One line for an exception that an external model raised, and where in the user's file."""
+    """Say in one line what an external model raised, and where in the user's file."""
     return _one_line(error, None if split_library(name) else split_path(name)[0])
 
 
 def _import_file(path: Path) -> ModuleType:
-    """The file as a module of its own name, run once for as long as its text stays the same."""
+    """Import a file under a name of its own, once for as long as its text stays the same."""
     place = path.resolve()
     digest = hashlib.sha256(bytes(place) + place.read_bytes()).hexdigest()[:12]
     module_name = f"fmnist_user_{place.stem}_{digest}"
@@ -118,11 +115,7 @@ def _import_file(path: Path) -> ModuleType:
         return sys.modules[module_name]
     if str(place.parent) not in sys.path:
         sys.path.append(str(place.parent))  # last: its neighbours import, but shadow nothing
-    return _execute(module_name, path)
-
-
-def _execute(module_name: str, path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(module_name, path.resolve())
+    spec = importlib.util.spec_from_file_location(module_name, place)
     assert spec is not None  # the suffix is .py
     assert spec.loader is not None
     module = sys.modules[module_name] = importlib.util.module_from_spec(spec)
@@ -138,7 +131,7 @@ def _execute(module_name: str, path: Path) -> ModuleType:
 
 
 def text_of(error: BaseException) -> str:
-    """All that an exception says; empty where it says nothing."""
+    """Return all that an exception says; empty where it says nothing."""
     try:
         return str(error).strip()
     except Exception:  # an exception of a user's own may fail at that too
@@ -146,7 +139,7 @@ def text_of(error: BaseException) -> str:
 
 
 def message_of(error: BaseException) -> str:
-    """The first line of what an exception says, not endless; empty where it says nothing."""
+    """Return the first line of what an exception says, not endless; empty where there is none."""
     line = text_of(error).partition("\n")[0]
     return line if len(line) <= MAX_MESSAGE_CHARS else f"{line[:MAX_MESSAGE_CHARS]} ..."
 

@@ -9,15 +9,12 @@ from fmnist_models.parts import BATCH_NORMS, parts_of
 
 
 def freeze(model: nn.Module, name: str, trainable: str) -> None:
-    """Takes the gradient from every parameter that is not to be trained, in place.
+    """Take the gradient from every parameter that is not to be trained, in place.
 
     Nothing is thawed: a parameter that its author has frozen stays so. Setting `requires_grad` on
     a module, as R1 does, is a plain Python attribute that freezes nothing.
 
-    Args:
-        model: freshly built.
-        name: of the model, for messages.
-        trainable: `all`, `head`, or `stem_head`; see `parts_of`.
+    `trainable` is `all`, `head`, or `stem_head`; see `parts_of`.
 
     Raises:
         ModelError: the model has no such part, or nothing of it would be trained.
@@ -42,13 +39,10 @@ def freeze(model: nn.Module, name: str, trainable: str) -> None:
 
 
 def train_mode(model: nn.Module, frozen_batchnorm: str) -> nn.Module:
-    """The model itself in training mode, but for BatchNorm of frozen parts that is to be held.
+    """Put the model in training mode, but for BatchNorm of frozen parts that is to be held.
 
-    Held BatchNorm normalises by its running statistics and does not change them.
-
-    Args:
-        model: frozen already.
-        frozen_batchnorm: `update` or `eval`.
+    Held BatchNorm normalises by its running statistics and does not change them. `frozen_batchnorm`
+    is `update` or, to hold it, `eval`; the model is frozen already.
     """
     model.train()
     if frozen_batchnorm == "eval":

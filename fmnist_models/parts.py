@@ -26,7 +26,7 @@ class Parts(NamedTuple):
 
 
 def parts_of(model: nn.Module) -> Parts:
-    """The stem and the head of a network.
+    """Return the stem and the head of a network.
 
     A ResNet's are `conv1` with `bn1`, and all of `fc`. Of any other network the stem is the first
     module without children that has parameters, with the normalisation that directly follows it,
@@ -47,5 +47,5 @@ def parts_of(model: nn.Module) -> Parts:
 
 
 def is_within(name: str, paths: tuple[str, ...]) -> bool:
-    """Whether a parameter or buffer belongs to one of these modules; "" is the network itself."""
+    """Tell whether a tensor belongs to one of these modules; "" is the network itself."""
     return any(not path or name.startswith(f"{path}.") for path in paths)

@@ -30,10 +30,10 @@ _REGISTERED: dict[str, _Registered] = {}  # filled by `register` as modules are 
 def register(
     name: str, *, input_size: int = 28, variant_of: str | None = None, source: str = "user"
 ) -> Callable[[BuilderT], BuilderT]:
-    """Make a model known under a name.
+    """Make a function or Module subclass known as a model under a name.
 
-    Decorates a function or a Module subclass that is called without arguments and returns a network
-    for 10 classes and 1 channel. The first line of its docstring becomes the model's summary.
+    Called without arguments it returns a network for 10 classes and 1 channel. The first line of
+    its docstring becomes the model's summary.
 
     Args:
         name: what `--models` and the tables call it.
@@ -46,8 +46,13 @@ def register(
     """
 
     def decorate(builder: BuilderT) -> BuilderT:
-        _refuse_unusable(name)
-        _refuse_taken(name, builder.__module__)
+        if name == "all" or not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
+            words = "letters, digits, '_', '-', '.', and not 'all'"
+            raise ModelError(f"a model cannot be named {name!r}; use {words}")
+        shipped = _catalogue().get(name)
+        is_own = shipped is None or builder.__module__ == f"{FAMILIES}.{shipped.module}"
+        if name in _REGISTERED or not is_own:
+            raise ModelError(f"model {name!r} is already registered; choose another name")
         info = ModelInfo(name, input_size, variant_of, source, first_line(builder.__doc__))
         _REGISTERED[name] = _Registered(info, builder)
         return builder
@@ -56,17 +61,15 @@ def register(
 
 
 def list_models(variants: bool = True) -> list[str]:
-    """All registered names: base models, then variants, then what was registered at run time."""
+    """Return all names: base models, then variants, then what was registered at run time."""
     shipped = [entry.info for entry in _catalogue().values()]
-    bases = [info.name for info in shipped if info.variant_of is None]
-    changed = [info.name for info in shipped if info.variant_of is not None]
+    shipped.sort(key=lambda info: info.variant_of is not None)
     added = [model.info for name, model in _REGISTERED.items() if name not in _catalogue()]
-    wanted = [info.name for info in added if variants or info.variant_of is None]
-    return bases + (changed if variants else []) + wanted
+    return [info.name for info in shipped + added if variants or info.variant_of is None]
 
 
 def model_info(name: str) -> ModelInfo:
-    """What is known about a model; loads torch only where a user's file has to be asked."""
+    """Return what is known about a model; loads torch only for a user's file."""
     if name in _REGISTERED:
         return _REGISTERED[name].info
     if name in _catalogue():
@@ -77,13 +80,12 @@ def model_info(name: str) -> ModelInfo:
 
 
 def build_model(name: str) -> "nn.Module":
-    """A freshly initialised network, on the CPU and in training mode.
+    """Return a freshly initialised network, on the CPU and in training mode.
+
+    It maps images (B, 1, S, S) float32 to logits (B, 10), S its input size.
 
     Args:
         name: a registered name, `torchvision:NAME`, `timm:NAME` or `path/to/file.py:CALLABLE`.
-
-    Returns:
-        A module that maps images (B, 1, S, S) float32 to logits (B, 10), S its input size.
 
     Raises:
         ModelError: when no such model exists, or it does not keep to these shapes.
@@ -100,7 +102,7 @@ def build_model(name: str) -> "nn.Module":
 
 
 def resolve_names(request: str) -> list[str]:
-    """The models that a `--models` value asks for, each once, in the order asked.
+    """Return the models that a `--models` value asks for, each once, in the order asked.
 
     Args:
         request: names, shell globs over registered names, `all` (every base model) and external
@@ -132,20 +134,6 @@ def _resolve(part: str) -> list[str]:
 def _unknown(name: str) -> ModelError:
     choices = ", ".join(list_models())
     return ModelError(f"unknown model {name!r}; choose from {choices}, or {external.FORMS}")
-
-
-def _refuse_unusable(name: str) -> None:
-    if name == "all" or not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
-        raise ModelError(
-            f"a model cannot be named {name!r}; use letters, digits, '_', '-', '.', and not 'all'"
-        )
-
-
-def _refuse_taken(name: str, module: str) -> None:
-    shipped = _catalogue().get(name)
-    is_from_elsewhere = shipped is not None and module != f"{FAMILIES}.{shipped.module}"
-    if name in _REGISTERED or is_from_elsewhere:
-        raise ModelError(f"model {name!r} is already registered; choose another name")
 
 
 @cache

@@ -9,16 +9,13 @@ from fmnist_models.freezing import train_mode
 
 
 def needs_two_images(model: nn.Module, input_size: int, frozen_batchnorm: str = "update") -> bool:
-    """Whether a training step fails with one image but not with two.
+    """Tell whether a training step fails with one image but not with two.
 
     Tried on a copy on the CPU, so that weights, statistics, modes and the random state stay as they
     are. A model that cannot do with two images either fails for another reason, which is not told
     here.
 
-    Args:
-        model: on any device, frozen as it will be trained.
-        input_size: S, pixels a side.
-        frozen_batchnorm: of the recipe; held BatchNorm takes a single image.
+    `frozen_batchnorm` is the recipe's: held BatchNorm takes a single image.
     """
     probe = train_mode(copy.deepcopy(model).cpu(), frozen_batchnorm)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
