@@ -11,16 +11,15 @@ import typer
 
 from bench.commands.options import from_fields
 from bench.errors import UsageError
-from bench.keep.provided import provided_models, provided_path
-from bench.shell import print_rich, write_out
+from bench.keep.provided import provided_models
+from bench.shell import print_rich, say, write_out
 from bench.sweep.request import Data
 from data_pipeline import INVERSIONS, read_photo
 
 if TYPE_CHECKING:
     from rich.table import Table
-    from torch import Tensor
 
-    from bench.keep.classifier import Classifier, Mistakes
+    from bench.keep.classifier import Classifier
 
 FORMATS = ("rich", "json")
 
@@ -80,24 +79,26 @@ def answer_question(question: Question) -> None:
     """Answer on stdout.
 
     Raises:
-        UsageError, DataError: bad input; one line, and nothing on stdout.
+        UsageError, DataError, ModelError: bad input; one line, and nothing on stdout.
     """
     path = _check(question)
-    classifier = _open(question, path)
-    if question.mistakes is not None:
-        _tell_mistakes(question, classifier, question.mistakes)
-        return
-    size = classifier.saved.input_size
-    photos = [read_photo(image, size, invert=question.invert) for image in question.images or ()]
-    answers = _answers(question, classifier, photos)
-    if question.fmt == "json":
-        _write_json(answers)
+    from bench.keep.classifier import Claim, Classifier  # loads torch
+    from bench.machine.device import pick_device
+
+    claim = Claim(
+        model=question.claimed_model,
+        input_size=question.claimed_size,
+        normalize=question.claimed_normalization,
+    )
+    classifier = Classifier.open(path, claim, pick_device(question.device))
+    if question.mistakes is None:
+        _tell_classes(question, classifier)
     else:
-        print_rich(_answer_table(answers), [])
+        _tell_mistakes(question, classifier, question.mistakes)
 
 
 def _check(question: Question) -> Path:
-    """The file of the model; whatever is seen without torch is seen here."""
+    """Return the file of the model; whatever is seen without torch is seen here."""
     if question.fmt not in FORMATS:
         raise UsageError(f"unknown format {question.fmt!r}; choose from {', '.join(FORMATS)}")
     if question.invert not in INVERSIONS:
@@ -111,32 +112,21 @@ def _check(question: Question) -> Path:
     with suppress(OSError):  # a name that is too long
         if path.exists():
             return path
-    if question.model in provided_models():
-        return provided_path(question.model)
-    choices = ", ".join(provided_models()) or "none"
+    provided = provided_models()
+    if question.model in provided:
+        return provided[question.model]
+    choices = ", ".join(provided) or "none"
     raise UsageError(f"there is no file {path}, and no such model is provided; there are {choices}")
 
 
-def _open(question: Question, path: Path) -> "Classifier":
-    from bench.keep.classifier import Claim, Classifier
-    from bench.machine.device import pick_device
-
-    claim = Claim(
-        model=question.claimed_model,
-        input_size=question.claimed_size,
-        normalize=question.claimed_normalization,
-    )
-    return Classifier.open(path, claim, pick_device(question.device))
-
-
-def _answers(
-    question: Question, classifier: "Classifier", photos: "Sequence[Tensor]"
-) -> list[dict[str, Any]]:
+def _tell_classes(question: Question, classifier: "Classifier") -> None:
     import torch
 
-    highest, labels = classifier.probabilities(torch.cat(list(photos))).topk(question.top, dim=1)
-    names = classifier.saved.classes
-    return [
+    size, names = classifier.saved.input_size, classifier.saved.classes
+    images = question.images or []
+    photos = torch.cat([read_photo(image, size, invert=question.invert) for image in images])
+    highest, labels = classifier.probabilities(photos).topk(question.top, dim=1)
+    answers: list[dict[str, Any]] = [
         {
             "image": os.fsencode(image).decode("utf-8", "replace"),  # names may be any bytes
             "classes": [
@@ -144,21 +134,20 @@ def _answers(
                 for label, probability in zip(row.tolist(), shares.tolist(), strict=True)
             ],
         }
-        for image, row, shares in zip(question.images or (), labels, highest, strict=True)
+        for image, row, shares in zip(images, labels, highest, strict=True)
     ]
-
-
-def _answer_table(answers: Sequence[dict[str, Any]]) -> "Table":
-    table = _table("image", "class", "probability")
-    for answer in answers:
-        for place, found in enumerate(answer["classes"]):
-            name = "" if place else answer["image"]
-            _add_row(table, name, found["class"], _percent(found["probability"]))
-    return table
+    if question.fmt == "json":
+        _write_json(answers)
+        return
+    rows = [
+        ("" if place else answer["image"], found["class"], _percent(found["probability"]))
+        for answer in answers
+        for place, found in enumerate(answer["classes"])
+    ]
+    print_rich(_table(("image", "class", "probability"), rows), [])
 
 
 def _tell_mistakes(question: Question, classifier: "Classifier", limit: int) -> None:
-    from bench.shell import say
     from data_pipeline import ensure_data, load_fashion_mnist, place
 
     ensure_data(question.data, say=say)
@@ -172,37 +161,29 @@ def _tell_mistakes(question: Question, classifier: "Classifier", limit: int) -> 
         first = [asdict(mistake) for mistake in found.first]
         counts = {"num_images": found.num_images, "num_mistakes": found.num_mistakes}
         _write_json(counts | {"accuracy": found.accuracy, "mistakes": first})
-    else:
-        print_rich(_mistake_table(found), [_sentence(found)])
-
-
-def _mistake_table(found: "Mistakes") -> "Table":
-    table = _table("test image", "is", "taken for", "probability")
-    for mistake in found.first:
-        share = _percent(mistake.probability)
-        _add_row(table, str(mistake.index), mistake.true_class, mistake.predicted_class, share)
-    return table
-
-
-def _sentence(found: "Mistakes") -> str:
+        return
+    rows = [
+        (str(one.index), one.true_class, one.predicted_class, _percent(one.probability))
+        for one in found.first
+    ]
     share = _percent(found.accuracy, digits=2)
-    return f"{found.num_mistakes:,} of {found.num_images:,} test images wrong: accuracy {share}"
+    print_rich(
+        _table(("test image", "is", "taken for", "probability"), rows),
+        [f"{found.num_mistakes:,} of {found.num_images:,} test images wrong: accuracy {share}"],
+    )
 
 
-def _table(*columns: str) -> "Table":
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD)
     for column in columns:
         table.add_column(column, justify="right" if column == "probability" else "left")
+    for cells in rows:  # no markup: a name is a name
+        table.add_row(*(Text(cell, overflow="fold") for cell in cells))
     return table
-
-
-def _add_row(table: "Table", *cells: str) -> None:
-    from rich.text import Text
-
-    table.add_row(*(Text(cell, overflow="fold") for cell in cells))  # no markup: a name is a name
 
 
 def _percent(fraction: float, digits: int = 1) -> str:

@@ -8,14 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import UsageError
-from bench.keep.loaded_model import load_model
-from bench.keep.saved_model import SavedModel, load_plain, saved_from
+from bench.keep.saved_model import REMEDY, SavedModel, load_model, saved_from
 from bench.machine.device import usable_cores
 from bench.spec.hashes import file_hash
 from bench.train.evaluation import BATCH_SIZES
 from data_pipeline import NORMALIZATIONS, ResidentSplit, normalize
 from fmnist_models.external import message_of
-from fmnist_models.weight_files import read_weights
+from fmnist_models.weight_files import load_plain, weights_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +59,10 @@ class Classifier:
 
     @classmethod
     def open(cls, path: Path, claim: Claim, device: torch.device) -> "Classifier":
-        """Reads a saved model, or a state dict that the claim tells all about.
+        """Read a saved model, or a state dict that the claim tells all about.
 
         Raises:
-            UsageError: the file is none, or the claim does not agree with it; one line.
+            UsageError, ModelError: the file is none, or the claim does not agree with it; one line.
         """
         saved = _read(path, claim)
         model = load_model(saved, checks_text=claim.model is None)
@@ -75,7 +74,7 @@ class Classifier:
 
     @torch.inference_mode()
     def probabilities(self, images: Tensor) -> Tensor:
-        """Probabilities (N, K) float32 on the CPU; here alone is a softmax, models give logits.
+        """Return probabilities (N, K) float32 on the CPU; here alone is a softmax.
 
         Args:
             images: (N, 1, S, S) uint8 on any device.
@@ -90,7 +89,7 @@ class Classifier:
         return logits.softmax(dim=1).cpu()
 
     def mistakes(self, split: ResidentSplit, limit: int) -> Mistakes:
-        """What the model gets wrong in a split, the first few by name."""
+        """Return what the model gets wrong in a split, the first few by name."""
         highest, predicted = self.probabilities(split.images).max(dim=1)
         labels, names = split.labels.cpu(), self.saved.classes
         wrong = (predicted != labels).nonzero().flatten()
@@ -115,13 +114,14 @@ class Classifier:
 
 
 def _read(path: Path, claim: Claim) -> SavedModel:
-    loaded = load_plain(path)
-    if "format" not in loaded:
-        return _bare(path, claim)
+    loaded = load_plain(path, REMEDY)
+    if isinstance(loaded, dict) and "format" not in loaded:
+        return _bare(path, loaded, claim)
     saved = saved_from(path, loaded)
+    size = f"{saved.input_size}x{saved.input_size}"
     for option, said, true, words in (
         ("--model", claim.model, saved.name, f"is a {saved.name}"),
-        ("--input-size", claim.input_size, saved.input_size, _trained_on(saved.input_size)),
+        ("--input-size", claim.input_size, saved.input_size, f"was trained on {size} images"),
         ("--normalize", claim.normalize, saved.normalize, f"was normalised by {saved.normalize}"),
     ):
         if said not in {None, true}:
@@ -129,13 +129,9 @@ def _read(path: Path, claim: Claim) -> SavedModel:
     return saved
 
 
-def _trained_on(size: int) -> str:
-    return f"was trained on {size}x{size} images"
-
-
-def _bare(path: Path, claim: Claim) -> SavedModel:
-    """A state dict that somebody else saved, with what it does not say of itself."""
-    tensors = read_weights(path).tensors
+def _bare(path: Path, loaded: object, claim: Claim) -> SavedModel:
+    """Return a state dict that somebody else saved, with what it does not say of itself."""
+    tensors, _ = weights_in(loaded, path)
     if claim.model is None or claim.input_size is None:
         raise UsageError(
             f"{path} holds weights alone, not whose they are; "

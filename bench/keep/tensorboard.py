@@ -1,4 +1,4 @@
-"""Writes a run for TensorBoard: sample images, the model's graph, losses and scores.
+"""What TensorBoard is told of a run: sample images, the model's graph, losses and scores.
 
 Nothing here may be called while the training clock runs: files are written, the model is traced.
 """
@@ -6,9 +6,10 @@ Nothing here may be called while the training clock runs: files are written, the
 import copy
 import io
 import math
+import re
 import statistics
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,17 @@ from typing import TYPE_CHECKING, Self
 import torch
 from torch import Tensor, nn
 
+from bench.spec.run_spec import RunSpec
+from bench.train.live import Live
+from bench.train.session import Session
+from bench.train.training import Training
+from data_pipeline import CLASS_NAMES, normalize
+
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 MAX_SAMPLES = 16
-MAX_POINTS = 1000  # of one call of `log_steps`: more are dear to write, and no screen shows them
+MAX_POINTS = 1000  # of one pause: more are dear to write, and no screen shows them
 EXPECTED_WARNINGS = (
     "`torch.jit.trace",  # deprecated, but all that the graphs of TensorBoard are made from
     "The input to trace is already a ScriptModule",  # on purpose, see `_add_graph`
@@ -29,86 +36,108 @@ EXPECTED_WARNINGS = (
 
 
 @dataclass
-class TensorBoardLog:
-    """The event files of one run; everything is on disk when a method returns.
+class RunLog:
+    """Writes at a pause what is new since the last one; it is on disk when a method returns.
 
-    Attributes:
-        writer: torch's own.
-        graph_failure: why the model has no graph in it; None where it has.
+    The numbers count what has been written so far: steps, images and seconds of training, points of
+    the curve.
     """
 
     writer: "SummaryWriter"
-    graph_failure: str | None = None
+    training: Training
+    steps: int
+    images_seen: int
+    seconds: float
+    num_points: int
 
     @classmethod
-    def open(cls, folder: Path, model: nn.Module, images: Tensor, labels: Sequence[str]) -> Self:
-        """Begins a log with sample images and the graph of the model, which stays as it is.
+    def open(cls, session: Session, spec: RunSpec, live: Live, folder: Path) -> Self:
+        """Begin the log of a run with sample images and the model's graph."""
+        split = session.splits.train
+        images = normalize(split.images[:MAX_SAMPLES], spec.recipe.normalize)
+        labels = [CLASS_NAMES[label] for label in split.labels[:MAX_SAMPLES].tolist()]
+        writer = begin_log(folder / folder_name(spec), live.model, images, labels)
+        training, trace = live.training, live.training.trace
+        seconds = training.meters.seconds
+        return cls(writer, training, trace.steps, trace.images_seen, seconds, len(trace.curve))
 
-        Args:
-            folder: of this run alone; made if need be.
-            model: on any device; a copy on the CPU is traced, in eval mode.
-            images: (B, 1, S, S) float as the model takes them, in any range, on any device; the
-                first 16 are shown.
-            labels: a word for each image.
-        """
-        # as heavy as it is rarely asked for
-        from torch.utils.tensorboard import SummaryWriter
+    def on_pause(self) -> None:
+        """Write losses and rates of all new steps, their throughput, and new validations."""
+        training, trace, writer = self.training, self.training.trace, self.writer
+        if trace.steps > self.steps:
+            new = slice(self.steps, trace.steps)
+            add_steps(writer, self.steps + 1, trace.losses[new], trace.learning_rates[new])
+            epoch = trace.images_seen / training.stream.images_per_epoch
+            writer.add_scalar("train/epoch", epoch, trace.steps)
+            seconds = training.meters.seconds - self.seconds
+            if seconds > 0:
+                rate = (trace.images_seen - self.images_seen) / seconds
+                writer.add_scalar("train/images_per_s", rate, trace.steps)
+        for point in trace.curve[self.num_points :]:
+            writer.add_scalar("validation/accuracy", point.validation_accuracy, trace.steps)
+            writer.add_scalar("validation/loss", point.validation_loss, trace.steps)
+        writer.flush()
+        self.steps, self.images_seen = trace.steps, trace.images_seen
+        self.seconds, self.num_points = training.meters.seconds, len(trace.curve)
 
-        log = cls(SummaryWriter(str(folder)))
-        log.writer.add_image("samples/images", image_strip(images[:MAX_SAMPLES]), 0)
-        log.writer.add_text("samples/labels", ", ".join(labels[:MAX_SAMPLES]), 0)
-        log.graph_failure = _add_graph(log.writer, model, images[:1])
-        if log.graph_failure:
-            log.writer.add_text("model/no_graph", log.graph_failure, 0)
-        log.writer.flush()
-        return log
 
-    def log_steps(
-        self, first_step: int, losses: Sequence[float], learning_rates: Sequence[float]
-    ) -> None:
-        """Training loss and learning rate by step.
+def folder_name(spec: RunSpec) -> str:
+    """Return the folder of a run, readable in TensorBoard's list."""
+    words = re.sub(r"[^A-Za-z0-9_.=+@-]+", "_", f"{spec.model[-60:]}-{spec.recipe.name[:100]}")
+    return f"{words}-{spec.config_id}-{spec.seed}"
 
-        Of more than 1,000 steps, neighbours are thrown together: their mean loss stands at the last
-        of them, beside the learning rate of that step.
 
-        Args:
-            first_step: number of the first of these steps.
-            losses: one a step.
-            learning_rates: one a step.
+def begin_log(
+    folder: Path, model: nn.Module, images: Tensor, labels: Sequence[str]
+) -> "SummaryWriter":
+    """Open the event files of a run with sample images and the graph of the model.
 
-        Raises:
-            ValueError: not as many losses as learning rates.
-        """
-        if len(losses) != len(learning_rates):
-            raise ValueError(f"{len(losses)} losses and {len(learning_rates)} learning rates")
-        size = max(1, math.ceil(len(losses) / MAX_POINTS))
-        for first in range(0, len(losses), size):
-            end = min(first + size, len(losses))
-            step = first_step + end - 1
-            self.writer.add_scalar("train/loss", statistics.fmean(losses[first:end]), step)
-            self.writer.add_scalar("train/learning_rate", learning_rates[end - 1], step)
-        self.writer.flush()
+    Args:
+        folder: of this run alone; made if need be.
+        model: on any device; stays as it is.
+        images: (B, 1, S, S) float as the model takes them, in any range, on any device.
+        labels: a word for each image.
+    """
+    from torch.utils.tensorboard import SummaryWriter  # as heavy as it is rarely asked for
 
-    def log_epoch(self, step: int, scalars: Mapping[str, float]) -> None:
-        """Figures of an epoch, such as `validation/accuracy`, at the step that ended it."""
-        for tag, value in scalars.items():
-            self.writer.add_scalar(tag, value, step)
-        self.writer.flush()
+    writer = SummaryWriter(str(folder))
+    writer.add_image("samples/images", image_strip(images), 0)
+    writer.add_text("samples/labels", ", ".join(labels), 0)
+    failure = _add_graph(writer, model, images[:1])
+    if failure:
+        writer.add_text("model/no_graph", failure, 0)
+    writer.flush()
+    return writer
 
-    def close(self) -> None:
-        """Ends the log; nothing can be written any more."""
-        self.writer.close()
+
+def add_steps(
+    writer: "SummaryWriter",
+    first_step: int,
+    losses: Sequence[float],
+    learning_rates: Sequence[float],
+) -> None:
+    """Add training loss and learning rate, one a step.
+
+    Of more than 1,000 steps, neighbours are thrown together: their mean loss stands at the last of
+    them, beside the learning rate of that step.
+    """
+    size = max(1, math.ceil(len(losses) / MAX_POINTS))
+    for first in range(0, len(losses), size):
+        end = min(first + size, len(losses))
+        step = first_step + end - 1
+        writer.add_scalar("train/loss", statistics.fmean(losses[first:end]), step)
+        writer.add_scalar("train/learning_rate", learning_rates[end - 1], step)
 
 
 def image_strip(images: Tensor) -> Tensor:
-    """Images (B, 1, S, S) side by side, (1, S, B S) in [0, 1], the darkest pixel black."""
+    """Put images (B, 1, S, S) side by side, (1, S, B S) in [0, 1], the darkest pixel black."""
     strip = torch.cat(list(images.detach().float().cpu()), dim=-1)
     darkest, brightest = strip.min(), strip.max()
     return (strip - darkest) / (brightest - darkest).clamp(min=1e-12)
 
 
 def _add_graph(writer: "SummaryWriter", model: nn.Module, image: Tensor) -> str | None:
-    """Writes the graph of a model, or says why it has none: no run shall end for a picture.
+    """Add the graph of a model, or say why it has none: no run shall end for a picture.
 
     The model is traced here: the writer would run it three times more to check the trace, which
     takes 12 instead of 3 s of ResNet-50 (2-core AMD EPYC).
@@ -126,7 +155,7 @@ def _add_graph(writer: "SummaryWriter", model: nn.Module, image: Tensor) -> str 
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Puts random states back, and keeps what the tracer says from standard output."""
+    """Put random states back, and keep what the tracer says from standard output."""
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     with (
         torch.random.fork_rng(devices),

@@ -213,7 +213,7 @@ def test_a_download_is_kept_where_its_hash_is_right(
 
 def test_a_cached_file_that_is_damaged_is_named(hub: Path) -> None:
     (hub / RESNET18).write_bytes(b"half")
-    assert refusal_of("resnet18", "imagenet").startswith(f"{hub / RESNET18} holds no state dict")
+    assert refusal_of("resnet18", "imagenet").startswith(f"{hub / RESNET18} is no file of torch")
 
 
 def test_putting_weights_in_draws_nothing(hub: Path, imagenet18: Path) -> None:

@@ -149,15 +149,17 @@ class Secret:
 
 
 NO_STATE_DICT = (
-    "weights.pth holds no state dict that can be read safely;"
-    " write it with torch.save(model.state_dict(), FILE)"
+    "weights.pth holds no state dict; write it with torch.save(model.state_dict(), FILE)"
+)
+NO_TORCH_FILE = (
+    "weights.pth is no file of torch.save, or a damaged one;"
+    " choose --set weights=random, imagenet or a file"
 )
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        Secret(),
         torch.zeros(3),
         [1, 2],
         {},
@@ -173,10 +175,17 @@ def test_what_is_no_state_dict(content: object) -> None:
     assert refusal_of("resnet8", saved(content)) == NO_STATE_DICT
 
 
+def test_what_needs_code_is_not_read() -> None:
+    assert refusal_of("resnet8", saved(Secret())) == (
+        "weights.pth holds an object of tests.fmnist_models.test_weight_files.Secret, and reading"
+        " it would run code; save the model's state_dict() alone"
+    )
+
+
 @pytest.mark.parametrize("content", [b"", b"text\n", b"PK\x03\x04 cut off", b"\x80\x02}q\x00."])
 def test_what_is_no_file_of_torch(content: bytes) -> None:
     Path("weights.pth").write_bytes(content)
-    assert refusal_of("resnet8", "weights.pth") == NO_STATE_DICT
+    assert refusal_of("resnet8", "weights.pth") == NO_TORCH_FILE
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")  # of torch.jit
@@ -184,12 +193,13 @@ def test_a_compiled_archive_is_no_state_dict() -> None:
     torch.jit.script(nn.Linear(2, 2)).save("weights.pth")
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        assert refusal_of("resnet8", "weights.pth") == NO_STATE_DICT
+        assert refusal_of("resnet8", "weights.pth") == NO_TORCH_FILE
     assert not warned
 
 
-@pytest.mark.parametrize("path", ["missing.pth", "."])
-def test_a_file_that_is_not_there(path: str) -> None:
-    assert refusal_of("resnet8", path) == (
-        f"there is no file of weights {path}; choose --set weights=random, imagenet or a file"
-    )
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [("missing.pth", "there is no file missing.pth"), (".", ". is a folder")],
+)
+def test_a_file_that_is_not_there(path: str, what: str) -> None:
+    assert refusal_of("resnet8", path) == f"{what}; choose --set weights=random, imagenet or a file"

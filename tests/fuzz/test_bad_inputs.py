@@ -125,7 +125,7 @@ def test_one_changed_bit_of_a_weight_is_noticed(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[largest.header_offset + largest.file_size // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(UsageError, match="its checksums differ"):
+    with pytest.raises(ModelError, match="its checksums differ"):
         read_saved(path)
     with pytest.raises(ModelError, match="its checksums differ"):
         start_from(build_model("v0"), "v0", str(path), "rgb_sum")

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from bench.engine.failures import classify
 from bench.errors import RunError
 from bench.keep.checkpoints import path_of
-from bench.keep.saved_model import load_plain
 from bench.measure.findings import Findings
 from bench.spec.artifacts import Artifacts, parse_every
 from bench.train import session
+from fmnist_models.weight_files import load_plain
 from tests.bench.keep.resume_by_hand import build, killed_at_step, run, spec_of
 from tests.fuzz.fuzzing import JSON_VALUES, fuzzed, no_hang, read_or_refused
 
@@ -41,9 +41,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Artifacts]:
 
 
 def checkpoint(artifacts: Artifacts) -> Path:
-    path = path_of(artifacts, SPEC, "last")
-    assert path is not None
-    return path
+    return path_of(artifacts, SPEC, "last")
 
 
 def places(inside: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -72,7 +70,7 @@ def test_a_state_of_something_else(
 ) -> None:
     path = checkpoint(artifacts)
     whole = path.read_bytes()
-    content = load_plain(path)
+    content = load_plain(path, "")
     part = data.draw(st.sampled_from(["resume", "trained", "weights"]))
     *outer, last = data.draw(st.sampled_from(places(content[part])))
     inside = content[part]

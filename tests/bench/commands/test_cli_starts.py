@@ -11,7 +11,7 @@ STEPS = ("--budget", "3steps")
 SEEN = {
     "no file": (
         ["--models", "v0", "--set", "weights=gone.pt"],
-        "there is no file of weights gone.pt",
+        "there is no file gone.pt; choose --set weights=random, imagenet or a file",
     ),
     "no protocol": (["--recipe", "published", "--protocol", "dirty"], "unknown protocol 'dirty'"),
     "unpublished": (["--protocol", "clean"], "recipe default is no published one"),
@@ -42,8 +42,8 @@ def test_a_mistake_seen_at_once(
     ("model", "content", "wanted"),
     [
         ("v1", None, "is a checkpoint of v0, not of v1"),
-        ("v0", b"no weights", "holds no state dict that can be read safely"),
-        ("resnet8", b"", "holds no state dict that can be read safely"),
+        ("v0", b"no weights", "is no file of torch.save, or a damaged one"),
+        ("resnet8", b"", "is no file of torch.save, or a damaged one"),
     ],
 )
 def test_weights_that_cannot_be_used(

@@ -154,8 +154,8 @@ def test_a_bare_state_dict_with_what_it_lacks(say: Say, prefix: str, nest: str |
 def test_a_provided_model_goes_by_its_name(
     say: Say, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("bench.commands.predict.provided_models", lambda: ["shoes"])
-    monkeypatch.setattr("bench.commands.predict.provided_path", {"shoes": tmp_path / "v0.pt"}.get)
+    provided = {"shoes": tmp_path / "v0.pt"}
+    monkeypatch.setattr("bench.commands.predict.provided_models", lambda: provided)
     options = ("0.png", "--format", "json")
     assert loaded(say("shoes", *options)) == loaded(say("v0.pt", *options))
 
@@ -173,7 +173,7 @@ def test_a_users_own_model(say: Say) -> None:
     )
     before = loaded(say("n.pt", "0.png", "--format", "json"))
     Path("net.py").write_text(f"# changed\n{text}")
-    assert_refused(say("n.pt", "0.png"), "n.pt was trained with another text of net.py")
+    assert_refused(say("n.pt", "0.png"), "n.pt: it was trained with another text of net.py")
     named = say("n.pt", "0.png", "--format", "json", "--model", "net.py:net")
     assert loaded(named) == before
 
@@ -226,7 +226,7 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "half said": (["bare.pth", "0.png", "--model", "v0"], "add --model NAME and --input-size"),
     "bare of another": (
         ["bare.pth", "0.png", "--model", "v2", "--input-size", "28"],
-        "the weights in bare.pth are not those of v2: 8 missing",
+        "bare.pth does not fit v2: it has no tensor 0.weight; name another file",
     ),
     "bare of nothing": (
         ["bare.pth", "0.png", "--model", "v9", "--input-size", "28"],
@@ -244,8 +244,8 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
         ["bare.pth", "0.png", "--model", "v0", "--input-size", "96"],
         "v0 fails on 96x96 images: mat1 and mat2 shapes cannot be multiplied",
     ),
-    "no weights": (["other.pth", "0.png"], "other.pth holds no state dict that can be read"),
-    "not finite": (["nan.pt", "0.png"], "nan.pt: the model's answers are not finite; train anew"),
+    "no weights": (["other.pth", "0.png"], "other.pth holds no state dict; write it with"),
+    "not finite": (["nan.pt", "0.png"], "nan.pt does not fit v0: its 1.weight holds no finite"),
 }
 
 

@@ -99,7 +99,6 @@ def run(
     findings = Findings()
     run_seed(opener(spec), spec, findings, silent, artifacts)
     path = path_of(artifacts, spec, "last")
-    assert path is not None
     return dict(read_saved(path).weights), findings
 
 

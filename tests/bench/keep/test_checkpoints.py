@@ -9,7 +9,7 @@ import torch
 from bench import RunSpec, UsageError
 from bench.errors import RunError
 from bench.keep.checkpoints import path_of
-from bench.keep.saved_model import read_resume, read_saved
+from bench.keep.saved_model import read_saved, read_whole
 from bench.spec.artifacts import Artifacts, parse_every
 from bench.train import session
 from bench.train.session import Session
@@ -24,11 +24,10 @@ def test_the_best_weights_stand_beside_the_last(tmp_path: Path) -> None:
     spec, artifacts = spec_of("closed_loop"), Artifacts(checkpoints=tmp_path)
     last, findings = run(spec, artifacts)
     path = path_of(artifacts, spec, "best")
-    assert path is not None
     best = read_saved(path)
     assert best.trained["test_accuracy"] == findings.measurements["test_accuracy"].values[0]
     assert best.trained["epoch"] == findings.conditions["selected"]["epoch"]
-    assert read_resume(path) is None
+    assert read_whole(path)[1] is None
     assert any(not torch.equal(last[name], best.weights[name]) for name in last)
     assert findings.conditions["saved"] == f"{tmp_path.name}/{path.name}"
 
@@ -36,7 +35,6 @@ def test_the_best_weights_stand_beside_the_last(tmp_path: Path) -> None:
 def test_a_file_of_another_run_is_refused(tmp_path: Path) -> None:
     spec, artifacts = spec_of("sgd"), Artifacts(checkpoints=tmp_path)
     path = path_of(artifacts, spec, "last")
-    assert path is not None
     path.write_bytes(b"no model")
     with pytest.raises(RunError, match="delete it to begin anew"):
         run(spec, artifacts)

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from bench.keep.loaded_model import load_model
-from bench.keep.saved_model import read_saved, saved_model_of, write_saved
+from bench.keep.saved_model import load_model, read_saved, saved_model_of, write_saved
 from bench.spec.hashes import file_hash
 from bench.spec.named_recipes import DEFAULT
 from fmnist_models import build_model
@@ -22,15 +21,15 @@ WRONG_WEIGHTS: dict[str, tuple[dict[str, Any], str]] = {
     "no such file": ({"name": "gone.py:Net"}, "gone.py:Net: No such file"),
     "another model": (
         {"weights": build_model("v2").state_dict()},
-        "2 missing (1.weight, 1.bias), 8 unknown (0.weight, 0.bias, 5.weight, ...), 1 of another",
+        "does not fit v0: it has no tensor 1.weight; name another file, or train anew",
     ),
     "another shape": (
         {"weights": build_model("v0").state_dict() | {"2.weight": torch.zeros(10, 11)}},
-        "are not those of v0: 1 of another shape (2.weight)",
+        "does not fit v0: its 2.weight is (10, 11), not (10, 10); name another file",
     ),
-    "sparse": (
-        {"weights": build_model("v0").state_dict() | {"2.weight": torch.eye(10).to_sparse()}},
-        "cannot be those of v0",
+    "no numbers": (
+        {"weights": build_model("v0").state_dict() | {"2.weight": torch.eye(10) / 0}},
+        "does not fit v0: its 2.weight holds no finite numbers; name another file, or train anew",
     ),
 }
 
@@ -64,7 +63,7 @@ def test_a_users_own_file_must_be_the_one_trained_with(
     Path("net.py").write_text(
         "import pathlib\npathlib.Path('executed').touch()\n" + text % "nn.Linear(784, 10)"
     )
-    wanted = "m.pt was trained with another text of net.py; put that back, or say --model"
+    wanted = "m.pt: it was trained with another text of net.py; put that back, or say --model"
     assert refusal(load_model, saved).startswith(wanted)
     assert not Path("executed").exists()
     assert load_model(saved, checks_text=False)(torch.zeros(1, 1, 28, 28)).shape == (1, 10)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from bench import Budget
-from bench.keep.run_log import folder_name
-from bench.keep.tensorboard import TensorBoardLog
+from bench.keep import tensorboard
+from bench.keep.tensorboard import folder_name
 from bench.measure.findings import Findings
 from bench.run.seed import run_seed
 from bench.spec.artifacts import Artifacts
@@ -64,7 +64,7 @@ def test_a_log_that_cannot_be_written_ends_no_training(
     def full(*_: object) -> None:
         raise OSError(27, "File too large")
 
-    monkeypatch.setattr(TensorBoardLog, "log_steps", full)
+    monkeypatch.setattr(tensorboard, "add_steps", full)
     findings = Findings()
     run_seed(open_session(RUN), RUN, findings, silent, Artifacts(tensorboard=tmp_path))
     assert "tensorboard_failed" in findings.flags

@@ -38,7 +38,6 @@ def fill_after(num_files: int, monkeypatch: pytest.MonkeyPatch, until: int = 10*
 
 def saved_steps(artifacts: Artifacts) -> int:
     path = path_of(artifacts, SPEC, "last")
-    assert path is not None
     return int(read_saved(path).trained["steps"])
 
 
@@ -76,7 +75,6 @@ def test_best_weights_that_were_not_saved_are_saved_the_next_time(
     fill_after(1, monkeypatch, until=2)  # the last is written, the best is not
     killed_at_step(15, SPEC, artifacts, monkeypatch)  # after two epochs
     path = path_of(artifacts, SPEC, "best")
-    assert path is not None
     assert path.exists()
 
 
@@ -87,7 +85,6 @@ def test_what_a_killed_try_left_half_written_goes_when_the_run_is_gone_on_with(
     artifacts = Artifacts(checkpoints=tmp_path / "killed", every=parse_every("3steps"))
     killed_at_step(8, SPEC, artifacts, monkeypatch)
     path = path_of(artifacts, SPEC, "last")
-    assert path is not None
     mine, other = path.with_name(f".{path.name}.00ff.part"), path.with_name(".other.00ff.part")
     for part in (mine, other):
         part.write_bytes(b"half")

@@ -7,8 +7,9 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
 
-from bench.keep.tensorboard import MAX_POINTS, TensorBoardLog, image_strip
+from bench.keep.tensorboard import MAX_POINTS, add_steps, begin_log, image_strip
 from tests.bench.train.training_by_hand import flat_state, small_net
 
 IMAGES = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -17,8 +18,8 @@ LABELS = ["Bag", "Coat", "Shirt"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def opened(folder: Path, model: nn.Module | None = None) -> TensorBoardLog:
-    return TensorBoardLog.open(folder, model or small_net(), IMAGES, LABELS)
+def opened(folder: Path, model: nn.Module | None = None) -> SummaryWriter:
+    return begin_log(folder, model or small_net(), IMAGES, LABELS)
 
 
 def read(folder: Path) -> EventAccumulator:
@@ -35,7 +36,6 @@ def test_a_log_holds_samples_with_their_labels_and_the_graph(tmp_path: Path) -> 
     log = opened(tmp_path / "run")
     log.close()
     found = read(tmp_path / "run")
-    assert log.graph_failure is None
     (image,) = found.Images("samples/images")
     assert (image.width, image.height) == (24, 8)
     (text,) = found.Tensors("samples/labels/text_summary")
@@ -45,24 +45,23 @@ def test_a_log_holds_samples_with_their_labels_and_the_graph(tmp_path: Path) -> 
     assert "model/no_graph/text_summary" not in found.Tags()["tensors"]
 
 
-def test_steps_and_epochs_are_read_back_with_their_values(tmp_path: Path) -> None:
+def test_steps_are_read_back_with_their_values(tmp_path: Path) -> None:
     log = opened(tmp_path)
-    log.log_steps(1, [2.5, 2.25], [0.5, 0.25])
-    log.log_epoch(2, {"validation/accuracy": 0.75, "train/epoch": 1.0})
-    log.log_steps(3, [2.0], [0.125])
-    found = read(tmp_path)  # nobody has closed it: all is on disk already
-    assert points(found, "train/loss") == [(1, 2.5), (2, 2.25), (3, 2.0)]
-    assert points(found, "train/learning_rate") == [(1, 0.5), (2, 0.25), (3, 0.125)]
-    assert points(found, "validation/accuracy") == [(2, 0.75)]
-    assert points(found, "train/epoch") == [(2, 1.0)]
+    add_steps(log, 1, [2.5, 2.25], [0.5, 0.25])
+    add_steps(log, 3, [math.nan], [0.125])  # a training that diverged is shown as it is
     log.close()
+    found = read(tmp_path)
+    (*losses, (_, last)) = points(found, "train/loss")
+    assert losses == [(1, 2.5), (2, 2.25)]
+    assert math.isnan(last)
+    assert points(found, "train/learning_rate") == [(1, 0.5), (2, 0.25), (3, 0.125)]
 
 
 def test_of_many_steps_neighbours_share_a_point(tmp_path: Path) -> None:
     log = opened(tmp_path)
     count = 2 * MAX_POINTS + 1  # three to a point
-    log.log_steps(11, [float(step) for step in range(count)], [step / 4 for step in range(count)])
-    log.log_steps(count + 11, [], [])
+    add_steps(log, 11, [float(step) for step in range(count)], [step / 4 for step in range(count)])
+    add_steps(log, count + 11, [], [])
     log.close()
     found = read(tmp_path)
     losses, rates = points(found, "train/loss"), points(found, "train/learning_rate")
@@ -71,15 +70,6 @@ def test_of_many_steps_neighbours_share_a_point(tmp_path: Path) -> None:
     assert losses[-1] == (count + 10, 1999.0)
     assert rates[-1] == (count + 10, 500.0)
     assert len(losses) == len(rates) == count // 3 <= MAX_POINTS
-
-
-def test_a_loss_for_every_rate(tmp_path: Path) -> None:
-    log = opened(tmp_path)
-    with pytest.raises(ValueError, match="2 losses and 1 learning rates"):
-        log.log_steps(1, [2.0, 1.0], [0.1])
-    log.log_steps(1, [math.nan], [0.1])  # a training that diverged is shown as it is
-    log.close()
-    assert math.isnan(points(read(tmp_path), "train/loss")[0][1])
 
 
 class Counting(nn.Module):
@@ -109,7 +99,7 @@ def test_the_model_and_what_is_drawn_next_stay_as_they_are(tmp_path: Path) -> No
     drawn = torch.get_rng_state()
     log = opened(tmp_path, model)
     log.close()
-    assert log.graph_failure is None
+    assert read(tmp_path).Tags()["graph"]
     assert torch.equal(torch.get_rng_state(), drawn)
     assert torch.equal(flat_state(model), state)
     assert [p.data_ptr() for p in model.parameters()] == addresses
@@ -133,12 +123,11 @@ def test_a_model_that_cannot_be_traced_is_noted_and_the_log_goes_on(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     log = opened(tmp_path, Untraceable())
-    log.log_steps(1, [2.0], [0.1])
+    add_steps(log, 1, [2.0], [0.1])
     log.close()
-    assert log.graph_failure is not None
     found = read(tmp_path)
     (text,) = found.Tensors("model/no_graph/text_summary")
-    assert text.tensor_proto.string_val == [log.graph_failure.encode()]
+    assert text.tensor_proto.string_val[0]
     assert not found.Tags()["graph"]
     assert points(found, "train/loss") == [(1, 2.0)]
     assert capfd.readouterr().out == ""
