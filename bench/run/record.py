@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench.machine.provenance import describe_provenance
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from results import RunRecord
 
 SAMPLES_PLACE = {"file": f"samples/{'0' * 16}.npz", "sha256": "0" * 64}  # as the store adds it
-EMPTY: dict[str, Any] = {"tried": [], "curve": None, "confusion": None, "missing": {}}
-FEW, FEW_POINTS = "few points", 5
+FEW_POINTS = 5  # of a curve that would not fit whole
 Watcher = Callable[[int, str, "Progress | None"], None]
 """Told the seed, the phase, and while training the progress; must be cheap."""
 
@@ -76,36 +76,17 @@ def shortened(record: "RunRecord") -> "RunRecord":
     """
     from results import RecordError
 
-    for rounding in (_with_six_digits, _with_four_digit_times):
-        if not _fits(record):
-            record = rounding(record)
-    for field_name in ("tried", FEW, "curve", "confusion", "missing"):
-        if not _fits(record) and (field_name == FEW or getattr(record, field_name)):
-            record = _without(record, field_name)
+    for shorten in SHORTENINGS:
+        try:
+            check_fits(record)
+        except RecordError:
+            record = shorten(record)
     try:
         check_fits(record)
     except RecordError as error:
         lost = replace(record, status="crashed", reason=str(error), flags=(), conditions={})
         return replace(lost, measurements={})
     return record
-
-
-def _without(record: "RunRecord", field_name: str) -> "RunRecord":
-    if field_name == FEW:
-        return replace(record, curve=_few(record))
-    if field_name == "missing":  # what is left then is of bounded length
-        return replace(record, missing={})
-    missing = record.missing | {field_name: "left out: the record is at most 4 KB"}
-    return replace(record, **{field_name: EMPTY[field_name]}, missing=missing)
-
-
-def _few(record: "RunRecord") -> list[list[float]] | None:
-    """Some points of the curve, those that tables ask for among them; all are in the samples."""
-    from bench.train.curve import chosen_points
-
-    curve = record.curve or []
-    chosen = chosen_points([point[3] for point in curve], record.spec.get("target"), FEW_POINTS)
-    return [curve[k] for k in chosen] or None
 
 
 def check_fits(record: "RunRecord") -> None:
@@ -115,16 +96,6 @@ def check_fits(record: "RunRecord") -> None:
         RecordError: with its length.
     """
     replace(record, samples=SAMPLES_PLACE).to_json_line()
-
-
-def _fits(record: "RunRecord") -> bool:
-    from results import RecordError
-
-    try:
-        check_fits(record)
-    except RecordError:
-        return False
-    return True
 
 
 def _with_six_digits(record: "RunRecord") -> "RunRecord":
@@ -150,3 +121,35 @@ def _with_four_digit_times(record: "RunRecord") -> "RunRecord":
 def _rounded(values: Sequence[float], digits: int) -> tuple[float, ...]:
     """To so many significant digits; whole numbers stay as they are."""
     return tuple(v if float(v).is_integer() else float(f"{v:.{digits}g}") for v in values)
+
+
+def _with_few_points(record: "RunRecord") -> "RunRecord":
+    """Some points of the curve, those that tables ask for among them; all are in the samples."""
+    from bench.train.curve import chosen_points
+
+    curve = record.curve or []
+    chosen = chosen_points([point[3] for point in curve], record.spec.get("target"), FEW_POINTS)
+    return replace(record, curve=[curve[k] for k in chosen] or None)
+
+
+def _without(field_name: str, empty: Any, record: "RunRecord") -> "RunRecord":  # noqa: ANN401
+    if not getattr(record, field_name):
+        return record
+    missing = record.missing | {field_name: "left out: the record is at most 4 KB"}
+    return replace(record, **{field_name: empty}, missing=missing)
+
+
+def _without_reasons(record: "RunRecord") -> "RunRecord":
+    """Nothing of what is missing: what is left then is of bounded length."""
+    return replace(record, missing={})
+
+
+SHORTENINGS: tuple[Callable[["RunRecord"], "RunRecord"], ...] = (  # what is missed least first
+    _with_six_digits,
+    _with_four_digit_times,
+    partial(_without, "tried", []),
+    _with_few_points,
+    partial(_without, "curve", None),
+    partial(_without, "confusion", None),
+    _without_reasons,
+)

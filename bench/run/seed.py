@@ -13,9 +13,10 @@ from torch import nn, optim
 
 from bench.engine.engine import Engine
 from bench.engine.optimizer import make_optimizer
-from bench.engine.warmup import restored
+from bench.engine.warmup import restored, warm_up
 from bench.keep.checkpoints import plan_gone_on_with
 from bench.keep.keeper import begin_keeping
+from bench.machine.clock import make_clock
 from bench.machine.compilers import compile_counts
 from bench.machine.memory import model_bytes, peak_of_graphs, state_bytes
 from bench.machine.meters import make_meters
@@ -77,7 +78,8 @@ def run_seed(
         keeper.close()
     tell("evaluate", None)
     keeper.end_training()
-    use_best_weights(live)
+    if live.training.control:
+        live.training.control.use_best()  # weights, where the recipe selects them by validation
     report_fit(session, model, findings)
     report_quality(session, spec, model, findings)
     keeper.end_run()
@@ -119,10 +121,12 @@ def prepare(
     tell("probe", None)
     plan = settle_plan(session, model, optimizer, augmentation, findings)
     tell("warm-up", None)
-    engine, step_s = warm_engine(session, plan, model, optimizer, augmentation, findings)
+    engine, step_s, graph_peak = warm_engine(
+        session, plan, model, optimizer, augmentation, findings
+    )
     meters = make_meters(session.device, model, optimizer, is_parallel=plan.parallel == "dp")
-    if session.graph_peak:  # replays allocate nothing of their own
-        meters.other_peaks.append(session.graph_peak)
+    if graph_peak:  # replays allocate nothing of their own
+        meters.other_peaks.append(graph_peak)
     training = assemble(session, spec, engine, meters, step_s)
     add_curve(training, session, spec, model, findings)
     training.report = partial(tell, "train")
@@ -163,10 +167,11 @@ def warm_engine(
     optimizer: optim.Optimizer,
     augmentation: torch.Generator,
     findings: Findings,
-) -> tuple[Engine, float]:
+) -> tuple[Engine, float, int]:
     """Make the engine and warm it up; gives it and the predicted seconds of a step.
 
     What the warm-up changed is put back: the first timed step starts from the seed's own weights.
+    The third value is the peak memory of that warm-up in bytes; 0 without CUDA graphs.
     """
     started, before = time.perf_counter(), compile_counts()
     # made outside: the optimizer state that it prepares must last
@@ -175,16 +180,17 @@ def warm_engine(
         with peak_of_graphs(session.device) as peaks:
             session.meet_shapes(engine)
         ready_s = time.perf_counter() - started
-        step_s = session.predict_step(engine)
+        clock = make_clock(session.device)
+        step_s = warm_up(engine, session.random_batch, session.small_rate(), clock)
         seconds = time.perf_counter() - started
         counts = compile_counts().since(before)
         count_step(session, plan, model, optimizer, findings)
     engine.reset()
     copies = model_bytes(model) + state_bytes(optimizer)  # those that `restored` kept
-    session.graph_peak = peaks[0] - copies if plan.graph_steps and peaks else 0
+    graph_peak = peaks[0] - copies if plan.graph_steps and peaks else 0
     compiled = Compilation(ready_s, counts.cache_misses > 0) if counts.compilations else None
     report_warm_up(session, plan, compiled, seconds, findings)
-    return engine, step_s
+    return engine, step_s, graph_peak
 
 
 def report_warm_up(
@@ -211,9 +217,3 @@ def train(session: Session, live: Live, findings: Findings) -> None:
     finally:
         report_compilers(compile_counts().since(before), findings)
     count_step_kernels(session, live, findings)
-
-
-def use_best_weights(live: Live) -> None:
-    """Take the weights that scored best on validation, where the recipe selects them."""
-    if live.training.control:
-        live.training.control.use_best()

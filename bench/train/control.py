@@ -11,6 +11,9 @@ from torch import Tensor, nn, optim
 from bench.engine.warmup import named_tensors
 from bench.spec.recipe import Recipe
 
+# what changes in the state of torch's plateau; the rest is what the recipe says
+PLATEAU_NUMBERS = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
+
 
 class Scores(Protocol):
     """What one pass over validation images gives."""
@@ -62,13 +65,14 @@ class Control:
     _plateau: optim.lr_scheduler.ReduceLROnPlateau | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        if self.recipe.schedule == "plateau":
-            self._plateau = make_plateau(self.recipe)
-
-    @property
-    def is_epochwise(self) -> bool:
-        """Whether it wants to see the end of each epoch; a target alone takes any look."""
-        return self.recipe.validates_each_epoch
+        if self.recipe.schedule == "plateau":  # on a rate of 1 that stands for the schedule's
+            self._plateau = optim.lr_scheduler.ReduceLROnPlateau(
+                optim.SGD([nn.Parameter(torch.zeros(()))], lr=1.0),
+                factor=self.recipe.schedule_factor,
+                patience=self.recipe.schedule_patience,
+                min_lr=0.0,
+                eps=0.0,
+            )
 
     def see(self, scores: Scores) -> None:
         """Takes the scores of any look: the first that reaches the target ends the training."""
@@ -89,7 +93,12 @@ class Control:
 
     def select(self, epoch: float, scores: Scores) -> None:
         """Keeps the weights where they are the best so far."""
-        if self.recipe.selection == "last" or not self._is_better(scores):
+        selection, best = self.recipe.selection, self.best
+        if selection == "last":
+            return
+        if best and selection == "loss" and not scores.loss < best.loss:
+            return
+        if best and selection == "accuracy" and not scores.accuracy > best.accuracy:
             return
         self.best = Best(epoch, scores.accuracy, scores.loss)
         # on the CPU: the peak memory of a GPU must not have them in it
@@ -97,13 +106,6 @@ class Control:
             name: tensor.detach().to("cpu", copy=True)
             for name, tensor in named_tensors(self.model).items()
         }
-
-    def _is_better(self, scores: Scores) -> bool:
-        if self.best is None:
-            return True
-        if self.recipe.selection == "loss":
-            return scores.loss < self.best.loss
-        return scores.accuracy > self.best.accuracy
 
     @torch.no_grad()
     def use_best(self) -> None:
@@ -118,6 +120,7 @@ class Control:
 
     def state(self) -> dict[str, Any]:
         """All of it as tensors and numbers: for a checkpoint."""
+        plateau = self._plateau.state_dict() if self._plateau else {}
         return {
             "rate_scale": self.rate_scale,
             "is_over": self.is_over,
@@ -126,7 +129,7 @@ class Control:
             "lowest_loss": self._lowest_loss,
             "epochs_without": self._epochs_without,
             "weights": self.best_weights(),
-            "plateau": self._plateau and plateau_state(self._plateau),
+            "plateau": {key: plateau[key] for key in PLATEAU_NUMBERS} if plateau else None,
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -140,17 +143,3 @@ class Control:
         if self._plateau is not None:
             self._plateau.load_state_dict(state["plateau"])
             self._plateau.optimizer.param_groups[0]["lr"] = self.rate_scale
-
-
-def make_plateau(recipe: Recipe) -> optim.lr_scheduler.ReduceLROnPlateau:
-    """Torch's own ReduceLROnPlateau, on a rate of 1 that stands for the schedule's."""
-    scale = optim.SGD([nn.Parameter(torch.zeros(()))], lr=1.0)
-    return optim.lr_scheduler.ReduceLROnPlateau(
-        scale, factor=recipe.schedule_factor, patience=recipe.schedule_patience, min_lr=0.0, eps=0.0
-    )
-
-
-def plateau_state(plateau: optim.lr_scheduler.ReduceLROnPlateau) -> dict[str, Any]:
-    """Its numbers; the rest of its state is what the recipe says."""
-    numbers = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
-    return {key: plateau.state_dict()[key] for key in numbers}

@@ -1,7 +1,4 @@
-"""Which points of the validation curve a training can afford.
-
-And which of them a record has room for.
-"""
+"""Which points of the validation curve a training can afford, and a record has room for."""
 
 from collections.abc import Sequence
 
@@ -21,24 +18,21 @@ MAX_CURVE_POINTS = 11  # in a record, of at most 4 KB; all of them lie in the sa
 TARGET_POINTS = tuple(tuple(k / n for k in range(1, n + 1)) for n in (100, 50, 20, 10))
 
 
-def affordable_points(evaluation_s: float, training_s: float | None) -> Sequence[float]:
+def affordable_points(
+    evaluation_s: float, training_s: float | None, choices: Sequence[Sequence[float]] = POINTS
+) -> Sequence[float]:
     """The densest set of fixed budget fractions whose evaluations stay within a fifth.
 
     Args:
         evaluation_s: predicted seconds of one pass over the validation split.
         training_s: predicted seconds of the training; None where it is unknown or does not matter.
+        choices: sets of fractions, the densest first; the last one is taken whatever it costs.
     """
-    return _densest(POINTS, evaluation_s, training_s)
-
-
-def target_points(evaluation_s: float, training_s: float | None) -> Sequence[float]:
-    """The same for a training that ends at a target, which acts on what it sees: never below ten.
-
-    Args:
-        evaluation_s: as in `affordable_points`.
-        training_s: of the whole budget.
-    """
-    return _densest(TARGET_POINTS, evaluation_s, training_s)
+    if training_s is None:
+        return choices[0]
+    allowed = MAX_SHARE * training_s
+    fitting = (points for points in choices if len(points) * evaluation_s <= allowed)
+    return next(fitting, choices[-1])
 
 
 def in_whole_groups(points: Sequence[float], steps: int, group_steps: int) -> Sequence[float]:
@@ -51,16 +45,6 @@ def in_whole_groups(points: Sequence[float], steps: int, group_steps: int) -> Se
     """
     ends = {max(1, round(point * steps / group_steps)) * group_steps for point in points[:-1]}
     return tuple(sorted({min(1.0, end / steps) for end in ends} | {1.0}))
-
-
-def _densest(
-    choices: Sequence[Sequence[float]], evaluation_s: float, training_s: float | None
-) -> Sequence[float]:
-    if training_s is None:
-        return choices[0]
-    allowed = MAX_SHARE * training_s
-    fitting = (points for points in choices if len(points) * evaluation_s <= allowed)
-    return next(fitting, choices[-1])
 
 
 def chosen_points(

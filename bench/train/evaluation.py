@@ -41,16 +41,10 @@ def evaluate(
     precision: str,
     see: Callable[[Tensor], None] | None = None,
 ) -> Quality:
-    """Runs the model over a whole split in `eval()` and puts its modes back.
+    """Runs the model over a whole split, in its order, in `eval()` and puts its modes back.
 
-    The device is read once, at the end.
-
-    Args:
-        model: on the device of the split.
-        split: in whose order the images go through.
-        normalization: of the images.
-        precision: of the forward pass.
-        see: called with the logits (B, K) float32 of each batch, on the device; must not wait.
+    The device is read once, at the end. `see` is called with the logits (B, K) float32 of each
+    batch, on the device; it must not wait.
     """
     # of every module: BatchNorm of a frozen part may stay in eval while all else trains
     modes = [(module, module.training) for module in model.modules()]
@@ -61,7 +55,9 @@ def evaluate(
     size = BATCH_SIZES[device.type]
     for start in range(0, len(split.labels), size):
         batch = slice(start, start + size)
-        logits = _forward(model, normalize(split.images[batch], normalization), precision)
+        images = normalize(split.images[batch], normalization)
+        with autocast(precision, device.type):
+            logits: Tensor = model(images).float()  # (B, K)
         batch_counts, batch_loss = _score(logits, split.labels[batch])
         counts += batch_counts
         loss += batch_loss
@@ -71,12 +67,6 @@ def evaluate(
         module.training = was_training
     rows = counts.view(NUM_CLASSES, NUM_CLASSES).tolist()
     return Quality(tuple(tuple(row) for row in rows), float(loss) / len(split.labels))
-
-
-def _forward(model: nn.Module, images: Tensor, precision: str) -> Tensor:
-    with autocast(precision, images.device.type):
-        logits: Tensor = model(images).float()  # (B, K)
-    return logits
 
 
 def _score(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

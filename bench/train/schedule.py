@@ -1,11 +1,10 @@
-"""Learning-rate schedules: functions of the fraction of the budget spent, whatever its unit.
+"""Learning rate and momentum as functions of the fraction of the budget spent, whatever its unit.
 
 Schedules that their sources step once an epoch count in the epochs of the recipe: under another
 budget they stretch with it. `plateau` follows the validation loss instead (`control.py`).
 """
 
 import math
-from collections.abc import Callable
 
 from bench.spec.recipe import Recipe
 
@@ -13,77 +12,15 @@ ONE_CYCLE_RISE = 0.3  # torch's defaults: share of the rise, first and last rate
 ONE_CYCLE_FIRST, ONE_CYCLE_LAST = 1 / 25, 1 / 25e4
 
 
-def constant(progress: float, recipe: Recipe) -> float:
-    """Stays at the peak; `plateau` scales it from outside."""
-    del progress, recipe
-    return 1.0
-
-
-def linear(progress: float, recipe: Recipe) -> float:
-    """Falls in a straight line to zero."""
-    del recipe
-    return 1.0 - progress
-
-
-def cosine(progress: float, recipe: Recipe) -> float:
-    """Falls along half a cosine to zero (Loshchilov and Hutter, SGDR, arXiv 1608.03983)."""
-    del recipe
-    return 0.5 * (1.0 + math.cos(math.pi * progress))
-
-
-def one_cycle(progress: float, recipe: Recipe) -> float:
-    """Rises and falls along half cosines, as `torch.optim.lr_scheduler.OneCycleLR` does.
-
-    Smith and Topin, Super-Convergence, arXiv 1708.07120.
-    """
-    del recipe
-    if progress < ONE_CYCLE_RISE:
-        return _along_cosine(ONE_CYCLE_FIRST, 1.0, progress / ONE_CYCLE_RISE)
-    return _along_cosine(1.0, ONE_CYCLE_LAST, (progress - ONE_CYCLE_RISE) / (1 - ONE_CYCLE_RISE))
-
-
-def step(progress: float, recipe: Recipe) -> float:
-    """Falls by a factor every few epochs, as `torch.optim.lr_scheduler.StepLR` does."""
-    return float(
-        recipe.schedule_factor ** (_epoch(progress, recipe) // (recipe.schedule_epochs or 1))
-    )
-
-
-def triangular(progress: float, recipe: Recipe) -> float:
-    """Up and down between two rates, stepped once an epoch (Smith, arXiv 1506.01186)."""
-    return _between_rates(_triangle(progress, recipe)[0], recipe)
-
-
-def triangular2(progress: float, recipe: Recipe) -> float:
-    """As `triangular`, each cycle half as high as the one before (`CyclicLR` of torch)."""
-    height, cycle = _triangle(progress, recipe)
-    return _between_rates(height / 2**cycle, recipe)
-
-
-SCHEDULES: dict[str, Callable[[float, Recipe], float]] = {
-    "constant": constant,
-    "linear": linear,
-    "cosine": cosine,
-    "one_cycle": one_cycle,
-    "step": step,
-    "triangular": triangular,
-    "triangular2": triangular2,
-    "plateau": constant,
-}
-
-
 def learning_rate_at(recipe: Recipe, fraction: float) -> float:
     """Learning rate after a share of the budget: a linear warm-up, then the recipe's schedule.
 
-    Args:
-        recipe: gives the peak, the schedule, and the share of the budget over which the rate rises
-            from a tenth of the peak.
-        fraction: share of the budget spent, in [0, 1].
+    The warm-up rises from a tenth of the peak.
     """
     peak, warmup = recipe.learning_rate or 0.0, recipe.warmup_fraction
     if fraction < warmup:
         return peak * (0.1 + 0.9 * fraction / warmup)
-    return peak * SCHEDULES[recipe.schedule](_progress(recipe, fraction), recipe)
+    return peak * _share_of_peak(recipe, _progress(recipe, fraction))
 
 
 def momentum_at(recipe: Recipe, fraction: float) -> float:
@@ -97,39 +34,54 @@ def momentum_at(recipe: Recipe, fraction: float) -> float:
         return highest
     progress = _progress(recipe, fraction)
     if recipe.schedule == "one_cycle":
-        return _one_cycle_momentum(progress, lowest, highest)
-    height, cycle = _triangle(progress, recipe)
-    scale = 2**cycle if recipe.schedule == "triangular2" else 1
-    return highest - (highest - lowest) * height / scale
+        return _one_cycle(progress, highest, lowest, highest)
+    return highest - (highest - lowest) * _height_of_triangle(recipe, progress)
 
 
 def _progress(recipe: Recipe, fraction: float) -> float:
+    """Share of the budget spent since the warm-up, in [0, 1]."""
     warmup = recipe.warmup_fraction
     return min(max(fraction - warmup, 0.0) / (1.0 - warmup), 1.0)
 
 
-def _epoch(progress: float, recipe: Recipe) -> int:
+def _share_of_peak(recipe: Recipe, progress: float) -> float:
+    match recipe.schedule:
+        case "constant" | "plateau":  # the latter is scaled from outside
+            return 1.0
+        case "linear":
+            return 1.0 - progress
+        case "cosine":  # Loshchilov and Hutter, SGDR, arXiv 1608.03983
+            return 0.5 * (1.0 + math.cos(math.pi * progress))
+        case "one_cycle":  # Smith and Topin, Super-Convergence, arXiv 1708.07120
+            return _one_cycle(progress, ONE_CYCLE_FIRST, 1.0, ONE_CYCLE_LAST)
+        case "step":  # as torch.optim.lr_scheduler.StepLR
+            num_drops = _epoch(recipe, progress) // (recipe.schedule_epochs or 1)
+            return float(recipe.schedule_factor**num_drops)
+        case "triangular" | "triangular2":  # Smith, arXiv 1506.01186; torch's CyclicLR
+            lowest = (recipe.base_learning_rate or 0.0) / (recipe.learning_rate or 1.0)
+            return lowest + (1.0 - lowest) * _height_of_triangle(recipe, progress)
+    raise ValueError(f"schedule {recipe.schedule} has no function")
+
+
+def _epoch(recipe: Recipe, progress: float) -> int:
     """The epoch of the recipe, from 0; rounding must not hold one back at its first step."""
     return int(progress * (recipe.epochs or 1) + 1e-9)
 
 
-def _triangle(progress: float, recipe: Recipe) -> tuple[float, int]:
-    """Height in [0, 1] on the way up and down, and the number of cycles done."""
-    cycles = _epoch(progress, recipe) / (2 * (recipe.schedule_epochs or 1))
-    return 1.0 - abs(2.0 * (cycles % 1.0) - 1.0), int(cycles)
+def _height_of_triangle(recipe: Recipe, progress: float) -> float:
+    """Height in [0, 1] above the lowest value, stepped once an epoch.
+
+    Under `triangular2` each cycle is half as high as the one before.
+    """
+    cycles = _epoch(recipe, progress) / (2 * (recipe.schedule_epochs or 1))
+    height = 1.0 - abs(2.0 * (cycles % 1.0) - 1.0)
+    return height / 2 ** int(cycles) if recipe.schedule == "triangular2" else height
 
 
-def _between_rates(height: float, recipe: Recipe) -> float:
-    """Share of the peak at a height in [0, 1] above the lowest rate."""
-    lowest = (recipe.base_learning_rate or 0.0) / (recipe.learning_rate or 1.0)
-    return lowest + (1.0 - lowest) * height
-
-
-def _along_cosine(first: float, last: float, share: float) -> float:
-    return last + (first - last) * 0.5 * (1.0 + math.cos(math.pi * share))
-
-
-def _one_cycle_momentum(progress: float, lowest: float, highest: float) -> float:
+def _one_cycle(progress: float, first: float, middle: float, last: float) -> float:
+    """From the first value to the middle and on to the last, along half cosines."""
     if progress < ONE_CYCLE_RISE:
-        return _along_cosine(highest, lowest, progress / ONE_CYCLE_RISE)
-    return _along_cosine(lowest, highest, (progress - ONE_CYCLE_RISE) / (1 - ONE_CYCLE_RISE))
+        start, end, share = first, middle, progress / ONE_CYCLE_RISE
+    else:
+        start, end, share = middle, last, (progress - ONE_CYCLE_RISE) / (1 - ONE_CYCLE_RISE)
+    return end + (start - end) * 0.5 * (1.0 + math.cos(math.pi * share))

@@ -11,7 +11,7 @@ from torch import Tensor, nn, optim
 
 from bench.engine.engine import MEMORY_FORMATS, Engine, Feed
 from bench.engine.maker import EngineMaker
-from bench.engine.warmup import time_group, warm_up
+from bench.engine.warmup import time_group
 from bench.errors import RunError
 from bench.import_path import cwd_ignored
 from bench.machine.ceilings import Ceilings, ceilings_of
@@ -21,7 +21,7 @@ from bench.machine.environment import describe_environment
 from bench.machine.roofline import StepCost
 from bench.spec.plan import Plan
 from bench.spec.run_spec import RunSpec
-from bench.train.curve import affordable_points, target_points
+from bench.train.curve import POINTS, TARGET_POINTS, affordable_points
 from bench.train.evaluation import BATCH_SIZES, Quality, evaluate
 from bench.train.splits import Splits, load_splits
 from data_pipeline import ResidentSplit, parse_augmentation
@@ -54,7 +54,6 @@ class Session:
         ceilings: of the machine; None where they were not measured.
         costs: of a step, by the plans that have been counted.
         profiled: plans whose kernels have been counted, or could not be.
-        graph_peak: bytes at the peak of the last warm-up of CUDA graphs; 0 without graphs.
         start: what the model of the last seed started from.
     """
 
@@ -71,7 +70,6 @@ class Session:
     ceilings: Ceilings | None = None
     costs: dict[Plan, StepCost] = field(default_factory=dict)
     profiled: set[Plan] = field(default_factory=set)
-    graph_peak: int = 0
     start: Start | None = None
     _model: nn.Module | None = field(default=None, init=False)
     _maker: EngineMaker | None = field(default=None, init=False)
@@ -169,17 +167,14 @@ class Session:
         model.to(memory_format=MEMORY_FORMATS[plan.memory_format])
         if self._maker is None:
             self._maker = EngineMaker(model, self.spec.recipe)
-        return self._maker.make(plan, optimizer, self.feed(plan, generator))
-
-    def feed(self, plan: Plan, generator: torch.Generator) -> Feed:
-        """Batches of the training split, augmented as the recipe says."""
-        return Feed(
+        feed = Feed(
             split=self.splits.train,
             augmentations=tuple(parse_augmentation(name) for name in self.spec.recipe.augment),
             normalization=self.spec.recipe.normalize,
             generator=generator,
             memory_format=MEMORY_FORMATS[plan.memory_format],
         )
+        return self._maker.make(plan, optimizer, feed)
 
     @cwd_ignored()  # by Python processes of the compiler
     def meet_shapes(self, engine: Engine) -> None:
@@ -194,10 +189,6 @@ class Session:
         ragged = len(self.splits.train) % self.spec.recipe.batch_size
         if ragged and not self.spec.recipe.drop_last:
             time_group(engine, [self.random_batch(ragged)], rate, clock)
-
-    def predict_step(self, engine: Engine) -> float:
-        """Warms the engine up further, and gives the predicted seconds of a step."""
-        return warm_up(engine, self.random_batch, self.small_rate(), make_clock(self.device))
 
     def random_batch(self, size: int | None = None) -> Tensor:
         """Indices (B,) of any training images, on the device."""
@@ -227,8 +218,8 @@ class Session:
         started = time.perf_counter()
         self.evaluate(model, sample)
         cost = (time.perf_counter() - started) * len(validation) / len(sample)
-        choose = affordable_points if self.spec.target is None else target_points
-        return tuple(choose(cost, training_s))
+        choices = POINTS if self.spec.target is None else TARGET_POINTS
+        return tuple(affordable_points(cost, training_s, choices))
 
 
 @torch.no_grad()

@@ -144,24 +144,18 @@ class Training:
         self._paused = self.stream.epoch, self.meters.seconds  # not 0 after a checkpoint
         looked = {point.budget_fraction for point in self.trace.curve}
         for stop in sorted({*self.curve_fractions, 1.0} - looked):
-            if not self._run_to(stop):
-                break
+            while not (self.control and self.control.is_over):
+                if self._run_leg(stop):
+                    self._arrive(stop)
+                    break
+                self._pause()
         return self.trace
-
-    def _run_to(self, stop: float) -> bool:
-        """Legs up to a fraction of the budget; False where the control has ended the training."""
-        while not (self.control and self.control.is_over):
-            if self._run_leg(stop):
-                self._arrive(stop)
-                return True
-            self._pause()
-        return False
 
     def _pause(self) -> None:
         """Stops between two legs; looks at validation where an epoch has just ended."""
         is_epoch_end = self.stream.epoch > self._paused[0]
         self._paused = self.stream.epoch, self.meters.seconds
-        if self.control and self.control.is_epochwise and is_epoch_end:
+        if self.control and self.control.recipe.validates_each_epoch and is_epoch_end:
             self.control.end_epoch(float(self.stream.epoch), self._look(self.pacer.fraction))
         self.on_pause()
 
@@ -217,13 +211,10 @@ class Training:
         pauses, (epoch, seconds) = self.pauses, self._paused
         if pauses.every_steps and self._steps_given % pauses.every_steps == 0:
             return True
-        if pauses.every_s and self._pending_seconds() - seconds >= pauses.every_s:
+        # seconds up to the last chunk whose time is known
+        if pauses.every_s and self.meters.seconds_at(self._last_mark) - seconds >= pauses.every_s:
             return True
         return pauses.at_epochs and self.stream.epoch > epoch
-
-    def _pending_seconds(self) -> float:
-        """Training seconds up to the last chunk whose time is known."""
-        return self.meters.seconds_at(self._last_mark)
 
     @property
     def _steps_given(self) -> int:
@@ -240,10 +231,8 @@ class Training:
     def _run_chunk(self, fractions: Sequence[float]) -> None:
         scale = self.control.rate_scale if self.control else 1.0
         batches = self.stream.take(len(fractions))
-        rates = [self.learning_rate_at(fraction) * scale for fraction in fractions]
-        momenta = (
-            [self.momentum_at(fraction) for fraction in fractions] if self.momentum_at else None
-        )
+        rates = [self.learning_rate_at(at) * scale for at in fractions]
+        momenta = [self.momentum_at(at) for at in fractions] if self.momentum_at else None
         started = self.meters.clock.now()
         losses = self.engine.run(batches, rates, momenta)
         self.trace.seconds_in_steps += self.meters.clock.now() - started
@@ -258,29 +247,22 @@ class Training:
 
     def _settle(self, chunk: _Chunk) -> None:
         """Reads the time of a chunk that is done, and looks at its losses."""
+        trace, first = self.trace, self.trace.steps + 1
         seconds = self.meters.clock.seconds_between(self._last_mark, chunk.mark)
         self._last_mark = chunk.mark
-        self.trace.chunk_steps.append(chunk.steps)
-        self.trace.chunk_seconds.append(seconds)
+        trace.chunk_steps.append(chunk.steps)
+        trace.chunk_seconds.append(seconds)
         losses = chunk.losses.tolist()
-        self.trace.losses.extend(losses)
+        trace.losses.extend(losses)
         self.step_s = seconds / chunk.steps
-        self._check_finite(losses)
-        so_far = self.meters.seconds_at(chunk.mark)
-        self._observe(chunk, so_far)
-        self.report(Progress(self.pacer.fraction, self.trace.images_seen, so_far, losses[-1]))
-
-    def _observe(self, chunk: _Chunk, so_far: float) -> None:
-        ahead = sum(pending.steps for pending in self._pending)
-        if self.budget.unit == "s":
-            self.pacer.observe(so_far, chunk.steps, ahead)
-        elif self.budget.unit == "J":
-            self.pacer.observe(self.meters.joules_now(), chunk.steps, ahead)
-
-    def _check_finite(self, losses: Sequence[float]) -> None:
-        for step, loss in enumerate(losses, start=self.trace.steps - len(losses) + 1):
+        for step, loss in enumerate(losses, start=first):
             if not math.isfinite(loss):
                 raise RunError("diverged", f"the loss became {loss} at step {step}")
+        so_far = self.meters.seconds_at(chunk.mark)
+        if not self.budget.is_counted:
+            spent = so_far if self.budget.unit == "s" else self.meters.joules_now()
+            self.pacer.observe(spent, chunk.steps, sum(ahead.steps for ahead in self._pending))
+        self.report(Progress(self.pacer.fraction, trace.images_seen, so_far, losses[-1]))
 
 
 def set_budget(training: Training, steps: int) -> None:

@@ -11,7 +11,6 @@ from bench.train.curve import (
     TARGET_POINTS,
     affordable_points,
     in_whole_groups,
-    target_points,
 )
 
 seconds = st.floats(1e-6, 1e6)
@@ -31,13 +30,13 @@ def test_the_curve_costs_at_most_a_fifth_and_is_the_densest_that_does(
 def test_a_target_is_looked_for_as_often_as_a_fifth_pays_for_but_ten_times(
     evaluation_s: float, training_s: float
 ) -> None:
-    points = target_points(evaluation_s, training_s)
+    points = affordable_points(evaluation_s, training_s, TARGET_POINTS)
     assert len(points) in {100, 50, 20, 10}
     assert len(points) == 10 or len(points) * evaluation_s <= 0.2 * training_s
     denser = [other for other in TARGET_POINTS if len(other) > len(points)]
     assert all(len(other) * evaluation_s > 0.2 * training_s for other in denser)
     assert list(points) == [k / len(points) for k in range(1, len(points) + 1)]
-    assert target_points(evaluation_s, None) == TARGET_POINTS[0]
+    assert affordable_points(evaluation_s, None, TARGET_POINTS) == TARGET_POINTS[0]
 
 
 @given(seconds)
