@@ -10,7 +10,7 @@ in its store already are not repeated, so it can be stopped and begun again.
 import math
 import statistics
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -113,13 +113,10 @@ def read_grid(records: Iterable[RunRecord]) -> Grid:
     """Validation accuracy of every run, in the order of `list_models`."""
     grid: Grid = {name: {} for name in list_models()}
     for record in records:
-        if record.status == "interrupted":
-            continue
-        rate = float(record.spec["recipe"]["learning_rate"])
-        is_ok = record.status == "ok"
-        grid.setdefault(record.spec["model"], {})[rate] = (
-            record.value("test_accuracy") if is_ok else None
-        )
+        if record.status != "interrupted":
+            rate = float(record.spec["recipe"]["learning_rate"])
+            accuracy = record.value("test_accuracy") if record.status == "ok" else None
+            grid.setdefault(record.spec["model"], {})[rate] = accuracy
     return {name: rates for name, rates in grid.items() if rates}
 
 
@@ -155,32 +152,25 @@ def as_toml(grid: Grid) -> str:
 
 def as_markdown(grid: Grid, device: str) -> str:
     """The whole grid, the choice of each model in bold."""
-    head = ["model", *(f"{rate:g}" for rate in GRID)]
-    rows = [[name, *_cells(accuracies)] for name, accuracies in grid.items()]
-    intro = (
-        "# Peak learning rates of the default recipe\n\n"
-        f"Validation accuracy in percent (6,000 images, seed 0) after {STEPS} steps of batch\n"
-        f"{DEFAULT.batch_size}, one run a cell, on {device}.\n\n"
-        "Bold is what `bench/spec/learning_rates.toml` holds: the lowest rate within one standard\n"
-        "error (about 0.5 points) of the row's best. Repeat with `python -m tools.lr_sweep`; the\n"
-        "records are in learning_rates.jsonl beside this file.\n\n"
-    )
-    return intro + "\n".join(_line(cells) for cells in [head, ["---"] * len(head), *rows]) + "\n"
-
-
-def _cells(accuracies: Mapping[float, float | None]) -> list[str]:
-    best = best_rate(accuracies)
-    return [_cell(accuracies.get(rate), is_best=rate == best) for rate in GRID]
-
-
-def _cell(accuracy: float | None, *, is_best: bool) -> str:
-    if accuracy is None:
-        return "failed"
-    return f"**{accuracy * 100:.1f}**" if is_best else f"{accuracy * 100:.1f}"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    lines = [
+        "# Peak learning rates of the default recipe",
+        "",
+        f"Validation accuracy in percent (6,000 images, seed 0) after {STEPS} steps of batch",
+        f"{DEFAULT.batch_size}, one run a cell, on {device}.",
+        "",
+        "Bold is what `bench/spec/learning_rates.toml` holds: the lowest rate within one standard",
+        "error (about 0.5 points) of the row's best. Repeat with `python -m tools.lr_sweep`; the",
+        "records are in learning_rates.jsonl beside this file.",
+        "",
+        f"| model | {' | '.join(f'{rate:g}' for rate in GRID)} |",
+        f"| {' | '.join(['---'] * (1 + len(GRID)))} |",
+    ]
+    for name, accuracies in grid.items():
+        best = best_rate(accuracies)
+        known = {rate: f"{a * 100:.1f}" for rate, a in accuracies.items() if a is not None}
+        marked = known if best is None else known | {best: f"**{known[best]}**"}
+        lines.append(f"| {name} | {' | '.join(marked.get(rate, 'failed') for rate in GRID)} |")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

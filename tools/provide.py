@@ -6,7 +6,6 @@ its run in records.jsonl there. Names that the run has nothing of keep what they
 """
 
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,18 +23,15 @@ if TYPE_CHECKING:
 def provide(run_folder: Path, recipe: str | None = None, folder: Path = WEIGHTS) -> list[str]:
     """Takes the saved models of a run; gives their names.
 
-    Of several seeds the lowest is taken: choosing by accuracy would choose on the test images.
-
-    Args:
-        run_folder: records and checkpoints.
-        recipe: which one, where a model was trained by several; None takes all.
-        folder: where to put them.
+    Of several seeds the lowest is taken: choosing by accuracy would choose on the test images. Of
+    several recipes that a model was trained by, `recipe` names one.
 
     Raises:
         UsageError: the run has nothing to provide, or two of one name; nothing is written then.
         RecordError: the folder holds no records.
     """
     from bench.keep.saved_model import read_saved, write_saved
+    from data_pipeline.sources.files import write_file
     from results import read_records
 
     chosen = _chosen(read_records(run_folder), recipe, run_folder)
@@ -43,7 +39,9 @@ def provide(run_folder: Path, recipe: str | None = None, folder: Path = WEIGHTS)
     for name, saved in models.items():
         trained = {**saved.trained, "record_id": chosen[name].record_id}
         write_saved(folder / f"{name}.pt", replace(saved, trained=trained))
-    _write_records(provided_records(folder) | chosen, folder)
+    records = provided_records(folder) | chosen
+    lines = [records[name].to_json_line() for name in sorted(records)]
+    write_file(folder / RECORDS, b"".join(lines))
     return list(models)
 
 
@@ -82,13 +80,6 @@ def _checkpoint(run_folder: Path, record: "RunRecord") -> Path:
     if path.resolve().parent != (run_folder / "checkpoints").resolve():
         raise UsageError(f"{run_folder}: record {record.record_id} names a file elsewhere: {path}")
     return path
-
-
-def _write_records(records: "Mapping[str, RunRecord]", folder: Path) -> None:
-    from data_pipeline.sources.files import write_file
-
-    lines = [records[name].to_json_line() for name in sorted(records)]
-    write_file(folder / RECORDS, b"".join(lines))
 
 
 def main(

@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from bench.keep.provided import provided_records
 from bench.shell import write_out
 from bench.spec.budget import EXAMPLES, UNITS
-from bench.spec.named_recipes import RECIPES
+from bench.spec.named_recipes import PUBLISHED_RECIPES, RECIPES
 from bench.spec.plan import AUTO, LADDER, NUMBERED_TOKENS, TOKENS
-from bench.spec.systems import PUBLISHED_RECIPES
 from fmnist_models import list_models, model_info
 
 

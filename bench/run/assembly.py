@@ -23,11 +23,25 @@ def assemble(
     session: Session, spec: RunSpec, engine: Engine, meters: Meters, step_s: float
 ) -> Training:
     """The training of a seed, without a validation curve."""
-    stream = batch_stream(session, spec)
-    rate = partial(learning_rate_at, spec.recipe)
-    pacer = make_pacer(session, spec, stream, predicted_cost(spec.budget, meters, step_s))
-    momentum = None if spec.recipe.base_momentum is None else partial(momentum_at, spec.recipe)
-    return Training(engine, stream, spec.budget, pacer, meters, rate, step_s, momentum)
+    recipe, budget, stream = spec.recipe, spec.budget, batch_stream(session, spec)
+    if budget.is_counted:
+        steps = budget.total_steps(
+            batch_size=recipe.batch_size,
+            images_per_epoch=stream.images_per_epoch,
+            flops_per_image=session.flops_per_image,
+        )
+        pacer = Pacer(limit=steps, per_step=1.0)
+    else:
+        pacer = Pacer(limit=budget.amount, per_step=predicted_cost(budget, meters, step_s))
+    rate = partial(learning_rate_at, recipe)
+    momentum = None if recipe.base_momentum is None else partial(momentum_at, recipe)
+    return Training(engine, stream, budget, pacer, meters, rate, step_s, momentum)
+
+
+def predicted_cost(budget: Budget, meters: Meters, step_s: float) -> float:
+    """What a step costs in the unit of a measured budget, as far as one can tell beforehand."""
+    watts = meters.gpu.power_watts() if budget.unit == "J" and meters.gpu else None
+    return step_s if watts is None else watts * step_s
 
 
 def batch_stream(session: Session, spec: RunSpec) -> BatchStream:
@@ -71,21 +85,3 @@ def add_curve(
         )
     if not training.curve_fractions:
         findings.missing["curve"] = "one validation pass would cost over a fifth of the training"
-
-
-def make_pacer(session: Session, spec: RunSpec, stream: BatchStream, step_cost: float) -> Pacer:
-    """The pacer of a budget: counted in steps, or measured in seconds or joules."""
-    if not spec.budget.is_counted:
-        return Pacer(limit=spec.budget.amount, per_step=step_cost)
-    steps = spec.budget.total_steps(
-        batch_size=spec.recipe.batch_size,
-        images_per_epoch=stream.images_per_epoch,
-        flops_per_image=session.flops_per_image,
-    )
-    return Pacer(limit=steps, per_step=1.0)
-
-
-def predicted_cost(budget: Budget, meters: Meters, step_s: float) -> float:
-    """What a step costs in the unit of a measured budget, as far as one can tell beforehand."""
-    watts = meters.gpu.power_watts() if budget.unit == "J" and meters.gpu else None
-    return step_s if watts is None else watts * step_s

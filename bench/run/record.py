@@ -22,17 +22,11 @@ Watcher = Callable[[int, str, "Progress | None"], None]
 
 @dataclass(frozen=True)
 class RunResult:
-    """A record and the raw samples that belong beside it.
-
-    Attributes:
-        record: of the run.
-        samples: array name to array.
-        is_device_lost: whether an error has left this process without its GPU.
-    """
+    """A record and the raw samples that belong beside it."""
 
     record: "RunRecord"
-    samples: dict[str, Any] = field(default_factory=dict)
-    is_device_lost: bool = False
+    samples: dict[str, Any] = field(default_factory=dict)  # arrays by name
+    is_device_lost: bool = False  # an error has left this process without its GPU
 
 
 def make_record(

@@ -20,13 +20,12 @@ if TYPE_CHECKING:
 def execute(spec: RunSpec, *, device: str = "auto", data: Path | None = None) -> "RunRecord":
     """Runs one specification in this process and gives its record.
 
+    A run that fails is a record with another status than `ok`.
+
     Args:
         spec: what to run; a learning rate or precision left open is settled for the device.
         device: `auto`, `cpu` or `cuda:N`.
         data: root of the data in torchvision's layout; None for $FMNIST_DATA or ./data.
-
-    Returns:
-        The record; a run that fails is a record with another status than `ok`.
 
     Raises:
         UsageError: there is no such device.

@@ -12,17 +12,11 @@ UNITS = ("epochs", "steps", "s")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifacts:
-    """Saved models and logs of a run; nothing by default.
+    """Saved models and logs of a run; nothing by default."""
 
-    Attributes:
-        checkpoints: folder of saved models; None saves none.
-        every: how often while training, in epochs, steps or seconds of training.
-        tensorboard: folder of TensorBoard's event files; None writes none.
-    """
-
-    checkpoints: Path | None = None
-    every: Budget = EVERY_EPOCH
-    tensorboard: Path | None = None
+    checkpoints: Path | None = None  # folder of saved models
+    every: Budget = EVERY_EPOCH  # while training: so many epochs, steps or seconds of it
+    tensorboard: Path | None = None  # folder of TensorBoard's event files
 
 
 NOTHING = Artifacts()

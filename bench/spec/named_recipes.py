@@ -2,15 +2,17 @@
 
 The reference recipes stand here in their `clean` form: whatever is chosen (weights, learning rate,
 end of the training) is chosen on a stratified tenth of the training images, and the test images are
-read once. `as_published` puts back each project's own split and selection. docs/systems.md has the
-sources and where their descriptions and their code differ.
+read once. `as_published` puts back each project's own split and selection. A system is a model with
+the recipe that it was published with. docs/systems.md has the sources and where their descriptions
+and their code differ.
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.errors import UsageError
 from bench.spec.recipe import Recipe
+from fmnist_models import list_models, model_info, resolve_names
 
 DEFAULT = Recipe(
     name="default",
@@ -142,6 +144,31 @@ PUBLISHED: dict[str, dict[str, Any]] = {  # what a project's own protocol change
     "r3_resnet18": {"split": "swapped", "validation_fraction": 0.25},
     "r3_fashion_cnn": {"order": "sequential", "validation_fraction": 0.0},
 }
+PUBLISHED_RECIPES = "published"  # what `--recipe` is told to ask for all of them
+FIRST_SEED = 42  # R4's; no other project tells its own
+
+
+class System(NamedTuple):
+    """A model and the recipe of the project that published it."""
+
+    model: str
+    recipe: str
+
+
+SYSTEMS = (
+    System("v0", "classic"),
+    System("v1", "classic"),
+    System("v2", "classic"),
+    System("fashion_cnn", "r3_fashion_cnn"),
+    System("alexnet", "r0_alexnet"),
+    System("resnet4", "r0_resnet4"),
+    System("resnet4_dropout", "r0_resnet4"),
+    System("resnet8", "r2_resnet8"),
+    System("resnet18", "r2_resnet18"),
+    System("resnet18", "r3_resnet18"),
+    System("resnet50", "r1_resnet50"),
+    System("resnet50", "r1_resnet50_stem_head"),
+)
 
 
 def find_recipe(name: str, protocol: str | None = None) -> Recipe:
@@ -177,3 +204,33 @@ def under_protocol(recipe: Recipe, protocol: str) -> Recipe:
         protocol=AS_PUBLISHED,
         name=f"{recipe.name}@{AS_PUBLISHED}",
     )
+
+
+def systems_of(model: str) -> list[System]:
+    """The systems of a model; a variant is trained as the model that it changes.
+
+    Raises:
+        UsageError: nobody has published it.
+    """
+    original = model_info(model).variant_of if model in list_models() else None
+    published = [system for system in SYSTEMS if system.model in {model, original}]
+    found = list(dict.fromkeys(System(model, system.recipe) for system in published))
+    if not found:
+        choices = ", ".join(dict.fromkeys(system.model for system in SYSTEMS))
+        raise UsageError(
+            f"--recipe published knows no {model}; choose from {choices} and their variants, "
+            "or name one recipe"
+        )
+    return found
+
+
+def asked_systems(request: str) -> list[System]:
+    """The systems that a `--models` value asks for; `all` are all that were published.
+
+    Raises:
+        UsageError: nobody has published one of them.
+        ModelError: no such model.
+    """
+    if request.strip() == "all":
+        return list(SYSTEMS)
+    return [system for model in resolve_names(request) for system in systems_of(model)]

@@ -42,15 +42,6 @@ ASKS_THE_HOST = frozenset({"rmsprop"})  # in fp16, whether to take the step; fus
 class Plan:
     """Data path, memory format, compilation, steps a call, parallelism and CPU threads.
 
-    Attributes:
-        data: `resident` or `dataloader`.
-        memory_format: `contiguous` or `channels_last`.
-        mode: `eager`, `compile` or `step`.
-        steps_per_call: steps in one call of a compiled `step`.
-        graph_steps: steps in one CUDA graph; None for no graph.
-        parallel: `single` or `dp`.
-        threads: of a CPU; None for all usable cores.
-
     Raises:
         UsageError: a combination that cannot be, with the reason.
     """
@@ -58,10 +49,10 @@ class Plan:
     data: str = "resident"
     memory_format: str = "contiguous"
     mode: str = "eager"
-    steps_per_call: int = 1
-    graph_steps: int | None = None
+    steps_per_call: int = 1  # of a compiled `step`
+    graph_steps: int | None = None  # in one CUDA graph; None for no graph
     parallel: str = "single"
-    threads: int | None = None
+    threads: int | None = None  # of a CPU; None for all usable cores
 
     def __post_init__(self) -> None:
         for line in self._contradictions():

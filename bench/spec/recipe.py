@@ -53,83 +53,49 @@ IN_RANGE: dict[str, Callable[[float], bool]] = {  # where the field is not None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """One way to train.
+    """One way to train. Optimizers have torch's own defaults beyond these fields."""
 
-    Attributes:
-        name: the label of rows trained this way.
-        source: where it comes from.
-        optimizer: `sgd`, `adam`, `adamw`, `rmsprop` or `muon` (AdamW for what is no matrix), with
-            torch's own defaults beyond the fields below.
-        learning_rate: peak of the schedule; None takes the model's from `learning_rates.toml`.
-        momentum: of SGD.
-        nesterov: of SGD.
-        weight_decay: on all parameters, as torch applies it.
-        schedule: after the warm-up: `constant`, `linear`, `cosine`, `one_cycle`, by epochs `step`,
-            `triangular` and `triangular2`, or by validation loss `plateau`.
-        warmup_fraction: share of the budget over which the learning rate rises.
-        batch_size: images a step.
-        drop_last: whether the ragged last batch of an epoch is dropped.
-        label_smoothing: of the cross-entropy in training; evaluation uses none.
-        augment: names such as `flip`, `shift2`, `cutout8`, applied in this order.
-        normalize: `unit` ([0, 1]), `dataset` (zero mean, unit variance) or `half` ([-1, 1]).
-        input_size: pixels a side; None takes the size that the model registered.
-        precision: `fp32`, `tf32`, `bf16`, `fp16`, or `auto` (bf16 on CUDA, fp32 on a CPU).
-        validation_fraction: stratified share of the training set kept for the curve.
-        epochs: length of the training in its source: the default budget, and what schedules by
-            epochs count in; under another budget they stretch with it.
-        base_learning_rate: the lowest of a triangular schedule.
-        base_momentum: the lowest of SGD under `triangular`, `triangular2` and `one_cycle`, reached
-            at the highest rate; None keeps it constant.
-        schedule_epochs: between two drops of `step`; from lowest to highest rate of a triangle.
-        schedule_factor: of a drop under `step` and `plateau`.
-        schedule_patience: of `plateau`, epochs without a better validation loss.
-        stop_patience: the same for the end of the training; None never ends it early.
-        selection: whose weights are scored at the end: the `last`, or those of the best epoch by
-            validation `accuracy` or `loss`.
-        split: where validation images come from: `train`, `test` (the test images themselves),
-            `half_test` (half of them; the other half is the test), or `swapped` (training and test
-            files exchanged, then a share of what is trained on).
-        order: of the images: a fresh `permutation` an epoch, the `dataloader`'s of torch for the
-            same seed, or `sequential`.
-        weights: `random`, `imagenet`, or a file to start from.
-        stem: of one channel from pretrained weights for three: their `rgb_sum`, or `random`.
-        trainable: `all` parameters, or those of the `head` or of `stem_head` alone.
-        frozen_batchnorm: whether BatchNorm in frozen parts goes on to `update` its statistics, or
-            stays as in `eval`.
-        protocol: `clean` (selection on training images, test images read once), or `as_published`.
-    """
-
-    name: str
+    name: str  # the label of rows trained this way
     source: str
-    optimizer: str = "sgd"
-    learning_rate: float | None = None
-    momentum: float = 0.0
+    optimizer: str = "sgd"  # `muon`: AdamW for what is no matrix
+    learning_rate: float | None = None  # peak; None takes the model's from learning_rates.toml
+    momentum: float = 0.0  # of SGD
     nesterov: bool = False
-    weight_decay: float = 0.0
+    weight_decay: float = 0.0  # on all parameters, as torch applies it
+    # after the warm-up; `step` and the triangles count epochs, `plateau` follows validation loss
     schedule: str = "constant"
-    warmup_fraction: float = 0.0
+    warmup_fraction: float = 0.0  # share of the budget over which the learning rate rises
     batch_size: int = 32
-    drop_last: bool = False
-    label_smoothing: float = 0.0
-    augment: tuple[str, ...] = ()
-    normalize: str = "unit"
-    input_size: int | None = None
-    precision: str = AUTO
-    validation_fraction: float = 0.0
+    drop_last: bool = False  # the ragged last batch of an epoch
+    label_smoothing: float = 0.0  # in training; evaluation uses none
+    augment: tuple[str, ...] = ()  # such as `flip`, `shift2`, `cutout8`, applied in this order
+    normalize: str = "unit"  # [0, 1]; `dataset`: zero mean, unit variance; `half`: [-1, 1]
+    input_size: int | None = None  # pixels a side; None takes the size that the model registered
+    precision: str = AUTO  # bf16 on CUDA, fp32 on a CPU
+    validation_fraction: float = 0.0  # stratified share of the training set kept for the curve
+    # length of the training in its source: the default budget, and what schedules by epochs count
+    # in; under another budget they stretch with it
     epochs: int | None = None
-    base_learning_rate: float | None = None
+    base_learning_rate: float | None = None  # the lowest of a triangular schedule
+    # the lowest of SGD under a cyclic schedule, at the highest rate; None keeps it constant
     base_momentum: float | None = None
-    schedule_epochs: int | None = None
-    schedule_factor: float = 0.1
-    schedule_patience: int = 10
-    stop_patience: int | None = None
-    selection: str = "last"
+    schedule_epochs: int | None = None  # between drops of `step`; up one side of a triangle
+    schedule_factor: float = 0.1  # of a drop under `step` and `plateau`
+    schedule_patience: int = 10  # of `plateau`: epochs without a better validation loss
+    stop_patience: int | None = None  # the same for the end of the training; None never ends early
+    selection: str = "last"  # weights that are scored; or of the epoch best in `accuracy`, `loss`
+    # where validation images come from: `test` (the test images themselves), `half_test` (half of
+    # them; the other half is the test), `swapped` (files exchanged, then a share of the training)
     split: str = "train"
+    # of the images: a fresh `permutation` an epoch, that of torch's DataLoader for the same seed
+    # (`dataloader`), or `sequential`
     order: str = "permutation"
-    weights: str = "random"
-    stem: str = "rgb_sum"
-    trainable: str = "all"
+    weights: str = "random"  # or `imagenet`, or a file to start from
+    stem: str = "rgb_sum"  # of one channel from pretrained weights for three; or `random`
+    trainable: str = "all"  # parameters, or those of the `head` or of `stem_head` alone
+    # BatchNorm in frozen parts goes on to `update` its statistics, or stays as in `eval`
     frozen_batchnorm: str = "update"
+    # selection on training images and test images read once, or `as_published`
     protocol: str = "clean"
 
     def __post_init__(self) -> None:

@@ -31,35 +31,20 @@ RATE_SOURCES = {  # as tables print it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
-    """One run, complete: two equal specs on one machine ask for the same training.
+    """One run, complete: two equal specs on one machine ask for the same training."""
 
-    Attributes:
-        model: a registered or external name; also the label of its row.
-        recipe: how to train; its learning rate and precision may still be open (`resolve` fills).
-        budget: what is held equal.
-        plan: how to execute it; None until `auto` is resolved.
-        seed: of weights, data order, augmentation and dropout.
-        is_plan_chosen: whether the plan is what `auto` came to.
-        model_hash: of the text of a user's own model file; None for every other model.
-        weights_hash: of a file that the training starts from; None without one.
-        evaluation_split: `test`, or `validation` for sweeps that must not see the test images.
-        learning_rate_source: `recipe`, `sweep`, `changed`, `sibling` or `base`.
-        is_deterministic: torch's deterministic algorithms, and nothing decided by the clock.
-        target: validation accuracy at which the training ends; None trains the whole budget.
-    """
-
-    model: str
-    recipe: Recipe
+    model: str  # a registered or external name; also the label of its row
+    recipe: Recipe  # its learning rate and precision may be open until `resolved_for`
     budget: Budget
-    plan: Plan | None = None
-    seed: int = 0
-    is_plan_chosen: bool = False
-    evaluation_split: str = "test"
-    model_hash: str | None = None
-    weights_hash: str | None = None
-    learning_rate_source: str = "recipe"
-    is_deterministic: bool = False
-    target: float | None = None
+    plan: Plan | None = None  # until `auto` is resolved
+    seed: int = 0  # of weights, data order, augmentation and dropout
+    is_plan_chosen: bool = False  # by `auto`
+    evaluation_split: str = "test"  # or `validation`: sweeps that must not see the test images
+    model_hash: str | None = None  # of the text of a user's own model file
+    weights_hash: str | None = None  # of a file that the training starts from
+    learning_rate_source: str = "recipe"  # a key of RATE_SOURCES
+    is_deterministic: bool = False  # deterministic algorithms, and nothing decided by the clock
+    target: float | None = None  # validation accuracy at which the training ends
 
     def __post_init__(self) -> None:
         if self.evaluation_split not in EVALUATION_SPLITS:

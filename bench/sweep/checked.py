@@ -7,12 +7,18 @@ from bench.errors import UsageError
 from bench.spec.artifacts import parse_every
 from bench.spec.budget import Budget
 from bench.spec.hashes import file_hash, weights_hash
-from bench.spec.named_recipes import AS_PUBLISHED, CLEAN, find_recipe
+from bench.spec.named_recipes import (
+    AS_PUBLISHED,
+    CLEAN,
+    FIRST_SEED,
+    PUBLISHED_RECIPES,
+    asked_systems,
+    find_recipe,
+)
 from bench.spec.plan import AUTO, LADDER, Plan
 from bench.spec.recipe import Recipe
 from bench.spec.recipe_settings import override, read_config, read_settings
 from bench.spec.run_spec import RunSpec, check_target
-from bench.spec.systems import FIRST_SEED, PUBLISHED_RECIPES, asked_systems
 from bench.sweep.child import CheckJob, RequestedTraining
 from bench.sweep.request import Request
 from fmnist_models import resolve_names

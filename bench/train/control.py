@@ -42,23 +42,16 @@ class Control:
     The schedule acts before the end of the training is thought of: R2 did it the other way round,
     and its early stopping always came before its scheduler (docs/systems.md).
 
-    Attributes:
-        recipe: selection, schedule and patience.
-        model: whose weights are kept when they are the best.
-        target: validation accuracy at which the training ends; None for none.
-        rate_scale: factor on the learning rate; falls under `plateau`.
-        is_over: whether the patience of early stopping is at its end, or the target is reached.
-        has_reached: whether the target is.
-        best: the selected validation; None before the first, or where the last weights count.
+    The weights of the model are kept when they are the best.
     """
 
     recipe: Recipe
     model: nn.Module
-    target: float | None = None
-    rate_scale: float = 1.0
-    is_over: bool = False
-    has_reached: bool = False
-    best: Best | None = None
+    target: float | None = None  # validation accuracy at which the training ends
+    rate_scale: float = 1.0  # factor on the learning rate; falls under `plateau`
+    is_over: bool = False  # out of patience, or the target is reached
+    has_reached: bool = False  # the target
+    best: Best | None = None  # before the first look, or where the last weights count
     _lowest_loss: float = math.inf
     _epochs_without: int = 0
     _weights: dict[str, Tensor] = field(default_factory=dict, init=False)

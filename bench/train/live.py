@@ -20,19 +20,12 @@ from bench.train.training import CurvePoint, Training
 
 @dataclass(frozen=True)
 class Live:
-    """A training and all that its steps change.
-
-    Attributes:
-        training: between two legs.
-        model: in its place on the device.
-        optimizer: of its parameters.
-        augmentation: generator of the augmentations.
-    """
+    """A training and all that its steps change."""
 
     training: Training
     model: nn.Module
     optimizer: optim.Optimizer
-    augmentation: torch.Generator
+    augmentation: torch.Generator  # of its draws
 
 
 def state_of(live: Live) -> dict[str, Any]:
@@ -45,10 +38,7 @@ def state_of(live: Live) -> dict[str, Any]:
             if name not in saved
         },
         "optimizer": [
-            {
-                key: _kept(value) if isinstance(value, Tensor) else value
-                for key, value in slot.items()
-            }
+            {key: _kept(x) if isinstance(x, Tensor) else x for key, x in slot.items()}
             for slot in map(live.optimizer.state.__getitem__, _parameters(live.optimizer))
         ],
         "random": _random_state(live),
@@ -73,12 +63,8 @@ def state_of(live: Live) -> dict[str, Any]:
 def restore(live: Live, weights: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
     """Puts a fresh training where another one of the same configuration was.
 
-    Tensors are filled in place: compiled steps and CUDA graphs hold on to them.
-
-    Args:
-        live: the fresh training.
-        weights: the state dict of the other's model.
-        state: what `state_of` gave for it.
+    Tensors are filled in place: compiled steps and CUDA graphs hold on to them. `weights` are the
+    state dict of the other's model, `state` is what `state_of` gave for it.
     """
     training, kept_tensors = live.training, {**weights, **state["buffers"]}
     with torch.no_grad():

@@ -13,19 +13,12 @@ SMOOTHING = 0.3  # weight of the newest chunk in the predicted cost of a step
 
 @dataclass(slots=True)
 class Pacer:
-    """How much of a budget is spent, and what a step costs.
+    """How much of a budget is spent, and what a step costs."""
 
-    Attributes:
-        limit: the budget: steps for a counted one, else seconds or joules.
-        per_step: predicted cost of a step in the same unit; exactly 1 for a counted budget.
-        spent: amount spent when it was last read.
-        ahead: steps handed out since that reading.
-    """
-
-    limit: float
-    per_step: float
-    spent: float = 0.0
-    ahead: int = 0
+    limit: float  # the budget: steps for a counted one, else seconds or joules
+    per_step: float  # predicted cost in the same unit; exactly 1 for a counted budget
+    spent: float = 0.0  # when it was last read
+    ahead: int = 0  # steps handed out since that reading
 
     @property
     def fraction(self) -> float:
@@ -35,9 +28,7 @@ class Pacer:
     def next_fractions(self, max_steps: int, until: float = 1.0) -> list[float]:
         """Fractions at the start of each of the next steps; empty once the budget is spent.
 
-        Args:
-            max_steps: the longest chunk wanted.
-            until: the chunk ends at the first step that would start at or after this fraction.
+        They end at the first step that would start at or after the fraction `until`.
         """
         stop = min(until, 1.0)
         fractions: list[float] = []
@@ -47,12 +38,9 @@ class Pacer:
         return fractions
 
     def observe(self, spent: float, steps: int, ahead: int) -> None:
-        """Takes a reading of what was spent.
+        """Takes a reading of what was spent, in the budget's unit.
 
-        Args:
-            spent: the reading, in the budget's unit.
-            steps: steps between the last reading and this one.
-            ahead: steps handed out after the moment that was read.
+        `steps` were between the last reading and this one, `ahead` handed out after it.
         """
         if steps:
             newest = (spent - self.spent) / steps
@@ -62,9 +50,5 @@ class Pacer:
 
 
 def chunk_steps(step_s: float) -> int:
-    """Steps that fit a chunk, at least one.
-
-    Args:
-        step_s: predicted seconds of a step.
-    """
+    """Steps of so many predicted seconds that fit a chunk, at least one."""
     return max(1, int(CHUNK_S / step_s)) if step_s > 0 else 1

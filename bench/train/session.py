@@ -40,37 +40,23 @@ AUGMENTATION_SEED = 2 << 20
 class Session:
     """Data, model and compiled code of one configuration.
 
-    Attributes:
-        spec: resolved but for the plan under `auto`; its seed is not looked at.
-        device: where everything lives.
-        splits: the data.
-        plan: settled; None until a probe has chosen.
-        tried: plans that a probe has tried, as records show them.
-        setup_s: seconds of set-up that no record has reported yet.
-        idle_power: watts of the idle GPU or why unknown; None until the first seed measures it.
-        warmed: plans whose first warm-up, with any compilation, is done.
-        num_seeds: that share what is compiled once.
-        flops_per_image: of a training step, once it is counted.
-        ceilings: of the machine; None where they were not measured.
-        costs: of a step, by the plans that have been counted.
-        profiled: plans whose kernels have been counted, or could not be.
-        start: what the model of the last seed started from.
+    The spec is resolved but for the plan under `auto`; its seed is not looked at.
     """
 
     spec: RunSpec
     device: torch.device
     splits: Splits
-    plan: Plan | None = None
-    tried: list[dict[str, Any]] = field(default_factory=list)
-    setup_s: dict[str, float] = field(default_factory=dict)
-    warmed: set[Plan] = field(default_factory=set)
+    plan: Plan | None = None  # until a probe has chosen
+    tried: list[dict[str, Any]] = field(default_factory=list)  # by a probe, as records show them
+    setup_s: dict[str, float] = field(default_factory=dict)  # that no record has reported yet
+    warmed: set[Plan] = field(default_factory=set)  # first warm-up, with any compilation, is done
     num_seeds: int = 1
-    flops_per_image: float | None = None
-    idle_power: tuple[float | None, str] | None = None
-    ceilings: Ceilings | None = None
+    flops_per_image: float | None = None  # of a training step, until it is counted
+    idle_power: tuple[float | None, str] | None = None  # watts of the GPU, or why unknown
+    ceilings: Ceilings | None = None  # where they were not measured
     costs: dict[Plan, StepCost] = field(default_factory=dict)
-    profiled: set[Plan] = field(default_factory=set)
-    start: Start | None = None
+    profiled: set[Plan] = field(default_factory=set)  # kernels were counted, or could not be
+    start: Start | None = None  # of the model of the last seed
     _model: nn.Module | None = field(default=None, init=False)
     _maker: EngineMaker | None = field(default=None, init=False)
 
@@ -94,13 +80,7 @@ class Session:
         setup_s = {"ceilings": started - begun, "data": time.perf_counter() - started}
         setup_s |= {} if spec.plan is None else {"probe": 0.0}  # known: nothing was probed
         return cls(
-            spec,
-            device,
-            splits,
-            spec.plan,
-            setup_s=setup_s,
-            ceilings=ceilings,
-            num_seeds=num_seeds,
+            spec, device, splits, spec.plan, setup_s=setup_s, ceilings=ceilings, num_seeds=num_seeds
         )
 
     def model_for(self, seed: int) -> nn.Module:

@@ -37,23 +37,16 @@ class CurvePoint(NamedTuple):
 class Trace:
     """What a training leaves behind, raw.
 
-    Attributes:
-        losses: training loss of every step. Numbers, not tensors: a tensor kept from each chunk
-            would lie between the blocks that steps use again, and make the heap grow.
-        learning_rates: of every step.
-        chunk_steps: steps of each chunk.
-        chunk_seconds: device seconds of each chunk.
-        images_seen: images of all steps.
-        seconds_in_steps: host seconds inside the engine; on a CPU that is the work itself.
-        curve: validation on the way.
+    Losses are numbers, not tensors: a tensor kept from each chunk would lie between the blocks that
+    steps use again, and make the heap grow.
     """
 
-    losses: list[float] = field(default_factory=list)
-    learning_rates: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)  # of every step
+    learning_rates: list[float] = field(default_factory=list)  # of every step
     chunk_steps: list[int] = field(default_factory=list)
-    chunk_seconds: list[float] = field(default_factory=list)
+    chunk_seconds: list[float] = field(default_factory=list)  # by the clock of the device
     images_seen: int = 0
-    seconds_in_steps: float = 0.0
+    seconds_in_steps: float = 0.0  # of the host inside the engine; on a CPU the work itself
     curve: list[CurvePoint] = field(default_factory=list)
 
     @property
@@ -78,17 +71,11 @@ class _Chunk(NamedTuple):
 
 
 class Pauses(NamedTuple):
-    """Where training pauses besides the points of the curve.
-
-    Attributes:
-        at_epochs: at the end of each epoch.
-        every_steps: after so many steps.
-        every_s: at the first chunk after so many training seconds.
-    """
+    """Where training pauses besides the points of the curve."""
 
     at_epochs: bool = False
     every_steps: int | None = None
-    every_s: float | None = None
+    every_s: float | None = None  # at the first chunk after so many training seconds
 
 
 NO_PAUSES = Pauses()
@@ -99,18 +86,12 @@ class Training:
     """One training, ready to run.
 
     Attributes:
-        engine: executes the steps.
-        stream: gives the batches.
-        budget: when to stop.
-        pacer: how far the budget is spent.
-        meters: seconds, joules, bytes.
         learning_rate_at: rate for a fraction of the budget.
         step_s: predicted seconds of a step, from the warm-up; corrected while training.
         momentum_at: momentum for a fraction of the budget; None keeps the optimizer's.
         curve_fractions: ascending; where `validate` is called, 1 for the end.
         validate: scores the model on the validation images; off the clock.
         control: acts on the scores; None where the training is the same whatever they are.
-        pauses: where training pauses besides.
         on_pause: called at every pause, after any validation, off the clock.
         report: called about once a chunk; must be cheap.
     """

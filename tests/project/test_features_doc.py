@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from bench.cli import app
-from bench.spec.systems import SYSTEMS, systems_of
+from bench.spec.named_recipes import SYSTEMS, systems_of
 from bench.sweep.checked import check_options
 from bench.sweep.child import RequestedTraining
 from bench.sweep.request import Request

@@ -4,8 +4,7 @@ from itertools import chain
 
 import pytest
 
-from bench.spec.named_recipes import PUBLISHED, RECIPES, find_recipe
-from bench.spec.systems import System, systems_of
+from bench.spec.named_recipes import PUBLISHED, RECIPES, System, find_recipe, systems_of
 from data_pipeline.sources.files import CLASS_NAMES as DATA_CLASS_NAMES
 from fmnist_models import list_models, model_info
 from results.classes import CLASS_NAMES, never_predicted
