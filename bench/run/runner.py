@@ -1,8 +1,9 @@
 """Runs the seeds of a configuration in this process and makes their records."""
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,6 @@ from bench.spec.artifacts import NOTHING, Artifacts
 from bench.spec.run_spec import RunSpec
 
 if TYPE_CHECKING:
-    import torch
-
     from bench.train.session import Session
     from results import RunRecord
 
@@ -48,75 +47,55 @@ def execute_seeds(
     The arguments and errors are those of `execute`; `artifacts` are left beside the records.
     """
     from bench.machine.device import pick_device
-    from bench.machine.environment import describe_environment
+    from bench.machine.environment import describe_conditions, describe_environment
+    from bench.train.session import Session
     from data_pipeline import ensure_data
 
     started: float | None = time.perf_counter()
     chosen = pick_device(device)
     spec = spec.resolved_for(chosen.type)
     environment = describe_environment(chosen, ensure_data(data).data_hash)
-    opener = _SessionOpener(spec, chosen, data, len(seeds), artifacts)
+    # opened once; where that failed, the next seed tries again
+    open_session = cache(partial(Session.open, spec, chosen, data, len(seeds)))
     for seed in seeds:
         watch(seed, "set-up", None)
-        yield _run_and_record(opener, replace(spec, seed=seed), environment, started, watch)
+        conditions, run = describe_conditions(chosen), replace(spec, seed=seed)
+        yield _run_and_record(open_session, run, watch, artifacts, started, environment, conditions)
         started = None  # further seeds begin warm: their totals would be of another kind
 
 
-@dataclass
-class _SessionOpener:
-    """Opens the session once, or tries again where the last seed could not."""
-
-    spec: RunSpec
-    device: "torch.device"
-    data: Path | None
-    num_seeds: int
-    artifacts: Artifacts
-    session: "Session | None" = None
-
-    def __call__(self) -> "Session":
-        from bench.train.session import Session
-
-        if self.session is None:
-            self.session = Session.open(self.spec, self.device, self.data, self.num_seeds)
-        return self.session
-
-
 def _run_and_record(
-    opener: _SessionOpener,
+    open_session: "Callable[[], Session]",
     spec: RunSpec,
-    environment: dict[str, Any],
-    started: float | None,
     watch: Watcher,
+    artifacts: Artifacts,
+    started: float | None,
+    environment: dict[str, Any],
+    conditions: dict[str, Any],
 ) -> RunResult:
     from bench.engine.failures import classify, loses_device
-    from bench.machine.environment import describe_conditions
     from bench.measure.findings import SHARED, Findings
     from bench.run.seed import run_seed
 
-    findings = Findings()
-    conditions = describe_conditions(opener.device)
+    findings, session = Findings(), None
     status, reason, is_device_lost = "ok", None, False
     try:
-        run_seed(opener(), spec, findings, watch, opener.artifacts)
+        session = open_session()
+        run_seed(session, spec, findings, watch, artifacts)
     except Exception as error:
         status, reason = classify(error)
         is_device_lost = loses_device(error)
     cold_total = None if started is None else time.perf_counter() - started - findings.aside_s
     findings.add("cold_total", cold_total, SHARED)
+    if spec.plan is None and session and session.plan:  # what `auto` came to
+        spec = spec.with_chosen_plan(session.plan)
     record = make_record(
-        _as_run(spec, opener.session),
+        spec,
         status,
         reason,
         environment=environment,
         conditions=conditions | findings.conditions,
         findings=findings,
-        tried=list(opener.session.tried) if opener.session else [],
+        tried=list(session.tried) if session else [],
     )
     return RunResult(record, findings.samples, is_device_lost)
-
-
-def _as_run(spec: RunSpec, session: "Session | None") -> RunSpec:
-    """The spec under the plan that was really used, where `auto` came to one."""
-    if spec.plan is None and session and session.plan:
-        return spec.with_chosen_plan(session.plan)
-    return spec

@@ -10,6 +10,7 @@ import torch
 from bench import Budget, RunSpec
 from bench.errors import RunError
 from bench.machine.clock import CpuClock
+from bench.machine.environment import describe_conditions
 from bench.machine.meters import Meters, make_meters
 from bench.machine.nvml import Gpu
 from bench.machine.telemetry import Sampler, idle_power_w, measure_idle_power
@@ -225,15 +226,11 @@ def test_conditions_of_a_run_come_into_its_record(monkeypatch: pytest.MonkeyPatc
     ) -> None:
         findings.conditions["gpu_temperature_c"] = 61.0
 
-    class Opener:
-        device, session, artifacts = torch.device("cpu"), None, NOTHING
-
-        def __call__(self) -> None:
-            return None
-
     monkeypatch.setattr(measure, "run_seed", find)
     spec = RunSpec(model="v0", recipe=RECIPE, budget=Budget(1, "steps")).resolved_for("cpu")
-    result = runner._run_and_record(cast("Any", Opener()), spec, {}, None, silent)
+    conditions = describe_conditions(torch.device("cpu"))
+    opened = cast("Any", lambda: None)
+    result = runner._run_and_record(opened, spec, silent, NOTHING, None, {}, conditions)
     assert result.record.status == "ok"
     assert result.record.conditions["gpu_temperature_c"] == 61.0
     assert "num_threads" in result.record.conditions
