@@ -18,14 +18,16 @@ from results.render.columns import (
     text_column,
 )
 from results.render.footer import comparability_warning, flag_lines, ground_lines
-from results.render.lines import Lines, Piece
+from results.render.lines import rule_line
 from results.render.table import GAP, MIN_WIDTH, column_width, fitting, shortened
 from results.rows.summary import Summary
 from results.text import cut, format_bytes, format_count, one_line, printable, three_digits
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
+_GAP = " " * GAP
 NOISE_MARK = "~"  # survives where dim does not: pipes, CI logs
 NOTE = (
     "change and ratios: against the row above of the same model. "
@@ -82,15 +84,27 @@ def render_history(
         width: Characters to use.
         title: A line above the table.
     """
+    from rich.console import Group  # csv and json need no rich
+    from rich.text import Text
+
     width = max(width, MIN_WIDTH)
-    heading = [[Piece(title, "bold")]] if title else []
+    heading = [Text(title, style="bold")] if title else []
     if not rows:
-        return Lines([*heading, [Piece("no records")]])
+        return Group(*heading, Text("no records"))
     names, *columns = history_columns(rows)
     names = shortened(names, width)
     ranked = sorted(columns, key=lambda column: _RANKS.index(column.header))
     fits = fitting(ranked, column_width(names), width)
-    return Lines([*heading, *_lines(rows, [names, *(c for c in columns if c in fits)], width)])
+    columns = [column for column in columns if column in fits]
+    # Widths are taken once for all rows: there may be thousands.
+    header, *lines = zip(*map(_padded, [names, *columns]), strict=True)
+    place = next((n for n, c in enumerate(columns, 1) if c.header == "accuracy %"), 1)
+    return Group(
+        *heading,
+        Text(_GAP.join(header).rstrip(), style="bold", no_wrap=True),
+        rule_line(names, columns, width),
+        *(_row_text(row, cells, place, width) for row, cells in zip(rows, lines, strict=True)),
+    )
 
 
 def history_footer_lines(summaries: Sequence[Summary]) -> list[str]:
@@ -126,35 +140,19 @@ def _marked(row: Row, key: str, text: str) -> str:
     return f"{NOISE_MARK}{text}" if key in row["within_noise"] else text
 
 
-def _lines(rows: Sequence[Row], columns: Sequence[Column], width: int) -> list[list[Piece]]:
-    """Header, rule and rows; widths are taken once, so that time grows with the rows alone."""
-    widths = [column_width(column) for column in columns]
-    padded = [
-        [cell.ljust(size) if column.align == "left" else cell.rjust(size) for cell in cells]
-        for column, size in zip(columns, widths, strict=True)
-        for cells in [[column.header, *map(printable, column.cells)]]
-    ]
-    header, *lines = zip(*padded, strict=True)
-    rule = "─" * min(sum(widths) + GAP * (len(widths) - 1), width)
-    place = next((n for n, column in enumerate(columns) if column.header == "accuracy %"), 1)
-    body = [
-        _row_line(cells) if row["status"] == "ok" else _failed_line(row, cells[:place], width)
-        for row, cells in zip(rows, lines, strict=True)
-    ]
-    return [[Piece((" " * GAP).join(header).rstrip(), "bold")], [Piece(rule)], *body]
+def _padded(column: Column) -> list[str]:
+    """The header and the cells, as wide as each other."""
+    size, cells = column_width(column), [column.header, *map(printable, column.cells)]
+    return [cell.ljust(size) if column.align == "left" else cell.rjust(size) for cell in cells]
 
 
-def _row_line(cells: Sequence[str]) -> list[Piece]:
-    """The cells of a row: what chance may have made is dim."""
-    pieces = [Piece(cells[0])]
-    for cell in cells[1:]:
-        pieces += [Piece(" " * GAP), Piece(cell, "dim" if NOISE_MARK in cell else "")]
-    while not pieces[-1].text.strip():
-        pieces.pop()
-    return [*pieces[:-1], pieces[-1]._replace(text=pieces[-1].text.rstrip())]
+def _row_text(row: Row, cells: Sequence[str], place: int, width: int) -> "Text":
+    """The cells of a row; a failed one has its status and reason in place of its numbers."""
+    from rich.text import Text
 
-
-def _failed_line(row: Row, cells: Sequence[str], width: int) -> list[Piece]:
-    """What identifies the row, then its status and reason in place of the numbers."""
-    start = "".join(cell + " " * GAP for cell in cells)
-    return [Piece(start), Piece(cut(failure_text(row), max(width - len(start), 1)), "red")]
+    if row["status"] == "ok":
+        line = Text(_GAP.join(cells).rstrip(), no_wrap=True)
+        line.highlight_regex(f"{NOISE_MARK}\\S+", "dim")
+        return line
+    line = Text("".join(cell + _GAP for cell in cells[:place]), no_wrap=True)
+    return line.append(cut(failure_text(row), max(width - len(line), 1)), style="red")

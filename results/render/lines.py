@@ -1,46 +1,13 @@
 """Tables as lines of text, laid out beforehand: rich is left nothing to squeeze."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from results.render.columns import Column
 from results.render.table import BEST_MARK, GAP, aligned, column_width
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions
-    from rich.segment import Segment
     from rich.text import Text
-
-
-class Piece(NamedTuple):
-    """A part of a line in one style of rich's."""
-
-    text: str
-    style: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """Lines for rich to print as they are: tens of thousands of Texts would take it seconds."""
-
-    lines: Sequence[Sequence[Piece]]
-
-    def __rich_console__(self, console: "Console", _: "ConsoleOptions") -> Iterator["Segment"]:
-        """The pieces of each line, and its end; plain lines that follow each other are one."""
-        from rich.segment import Segment
-
-        plain: list[str] = []
-        for line in self.lines:
-            for text, style in line:
-                if not style:
-                    plain.append(text)
-                    continue
-                yield Segment("".join(plain))
-                yield Segment(text, console.get_style(style))
-                plain.clear()
-            plain.append("\n")
-        yield Segment("".join(plain))
 
 
 def header_line(names: Column, columns: Sequence[Column]) -> "Text":
