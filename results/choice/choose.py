@@ -36,18 +36,13 @@ COST_KEYS = ("train_time_s", "peak_memory_bytes", "num_params", "energy_j")
 class Objective:
     """What is to be best.
 
-    Attributes:
-        by: One of OBJECTIVES.
-        target: Validation accuracy that time-to-target asks for, one of TARGETS or the runs' own.
-        is_own: Whether it is the target at which the runs ended (`run --target`).
-
     Raises:
         ResultsError: No row could be judged by it; the line names the choices.
     """
 
-    by: str = ACCURACY
-    target: str = DEFAULT_TARGET
-    is_own: bool = False
+    by: str = ACCURACY  # one of OBJECTIVES
+    target: str = DEFAULT_TARGET  # validation accuracy of time-to-target: of TARGETS, or their own
+    is_own: bool = False  # whether the runs ended at that target (`run --target`)
 
     def __post_init__(self) -> None:
         """Refuse an objective that does not exist, or a target that no record can tell."""
@@ -111,19 +106,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Choice:
-    """The answer.
-
-    Attributes:
-        objective: what was to be best.
-        constraints: what was demanded.
-        qualifying: candidates that meet every demand, best first.
-        excluded: all others, the nearest to qualifying first.
-    """
+    """The answer."""
 
     objective: Objective
     constraints: Constraints
-    qualifying: tuple[Candidate, ...]
-    excluded: tuple[Candidate, ...]
+    qualifying: tuple[Candidate, ...]  # best first
+    excluded: tuple[Candidate, ...]  # the nearest to qualifying first
 
     @property
     def records(self) -> list[RunRecord]:

@@ -10,40 +10,24 @@ from results.text import format_bytes, format_count, format_joules, format_secon
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraints:
-    """What a row must keep to qualify, in base units; None demands nothing.
+    """What a row must keep to qualify, in base units; None demands nothing."""
 
-    Attributes:
-        max_seconds: most seconds on the training clock.
-        min_accuracy: least test accuracy, a fraction.
-        max_memory_bytes: most peak memory of any seed.
-        max_joules: most energy of training.
-        max_params: most parameters.
-    """
-
-    max_seconds: float | None = None
-    min_accuracy: float | None = None
-    max_memory_bytes: float | None = None
-    max_joules: float | None = None
+    max_seconds: float | None = None  # on the training clock
+    min_accuracy: float | None = None  # on the test images, a fraction
+    max_memory_bytes: float | None = None  # peak of any seed
+    max_joules: float | None = None  # of training
     max_params: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """One demand that a row does not meet.
+    """One demand that a row does not meet."""
 
-    Attributes:
-        option: the demand as on the command line, such as `--max-seconds 5`.
-        key: row key of the quantity, or `best_validation_accuracy` of a target.
-        value: the row's as charged, in the base unit; None where it is unknown.
-        bound: what was demanded.
-        why: the same in words: train time 30.0 s > 5.00 s.
-    """
-
-    option: str
-    key: str
-    value: float | None
+    constraint: str  # as on the command line: --max-seconds 5
+    key: str  # of the row, or best_validation_accuracy of a target
+    value: float | None  # the row's as charged, in the base unit; None where it is unknown
     bound: float
-    why: str
+    why: str  # the same in words: train time 30.0 s > 5.00 s
 
     @property
     def relative_excess(self) -> float:

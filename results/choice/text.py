@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -86,9 +87,12 @@ def hint(choice: Choice) -> str | None:
         return None
     known: list[tuple[float, float, Candidate]] = []  # accuracy and seconds, means over the seeds
     for one in choice.excluded:
+        missed = [(miss.key, miss.value is not None) for miss in one.misses]
+        if missed != [("train_time_s", True)]:
+            continue
         curves = [run.curve or () for run in one.summary.finished]
         reached = [max(within) for c in curves if (within := [p for p in c if p[0] <= most])]
-        if reached and [miss.key for miss in one.misses] == ["train_time_s"]:
+        if reached:
             known.append((mean([p[3] for p in reached]), mean([p[0] for p in reached]), one))
     enough = [entry for entry in known if entry[0] >= least]
     if not enough:
@@ -115,18 +119,14 @@ def _shorter_run(row: Row, budget: str) -> str:
 def choice_json(choice: Choice) -> str:
     """The choice as one JSON object in base units, ending in a newline."""
     best, runner_up, objective = choice.recommended, choice.runner_up, choice.objective
-    is_timed = objective.by == TO_TARGET
-    constraints = {name: getattr(choice.constraints, name) for name in choice.constraints.__slots__}
+    target = float(objective.target) if objective.by == TO_TARGET else None
     answer = {
         "recommended": best and best.label,
         "reason": one_line(reason(choice)) if best else None,
         "runner_up": runner_up and runner_up.label,
         "runner_up_costs": best and runner_up and _costs(best, runner_up),
-        "objective": {
-            "by": objective.by,
-            "target": float(objective.target) if is_timed else None,
-        },
-        "constraints": constraints,
+        "objective": {"by": objective.by, "target": target},
+        "constraints": asdict(choice.constraints),
         "qualifying": [dict(candidate.row) for candidate in choice.qualifying],
         "excluded": [{"model": one.label, "why": one.why} for one in choice.excluded],
         "pareto_front": [candidate.label for candidate in choice.front],
@@ -201,16 +201,8 @@ def _nearest(choice: Choice) -> dict[str, Any] | None:
     nearest, remedy = choice.nearest, hint(choice)
     if nearest is None:
         return None
-    misses = [
-        {
-            "constraint": miss.option,
-            "key": miss.key,
-            "value": miss.value,
-            "bound": miss.bound,
-            "relative_excess": miss.relative_excess,
-        }
-        for miss in nearest.misses
-    ]
+    fields = ("constraint", "key", "value", "bound", "relative_excess")
+    misses = [{name: getattr(miss, name) for name in fields} for miss in nearest.misses]
     return {"model": nearest.label, "misses": misses, "hint": one_line(remedy) if remedy else None}
 
 

@@ -1,7 +1,7 @@
 """Two sets of records held against each other: what got worse from the base to the head."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from results.compare.checks import (
     Rule,
@@ -25,17 +25,11 @@ ADVICE = (
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What two sets of records come to.
+    """What two sets of records come to."""
 
-    Attributes:
-        findings: row by row, in the order of the base, then what only the head has.
-        notes: lines on what was left out, and on what else differs.
-        record_ids: of each row, those behind its findings, by side.
-    """
-
-    findings: tuple[Finding, ...]
-    notes: tuple[str, ...]
-    record_ids: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    findings: tuple[Finding, ...]  # row by row, in the order of the base, then the head's own
+    notes: tuple[str, ...]  # on what was left out, and on what else differs
+    record_ids: dict[str, dict[str, list[str]]]  # behind the findings, by row and side
 
 
 def compare_records(

@@ -24,39 +24,23 @@ WINDOW = 200  # commits of a history that are looked at, the newest
 
 
 class TrackedFigure(NamedTuple):
-    """A figure of a row that may drift.
-
-    Attributes:
-        name: in words.
-        value: of a summary, on the scale on which noise is even; None where it is unknown.
-        resolution: noise below which nothing is looked for, on that scale.
-        least: change that is worth a line.
-        text: the size of a change.
-        is_gain: whether more of it is better.
-    """
+    """A figure of a row that may drift."""
 
     name: str
-    value: Callable[[Summary], float | None]
-    resolution: float
-    least: float
-    text: Callable[[float], str]
-    is_gain: bool
+    value: Callable[[Summary], float | None]  # on the scale on which noise is even
+    resolution: float  # noise below which nothing is looked for, on that scale
+    least: float  # change that is worth a line
+    text: Callable[[float], str]  # the size of a change
+    is_gain: bool  # whether more of it is better
 
 
 class Drift(NamedTuple):
-    """A step of one figure of one model.
+    """A step of one figure of one model."""
 
-    Attributes:
-        text: all of it in a line.
-        is_worse: whether it is for the worse.
-        commits_ago: commits of the whole history that are newer than the first of the new level.
-        is_last: whether the figure has stayed at the new level.
-    """
-
-    text: str
+    text: str  # all of it in a line
     is_worse: bool
-    commits_ago: int
-    is_last: bool
+    commits_ago: int  # of the whole history, newer than the first of the new level
+    is_last: bool  # whether the figure has stayed at the new level
 
 
 def drifts(summaries: Sequence[Summary]) -> list[Drift]:

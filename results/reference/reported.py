@@ -4,46 +4,29 @@ import re
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
-Images = Literal["test", "half_test", "swapped"]
+Images = Literal["test", "half_test", "swapped"]  # all, another half for each network, training
 READ_OFF = "~"  # before a number that was read off a picture
 READ_OFF_HALF_WIDTH = 0.004  # how exactly, a fraction
 
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """One reference system and the result that its project reports; None where it reports none.
+    """One reference system and the result that its project reports; None where it reports none."""
 
-    Attributes:
-        system: label: the project and what it calls the system; `(ours)` behind a variant of ours.
-        recipe: name of the recipe that trains it as its project does, without a protocol.
-        epochs: length of that recipe.
-        percent: accuracy in percent, with the digits that its source has, `~` before a number that
-            was read off a picture.
-        loss: in nats.
-        seconds: of training.
-        trained_on: images behind the weights, and what was chosen on which.
-        evaluated_on: images behind the accuracy.
-        images: the same as the recipe's split calls them: `test`, `half_test` (another half for
-            each network) or `swapped` (the training images).
-        chooses_nothing: whether all training images train and nothing is chosen: then `full train`
-            is the project's own protocol.
-        notes: a sentence each on what is known to be wrong or cannot be compared.
-    """
-
-    system: str
+    system: str  # the project and what it calls the system; `(ours)` behind a variant of ours
     model: str
-    recipe: str
-    epochs: int
+    recipe: str  # that trains it as its project does, without a protocol
+    epochs: int  # of that recipe
     _: KW_ONLY
-    percent: str | None = None
-    loss: float | None = None
-    seconds: float | None = None
-    device: str | None = None
-    trained_on: str | None = None
-    evaluated_on: str | None = None
-    images: Images = "test"
-    chooses_nothing: bool = False
-    notes: tuple[str, ...] = ()
+    percent: str | None = None  # accuracy, as its source writes it; ~ where read off a picture
+    loss: float | None = None  # in nats
+    seconds: float | None = None  # of training
+    device: str | None = None  # that took these seconds
+    trained_on: str | None = None  # images behind the weights, and what was chosen on which
+    evaluated_on: str | None = None  # images behind the accuracy
+    images: Images = "test"  # the same as a recipe's split calls them
+    chooses_nothing: bool = False  # and trains on all images: its own protocol is `full train`
+    notes: tuple[str, ...] = ()  # a sentence each on what is wrong or cannot be compared
 
     @property
     def accuracy(self) -> float | None:

@@ -204,6 +204,8 @@ def test_a_curve_hints_at_what_a_shorter_run_may_come_to() -> None:
     few = Constraints(max_seconds=11, min_accuracy=0.895, max_memory_bytes=500)
     assert hint(choose(records, few)) is None
     assert hint(choose(records)) is None
+    timeless = run("v", train_time=None, curve=make_curve(30, [0.7, 0.8, 0.9]))
+    assert hint(choose([timeless], Constraints(max_seconds=11))) is None
 
 
 def test_a_hint_names_the_protocol_of_its_recipe() -> None:
