@@ -12,7 +12,7 @@ Both sides see the same test images, so what these do by chance is left out. Mem
 gate's own rule.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -29,10 +29,11 @@ from results.gate.verdict import Check, Finding, Outcome
 from results.gate.words import NEW
 from results.rows.summary import Summary
 from results.statistics import mean, welch_interval
+from results.text import plural
 
 INTERRUPTED = "interrupted"
 COUNTS = {"num_params": "parameters", "flops_per_image": "FLOPs an image"}
-ACCURACY, MEMORY = "test accuracy", "peak memory"
+ACCURACY = "test accuracy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,25 @@ class Rule:
     process_sd: float = 0.20  # what processes alone change a cost by, where each side is one
     error_rate: float = 0.05  # of the intervals of costs, all rows together
     memory_bytes: int = 8 * 2**20  # that peak memory must change by as well
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A row of the base and the row of the head that stands for it; both have finished runs."""
+
+    model: str
+    base: Summary
+    head: Summary
+    rule: Rule
+    num_costs: int  # of all rows together: each may be worse by chance
+
+    def unknown(self, check: Check, words: str, *quantities: str) -> Finding:
+        """That the head does not know what the base knows, with the reason that it gives."""
+        reasons = (run.missing.get(name) for run in self.head.finished for name in quantities)
+        evidence = f"unknown on the head: {next(filter(None, reasons), 'no reason given')}"
+        return Finding(
+            check=check, model=self.model, quantity=words, outcome="unclear", evidence=evidence
+        )
 
 
 def run_finding(model: str, base: Summary | None, head: Summary | None) -> Finding:
@@ -61,13 +81,11 @@ def run_finding(model: str, base: Summary | None, head: Summary | None) -> Findi
     )
 
 
-def accuracy_finding(model: str, base: Summary, head: Summary, rule: Rule) -> Finding | None:
+def accuracy_finding(match: Match) -> Finding | None:
     """Whether more of the accuracy was lost than the margin; None where the base has none."""
-    theirs, ours = (_by_seed(side, "test_accuracy") for side in (base, head))
-    if not theirs:
-        return None
-    if not ours:
-        return unknown_finding("accuracy", model, ACCURACY, head, ("test_accuracy",))
+    theirs, ours = (_by_seed(side, "test_accuracy") for side in (match.base, match.head))
+    if not (theirs and ours):
+        return match.unknown("accuracy", ACCURACY, "test_accuracy") if theirs else None
     if is_paired := _are_paired(theirs, ours):
         shared = [seed for seed in theirs if seed in ours]
         theirs, ours = ({seed: side[seed] for seed in shared} for side in (theirs, ours))
@@ -75,15 +93,15 @@ def accuracy_finding(model: str, base: Summary, head: Summary, rule: Rule) -> Fi
     change = mean(after) - mean(before)
     if is_paired:
         interval = paired_interval([a - b for b, a in zip(before, after, strict=True)])
-        evidence = interval_evidence(change, interval, _seeds(len(before)))
+        evidence = interval_evidence(change, interval, plural(len(before), "seed"))
     else:
         interval = welch_interval(after, before)
-        evidence = interval_evidence(change, interval, _seeds(len(before), len(after)))
+        evidence = interval_evidence(change, interval, f"{len(before)} and {len(after)} seeds")
     return Finding(
         check="accuracy",
-        model=model,
+        model=match.model,
         quantity=ACCURACY,
-        outcome=_accuracy_outcome(change, interval, rule.margin),
+        outcome=_accuracy_outcome(change, interval, match.rule.margin),
         base=mean(before),
         head=mean(after),
         change=change,
@@ -91,47 +109,47 @@ def accuracy_finding(model: str, base: Summary, head: Summary, rule: Rule) -> Fi
     )
 
 
-def memory_finding(model: str, base: Summary, head: Summary, rule: Rule) -> Finding | None:
+def memory_finding(match: Match) -> Finding | None:
     """Whether the peak memory grew, by the rule of the gate; None where the base has none.
 
     Where seeds are not mostly shared, each of the base is held against each of the head.
     """
     theirs, ours = (
         {seed: peak for seed, peak in _by_seed(side, "peak_memory").items() if peak > 0}
-        for side in (base, head)
+        for side in (match.base, match.head)
     )
-    if not theirs:
-        return None
-    if not ours:
-        return unknown_finding("memory", model, MEMORY, head, ("peak_memory",))
-    quality = QualityRule(memory_threshold=rule.threshold, least_memory_bytes=rule.memory_bytes)
+    if not (theirs and ours):
+        return match.unknown("memory", "peak memory", "peak_memory") if theirs else None
+    rule = QualityRule(
+        memory_threshold=match.rule.threshold, least_memory_bytes=match.rule.memory_bytes
+    )
     if _are_paired(theirs, ours):
-        return judge_memory(model, theirs, ours, quality)
+        return judge_memory(match.model, theirs, ours, rule)
     pairs = zip(*product(theirs.values(), ours.values()), strict=True)
     before, after = (dict(enumerate(side)) for side in pairs)
-    finding = judge_memory(model, before, after, quality)
-    return replace(finding, evidence=f"median of {_seeds(len(theirs), len(ours))}")
+    finding = judge_memory(match.model, before, after, rule)
+    return replace(finding, evidence=f"median of {len(theirs)} and {len(ours)} seeds")
 
 
-def count_findings(model: str, base: Summary, head: Summary) -> list[Finding]:
+def count_findings(match: Match) -> Iterator[Finding]:
     """Parameters and FLOPs that the base has, which are exact: any difference counts."""
-    found = []
     for quantity, words in COUNTS.items():
-        before, after = (side.mean(quantity) or 0.0 for side in (base, head))
+        before, after = (side.mean(quantity) or 0.0 for side in (match.base, match.head))
         if before > 0 and after > 0:
-            found.append(_count_finding(model, words, before, after))
+            growth = round(after) - round(before)
+            is_another = growth != 0 and quantity == "num_params"
+            yield Finding(
+                check="counts",
+                model=match.model,
+                quantity=words,
+                outcome="worse" if growth > 0 or is_another else "better" if growth < 0 else "same",
+                base=before,
+                head=after,
+                change=after / before - 1,
+                evidence="another model" if is_another else "exact",
+            )
         elif before > 0:
-            found.append(unknown_finding("counts", model, words, head, (quantity,)))
-    return found
-
-
-def unknown_finding(
-    check: Check, model: str, words: str, head: Summary, quantities: Sequence[str]
-) -> Finding:
-    """That the head does not know what the base knows, with the reason that it gives for any."""
-    reasons = (run.missing.get(quantity) for run in head.finished for quantity in quantities)
-    evidence = f"unknown on the head: {next(filter(None, reasons), 'no reason given')}"
-    return Finding(check=check, model=model, quantity=words, outcome="unclear", evidence=evidence)
+            yield match.unknown("counts", words, quantity)
 
 
 def _ending(base: Summary | None, head: Summary | None) -> tuple[Outcome, str]:
@@ -198,24 +216,3 @@ def _accuracy_outcome(change: float, interval: Interval, margin: float) -> Outco
         return "worse" if interval is not None and interval[1] < 0 else "unclear"
     is_better = change > margin and interval is not None and interval[0] > 0
     return "better" if is_better else "same"
-
-
-def _seeds(*numbers: int) -> str:
-    """3 seeds, or 3 and 2 seeds."""
-    return f"{' and '.join(map(str, numbers))} seed{'' if numbers == (1,) else 's'}"
-
-
-def _count_finding(model: str, words: str, before: float, after: float) -> Finding:
-    growth = round(after) - round(before)
-    outcome: Outcome = "worse" if growth > 0 else "better" if growth < 0 else "same"
-    is_another = growth != 0 and words == COUNTS["num_params"]
-    return Finding(
-        check="counts",
-        model=model,
-        quantity=words,
-        outcome="worse" if is_another else outcome,
-        base=before,
-        head=after,
-        change=after / before - 1,
-        evidence="another model" if is_another else "exact",
-    )

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from results.compare.checks import (
+    Match,
     Rule,
     accuracy_finding,
     count_findings,
@@ -15,7 +16,6 @@ from results.compare.sides import Rows, check_sides, difference_lines, gather, n
 from results.gate.pairs import BASE, HEAD
 from results.gate.verdict import Finding
 from results.records.record import RunRecord
-from results.rows.summary import Summary
 
 ADVICE = (
     "speed: stored runs were not measured in turns, so much of it may be chance; "
@@ -50,38 +50,37 @@ def compare_records(
     (theirs, base_notes), (ours, head_notes) = gather(BASE, base), gather(HEAD, head)
     check_sides(theirs, ours)
     names = row_names(theirs, ours)
-    num_tests = sum(num_costs(row, ours[key]) for key, row in theirs.items() if key in ours)
+    num_tests = sum(num_costs(theirs[key], ours[key]) for key in theirs if key in ours)
     findings: list[Finding] = []
     for key, name in names.items():
-        findings += _findings(name, theirs.get(key), ours.get(key), rule, num_tests)
-    notes = [
+        before, after = theirs.get(key), ours.get(key)
+        findings.append(run_finding(name, before, after))
+        if before and after and before.finished and after.finished:
+            match = Match(name, before, after, rule, num_tests)
+            findings[-1:] = _with_measured(findings[-1], match)
+    notes = (
         *base_notes,
         *head_notes,
         *_shared_records(theirs, ours),
         *difference_lines(names, theirs, ours),
         *_advice(findings, rule),
-    ]
+    )
     sides = {BASE: theirs, HEAD: ours}
     record_ids = {
         name: {side: list(rows[key].record_ids) for side, rows in sides.items() if key in rows}
         for key, name in names.items()
     }
-    return Comparison(tuple(findings), tuple(notes), record_ids)
+    return Comparison(tuple(findings), notes, record_ids)
 
 
-def _findings(
-    name: str, base: Summary | None, head: Summary | None, rule: Rule, num_tests: int
-) -> list[Finding]:
+def _with_measured(ending: Finding, match: Match) -> list[Finding]:
     """All that is said of one row, in the order in which a reader asks."""
-    ending = run_finding(name, base, head)
-    if base is None or head is None or not (base.finished and head.finished):
-        return [ending]
     found = [
-        speed_finding(name, base, head, rule, num_tests),
-        accuracy_finding(name, base, head, rule),
-        memory_finding(name, base, head, rule),
-        energy_finding(name, base, head, rule, num_tests),
-        *count_findings(name, base, head),
+        speed_finding(match),
+        accuracy_finding(match),
+        memory_finding(match),
+        energy_finding(match),
+        *count_findings(match),
     ]
     measured = [finding for finding in found if finding]
     if ending.outcome == "same" and all(finding.outcome == "skipped" for finding in measured):

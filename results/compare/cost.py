@@ -12,16 +12,15 @@ process by a higher bar (+49 % for one cost, +74 % for nine).
 
 Simulated on such a machine, seconds of nine rows of the same code together (300 comparisons each;
 tests/results/compare/test_rows.py draws them anew): with one process a side 80 % are green, 1.0 %
-red and 19 % unclear; with three 12, 0.7 and 87 %; with five 24, 1.3 and 75 %. Of one row that takes
-twice as long 89, 97 and 100 % are red, of nine rows one at least in 99 % or more. Several processes
-make more of it unclear than one, as they claim to see a tenth: on such a machine only turns do.
+red and 19 % unclear; with three 12, 0.7 and 87 %, as several claim to see a tenth: on such a
+machine only turns do. Of one row that takes twice as long 89 and 97 % are red.
 """
 
 import math
 from statistics import NormalDist
 from typing import NamedTuple
 
-from results.compare.checks import Rule, unknown_finding
+from results.compare.checks import Match
 from results.gate.pairs import percent
 from results.gate.verdict import Check, Finding, Outcome
 from results.rows.summary import Summary
@@ -47,55 +46,47 @@ AN_IMAGE = Cost("speed", "seconds an image", "train_time", "images_seen")
 ENERGY = Cost("energy", "joules an image", "energy", "images_seen")
 
 
-def speed_finding(
-    model: str, base: Summary, head: Summary, rule: Rule, num_tests: int
-) -> Finding | None:
+def num_costs(base: Summary, head: Summary) -> int:
+    """How many costs a row lets compare."""
+    if not (base.finished and head.finished):
+        return 0
+    return sum(bool(base.values(name) and head.values(name)) for name in ("train_time", "energy"))
+
+
+def speed_finding(match: Match) -> Finding | None:
     """Seconds a step, or an image where the two have batches of different size."""
-    before, after = (side.spec["recipe"].get("batch_size") for side in (base, head))
-    return _finding(model, A_STEP if before == after else AN_IMAGE, base, head, rule, num_tests)
+    before, after = (side.spec["recipe"].get("batch_size") for side in (match.base, match.head))
+    return _finding(match, A_STEP if before == after else AN_IMAGE)
 
 
-def energy_finding(
-    model: str, base: Summary, head: Summary, rule: Rule, num_tests: int
-) -> Finding | None:
+def energy_finding(match: Match) -> Finding | None:
     """Joules an image, if they were measured in one way; None where the base does not know them."""
     before, after = (
         {str(run.conditions.get("energy_method")) for run in side.finished if run.value("energy")}
-        for side in (base, head)
+        for side in (match.base, match.head)
     )
     if not (before and after) or before == after:
-        return _finding(model, ENERGY, base, head, rule, num_tests)
+        return _finding(match, ENERGY)
     theirs, ours = (" / ".join(sorted(methods)) for methods in (before, after))
     return Finding(
         check="energy",
-        model=model,
+        model=match.model,
         quantity=ENERGY.words,
         outcome="skipped",
         evidence=f"measured by {theirs} on the base, by {ours} on the head",
     )
 
 
-def num_costs(base: Summary, head: Summary) -> int:
-    """How many costs a row lets compare: each may be worse by chance."""
-    if not (base.finished and head.finished):
-        return 0
-    return sum(bool(base.values(name) and head.values(name)) for name in ("train_time", "energy"))
-
-
-def _finding(
-    model: str, cost: Cost, base: Summary, head: Summary, rule: Rule, num_tests: int
-) -> Finding | None:
+def _finding(match: Match, cost: Cost) -> Finding | None:
     """What the cost says, in logarithms, a value a process or, of one process, a value a run."""
-    processes = [_by_process(cost, side) for side in (base, head)]
+    processes = [_by_process(cost, side) for side in (match.base, match.head)]
     if is_repeated := min(map(len, processes)) > 1:
         before, after = ([mean(runs) for runs in side] for side in processes)
     else:
         before, after = ([run for runs in side for run in runs] for side in processes)
-    if not before:
-        return None
-    if not after:
-        return unknown_finding(cost.check, model, cost.words, head, (cost.total, cost.per))
-    each = rule.error_rate / max(num_tests, 1)
+    if not (before and after):
+        return match.unknown(cost.check, cost.words, cost.total, cost.per) if before else None
+    rule, each = match.rule, match.rule.error_rate / max(match.num_costs, 1)
     if is_repeated:
         least, sure, confidence = 0.0, math.log1p(rule.least_change), 1 - each
     else:  # by its seeds one process knows only itself
@@ -111,7 +102,7 @@ def _finding(
         evidence = f"{BLIND} {math.expm1(least) * 100:.0f} %; fmnist-bench gate measures in turns"
     return Finding(
         check=cost.check,
-        model=model,
+        model=match.model,
         quantity=cost.words,
         outcome=outcome,
         base=math.exp(mean(before)),
