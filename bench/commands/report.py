@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bench.machine.cache import read_cached, write_cached
 from bench.shell import write_out
 from bench.sweep.folders import named_or_newest
 
@@ -34,34 +36,34 @@ def report(
     ] = False,
 ) -> None:
     """Write one self-contained HTML page of finished runs; needs no torch and no network."""
-    from results.report.compose import check_format
+    from results.report.compose import check_format, compose, write_figures, write_report
+    from results.report.material import gather
 
     check_format(figure_format)
     folders = named_or_newest(run_dirs)
-    write(folders, out or _beside(folders), figures, figure_format, is_mixed=mixed)
-
-
-def write(
-    folders: Sequence[Path],
-    path: Path,
-    figures: Path | None = None,
-    figure_format: str = "svg",
-    *,
-    is_mixed: bool = False,
-) -> None:
-    """Writes the page, and the charts where a folder for them is named; tells of it on stdout."""
-    from results.report.compose import compose, write_figures, write_report
-    from results.report.material import gather
-
-    material = gather(folders, mixed=is_mixed)
+    path = out or _beside(folders)
+    material = gather(folders, mixed=mixed)
     for remark in material.remarks:
         sys.stderr.write(f"{remark}\n")
     page = compose(material, path)
-    size = write_report(page, path)
+    size = write_report(page, path, _chart_libraries())
     write_out(f"{path}  ({size / 1e6:.1f} MB; opens in any browser, without a network)\n")
     if figures is not None:
         pictures = write_figures(page, figures, figure_format)
         write_out(f"{figures}  ({len(pictures)} {figure_format} files)\n")
+
+
+def _chart_libraries() -> str:
+    """The script that draws the charts; a cached one saves 2 s."""
+    from results.report.page import chart_libraries
+
+    name = f"charts/{version('vl-convert-python')}.json"
+    cached = (read_cached(name) or {}).get("script")
+    if isinstance(cached, str):
+        return cached
+    made = chart_libraries()
+    write_cached(name, {"script": made})
+    return made
 
 
 def _beside(folders: Sequence[Path]) -> Path:

@@ -1,22 +1,32 @@
 """Puts a report together: the table, the charts by section, and where the numbers come from."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from results.choice.choose import TO_TARGET, Objective, choose
 from results.choice.text import choice_headline, reason
 from results.errors import ResultsError
 from results.render.footer import footer_lines
-from results.report.charts.figure import CHOSEN, SHOWN, ReportFigure, Specification
-from results.report.charts.theme import WIDE, in_light, variable
+from results.report.charts.class_charts import class_figures, confusion_figures
+from results.report.charts.cost import cost_figures
+from results.report.charts.figure import CHOSEN, SHOWN, ReportFigure, Specification, names_of
+from results.report.charts.gap import gap_figures
+from results.report.charts.ladder_chart import ladder_figures
+from results.report.charts.limit import limit_figures
+from results.report.charts.over_time import time_figures
+from results.report.charts.run_charts import run_figures
+from results.report.charts.speed import speed_figures
+from results.report.charts.theme import PAGE, WIDE, config, in_light
 from results.report.material import Material
 from results.report.page import Page, Section, render_page
-from results.report.sections import sections
+from results.report.pictures import mistake_pictures, sample_strips
 from results.report.tables import comparison_table, count_records, facts, records_table
 
 TITLE = "Fashion-MNIST: which model, at what price, how sure"
 PICTURE_FORMATS = ("svg", "png")
 PIXEL_RATIO = 2.0  # of a PNG
+NUM_AT_FIRST = 3  # models in the charts of classes, which ten would crowd
 
 
 def compose(material: Material, out: Path) -> Page:
@@ -46,13 +56,111 @@ def answer(material: Material) -> tuple[str, ...]:
     return (*headline, *([quick] if quick else []))
 
 
-def write_report(page: Page, out: Path) -> int:
+def sections(material: Material) -> list[Section]:
+    """The parts with charts or pictures, in the order in which a reader asks."""
+    names = tuple(names_of(material.finished))
+    best = tuple(names_of([series for series in material.series if series.is_ok]))
+
+    def of_any(
+        key: str,
+        title: str,
+        lead: str,
+        figures: Sequence[ReportFigure],
+        first: Sequence[str] = names,
+    ) -> Section:
+        return Section(key, title, lead, tuple(figures), SHOWN, names, tuple(first))
+
+    def of_one(
+        key: str,
+        title: str,
+        lead: str,
+        figures: Sequence[ReportFigure],
+        pictures: Sequence[tuple[str, str]] = (),
+    ) -> Section:
+        return Section(key, title, lead, tuple(figures), CHOSEN, names, best[:1], tuple(pictures))
+
+    strips = sample_strips(material)
+    found = [
+        of_any(
+            "cost",
+            "What accuracy costs",
+            "Each model at what it cost; where it may be had for less, the line passes above it.",
+            cost_figures(material),
+        ),
+        of_any(
+            "time",
+            "How fast it learns",
+            "Validation accuracy as training goes on, and how long each model takes to reach a "
+            "target.",
+            time_figures(material),
+        ),
+        of_any(
+            "speed",
+            "Speed and memory",
+            "What training takes of the machine, whatever accuracy comes of it.",
+            speed_figures(material),
+        ),
+        of_any(
+            "limit",
+            "How near the machine's limit",
+            "What this machine could do at best, and what each model made of it.",
+            limit_figures(material),
+        ),
+        of_any(
+            "gap",
+            "Learnt or memorised",
+            "How much better a model knows the images that it was trained on.",
+            gap_figures(material),
+        ),
+        of_any(
+            "classes",
+            "Which classes are hard",
+            "How well each class is recognised, by model.",
+            class_figures(material),
+            best[:NUM_AT_FIRST],
+        ),
+        of_one(
+            "mistakes",
+            "What one model gets wrong",
+            "Which class it takes for which, and the mistakes it was surest of.",
+            confusion_figures(material),
+            mistake_pictures(material),
+        ),
+        of_one(
+            "run",
+            "One run, step by step",
+            "How one training went, and how its model sees the images.",
+            run_figures(material),
+        ),
+        Section(
+            "ladder",
+            "What each optimisation gains",
+            "The same training under one plan after the other; each rung against the lowest.",
+            tuple(ladder_figures(material)),
+        ),
+        Section(
+            "data",
+            "The images",
+            "What all models were trained on.",
+            picked=("all",),
+            pictures=(("all", strips),) if strips else (),
+        ),
+    ]
+    return [section for section in found if section.figures or section.pictures]
+
+
+def write_report(page: Page, out: Path, libraries: str | None = None) -> int:
     """Writes a page to one HTML file and gives its size in bytes.
+
+    Args:
+        page: What it shows.
+        out: The file.
+        libraries: Of `chart_libraries`, where they are kept; making them takes seconds.
 
     Raises:
         ResultsError: The file cannot be written.
     """
-    text = render_page(page).encode("utf-8")
+    text = render_page(page, libraries).encode("utf-8")
     _write(out, text)
     return len(text)
 
@@ -73,7 +181,7 @@ def write_figures(page: Page, folder: Path, fmt: str = "svg") -> list[Path]:
 
 
 def check_format(fmt: str) -> None:
-    """Refuses a format of pictures that there is not.
+    """Refuses an unknown format of pictures.
 
     Raises:
         ResultsError: With the choices.
@@ -100,17 +208,24 @@ def _titled(figure: ReportFigure, section: Section) -> Specification:
     specification = dict(figure.specifications[WIDE.name])
     is_of_one = section.picks == CHOSEN and section.picked
     title = f"{figure.title}: {section.picked[0]}" if is_of_one else figure.title
-    first = {CHOSEN: section.picked[0] if section.picked else None, SHOWN: list(section.picked)}
     specification["params"] = [
-        parameter | {"value": first[parameter["name"]]}
-        if parameter["name"] == section.picks
-        else parameter
+        parameter | {"value": _picked(parameter, section)}
         for parameter in specification.get("params", [])
     ]
-    heading = {"text": title, "anchor": "start"}
+    heading = {"text": title, "fontWeight": "bold", "fontSize": 14}
     if "title" in specification:  # what the chart itself says over it
         heading["subtitle"] = specification["title"]["text"]
-    return specification | {"title": heading, "background": variable("--page")}
+    look = config() | {"background": PAGE}
+    return specification | {"title": heading, "config": look, "datasets": figure.datasets}
+
+
+def _picked(parameter: Specification, section: Section) -> object:
+    """The value of a parameter of a chart as the page has it at first."""
+    if parameter["name"] == CHOSEN:
+        return next(iter(section.picked), None)
+    if parameter["name"] == SHOWN:
+        return [name for name in parameter["value"] if name in section.picked]
+    return parameter["value"]
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const source = document.getElementById("charts");
-  const charts = JSON.parse(source.textContent);
+  const { config, figures } = JSON.parse(source.textContent);
   const narrowBelow = Number(source.dataset.narrowBelow);
   const views = new Map(); // key of a chart -> its Vega view, once it is drawn
 
@@ -73,23 +73,26 @@
     return boxes.length ? { shown: boxes.filter((box) => box.checked).map((box) => box.value) } : {};
   };
 
-  const apply = (view, values) => {
-    const known = view.getState().signals;
-    for (const [name, value] of Object.entries(values)) {
-      if (name in known) view.signal(name, value);
+  // of the models that are shown a chart knows those that it draws
+  const apply = (key, { chosen, shown }) => {
+    const view = views.get(key);
+    for (const { name, value } of figures[key][layout()].params ?? []) {
+      if (name === "chosen") view.signal(name, chosen);
+      if (name === "shown") view.signal(name, value.filter((each) => shown.includes(each)));
     }
     return view.runAsync();
   };
 
   const draw = async (element) => {
     const key = element.dataset.chart;
-    const options = { renderer: "svg", actions: false, tooltip: { theme: "custom" } };
+    const options = { config, renderer: "svg", actions: false, tooltip: { theme: "custom" } };
+    const { datasets, [layout()]: specification } = figures[key];
     element.dataset.layout = layout();
     delete element.dataset.ready;
-    const result = await vegaEmbed(element, charts[key][layout()], options);
+    const result = await vegaEmbed(element, { ...specification, datasets }, options);
     views.get(key)?.finalize();
     views.set(key, result.view);
-    await apply(result.view, picks(element.closest("section")));
+    await apply(key, picks(element.closest("section")));
     element.dataset.ready = "yes";
   };
 
@@ -119,8 +122,7 @@
         picture.hidden = picture.dataset.series !== values.chosen;
       }
       for (const element of section.querySelectorAll(".chart")) {
-        const view = views.get(element.dataset.chart);
-        if (view) apply(view, values);
+        if (views.has(element.dataset.chart)) apply(element.dataset.chart, values);
       }
     });
   }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from results.report.charts.figure import ReportFigure
-from results.report.charts.theme import DARK, LIGHT, WIDE, style_variables
+from results.report.charts.theme import DARK, LIGHT, WIDE, config, style_variables
 from results.text import one_line
 
 HERE = Path(__file__).parent
@@ -96,8 +96,8 @@ class Table:
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
 
 
-def render_page(page: Page) -> str:
-    """The page as HTML."""
+def render_page(page: Page, libraries: str | None = None) -> str:
+    """The page as HTML; `libraries` are those of `chart_libraries`, made where they are None."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -112,7 +112,7 @@ def render_page(page: Page) -> str:
         page=page,
         style=(HERE / "page.css").read_text(encoding="utf-8"),
         script=(HERE / "page.js").read_text(encoding="utf-8"),
-        libraries=chart_libraries(),
+        libraries=libraries or chart_libraries(),
         charts=script_json(_charts(page.sections)),
         light=style_variables(LIGHT),
         dark=style_variables(DARK),
@@ -138,7 +138,9 @@ def script_json(value: object) -> str:
 
 
 def _charts(sections: Sequence[Section]) -> dict[str, Any]:
-    return {figure.key: figure.specifications for section in sections for figure in section.figures}
+    figures = [figure for section in sections for figure in section.figures]
+    drawn = {one.key: one.specifications | {"datasets": one.datasets} for one in figures}
+    return {"config": config(), "figures": drawn}
 
 
 def escaped(text: str) -> str:

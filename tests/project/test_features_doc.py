@@ -116,7 +116,7 @@ def test_a_file_is_there(path: str) -> None:
 
 def test_the_parts_of_the_report_have_these_headings() -> None:
     headings = set(re.findall(r'report RUN`, "([^"]+)"', TEXT))
-    source = (REPOSITORY / "results" / "report" / "sections.py").read_text(encoding="utf-8")
+    source = (REPOSITORY / "results" / "report" / "compose.py").read_text(encoding="utf-8")
     assert len(headings) >= 5
     assert {heading for heading in headings if f'"{heading}"' not in source} == set()
 

@@ -170,7 +170,7 @@ STAGES = (  # the most telling first; those that want minutes come last
         15,
         "the page of all accuracies for time",
         _REPORT,
-        needs=("altair", "vl_convert"),
+        needs=("vl_convert",),
     ),
     _ladder("ladder-32-all", 1200, "all,resnet18_3x3", 32, folder="ladder-32"),
     _ladder("ladder-1024-all", 1500, "all,resnet18_3x3", 1024, folder="ladder-1024"),

@@ -1,33 +1,62 @@
-"""Which classes are hard, and for whom: F1, recall and precision of each class, as grouped bars."""
+"""Which classes are hard: F1, recall and precision of each, and which is taken for which."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from results.classes import CLASS_NAMES, ClassQuality, precision_recall_f1
-from results.report.charts.confusion import Counts, counts_of
+from results.classes import CLASS_NAMES, ClassQuality, precision_recall_f1, sum_confusions
 from results.report.charts.figure import (
-    IS_SHOWN,
+    CLASS_OF,
+    IF_CHOSEN,
+    IF_SHOWN,
     ReportFigure,
-    colour,
+    Specification,
+    absence,
     draw,
+    marked_series,
     names_of,
-    shape,
+    note_of,
+    quantity,
     shown_parameter,
+    size_of,
     tooltip,
     unknown_for,
 )
-from results.report.charts.key import key_layers
-from results.report.charts.theme import ChartLayout
+from results.report.charts.theme import ACCENT, GRID, TEXT, ChartLayout
 from results.report.material import Material, Series
 
-if TYPE_CHECKING:
-    import altair as alt
-
-    Chart = alt.TopLevelMixin
-
+NUM_CLASSES = len(CLASS_NAMES)
 BAR_HEIGHT = 12  # pixels: a number fits beside each bar
 NARROW_WIDTH = 215  # class names to the left and numbers to the right take the rest of a phone
+STRONGEST = 0.5  # opacity of a share of one: text stays legible on it, in light and in dark
+
+
+class Counts(NamedTuple):
+    """The confusion matrices of a series.
+
+    Attributes:
+        total: Counts of all runs together; row: true class, column: predicted class.
+        num_runs: How many runs.
+    """
+
+    total: list[list[int]]
+    num_runs: int
+
+
+def counts_of(series: Series) -> Counts | None:
+    """The confusion of all runs of a series that ended well; None where none has recorded it."""
+    matrices = [
+        record.confusion
+        for record in series.summary.finished
+        if record.confusion is not None
+        and [len(row) for row in record.confusion] == [NUM_CLASSES] * NUM_CLASSES
+    ]
+    total = sum_confusions(matrices)
+    return None if total is None else Counts(total, len(matrices))
+
+
+def _found(material: Material) -> list[tuple[Series, Counts]]:
+    return [(series, counts) for series in material.finished if (counts := counts_of(series))]
 
 
 class Metric(NamedTuple):
@@ -47,98 +76,188 @@ METRICS = (
 
 def class_figures(material: Material) -> list[ReportFigure]:
     """F1, recall and precision of each class for the series that have a confusion matrix."""
-    found = [(series, counts) for series in material.finished if (counts := counts_of(series))]
-    return [_figure(material, metric, found) for metric in METRICS] if found else []
+    found = _found(material)
+    return [_class_figure(material, metric, found) for metric in METRICS] if found else []
 
 
-def _figure(
+def _class_figure(
     material: Material, metric: Metric, found: Sequence[tuple[Series, Counts]]
 ) -> ReportFigure:
-    rows = [_value(metric, series, counts) for series, counts in found]
     names = names_of([series for series, _ in found])
+    name = f"{metric.name[0].upper()}{metric.name[1:]}"
     caption = (
-        f"{metric.name[0].upper()}{metric.name[1:]}: {metric.meaning}; over the images of all "
-        "seeds of a model together. Longer is better."
+        f"{name}: {metric.meaning}; over the images of all seeds of a model together. "
+        "Longer is better."
     )
     caption += unknown_for("no confusion matrix", names_of(material.finished), names)
     return draw(
         f"classes-{metric.key}",
-        f"{metric.name[0].upper()}{metric.name[1:]} of each class",
+        f"{name} of each class",
         caption,
-        lambda layout: _chart(metric, names, material.names, layout),
-        lambda layout: {"series": rows},
+        lambda layout: _class_chart(metric, names, material.names, layout),
+        rows=[_class_row(metric, series, counts) for series, counts in found],
     )
 
 
-def _chart(
-    metric: Metric, shown: Sequence[str], names: Sequence[str], layout: ChartLayout
-) -> "Chart":
-    import altair as alt
-
-    layout = replace(layout, width=NARROW_WIDTH) if layout.is_narrow else layout
-    step = alt.Step(BAR_HEIGHT, **{"for": "offset"})  # the chart grows with the series shown
-    base = alt.Chart(alt.NamedData("series"), width=layout.width, height=step)
-    base = base.transform_filter(IS_SHOWN)
-    base = base.transform_flatten(["class", "value", "text", "support", *_others(metric)])
-    base = base.transform_calculate(end="isValid(datum.value) ? datum.value : 0").encode(
-        x=alt.X(
-            "end:Q",
-            title=f"{metric.name} (%)",
-            scale=alt.Scale(domain=[0, 100], nice=False),
-            axis=alt.Axis(values=[0, 20, 40, 60, 80, 100], grid=False),  # each bar has its number
-        ),
-        y=alt.Y(
-            "class:N",
-            title=None,
-            sort=list(CLASS_NAMES),
-            scale=alt.Scale(paddingInner=0.25, paddingOuter=0.1),
-        ),
-        yOffset=alt.YOffset("series:N", sort=list(names), scale=alt.Scale(paddingInner=0.1)),
-        tooltip=_tooltip(metric),
-    )
-    bars = base.mark_bar(opacity=0.55).encode(color=colour(names))
-    ends = base.transform_filter("isValid(datum.value)").mark_point(size=45, opacity=1)
-    text = base.mark_text(align="left", baseline="middle", dx=7, fontSize=10)
-    layers = (
-        bars,
-        ends.encode(color=colour(names), shape=shape(names)),
-        text.encode(text="text:N"),
-    )
-    key = key_layers(shown, names, layout)
-    return alt.layer(*layers, *key).add_params(shown_parameter(shown))
-
-
-def _others(metric: Metric) -> list[str]:
-    return [f"{other.key}_text" for other in METRICS if other.key != metric.key]
-
-
-def _value(metric: Metric, series: Series, counts: Counts) -> dict[str, Any]:
+def _class_row(metric: Metric, series: Series, counts: Counts) -> dict[str, Any]:
     qualities = precision_recall_f1(counts.total)
     values = [getattr(quality, metric.key) for quality in qualities]
-    texts = {
-        f"{other.key}_text": [_text(quality, other) for quality in qualities] for other in METRICS
-    }
     return {
         "series": series.label,
         "class": list(CLASS_NAMES),
         "value": [None if value is None else round(value * 100, 3) for value in values],
-        "text": texts.pop(f"{metric.key}_text"),
         "support": [quality.support for quality in qualities],
-        **texts,
-    }
+    } | {each.key: [_percent(quality, each) for quality in qualities] for each in METRICS}
 
 
-def _text(quality: ClassQuality, metric: Metric) -> str:
+def _percent(quality: ClassQuality, metric: Metric) -> str:
     value: float | None = getattr(quality, metric.key)
     if value is not None:
         return f"{value * 100:.1f}"
     return "no images of it" if quality.support == 0 else "never predicted"
 
 
-def _tooltip(metric: Metric) -> "list[alt.Tooltip]":
-    shown = {"series": "model", "class": "class", "text": f"{metric.name} (%)"}
-    shown |= {
-        f"{other.key}_text": f"{other.name} (%)" for other in METRICS if other.key != metric.key
+def _class_chart(
+    metric: Metric, drawn: Sequence[str], names: Sequence[str], layout: ChartLayout
+) -> Specification:
+    layout = replace(layout, width=NARROW_WIDTH) if layout.is_narrow else layout
+    by_series = marked_series(drawn, names, layout)
+    titles = {"series": "model", "class": "class"}
+    titles |= {each.key: f"{each.name} (%)" for each in METRICS}
+    titles |= {"support": "images of the class, all seeds"}
+    axis = {"values": [0, 20, 40, 60, 80, 100], "grid": False}  # each bar has its number
+    return {
+        "data": {"name": "rows"},
+        "params": [shown_parameter(drawn)],
+        "transform": [
+            IF_SHOWN,
+            {"flatten": ["class", "value", "support", *(each.key for each in METRICS)]},
+            {"calculate": "isValid(datum.value) ? datum.value : 0", "as": "end"},
+        ],
+        "width": layout.width,
+        # the chart grows with the series shown
+        "height": {"step": BAR_HEIGHT, "for": "offset"},
+        "encoding": {
+            "x": quantity(
+                "end", f"{metric.name} (%)", scale={"domain": [0, 100], "padding": 0}, axis=axis
+            ),
+            "y": {
+                "field": "class",
+                "title": None,
+                "sort": list(CLASS_NAMES),
+                "scale": {"paddingInner": 0.25, "paddingOuter": 0.1},
+            },
+            "yOffset": {
+                "field": "series",
+                "sort": list(names),
+                "scale": {"paddingInner": 0.1},
+            },
+            "tooltip": tooltip(titles),
+        },
+        "layer": [
+            {"mark": {"type": "bar", "opacity": 0.55}, "encoding": {"color": by_series["color"]}},
+            {
+                "transform": [{"filter": "isValid(datum.value)"}],
+                "mark": {"type": "point", "size": 45},
+                "encoding": by_series,
+            },
+            {
+                "mark": {"type": "text", "align": "left", "dx": 7, "fontSize": 10},
+                "encoding": {"text": {"field": metric.key}},
+            },
+        ],
     }
-    shown["support"] = "images of the class, all seeds"
-    return tooltip(shown)
+
+
+def confusion_figures(material: Material) -> list[ReportFigure]:
+    """The heatmap of the chosen series; none where no record holds a confusion matrix."""
+    found = _found(material)
+    if not found:
+        return []
+    caption = (
+        "Each row is a true class, each column what the model took its images for: the number of "
+        "images, as the mean over the runs (<1: not in every run). Right answers are "
+        "framed. The stronger the colour, the larger the share of the row; it grows with the "
+        "square root of the share, so that mistakes show."
+    )
+    notes = {series.label: _note(counts) for series, counts in found}
+    figure = draw(
+        "confusion-matrix",
+        "Which class is taken for which",
+        caption,
+        lambda layout: _confusion_chart(notes, layout),
+        rows=[_confusion_row(series, counts) for series, counts in found],
+    )
+    return [figure]
+
+
+def _note(counts: Counts) -> str:
+    images = sum(map(sum, counts.total)) / counts.num_runs
+    runs = "1 run" if counts.num_runs == 1 else f"mean of {counts.num_runs} runs"
+    return f"{runs}, {images:,.0f} images each"
+
+
+def _confusion_row(series: Series, counts: Counts) -> dict[str, Any]:
+    """The cells row by row."""
+    cells = [(count, sum(row)) for row in counts.total for count in row]
+    return {
+        "series": series.label,
+        "cell": list(range(NUM_CLASSES**2)),
+        "count": [count for count, _ in cells],
+        "share": [round(count / total, 4) if total else 0 for count, total in cells],
+        "text": [_mean(count / counts.num_runs) for count, _ in cells],
+        "tip": [_tip(count, total) for count, total in cells],
+    }
+
+
+def _mean(mean: float) -> str:
+    return "<1" if 0 < mean < 1 else f"{mean:.0f}"
+
+
+def _tip(count: int, total: int) -> str:
+    return f"{count:,} of {total:,} ({count / total * 100:.1f} %)" if total else "no images of it"
+
+
+def _confusion_chart(notes: dict[str, str], layout: ChartLayout) -> Specification:
+    width, height = (230, 250) if layout.is_narrow else (600, 380)
+    layout = replace(layout, width=width, height=height)
+    angle = -90 if layout.is_narrow else -35
+    opacity = {
+        "field": "share",
+        "type": "quantitative",
+        "scale": {"type": "sqrt", "domain": [0, 1], "range": [0, STRONGEST]},
+        "legend": None,
+    }
+    frame = {"type": "rect", "fill": "transparent", "stroke": TEXT, "strokeWidth": 1.5}
+    titles = {"true": "true class", "predicted": "taken for", "tip": "images, all runs"}
+    cells = {
+        "transform": [
+            IF_CHOSEN,
+            {"flatten": ["cell", "count", "share", "text", "tip"]},
+            {"calculate": CLASS_OF.format(f"floor(datum.cell / {NUM_CLASSES})"), "as": "true"},
+            {"calculate": CLASS_OF.format(f"datum.cell % {NUM_CLASSES}"), "as": "predicted"},
+        ],
+        "encoding": {
+            "x": _classes("predicted", "taken for (predicted class)", angle),
+            "y": _classes("true", "true class", 0),
+            "tooltip": tooltip(titles),
+        },
+        "layer": [
+            {
+                "mark": {"type": "rect", "fill": ACCENT, "stroke": GRID, "strokeWidth": 0.5},
+                "encoding": {"fillOpacity": opacity},
+            },
+            {"transform": [{"filter": "datum.true == datum.predicted"}], "mark": frame},
+            {
+                "mark": {"type": "text", "fontSize": 10 if layout.is_narrow else 12},
+                "encoding": {"text": {"field": "text"}},
+            },
+        ],
+    }
+    layers = [cells, absence(list(notes), layout)]
+    return size_of(layout) | note_of(notes) | {"data": {"name": "rows"}, "layer": layers}
+
+
+def _classes(field: str, title: str, angle: int) -> Specification:
+    axis = {"ticks": False, "domain": False, "labelPadding": 6, "labelAngle": angle}
+    return {"field": field, "title": title, "sort": list(CLASS_NAMES), "axis": axis}

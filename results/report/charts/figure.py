@@ -1,34 +1,38 @@
-"""A chart of the report: its words, and its Vega-Lite specification for a desktop and a phone."""
+"""A chart of the report, and the parts of Vega-Lite that several charts share, as plain data."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from results.classes import CLASS_NAMES
-from results.report.charts.scales import Scale, num_ticks
 from results.report.charts.theme import (
+    CHARACTER_WIDTH,
     LAYOUTS,
     ChartLayout,
-    config,
     series_colours,
     series_dashes,
     series_shapes,
-    variable,
 )
 from results.report.material import Series
-
-if TYPE_CHECKING:
-    import altair as alt
 
 Specification = dict[str, Any]
 Rows = list[dict[str, Any]]
 SHOWN = "shown"  # the parameter that holds the names of the series to draw
 CHOSEN = "chosen"  # the parameter that holds the one series to draw
-CLASSES = "classes"  # the parameter that holds the names of the classes
-IS_SHOWN = f"indexof({SHOWN}, datum.series) >= 0"
-IS_CHOSEN = f"datum.series == {CHOSEN}"
-# of an axis: whole decimals, where Vega's own format would write 100 as 1e+2
-DECIMALS = "format(datum.value, ',.12~r')"
+NOTES = "notes"  # the parameter that holds a line over the chart for each series to choose
+IF_SHOWN = {"filter": f"indexof({SHOWN}, datum.series) >= 0"}
+IF_CHOSEN = {"filter": f"datum.series == {CHOSEN}"}
+CLASS_OF = f"{list(CLASS_NAMES)}[{{}}]"  # an expression: the name of a class by its number
+PADDING = 14  # pixels between the outermost points and the edge of the plot area
+SYMBOL_WIDTH = 34  # pixels of a legend's symbol and the room around it and its name
+# An axis in whole decimals, where Vega's own format would write 100 as 1e+2. Of a logarithmic one
+# Vega leaves labels empty that have no room.
+DECIMALS = "datum.label && format(datum.value, ',.12~r')"
+LOG_AXIS = {  # few labels, such as 1, 2, 10 and 20, and a grid at these alone
+    "tickCount": 5,
+    "gridOpacity": {"condition": {"test": "datum.label == ''", "value": 0}, "value": 1},
+}
+THOUSANDS = "datum.label && format(datum.value, '~s')"  # 10k, 1M: a second would become 1000m
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,104 +43,153 @@ class ReportFigure:
         key: Its id in the page, and the stem of its file.
         title: What it shows, in words that stand over it.
         caption: How to read it, below it.
-        specifications: Vega-Lite by the name of the layout.
+        specifications: Vega-Lite by the name of the layout, without the data.
+        datasets: The data, by the names under which the specifications ask for them.
     """
 
     key: str
     title: str
     caption: str
     specifications: dict[str, Specification]
+    datasets: dict[str, Rows]
 
 
 def draw(
     key: str,
     title: str,
     caption: str,
-    chart: "Callable[[ChartLayout], alt.TopLevelMixin]",
-    data: Callable[[ChartLayout], Mapping[str, Rows]] | None = None,
+    chart: Callable[[ChartLayout], Specification],
+    **datasets: Rows,
 ) -> ReportFigure:
-    """A figure, drawn once for each layout.
+    """A figure, drawn once for each layout."""
+    whole = {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "description": f"{title}. {caption}",
+        # other series may need wider labels at the axes
+        "autosize": {"type": "pad", "resize": True},
+    }
+    drawn = {layout.name: whole | chart(layout) for layout in LAYOUTS}
+    return ReportFigure(key, title, caption, drawn, datasets)
+
+
+def size_of(layout: ChartLayout) -> Specification:
+    """The size of the plot area."""
+    return {"width": layout.width, "height": layout.height}
+
+
+def quantity(
+    field: str,
+    title: str,
+    values: Iterable[float] = (),
+    *,
+    is_log: bool = False,
+    scale: Specification | None = None,
+    axis: Specification | None = None,
+) -> Specification:
+    """A channel of numbers, with whole decimals at its axis.
 
     Args:
-        key: As in ReportFigure.
-        title: As in ReportFigure.
-        caption: As in ReportFigure.
-        chart: The chart in a layout.
-        data: Rows by the names under which the chart asks for them: Altair copies what stands in
-            a chart with every layer, which takes seconds where it is much.
+        field: Of the data.
+        title: Of the axis, with the unit.
+        values: The axis reaches from the least to the greatest; without any, over those drawn.
+        is_log: Whether the axis is logarithmic.
+        scale: More of Vega-Lite's properties of the scale.
+        axis: The same of the axis.
     """
-    specifications = {}
-    for layout in LAYOUTS:
-        # tests validate: here it would only take time
-        specification = chart(layout).to_dict(validate=False)
-        if data is not None:
-            specification["datasets"] = dict(data(layout))
-        specification["config"] = config()
-        # other series may need wider labels at the axes
-        specification["autosize"] = {"type": "pad", "resize": True}
-        specification["description"] = f"{title}. {caption}"
-        specifications[layout.name] = specification
-    return ReportFigure(key, title, caption, specifications)
+    known = [*values]
+    domain = {"domain": [min(known), max(known)]} if known else {}
+    kind = {"type": "log"} if is_log else {"zero": False}
+    return {
+        "field": field,
+        "type": "quantitative",
+        "title": f"{title}, log scale" if is_log else title,
+        "scale": domain | kind | {"nice": False, "padding": PADDING} | (scale or {}),
+        "axis": {"labelExpr": DECIMALS} | (LOG_AXIS if is_log else {}) | (axis or {}),
+    }
 
 
-def shown_parameter(names: Sequence[str]) -> "alt.Parameter":
+def shown_parameter(names: Sequence[str]) -> Specification:
     """The parameter by which the page hides series: a list of names, all at first."""
-    import altair as alt
-
-    return alt.param(name=SHOWN, value=list(names))
+    return {"name": SHOWN, "value": list(names)}
 
 
-def chosen_parameter(name: str) -> "alt.Parameter":
+def chosen_parameter(name: str) -> Specification:
     """The parameter by which the page picks one series."""
-    import altair as alt
-
-    return alt.param(name=CHOSEN, value=name)
+    return {"name": CHOSEN, "value": name}
 
 
-def classes_parameter() -> "alt.Parameter":
-    """The names of the classes, so that data may hold their numbers."""
-    import altair as alt
+def note_of(notes: Mapping[str, str]) -> Specification:
+    """A title that says something of the chosen series: `title` and `params` of a chart."""
+    return {
+        "title": {"text": {"expr": f"{NOTES}[{CHOSEN}] || ''"}},
+        "params": [{"name": NOTES, "value": dict(notes)}, chosen_parameter(next(iter(notes)))],
+    }
 
-    return alt.param(name=CLASSES, value=list(CLASS_NAMES))
 
-
-def absence(names: Sequence[str], layout: ChartLayout) -> "alt.Chart":
+def absence(names: Sequence[str], layout: ChartLayout) -> Specification:
     """A layer that says so where the chosen series is none of a chart's."""
-    import altair as alt
-
-    base = alt.Chart(
-        alt.Data(values=[{"names": list(names), "text": "Not recorded for this run."}])
-    )
-    base = base.transform_filter(f"indexof(datum.names, {CHOSEN}) < 0").encode(text="text:N")
-    text: alt.Chart = base.mark_text(x=layout.width / 2, y=layout.height / 2)
-    return text
-
-
-def _scale(names: Sequence[str], values: Sequence[Any]) -> "alt.Scale":
-    import altair as alt
-
-    return alt.Scale(domain=list(names), range=list(values))
+    return {
+        "data": {"values": [{"names": list(names)}]},
+        "transform": [{"filter": f"indexof(datum.names, {CHOSEN}) < 0"}],
+        "mark": {
+            "type": "text",
+            "text": "Not recorded for this run.",
+            "x": layout.width / 2,
+            "y": layout.height / 2,
+        },
+    }
 
 
-def colour(names: Sequence[str]) -> "alt.Color":
-    """Colour by series, the same in every chart; without a legend: labels name the series."""
-    import altair as alt
-
-    return alt.Color("series:N", scale=_scale(names, series_colours(len(names))), legend=None)
-
-
-def shape(names: Sequence[str]) -> "alt.Shape":
-    """Shape by series, the same in every chart."""
-    import altair as alt
-
-    return alt.Shape("series:N", scale=_scale(names, series_shapes(len(names))), legend=None)
+def legend(names: Sequence[str], layout: ChartLayout) -> Specification:
+    """A legend above the plot area, in columns as wide as the longest name."""
+    column = SYMBOL_WIDTH + max(map(len, names)) * CHARACTER_WIDTH
+    columns = max(1, int(layout.width // column))
+    limit = layout.width // columns - SYMBOL_WIDTH + 10
+    return {"orient": "top", "title": None, "columns": columns, "labelLimit": limit}
 
 
-def dash(names: Sequence[str]) -> "alt.StrokeDash":
-    """Dash by series, the same in every chart."""
-    import altair as alt
+def marked(
+    field: str,
+    names: Sequence[str],
+    legend: Specification | None = None,
+    channels: Sequence[str] = ("color", "shape"),
+) -> Specification:
+    """Colour, shape or dash by name, the same in every chart.
 
-    return alt.StrokeDash("series:N", scale=_scale(names, series_dashes(len(names))), legend=None)
+    Args:
+        field: The field that holds the name.
+        names: All there are, in the order of their colours.
+        legend: None where the names stand beside the marks.
+        channels: Of these: color, shape, strokeDash.
+    """
+    values = {"color": series_colours, "shape": series_shapes, "strokeDash": series_dashes}
+    return {
+        channel: {
+            "field": field,
+            "type": "nominal",
+            "scale": {"domain": list(names), "range": values[channel](len(names))},
+            "legend": legend,
+        }
+        for channel in channels
+    }
+
+
+def marked_series(
+    drawn: Sequence[str],
+    names: Sequence[str],
+    layout: ChartLayout,
+    channels: Sequence[str] = ("color", "shape"),
+) -> Specification:
+    """Colour, shape or dash by series, with a legend of those shown.
+
+    Args:
+        drawn: The series of this chart.
+        names: All series, in the order of their colours.
+        layout: The legend is as wide.
+        channels: As in `marked`.
+    """
+    own = legend(drawn, layout) | {"values": {"expr": SHOWN}}
+    return marked("series", names, own, channels)
 
 
 def names_of(series: Sequence[Series]) -> list[str]:
@@ -144,41 +197,12 @@ def names_of(series: Sequence[Series]) -> list[str]:
     return [one.label for one in series]
 
 
-def tooltip(titles: Mapping[str, str], kind: str = "N") -> "list[alt.Tooltip]":
-    """What is told of a mark when it is pointed at.
-
-    Args:
-        titles: Fields of the data, and what each is called.
-        kind: Of the fields: N as it stands, Q as a number.
-    """
-    import altair as alt
-
-    return [alt.Tooltip(f"{field}:{kind}", title=title) for field, title in titles.items()]
-
-
-def ruled_axis(ruled: Scale, scale: Scale, pixels: int) -> "alt.Axis":
-    """Ticks in whole decimals along a part of an axis; beyond it only texts have their room.
-
-    Args:
-        ruled: The part that has values.
-        scale: The axis.
-        pixels: Its length.
-    """
-    import altair as alt
-
-    return alt.Axis(values=ruled.ticks(num_ticks(scale, ruled, pixels)), labelExpr=DECIMALS)
+def tooltip(titles: Mapping[str, str], kind: str = "nominal") -> list[Specification]:
+    """What is told of a mark when it is pointed at: fields of the data, and their titles."""
+    return [{"field": field, "title": title, "type": kind} for field, title in titles.items()]
 
 
 def unknown_for(what: str, material_names: Sequence[str], drawn: Sequence[str]) -> str:
     """The sentence of a caption about the series that a chart cannot draw; empty for none."""
     left_out = [name for name in material_names if name not in drawn]
     return f" Not drawn ({what}): {', '.join(left_out)}." if left_out else ""
-
-
-def readable(base: "alt.Chart", encoding: Mapping[str, Any], **mark: Any) -> "list[alt.Chart]":  # noqa: ANN401 - properties of a mark
-    """A text as two layers: a halo keeps what lies behind it away from its letters."""
-    place = {"baseline": "middle", **mark}
-    halo = base.mark_text(
-        **place | {"stroke": variable("--page"), "strokeWidth": 4, "strokeJoin": "round"}
-    )
-    return [layer.encode(**encoding) for layer in (halo, base.mark_text(**place))]

@@ -1,21 +1,19 @@
 """Ladders as charts: how much faster each rung is than the first, a figure for each model."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from results.ladder.rows import AUTO_RUNG, group_ladders, ladder_rows
 from results.ladder.table import best_marks, ratio_text
 from results.records.record import RunRecord
-from results.report.charts.bars import Bar, draw_bars, needs_log
 from results.report.charts.figure import ReportFigure, draw
-from results.report.charts.theme import ChartLayout, variable
+from results.report.charts.lanes import Bar, bars, needs_log
+from results.report.charts.theme import ACCENT, series_colour
 from results.report.material import Material, chart_name
 from results.text import format_count, format_seconds, one_line, shortened
 
-if TYPE_CHECKING:
-    import altair as alt
-
 Row = dict[str, Any]
+GREY = series_colour(5)
 MOST_FOR_BARS = 10.0  # times the first rung
 TIMES = "\N{MULTIPLICATION SIGN}"
 FAILURE_CHARACTERS = 44  # what fits beside the name of a rung, on a phone
@@ -62,25 +60,27 @@ def _figure(key: str, title: str, rows: Sequence[Row]) -> ReportFigure:
     marks = best_marks(rows)
     first = next(filter(_has_ratio, rows))["rung"]
     # the first rung stands at the bottom: a ladder is climbed
-    bars = [_bar(row, is_best=mark) for row, mark in zip(rows, marks, strict=True)][::-1]
+    lines = [_bar(row, is_best=mark) for row, mark in zip(rows, marks, strict=True)][::-1]
     ratios = [row["ratio"] for row in rows if _has_ratio(row)]
     is_log = needs_log([*ratios, 1.0], MOST_FOR_BARS)
     caption = (
         f"Training throughput as a multiple of that of the lowest rung, {one_line(first)}: "
         "further to the right is faster; the fastest is bold."
     )
-    if any(bar.interval for bar in bars):
+    if any(line.interval for line in lines):
         caption += " Thin lines: 95 % interval of the median over the rounds."
-    if any(bar.note for bar in bars):
+    if any(line.note for line in lines):
         caption += " Compilation is not on the training clock: its seconds stand by themselves."
     if any(row["rung"] == AUTO_RUNG for row in rows):
         caption += " auto only chooses: it is the fastest where no other rung has its plan."
-
-    def chart(layout: ChartLayout) -> "alt.TopLevelMixin":
-        axis = "times as fast as the lowest rung"
-        return draw_bars(bars, axis, layout, is_log=is_log, reference=1.0)
-
-    return draw(key, title, caption, chart)
+    axis = "times as fast as the lowest rung"
+    return draw(
+        key,
+        title,
+        caption,
+        lambda layout: bars(lines, axis, layout, is_log=is_log, reference=1.0, can_hide=False),
+        rows=[line.row() for line in lines],
+    )
 
 
 def _bar(row: Row, *, is_best: bool) -> Bar:
@@ -90,7 +90,7 @@ def _bar(row: Row, *, is_best: bool) -> Bar:
         chart_name(row["rung"]),
         row["ratio"],
         f"{ratio_text(row['ratio'])}{TIMES}" if _has_ratio(row) else _failure(row),
-        variable("--accent" if is_best else "--series-6"),
+        ACCENT if is_best else GREY,
         None if interval is None else (interval[0], interval[1]),
         _facts(row),
         note if _has_ratio(row) else "",

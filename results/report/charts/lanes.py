@@ -1,63 +1,209 @@
-"""Rows of a chart, one for each name: the name stands beside them, on a phone above."""
+"""A lane for each name: its marks, and a text at its end.
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+On a desktop the name stands to the left of the lane and its text to the right; on a phone both
+stand above the marks.
+"""
 
-from results.report.charts.figure import readable
-from results.report.charts.theme import CHARACTER_WIDTH, ChartLayout
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-if TYPE_CHECKING:
-    import altair as alt
+from results.report.charts.figure import (
+    IF_SHOWN,
+    Rows,
+    Specification,
+    quantity,
+    shown_parameter,
+    tooltip,
+)
+from results.report.charts.theme import CHARACTER_WIDTH, GRID, QUIET, TEXT, ChartLayout
 
 NAME_CHARACTERS = 28  # longer names are cut
-NAMES_AND_PLOT = 50  # pixels beyond the layout's width: charts without lanes have an axis there
-NAME_ABOVE = 9  # pixels from the middle of a lane up to its name and down to its marks, on a phone
+NAMES_AND_PLOT = 50  # pixels beyond the layout's width: other charts have an axis there
+LANE_HEIGHT, NAME_HEIGHT = 30, 14  # pixels; on a phone a lane has both
+GAP = 10  # pixels between the plot area and a text
+MOST_FOR_BARS = 20.0  # largest value over the smallest: beyond it short bars have no length to see
 
 
-def lane_width(names: Sequence[str], layout: ChartLayout) -> int:
-    """Pixels of the plot area: with the names it is as wide as the charts that have two axes."""
-    whole = layout.width + NAMES_AND_PLOT
-    if layout.is_narrow:
-        return whole
-    return whole - round(max(min(len(name), NAME_CHARACTERS) for name in names) * CHARACTER_WIDTH)
-
-
-def lane_height(layout: ChartLayout, room: int = 30) -> "alt.Step":
-    """Of the whole chart: where lanes are hidden the others close up.
+def lanes(
+    rows: Rows, layers: Sequence[Specification], layout: ChartLayout, *, can_hide: bool = True
+) -> Specification:
+    """A chart of lanes; where one is hidden the others close up.
 
     Args:
-        layout: A phone needs room for the names as well.
-        room: Pixels for the marks of a lane.
+        rows: A row for each lane from the top down, which the chart asks for as `rows`: `series`
+            is its name, `text` stands at its end, `note` after that or, on a phone, after the
+            name. `best` makes the text bold; where `in_lane` is true it has the place of the marks.
+        layers: The marks, `marks_down(layout)` pixels below the middle of a lane.
+        layout: Its width is that of plot area, names and texts together.
+        can_hide: Whether the page hides some.
     """
-    import altair as alt
-
-    return alt.Step(room + 12 if layout.is_narrow else room)
+    names = [str(row["series"]) for row in rows]
+    width = layout.width + NAMES_AND_PLOT
+    if not layout.is_narrow:
+        characters = min(NAME_CHARACTERS, max(map(len, names))) + _longest(rows, "text", "note")
+        width -= round(characters * CHARACTER_WIDTH)
+    lane = {
+        "field": "series",
+        "type": "nominal",
+        "title": None,
+        "sort": names,
+        "axis": {
+            "labels": not layout.is_narrow,
+            "labelLimit": round(NAME_CHARACTERS * CHARACTER_WIDTH),
+            "labelPadding": 8,
+            "ticks": False,
+            "domain": False,
+        },
+    }
+    texts = _texts_above(rows, width, layout) if layout.is_narrow else [_text_beside(width)]
+    return {
+        "data": {"name": "rows"},
+        "transform": [IF_SHOWN] if can_hide else [],
+        "params": [shown_parameter(names)] if can_hide else [],
+        "width": width,
+        "height": {"step": LANE_HEIGHT + (NAME_HEIGHT if layout.is_narrow else 0)},
+        "encoding": {"y": lane},
+        "layer": [*layers, *texts, _text_in_lane(width, layout)],
+    }
 
 
 def marks_down(layout: ChartLayout) -> int:
     """Pixels from the middle of a lane down to its marks."""
-    return NAME_ABOVE if layout.is_narrow else 0
+    return NAME_HEIGHT // 2 + 2 if layout.is_narrow else 0
 
 
-def lane_axis(names: Sequence[str], layout: ChartLayout) -> "alt.Y":
-    """The lanes from the top down, by the field `series`."""
-    import altair as alt
-
-    axis = alt.Axis(
-        labels=not layout.is_narrow,
-        labelLimit=round(NAME_CHARACTERS * CHARACTER_WIDTH),
-        ticks=False,
-        domain=False,
-        labelPadding=8,
-    )
-    return alt.Y("series:N", title=None, sort=list(names), axis=axis)
+def _longest(rows: Rows, *fields: str) -> int:
+    """The characters of the longest text at the end of a lane, or of several after each other."""
+    texts = [", ".join(filter(None, (row.get(name) for name in fields))) for row in rows]
+    return max(len(text) for text, row in zip(texts, rows, strict=True) if not row.get("in_lane"))
 
 
-def lane_names(base: "alt.Chart", layout: ChartLayout, up: int = NAME_ABOVE) -> "list[alt.Chart]":
-    """On a phone the names as a layer, `up` pixels above the middle, from the field `name`."""
-    import altair as alt
+def _text(lane: str, expression: str, **style: Any) -> Specification:  # noqa: ANN401
+    """A text of the lanes for which an expression holds."""
+    return {
+        "transform": [{"filter": lane}, {"calculate": expression, "as": "line"}],
+        "mark": {"type": "text", "align": "left"} | style,
+        "encoding": {"text": {"field": "line", "type": "nominal"}},
+    }
 
-    if not layout.is_narrow:
-        return []
-    names = base.transform_aggregate(groupby=["series", "name"])  # a name once, not once a mark
-    return readable(names, {"x": alt.value(0), "text": "name:N"}, align="left", dy=-up)
+
+BOLD_IF_BEST = {"expr": "datum.best ? 'bold' : 'normal'"}
+WITH_NOTE = "datum.{} + (datum.note ? ', ' + datum.note : '')"
+
+
+def _text_beside(width: int) -> Specification:
+    line = WITH_NOTE.format("text")
+    return _text("!datum.in_lane", line, x=width + GAP, fontWeight=BOLD_IF_BEST)
+
+
+def _text_in_lane(width: int, layout: ChartLayout) -> Specification:
+    return _text("datum.in_lane", "datum.text", x=4, dy=marks_down(layout), limit=width - 4)
+
+
+def _texts_above(rows: Rows, width: int, layout: ChartLayout) -> list[Specification]:
+    up = marks_down(layout) - NAME_HEIGHT - 2
+    room = width - round(_longest(rows, "text") * CHARACTER_WIDTH) - GAP
+    name = _text("true", WITH_NOTE.format("series"), x=0, dy=up, limit=room)
+    end = {"x": width, "dy": up, "align": "right", "fontWeight": BOLD_IF_BEST}
+    return [name, _text("!datum.in_lane", "datum.text", **end)]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A lane with one value.
+
+    Attributes:
+        name: What stands beside it, and what the page hides it by.
+        value: In units of the axis; None where the text stands in its place.
+        text: Its value as a person reads it.
+        fill: A colour of the style sheet.
+        interval: 95 %, in units of the axis.
+        facts: Title to text of what is told of it when pointed at.
+        note: What stands after the value or, on a phone, after the name.
+        is_best: Whether its text is bold.
+    """
+
+    name: str
+    value: float | None
+    text: str
+    fill: str
+    interval: tuple[float, float] | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+    is_best: bool = False
+
+    def ends(self) -> list[float]:
+        """What an axis must reach."""
+        found = [self.value, *(self.interval or ())]
+        return [end for end in found if end is not None and end > 0]
+
+    def row(self) -> dict[str, Any]:
+        """Its data."""
+        low, high = self.interval or (None, None)
+        facts = {f"fact_{k}": text for k, text in enumerate(self.facts.values())}
+        return facts | {
+            "series": self.name,
+            "value": self.value,
+            "low": None if low is None else max(0.0, low),  # the quantity is never below zero
+            "high": high,
+            "text": self.text,
+            "note": self.note,
+            "fill": self.fill,
+            "best": self.is_best,
+            "in_lane": self.value is None,
+        }
+
+
+def needs_log(values: Sequence[float], most: float = MOST_FOR_BARS) -> bool:
+    """Whether values are too far apart to be told by the lengths of bars."""
+    return min(values) > 0 and max(values) > most * min(values)
+
+
+def bars(
+    lines: Sequence[Bar],
+    axis: str,
+    layout: ChartLayout,
+    *,
+    is_log: bool = False,
+    reference: float | None = None,
+    can_hide: bool = True,
+) -> Specification:
+    """Bars from zero, or dots on a logarithmic axis, each with its value at the end of its lane.
+
+    Args:
+        lines: From the top down; at least one has a value.
+        axis: Title of the axis, with its unit.
+        layout: As in `lanes`.
+        is_log: Dots on a logarithmic axis in place of bars from zero.
+        reference: A value to draw a rule at.
+        can_hide: As in `lanes`.
+    """
+    down = marks_down(layout)
+    values = [*(end for line in lines for end in line.ends()), *filter(None, [reference])]
+    from_zero = {} if is_log else {"domain": [0, max(values)], "nice": True, "padding": 0}
+    grid = {"grid": not layout.is_narrow}  # it would cross the names
+    x = quantity("value", axis, values, is_log=is_log, scale=from_zero, axis=grid)
+    facts = tooltip({f"fact_{k}": title for k, title in enumerate(lines[0].facts)})
+
+    fill = {"field": "fill", "type": "nominal", "scale": None}
+    known = {"transform": [{"filter": "isValid(datum.value)"}]}
+    value = {"encoding": {"x": x, "color": fill, "tooltip": facts}}
+    interval = {
+        "transform": [{"filter": "isValid(datum.low)"}],
+        "mark": {"type": "rule", "strokeWidth": 2, "color": TEXT, "yOffset": down},
+        "encoding": {"x": x | {"field": "low"}, "x2": {"field": "high"}},
+    }
+    if is_log:  # a faint line leads from the name to the dot; a short interval hides below it
+        line = {"type": "rule", "color": GRID, "yOffset": down}
+        dot = {"type": "point", "size": 110, "shape": "circle", "yOffset": down}
+        leader = known | {"mark": line, "encoding": {"x": x, "x2": {"value": 0}}}
+        marks: list[Specification] = [leader, interval, known | value | {"mark": dot}]
+    else:
+        bar = {"type": "bar", "size": 16, "opacity": 0.65, "yOffset": down}
+        marks = [known | value | {"mark": bar}, interval]
+    if reference is not None:  # a short one in each lane, which crosses no text
+        tick = {"type": "tick", "size": 18, "thickness": 1.5, "color": QUIET, "yOffset": down}
+        at = {"datum": reference, "type": "quantitative"}
+        marks.append({"mark": tick, "encoding": {"x": at}})
+    return lanes([line.row() for line in lines], marks, layout, can_hide=can_hide)

@@ -1,40 +1,35 @@
 """How fast it learns: validation accuracy over training time, and the time to reach a target."""
 
-import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from results.records.record import RunRecord
+from results.render.columns import MISSED
 from results.report.charts.figure import (
-    DECIMALS,
-    IS_SHOWN,
+    IF_SHOWN,
     ReportFigure,
-    colour,
-    dash,
+    Rows,
+    Specification,
     draw,
+    legend,
+    marked,
+    marked_series,
     names_of,
-    readable,
-    shape,
+    quantity,
     shown_parameter,
+    size_of,
     tooltip,
     unknown_for,
 )
-from results.report.charts.placement import Place, along, place_labels, spread
-from results.report.charts.scales import Scale, log_scale, num_ticks, with_room
-from results.report.charts.targets import target_figures
-from results.report.charts.theme import CHARACTER_WIDTH, ChartLayout
+from results.report.charts.lanes import lanes, marks_down
+from results.report.charts.theme import QUIET, ChartLayout
 from results.report.material import Material, Series
-from results.text import format_count, format_seconds, short_names
-
-if TYPE_CHECKING:
-    import altair as alt
+from results.rows.rows import TARGETS
+from results.text import format_count, format_seconds
 
 LEVELS = (10, 20, 30, 40, 50, 60, 70, 80, 85, 90, 92, 94, 96, 98, 99)  # percent, ruled
 LEAST_ERROR = 0.01  # points: on a logarithmic axis no error at all has no place
-LEFT_OF_LABEL = 12.0  # pixels between the end of a line and its label
-ROOM = 20.0  # pixels that a label takes beside its text
-NEAR_EDGE = 12.0  # pixels: lines that end so near the last one end together
-FAR = 22.0  # pixels: a label that far from its line gets a leader
+TIME = "training time (s)"
 
 
 class Line(NamedTuple):
@@ -44,7 +39,7 @@ class Line(NamedTuple):
         series: To which it belongs.
         seed: Of the run.
         points: (seconds, share of the budget, images, accuracy as a fraction).
-        is_main: Whether it is the run that is drawn in full and has the label.
+        is_main: Whether it is the run that is drawn in full.
     """
 
     series: Series
@@ -56,7 +51,7 @@ class Line(NamedTuple):
 def time_figures(material: Material) -> list[ReportFigure]:
     """Accuracy over time, and the time to reach targets; none where no run has a curve."""
     lines = _lines(material)
-    return [*([_figure(material, lines)] if lines else []), *target_figures(material)]
+    return [*([_accuracy_figure(material, lines)] if lines else []), *target_figures(material)]
 
 
 def _lines(material: Material) -> list[Line]:
@@ -73,7 +68,7 @@ def _points(run: RunRecord) -> list[list[float]]:
     return [point for point in run.curve or [] if point[0] and point[0] > 0]
 
 
-def _figure(material: Material, lines: Sequence[Line]) -> ReportFigure:
+def _accuracy_figure(material: Material, lines: Sequence[Line]) -> ReportFigure:
     drawn = list(dict.fromkeys(line.series.label for line in lines))
     caption = (
         "Up and to the left is better. Both axes are logarithmic, the upright one in the errors "
@@ -82,118 +77,41 @@ def _figure(material: Material, lines: Sequence[Line]) -> ReportFigure:
     if not all(line.is_main for line in lines):
         caption += " Faint lines: the other seeds."
     caption += unknown_for("at chance, or without a curve", names_of(material.finished), drawn)
+    rows = [row for line in lines for row in _rows(line)]
     return draw(
         "time-accuracy",
         "Accuracy over training time",
         caption,
-        lambda layout: _chart(lines, material.names, drawn, layout),
+        lambda layout: _accuracy_chart(rows, material.names, drawn, layout),
+        rows=rows,
     )
 
 
-def _chart(
-    lines: Sequence[Line], names: list[str], drawn: list[str], layout: ChartLayout
-) -> "alt.TopLevelMixin":
-    import altair as alt
-
-    scales = _scales(lines, layout)
-    x, y = _axes(lines, scales, layout)
-    values = [value for line in lines for value in _values(line)]
-    base = alt.Chart(alt.Data(values=values), width=layout.width, height=layout.height)
-    base = base.transform_filter(IS_SHOWN).encode(x=x, y=y, color=colour(names))
-    others = base.transform_filter("!datum.main").mark_line(strokeWidth=1, opacity=0.35)
-    main = base.transform_filter("datum.main")
-    curves = main.mark_line(strokeWidth=2).encode(strokeDash=dash(names))
-    points = main.mark_point(size=40, filled=True, opacity=1)
-    runs = alt.layer(  # layers of their own write their values once, not once a mark
-        others.encode(detail="run:N"),
-        curves.encode(detail="run:N"),
-        points.encode(shape=shape(names), tooltip=_tooltip()),
-    )
-    labels = alt.layer(*_labels(lines, scales, names, layout, (x, y)))
-    return alt.layer(runs, labels).add_params(shown_parameter(drawn))
-
-
-def _scales(lines: Sequence[Line], layout: ChartLayout) -> tuple[Scale, Scale]:
-    """Seconds, with room for the labels; and errors in percent, which fall from the top down."""
-    errors = [_error(point) for line in lines for point in line.points]
-    texts = [
-        (line.points[-1][0], len(label) * CHARACTER_WIDTH + ROOM)
-        for line, label in _labelled(lines, layout)
-    ]
-    return with_room(_seconds(lines), texts, layout.width), log_scale(errors)
-
-
-def _seconds(lines: Sequence[Line]) -> Scale:
-    return log_scale([point[0] for line in lines for point in line.points])
-
-
-def _error(point: Sequence[float]) -> float:
-    return max(LEAST_ERROR, 100 - point[3] * 100)
-
-
-def _labelled(lines: Sequence[Line], layout: ChartLayout) -> list[tuple[Line, str]]:
-    """The lines that are drawn in full, and what stands at their ends."""
-    main = [line for line in lines if line.is_main]
-    labels = short_names([line.series.label for line in main], layout.label_characters)
-    return [(line, labels[line.series.label]) for line in main]
-
-
-def _axes(
-    lines: Sequence[Line], scales: tuple[Scale, Scale], layout: ChartLayout
-) -> "tuple[alt.X, alt.Y]":
-    import altair as alt
-
-    seconds, errors = scales
-    ruled = _seconds(lines)
-    x = alt.X(
-        "seconds:Q",
-        title="training time (s), log scale",
-        scale=alt.Scale(type="log", domain=[seconds.low, seconds.high], nice=False),
-        axis=alt.Axis(
-            values=ruled.ticks(num_ticks(seconds, ruled, layout.width)),
-            labelExpr=DECIMALS,
-            grid=False,
-        ),
-    )
-    y = alt.Y(
-        "error:Q",
-        title="validation accuracy (%)",
-        scale=alt.Scale(type="log", domain=[errors.high, errors.low], nice=False),
-        axis=alt.Axis(
-            values=[100 - level for level in _levels(errors)],
-            labelExpr="format(100 - datum.value, '.4~g')",
-            labelOverlap="greedy",
-        ),
-    )
-    return x, y
-
-
-def _levels(errors: Scale) -> list[float]:
-    """The accuracies to rule: the targets and what lies below them, or any where none is inside."""
-    inside = [float(level) for level in LEVELS if errors.low <= 100 - level <= errors.high]
-    return inside if len(inside) > 1 else [100 - error for error in errors.ticks()]
-
-
-def _values(line: Line) -> list[dict[str, Any]]:
+def _rows(line: Line) -> Rows:
     return [
         {
             "series": line.series.label,
             "run": f"{line.series.index} {line.seed} {line.is_main}",
             "main": line.is_main,
-            "seconds": point[0],
-            "error": _error(point),
-            "accuracy_text": f"{point[3] * 100:.2f} %",
-            "time_text": format_seconds(point[0]),
-            "images_text": format_count(point[2]),
-            "share_text": f"{point[1] * 100:.0f} %",
+            "seconds": seconds,
+            "error": max(LEAST_ERROR, 100 - accuracy * 100),
+            "accuracy_text": f"{accuracy * 100:.2f} %",
+            "time_text": format_seconds(seconds),
+            "images_text": format_count(images),
+            "share_text": f"{share * 100:.0f} %",
             "seed_text": str(line.seed),
         }
-        for point in line.points
+        for seconds, share, images, accuracy, *_ in line.points
     ]
 
 
-def _tooltip() -> "list[alt.Tooltip]":
-    shown = {
+def _accuracy_chart(
+    rows: Rows, names: list[str], drawn: list[str], layout: ChartLayout
+) -> Specification:
+    by_series = marked_series(drawn, names, layout, ("color", "shape", "strokeDash"))
+    colour, dash, shape = (by_series[channel] for channel in ("color", "strokeDash", "shape"))
+    seconds = [row["seconds"] for row in rows]
+    titles = {
         "series": "model",
         "accuracy_text": "validation accuracy",
         "time_text": "training time",
@@ -201,90 +119,124 @@ def _tooltip() -> "list[alt.Tooltip]":
         "images_text": "images seen",
         "seed_text": "seed",
     }
-    return tooltip(shown)
+    return size_of(layout) | {
+        "data": {"name": "rows"},
+        "params": [shown_parameter(drawn)],
+        "transform": [IF_SHOWN],
+        "encoding": {
+            "x": quantity("seconds", TIME, seconds, is_log=True, axis={"grid": False}),
+            "y": _falling_errors([row["error"] for row in rows]),
+            "color": colour,
+            "detail": {"field": "run"},
+        },
+        "layer": [
+            {
+                "transform": [{"filter": "!datum.main"}],
+                "mark": {"type": "line", "strokeWidth": 1, "opacity": 0.35},
+            },
+            {
+                "transform": [{"filter": "datum.main"}],
+                "mark": {"type": "line", "strokeWidth": 2},
+                "encoding": {"strokeDash": dash},
+            },
+            {
+                "transform": [{"filter": "datum.main"}],
+                "mark": {"type": "point", "size": 45},
+                "encoding": {"shape": shape, "tooltip": tooltip(titles)},
+            },
+        ],
+    }
 
 
-def _labels(
-    lines: Sequence[Line],
-    scales: tuple[Scale, Scale],
-    names: list[str],
-    layout: ChartLayout,
-    axes: "tuple[alt.X, alt.Y]",
-) -> "list[alt.Chart]":
-    """The name at the end of each line, with a leader where it had to move away."""
-    import altair as alt
+def _falling_errors(errors: Sequence[float]) -> Specification:
+    """An axis of errors that says accuracies: the levels, or any where none of those is inside."""
+    levels = [100 - level for level in LEVELS if min(errors) <= 100 - level <= max(errors)]
+    axis: Specification = {"labelExpr": "format(100 - datum.value, '.4~g')"}
+    axis |= {"values": levels, "labelOverlap": "greedy"} if len(levels) > 1 else {}
+    y = quantity("error", "validation accuracy (%)", errors, is_log=True, axis=axis)
+    y["scale"]["reverse"] = True
+    return y | {"title": "validation accuracy (%)"}
 
-    values = label_values(lines, scales, layout)
-    base = alt.Chart(alt.Data(values=values), width=layout.width, height=layout.height)
-    x, y = axes
-    base = base.transform_filter(IS_SHOWN).encode(x=x, y=y)
-    leader = base.transform_filter("datum.moved").mark_rule(
-        opacity=0.6, x2Offset=alt.expr("datum.to_dx"), y2Offset=alt.expr("datum.dy")
+
+def target_figures(material: Material) -> list[ReportFigure]:
+    """A figure, or none where no model reached any target."""
+    series = sorted((one for one in material.finished if _times(one) is not None), key=_rank)
+    if not any(reached(one) for one in series):
+        return []
+    caption = (
+        "Further to the left is better: training time until the validation accuracy first was "
+        "that high, as far as it was looked at; where several were reached at one look, the "
+        "highest is seen. Those that reached most stand on top."
     )
-    leader = leader.encode(x2="seconds:Q", y2="error:Q", color=colour(names))
-    style = {"align": "align", "dx": "dx", "dy": "dy"}
-    place: dict[str, Any] = {key: alt.expr(f"datum.{name}") for key, name in style.items()}
-    return [leader, *readable(base, {"text": "label:N"}, **place)]
+    if any(one.row["n_seeds"] > 1 for one in series):
+        caption += " Median over the seeds."
+    caption += unknown_for("without a curve", names_of(material.finished), names_of(series))
+    rows = [_target_row(one) for one in series]
+    figure = draw(
+        "time-targets",
+        "Time to reach an accuracy",
+        caption,
+        lambda layout: _target_chart(rows, layout),
+        rows=rows,
+    )
+    return [figure]
 
 
-def label_values(
-    lines: Sequence[Line], scales: tuple[Scale, Scale], layout: ChartLayout
-) -> list[dict[str, Any]]:
-    """Where each line ends, and where its label stands, in pixels from there."""
-    main, texts = zip(*_labelled(lines, layout), strict=True)
-    paths = [[_spot(point, scales, layout) for point in line.points] for line in main]
-    places = _column(paths, layout) if _end_together(paths) else _places(paths, texts, layout)
-    return [
-        {
-            "series": line.series.label,
-            "label": text,
-            "seconds": line.points[-1][0],
-            "error": _error(line.points[-1]),
-            **place,
-            "to_dx": place["dx"] - math.copysign(3.0, place["dx"]),
-            "moved": math.hypot(place["dx"], place["dy"]) > FAR,
-        }
-        for line, text, place in zip(main, texts, places, strict=True)
+def _times(series: Series) -> dict[str, float | None] | None:
+    times: dict[str, float | None] | None = series.row["time_to_target_s"]
+    return times
+
+
+def reached(series: Series) -> list[tuple[int, float]]:
+    """The targets that a model reached, in percent, and the seconds to each."""
+    times = _times(series) or {}
+    found = [(round(float(target) * 100), times.get(target)) for target in TARGETS]
+    return [(percent, seconds) for percent, seconds in found if seconds]
+
+
+def missed(series: Series) -> int | None:
+    """The lowest target that it did not reach, in percent; it reached none above that either.
+
+    None where it reached all, or ended at one of its own and tried no higher one.
+    """
+    done = {percent for percent, _ in reached(series)}
+    percents = [round(float(target) * 100) for target in TARGETS]
+    lowest = next((percent for percent in percents if percent not in done), None)
+    own = series.row["target"]
+    return None if lowest is None or (own is not None and own * 100 < lowest) else lowest
+
+
+def _rank(series: Series) -> tuple[int, float]:
+    found = reached(series)
+    return -len(found), found[-1][1] if found else 0.0
+
+
+def _target_row(series: Series) -> dict[str, Any]:
+    found, lowest = reached(series), missed(series)
+    return {
+        "series": series.label,
+        "seconds": [seconds for _, seconds in found],
+        "target": [f"{percent} %" for percent, _ in found],
+        "time_text": [format_seconds(seconds) for _, seconds in found],
+        "text": "" if lowest is None else f"{lowest} %: {MISSED}",
+    }
+
+
+def _target_chart(rows: Rows, layout: ChartLayout) -> Specification:
+    down = marks_down(layout)
+    targets = [f"{round(float(target) * 100)} %" for target in TARGETS]
+    by_target = marked("target", targets, legend(targets, layout))
+    seconds = [second for row in rows for second in row["seconds"]]
+    x = {"x": quantity("seconds", TIME, seconds, is_log=True, axis={"grid": not layout.is_narrow})}
+    facts = {"series": "model", "target": "validation accuracy", "time_text": "reached after"}
+    each = {"transform": [{"flatten": ["seconds", "target", "time_text"]}]}
+    line = {"type": "line", "strokeWidth": 1.5, "color": QUIET, "opacity": 0.6, "yOffset": down}
+    layers = [
+        each | {"mark": line, "encoding": x | {"detail": {"field": "series"}}},
+        each
+        | {
+            "mark": {"type": "point", "yOffset": down},
+            "encoding": x | by_target | {"tooltip": tooltip(facts)},
+        },
     ]
-
-
-def _spot(
-    point: Sequence[float], scales: tuple[Scale, Scale], layout: ChartLayout
-) -> tuple[float, float]:
-    seconds, errors = scales
-    # fewer errors stand higher, and pixels count from the top
-    return seconds.pixel(point[0], layout.width), errors.pixel(_error(point), layout.height)
-
-
-def _end_together(paths: Sequence[Sequence[tuple[float, float]]]) -> bool:
-    ends = [path[-1][0] for path in paths]
-    return max(ends) - min(ends) < NEAR_EDGE
-
-
-def _column(
-    paths: Sequence[Sequence[tuple[float, float]]], layout: ChartLayout
-) -> list[dict[str, Any]]:
-    """Labels below each other, right of where all lines end."""
-    edge = max(path[-1][0] for path in paths)
-    heights = spread([path[-1][1] for path in paths], 0.0, layout.height)
-    return [
-        {"dx": edge + LEFT_OF_LABEL - path[-1][0], "dy": height - path[-1][1], "align": "left"}
-        for path, height in zip(paths, heights, strict=True)
-    ]
-
-
-def _places(
-    paths: Sequence[Sequence[tuple[float, float]]], texts: Sequence[str], layout: ChartLayout
-) -> list[dict[str, Any]]:
-    """Labels around the ends, clear of the lines; their text begins at the side of the end."""
-    obstacles = [spot for path in paths for spot in along(path)]
-    places = place_labels([path[-1] for path in paths], texts, layout, obstacles)
-    return [_aligned(place, text) for place, text in zip(places, texts, strict=True)]
-
-
-def _aligned(place: Place, text: str) -> dict[str, Any]:
-    half = len(text) * CHARACTER_WIDTH / 2
-    if place.dx == 0:
-        return {"dx": 0.0, "dy": place.dy, "align": "center"}
-    near = place.dx - math.copysign(half, place.dx)
-    return {"dx": near, "dy": place.dy, "align": "left" if place.dx > 0 else "right"}
+    return lanes(rows, layers, layout)

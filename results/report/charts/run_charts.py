@@ -1,96 +1,132 @@
-"""One run as it trained: loss and accuracy by epoch, and the loss of each iteration."""
+"""One run as it trained, step by step, and how its model sees the images."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from results.classes import CLASS_NAMES
 from results.report.charts.figure import (
-    CHOSEN,
-    IS_CHOSEN,
+    CLASS_OF,
+    IF_CHOSEN,
     ReportFigure,
+    Specification,
     absence,
-    chosen_parameter,
     draw,
-    names_of,
+    legend,
+    marked,
+    note_of,
+    quantity,
+    size_of,
     tooltip,
 )
-from results.report.charts.scales import linear_scale, log_scale
-from results.report.charts.theme import ChartLayout
-from results.report.charts.thinning import binned, finite_or_none, rounded
+from results.report.charts.theme import ACCENT, PAGE, ChartLayout, series_colour
 from results.report.material import Material, Series
 
 if TYPE_CHECKING:
-    import altair as alt
     import numpy as np
 
-    Layers = alt.LayerChart | alt.FacetChart  # the second in types only
+    Array = np.ndarray[Any, Any]
 
 Values = dict[str, Any]
-LOSS, ACCURACY = "var(--series-2)", "var(--accent)"
-AXES = "axes"  # the parameter that holds what the axes of each series need
+LOSS, ACCURACY = series_colour(1), ACCENT
 SMOOTH_BINS = 150
 STEP_BINS = 200
 MAX_STEPS = 400  # up to here each step is drawn
-LABEL_WIDTH = 150  # pixels that the label of the best point takes to either side, at most
+MAX_POINTS = 500
+
+
+class Bins(NamedTuple):
+    """Stretches of equal length, but for one value; `middle` counts the first value as 1."""
+
+    middle: list[float]
+    low: list[float]
+    mean: list[float]
+    high: list[float]
+
+
+def binned(values: "Array", most: int) -> Bins:
+    """At most so many stretches of the values, (N,) finite with N at least 1, in order."""
+    import numpy as np
+
+    edges = np.linspace(0, len(values), min(most, len(values)) + 1).round().astype(int)
+    starts, ends = edges[:-1], edges[1:]
+    return Bins(
+        ((starts + 1 + ends) / 2).tolist(),
+        np.minimum.reduceat(values, starts).tolist(),
+        (np.add.reduceat(values, starts) / (ends - starts)).tolist(),
+        np.maximum.reduceat(values, starts).tolist(),
+    )
+
+
+def rounded(values: Iterable[float], digits: int) -> list[float]:
+    """The values to so many significant digits, as short as JSON writes them."""
+    return [float(f"{value:.{digits}g}") for value in values]
 
 
 def run_figures(material: Material) -> list[ReportFigure]:
-    """Loss and accuracy, and the loss of each iteration, of the chosen series."""
-    found = [_training_figure(material), _loss_figure(material)]
-    return [figure for figure in found if figure is not None]
-
-
-def _training_figure(material: Material) -> ReportFigure | None:
-    return _figure(
-        "run-training",
-        "Training loss and validation accuracy",
-        f"Left axis: training loss, as the means of {SMOOTH_BINS} equal stretches of steps (of "
-        "fewer steps, each). Right axis: validation accuracy; the dashed line marks where it was "
-        "best. Of the first run that ended well.",
-        [(series, values) for series in material.finished if (values := _training(series))],
-        _training_chart,
-    )
-
-
-def _loss_figure(material: Material) -> ReportFigure | None:
-    return _figure(
-        "run-loss",
-        "Training loss of each iteration",
-        f"An iteration is one update of the weights. Of more than {MAX_STEPS} the line is the mean "
-        f"of {STEP_BINS} stretches, and the band reaches from the lowest to the highest loss of "
-        "each. Of the first run that ended well.",
-        [(series, values) for series in material.finished if (values := _losses(series))],
-        _loss_chart,
-    )
+    """Loss and accuracy, the loss of each iteration, and the features of the chosen series."""
+    figures = [
+        _figure(
+            material,
+            "run-training",
+            "Training loss and validation accuracy",
+            f"Left axis: training loss, as the means of {SMOOTH_BINS} equal stretches of steps (of "
+            "fewer steps, each). Right axis: validation accuracy; the dashed line marks where it "
+            "was best. Of the first run that ended well.",
+            training_values,
+            _training_chart,
+            margin=45,  # pixels: the axis to the right takes them
+        ),
+        _figure(
+            material,
+            "run-loss",
+            "Training loss of each iteration",
+            f"An iteration is one update of the weights. Of more than {MAX_STEPS} the line is the "
+            f"mean of {STEP_BINS} stretches, and the band reaches from the lowest to the highest "
+            "loss of each. Of the first run that ended well.",
+            loss_values,
+            _loss_chart,
+        ),
+        _figure(
+            material,
+            "run-features",
+            "How the model sees the classes",
+            "Each point is an evaluated image as the last layer sees it, flattened to the two "
+            "directions in which the features vary most (their principal components). Classes "
+            "that lie apart are easy to tell apart; a large symbol marks the median of its class.",
+            feature_values,
+            _feature_chart,
+        ),
+    ]
+    return [figure for figure in figures if figure is not None]
 
 
 def _figure(
+    material: Material,
     key: str,
     title: str,
     caption: str,
-    found: Sequence[tuple[Series, Values]],
-    chart: Callable[[Sequence[str], ChartLayout], "Layers"],
+    values_of: Callable[[Series], Values | None],
+    chart: Callable[[ChartLayout], Specification],
+    margin: int = 0,
 ) -> ReportFigure | None:
+    """A figure of one series at a time, whose note stands over it; `margin` pixels narrower."""
+    found = {one.label: values for one in material.finished if (values := values_of(one))}
     if not found:
         return None
-    names = names_of([series for series, _ in found])
-    rows = [{"series": series.label, **values} for series, values in found]
-    return draw(
-        key,
-        title,
-        caption,
-        lambda layout: chart(names, layout).add_params(_axes(rows), chosen_parameter(names[0])),
-        lambda layout: {"series": rows},
-    )
+    notes = {label: str(values.pop("note")) for label, values in found.items()}
+
+    def whole(layout: ChartLayout) -> Specification:
+        layout = replace(layout, width=layout.width - margin)
+        drawn = {"data": {"name": "rows"}, "transform": [IF_CHOSEN]} | size_of(layout)
+        return drawn | note_of(notes) | {"layer": [chart(layout), absence(list(found), layout)]}
+
+    rows = [{"series": label} | values for label, values in found.items()]
+    return draw(key, title, caption, whole, rows=rows)
 
 
-def _axes(rows: Sequence[Values]) -> "alt.Parameter":
-    import altair as alt
-
-    return alt.param(name=AXES, value={row["series"]: row["axis"] for row in rows})
-
-
-def _training(series: Series) -> Values | None:
+def training_values(series: Series) -> Values | None:
     """Smoothed loss and validation accuracy against epochs; None where one is unknown."""
     losses, curve = losses_of(series), _curve(series)
     epochs, images = (_value(series, key) for key in ("epochs", "images_seen"))
@@ -105,19 +141,11 @@ def _training(series: Series) -> Values | None:
         "at": rounded([at for at, _ in points], 5),
         "accuracy": rounded([accuracy for _, accuracy in points], 5),
         "best_at": rounded([best_at], 5),
-        "best": f"best: {best:.2f} % at epoch {best_at:.3g}",
-        "axis": _ends(bins.mean, [accuracy for _, accuracy in points], epochs),
+        "note": f"best: {best:.2f} % at epoch {best_at:.3g}",
     }
 
 
-def _ends(losses: Sequence[float], accuracies: Sequence[float], epochs: float) -> list[float]:
-    """Low and high ends of both axes, and the last epoch."""
-    left = linear_scale(losses, least=0.0)
-    right = linear_scale(accuracies, least=0.0, most=100.0)
-    return rounded([left.low, left.high, right.low, right.high, epochs], 5)
-
-
-def _losses(series: Series) -> Values | None:
+def loss_values(series: Series) -> Values | None:
     """Lowest, mean and highest loss of stretches of steps; each step where they are few."""
     losses = losses_of(series)
     if losses is None:
@@ -130,148 +158,136 @@ def _losses(series: Series) -> Values | None:
         rounded([max(value, smallest) for value in values], 4)
         for values in (bins.low, bins.mean, bins.high)
     )
-    scale = log_scale([*low, *high])
+    note = f"{len(losses):,} iterations"
+    return {"step": rounded(bins.middle, 6), "low": low, "mean": mean, "high": high, "note": note}
+
+
+def feature_values(series: Series) -> Values | None:
+    """Some points and the median of each class; None where a run recorded none to draw."""
+    points, labels = series.array("features_2d"), series.array("features_labels")
+    share = series.array("features_share")
+    if points is None or labels is None or share is None or not len(points) == len(labels) > 0:
+        return None
+    import numpy as np
+
+    drawn = np.linspace(0, len(points) - 1, min(MAX_POINTS, len(points))).round().astype(int)
+    classes = np.unique(labels)
+    medians = np.array([np.median(points[labels == k], axis=0) for k in classes])
+    x, y = np.concatenate([points[drawn], medians]).T.astype(float).tolist()
+    first, second = (f"{part * 100:.3g} %" for part in share.tolist())
     return {
-        "step": rounded(bins.middle, 6),
-        "low": low,
-        "mean": mean,
-        "high": high,
-        "axis": rounded([scale.low, scale.high, *scale.ticks(6)], 4),
+        "x": rounded(x, 3),
+        "y": rounded(y, 3),
+        "label": [*labels[drawn].tolist(), *classes.tolist()],
+        "is_median": [False] * len(drawn) + [True] * len(classes),
+        "note": f"of the variance: {first} across, {second} up",
     }
 
 
-def losses_of(series: Series) -> "np.ndarray[Any, Any] | None":
+def losses_of(series: Series) -> "Array | None":
     """The loss of each step of the run that is drawn, without gaps; None where it is unknown."""
     losses = series.array("loss")
     return None if losses is None or not len(losses) else losses.astype("float64")
 
 
 def _curve(series: Series) -> list[list[float]]:
-    """The points of the validation curve: seconds, fraction, images, accuracy."""
-    stored = series.array("curve")
-    record = series.shown
+    """The known points of the validation curve: seconds, fraction, images, accuracy."""
+    stored, record = series.array("curve"), series.shown
     points = stored.tolist() if stored is not None else (record.curve if record else None) or []
-    return [
-        point for point in points if len(point) >= 4 and None not in map(finite_or_none, point[2:4])
-    ]
+    return [point for point in points if len(point) >= 4 and all(map(_is_number, point[2:4]))]
+
+
+def _is_number(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
 
 
 def _value(series: Series, quantity: str) -> float | None:
     return series.shown.value(quantity) if series.shown else None
 
 
-def _training_chart(names: Sequence[str], layout: ChartLayout) -> "Layers":
-    import altair as alt
+def _training_chart(layout: ChartLayout) -> Specification:
+    def axis(field: str, title: str, side: str, colour: str) -> Specification:
+        look = {"orient": side, "titleColor": colour, "labelColor": colour, "tickCount": 6}
+        return {"y": quantity(field, title, axis=look | {"grid": side == "left"})}
 
-    layout = replace(layout, width=layout.width - 45)  # room for the axis to the right
-    base = alt.Chart(alt.NamedData("series"), width=layout.width, height=layout.height)
-    base = base.transform_filter(IS_CHOSEN)
-    curve = base.transform_flatten(["at", "accuracy"]).encode(
-        x=_epochs("at"), y=_coloured("accuracy", "validation accuracy (%)", "right")
-    )
-    loss = base.transform_flatten(["epoch", "loss"]).mark_line(strokeWidth=2, color=LOSS)
-    loss = loss.encode(
-        x=_epochs("epoch"),
-        y=_coloured("loss", "training loss (nats)", "left"),
-        tooltip=tooltip({"epoch": "epoch", "loss": "training loss"}, "Q"),
-    )
-    line = curve.mark_line(strokeWidth=2, color=ACCURACY)
-    points = curve.mark_point(size=50, color=ACCURACY, opacity=1).encode(
-        tooltip=tooltip({"at": "epoch", "accuracy": "validation accuracy (%)"}, "Q")
-    )
-    accuracy = alt.layer(line, points)
-    missing = absence(names, layout)
-    layers = alt.layer(loss, accuracy, *_best(base, layout), missing)
-    independent: Layers = layers.resolve_scale(y="independent")
-    return independent
+    def epochs(field: str) -> Specification:
+        scale, look = {"zero": True, "padding": 0}, {"tickCount": 6, "grid": False}
+        return {"x": quantity(field, "epochs of training", scale=scale, axis=look)}
 
-
-def _best(base: "alt.Chart", layout: ChartLayout) -> "list[alt.Chart]":
-    """A line where validation was best, and what it was, above the plot area."""
-    import altair as alt
-
-    best = base.transform_flatten(["best_at"])
-    rule = best.mark_rule(strokeDash=[4, 3], strokeWidth=1.5, color=ACCURACY)
-    # the label leans to the side where there is room for it
-    near = f"datum.best_at / datum.axis[4] * {layout.width}"
-    lean = f"{near} < {LABEL_WIDTH} ? 'left' : {near} > {layout.width - LABEL_WIDTH} ? 'right'"
-    text = best.mark_text(
-        align=alt.expr(f"{lean} : 'center'"), baseline="bottom", y=-5, color=ACCURACY
-    )
-    return [rule.encode(x=_epochs("best_at")), text.encode(x=_epochs("best_at"), text="best:N")]
-
-
-def _epochs(field: str) -> "alt.X":
-    import altair as alt
-
-    return alt.X(
-        f"{field}:Q",
-        title="epochs of training",
-        scale=alt.Scale(domainMin=0, domainMax=_end(4), nice=False),
-        axis=alt.Axis(tickCount=6, format="~r", grid=False),
-    )
+    loss = epochs("epoch") | axis("loss", "training loss (nats)", "left", LOSS)
+    told_loss = tooltip({"epoch": "epoch", "loss": "training loss"}, "quantitative")
+    accuracy = axis("accuracy", "validation accuracy (%)", "right", ACCURACY)
+    told_accuracy = {"at": "epoch", "accuracy": "validation accuracy (%)"}
+    line = {"type": "line", "strokeWidth": 2}
+    return {
+        "resolve": {"scale": {"y": "independent"}},
+        "layer": [
+            {
+                "transform": [{"flatten": ["epoch", "loss"]}],
+                "mark": line | {"color": LOSS},
+                "encoding": loss | {"tooltip": told_loss},
+            },
+            {
+                "transform": [{"flatten": ["at", "accuracy"]}],
+                "encoding": epochs("at") | accuracy,
+                "layer": [
+                    {"mark": line | {"color": ACCURACY}},
+                    {
+                        "mark": {"type": "point", "size": 50, "color": ACCURACY},
+                        "encoding": {"tooltip": tooltip(told_accuracy, "quantitative")},
+                    },
+                ],
+            },
+            {
+                "transform": [{"flatten": ["best_at"]}],
+                "mark": {"type": "rule", "strokeDash": [4, 3], "color": ACCURACY},
+                "encoding": epochs("best_at"),
+            },
+        ],
+    }
 
 
-def _coloured(field: str, title: str, side: str) -> "alt.Y":
-    """An axis in the colour of its line."""
-    import altair as alt
-
-    colour, first = (LOSS, 0) if side == "left" else (ACCURACY, 2)
-    return alt.Y(
-        f"{field}:Q",
-        title=title,
-        scale=alt.Scale(zero=False, nice=False, domainMin=_end(first), domainMax=_end(first + 1)),
-        axis=alt.Axis(
-            orient=side,  # type: ignore[arg-type]
-            titleColor=colour,
-            labelColor=colour,
-            format="~r",
-            grid=side == "left",
-            tickCount=6,
-        ),
-    )
-
-
-def _end(index: int) -> "alt.ExprRef":
-    import altair as alt
-
-    return alt.expr(f"({AXES}[{CHOSEN}] || [0, 1, 0, 1, 1])[{index}]")
-
-
-def _loss_chart(names: Sequence[str], layout: ChartLayout) -> "Layers":
-    import altair as alt
-
-    base = alt.Chart(alt.NamedData("series"), width=layout.width, height=layout.height)
-    base = base.transform_filter(IS_CHOSEN).transform_flatten(["step", "low", "mean", "high"])
-    base = base.encode(
-        x=alt.X(
-            "step:Q",
-            title="iteration (step)",
-            scale=alt.Scale(nice=False, zero=False),
-            axis=alt.Axis(tickCount=4 if layout.is_narrow else 8, format=",d", grid=False),
-        )
-    )
-    band = base.mark_area(opacity=0.3, color=LOSS).encode(y=_log_loss("low"), y2="high:Q")
+def _loss_chart(layout: ChartLayout) -> Specification:
+    ticks = {"tickCount": 4 if layout.is_narrow else 8, "grid": False}
+    steps = quantity("step", "iteration (step)", scale={"padding": 0}, axis=ticks)
+    y = quantity("mean", "training loss (nats)", is_log=True)
     shown = {"step": "iteration", "low": "lowest", "mean": "mean", "high": "highest"}
-    line = base.mark_line(strokeWidth=1.5, color=LOSS)
-    line = line.encode(y=_log_loss("mean"), tooltip=tooltip(shown, "Q"))
-    missing = absence(names, layout)
-    return alt.layer(band, line, missing)
+    return {
+        "transform": [{"flatten": ["step", "low", "mean", "high"]}],
+        "encoding": {"x": steps},
+        "layer": [
+            {
+                "mark": {"type": "area", "opacity": 0.3, "color": LOSS},
+                "encoding": {"y": y | {"field": "low"}, "y2": {"field": "high"}},
+            },
+            {
+                "mark": {"type": "line", "strokeWidth": 1.5, "color": LOSS},
+                "encoding": {"y": y, "tooltip": tooltip(shown, "quantitative")},
+            },
+        ],
+    }
 
 
-def _log_loss(field: str) -> "alt.Y":
-    """The axis of the chosen series: its ends and ticks lie in a parameter of their own."""
-    import altair as alt
-
-    axis = f"({AXES}[{CHOSEN}] || [0.1, 1])"
-    return alt.Y(
-        f"{field}:Q",
-        title="training loss (nats, log scale)",
-        scale=alt.Scale(
-            type="log",
-            nice=False,
-            domainMin=alt.expr(f"{axis}[0]"),
-            domainMax=alt.expr(f"{axis}[1]"),
-        ),
-        axis=alt.Axis(format="~r", values=alt.expr(f"slice({axis}, 2)")),
-    )
+def _feature_chart(layout: ChartLayout) -> Specification:
+    plain = {"tickCount": 5, "grid": False}
+    by_class = marked("class", CLASS_NAMES, legend(CLASS_NAMES, layout))
+    median = {"type": "point", "size": 190, "stroke": PAGE, "strokeWidth": 1.5}
+    return {
+        "transform": [
+            {"flatten": ["x", "y", "label", "is_median"]},
+            {"calculate": CLASS_OF.format("datum.label"), "as": "class"},
+        ],
+        "encoding": {
+            "x": quantity("x", "first component", axis=plain),
+            "y": quantity("y", "second component", axis=plain),
+            "tooltip": tooltip({"class": "true class"}),
+        }
+        | by_class,
+        "layer": [
+            {
+                "transform": [{"filter": "!datum.is_median"}],
+                "mark": {"type": "point", "size": 30, "opacity": 0.55},
+            },
+            {"transform": [{"filter": "datum.is_median"}], "mark": median},
+        ],
+    }

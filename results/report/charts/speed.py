@@ -1,23 +1,13 @@
 """How fast and at what price it trains: throughput, memory, time of an epoch and energy."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from results.report.charts.bars import Bar, draw_bars, needs_log
-from results.report.charts.figure import (
-    IS_SHOWN,
-    ReportFigure,
-    draw,
-    names_of,
-    shown_parameter,
-    unknown_for,
-)
-from results.report.charts.theme import ChartLayout, series_colours
+from results.report.charts.figure import ReportFigure, draw, names_of, unknown_for
+from results.report.charts.lanes import Bar, bars, needs_log
+from results.report.charts.theme import series_colour
 from results.report.material import Material, Series
 from results.text import format_bytes, format_count, format_joules, format_seconds
-
-if TYPE_CHECKING:
-    import altair as alt
 
 
 class BarQuantity(NamedTuple):
@@ -72,14 +62,7 @@ SPEEDS = (
         1.0,
         format_seconds,
     ),
-    BarQuantity(
-        "energy_j",
-        "energy",
-        "Energy",
-        "energy of the training (J)",
-        1.0,
-        format_joules,
-    ),
+    BarQuantity("energy_j", "energy", "Energy", "energy of the training (J)", 1.0, format_joules),
 )
 
 
@@ -95,27 +78,26 @@ def _best_first(material: Material, speed: BarQuantity) -> list[Series]:
 
 
 def _figure(material: Material, speed: BarQuantity, series: Sequence[Series]) -> ReportFigure:
-    bars = [_bar(speed, one, material.names) for one in series]
-    is_log = needs_log([bar.value for bar in bars if bar.value is not None])
+    lines = [_bar(speed, one, series_colour(one.index)) for one in series]
+    is_log = needs_log([bar.value for bar in lines if bar.value is not None])
     caption = f"{'More' if speed.is_gain else 'Less'} is better; the best stands on top."
     caption += f" {speed.remark}" if speed.remark else ""
-    if any(bar.interval for bar in bars):
+    if any(bar.interval for bar in lines):
         caption += " Thin lines: 95 % interval of the mean over the seeds."
     caption += unknown_for("unknown", names_of(material.finished), names_of(series))
+    return draw(
+        f"speed-{speed.key.partition('_')[0]}",
+        speed.name,
+        caption,
+        lambda layout: bars(lines, speed.axis, layout, is_log=is_log),
+        rows=[bar.row() for bar in lines],
+    )
 
-    def chart(layout: ChartLayout) -> "alt.TopLevelMixin":
-        rows = draw_bars(bars, speed.axis, layout, is_log=is_log, hide=IS_SHOWN)
-        return rows.add_params(shown_parameter(names_of(series)))
 
-    key = speed.key.partition("_")[0]
-    return draw(f"speed-{key}", speed.name, caption, chart)
-
-
-def _bar(speed: BarQuantity, series: Series, names: Sequence[str]) -> Bar:
+def _bar(speed: BarQuantity, series: Series, fill: str) -> Bar:
     value = float(series.row[speed.key])
     interval = series.summary.interval(speed.measured) if speed.measured else None
     low, high = interval or (value, value)
-    at_chance = "" if series.has_learnt else ", at chance"
     facts = {
         "model": series.label,
         speed.name.lower(): speed.text(value),
@@ -129,8 +111,9 @@ def _bar(speed: BarQuantity, series: Series, names: Sequence[str]) -> Bar:
     return Bar(
         series.label,
         value / speed.unit,
-        speed.text(value) + at_chance,
-        series_colours(len(names))[series.index],
+        speed.text(value),
+        fill,
         (low / speed.unit, high / speed.unit) if interval else None,
         facts,
+        "" if series.has_learnt else "at chance",
     )

@@ -1,4 +1,4 @@
-"""How charts look: sizes, fonts, colours that the page's style sheet may change, and a colour each.
+"""How charts look: sizes, fonts, and the colours of the page's style sheet.
 
 In the page every colour of a chart is a CSS variable, so that light, dark and print need no second
 drawing. A picture for a document has no style sheet: there the variables become the light colours.
@@ -40,12 +40,15 @@ DARK = {
     "--series-7": "#aaa2ff",
     "--series-8": "#8fd3f4",
 }
+TEXT, QUIET, GRID, PAGE, ACCENT = (
+    f"var(--{name})" for name in ("text", "quiet", "grid", "page", "accent")
+)
 NUM_COLOURS = 8
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross")
 DASHES = ((1, 0), (6, 3), (2, 2))
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 FONT_SIZE = 12
-CHARACTER_WIDTH = 7.0  # pixels of a character at FONT_SIZE, on the wide side: labels must not touch
+CHARACTER_WIDTH = 7.0  # pixels of a character at FONT_SIZE, on the wide side: texts must not touch
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +64,20 @@ class ChartLayout:
         """Whether it is for a phone."""
         return self.name == "narrow"
 
-    @property
-    def label_characters(self) -> int:
-        """How long the label of a point may be; longer names are cut."""
-        return 13 if self.is_narrow else 20
-
 
 WIDE = ChartLayout("wide", 800, 420)
 NARROW = ChartLayout("narrow", 258, 300)  # with its axes it fits a window of 360 pixels
 LAYOUTS = (WIDE, NARROW)
 
 
-def variable(name: str) -> str:
-    """A colour of the style sheet."""
-    return f"var({name})"
+def series_colour(index: int) -> str:
+    """The colour of a series, a variable of the style sheet."""
+    return f"var(--series-{index % NUM_COLOURS + 1})"
 
 
 def series_colours(count: int) -> list[str]:
     """A colour for each series."""
-    return [variable(f"--series-{k % NUM_COLOURS + 1}") for k in range(count)]
+    return [series_colour(k) for k in range(count)]
 
 
 def series_shapes(count: int) -> list[str]:
@@ -94,28 +92,29 @@ def series_dashes(count: int) -> list[list[int]]:
 
 def config() -> dict[str, Any]:
     """Vega-Lite's config: one look for every chart."""
-    text, quiet, grid = variable("--text"), variable("--quiet"), variable("--grid")
-    labels = {"labelColor": text, "labelFontSize": FONT_SIZE, "labelFont": FONT}
-    titles = {"titleColor": text, "titleFontSize": FONT_SIZE, "titleFont": FONT}
+    labels = {"labelColor": TEXT, "labelFontSize": FONT_SIZE, "labelFont": FONT}
+    titles = {"titleColor": TEXT, "titleFontSize": FONT_SIZE, "titleFont": FONT}
+    titles |= {"titleFontWeight": "normal"}
+    axis = {"titlePadding": 8, "gridColor": GRID, "domainColor": QUIET, "tickColor": QUIET}
     return {
         "background": "transparent",
         "font": FONT,
         "view": {"stroke": None},
-        "axis": labels
-        | titles
-        | {
-            "titleFontWeight": "normal",
-            "titlePadding": 8,
-            "gridColor": grid,
-            "domainColor": quiet,
-            "tickColor": quiet,
+        "axis": labels | titles | axis,
+        "legend": labels | titles | {"symbolSize": 90, "symbolOpacity": 1},
+        "text": {"color": TEXT, "fontSize": FONT_SIZE, "font": FONT, "baseline": "middle"},
+        "point": {"size": 100, "filled": True, "opacity": 1},
+        "rule": {"color": QUIET},
+        "title": {
+            "color": TEXT,
+            "font": FONT,
+            "fontSize": FONT_SIZE,
+            "fontWeight": "normal",
+            "lineHeight": 16,
+            "anchor": "start",
+            "subtitleColor": TEXT,
+            "subtitleFont": FONT,
         },
-        "header": labels | titles,
-        "legend": labels | titles | {"titleFontWeight": "normal", "symbolSize": 90},
-        "text": {"color": text, "fontSize": FONT_SIZE, "font": FONT},
-        "point": {"size": 90, "filled": True},
-        "rule": {"color": quiet},
-        "title": {"color": text, "font": FONT},
     }
 
 

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import vl_convert
+
 from results import RunRecord
 from results.report.charts.figure import ReportFigure
-from results.report.charts.theme import in_light
+from results.report.charts.theme import LAYOUTS, config, in_light
 from results.report.material import Material, gather
 
 TABLES = Path(__file__).parents[3] / "results" / "tables"
@@ -20,37 +22,46 @@ def make_material(records: Sequence[RunRecord], folder: Path) -> Material:
     return gather([file], mixed=True)
 
 
-def values_of(figure: ReportFigure, field: str, layout: str = "wide") -> dict[str, Any]:
+def values_of(figure: ReportFigure, field: str) -> dict[str, Any]:
     """Series to what a field holds in the chart's data; the first of several values."""
     found: dict[str, Any] = {}
-    for row in rows_of(figure, layout):
+    for row in rows_of(figure):
         if row.get(field) is not None:
             found.setdefault(row["series"], row[field])
     return found
 
 
-def rows_of(figure: ReportFigure, layout: str = "wide") -> list[dict[str, Any]]:
-    """The rows of all data of a chart that belong to a series."""
-    return [row for row in _data(figure.specifications[layout]) if "series" in row]
+def rows_of(figure: ReportFigure) -> list[dict[str, Any]]:
+    """The rows of a chart's data that belong to a series."""
+    return figure.datasets["rows"]
 
 
-def _data(part: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any part of a specification
-    if isinstance(part, list):
-        return [row for item in part for row in _data(item)]
-    if not isinstance(part, dict):
-        return []
-    own = part["data"].get("values", []) if "data" in part else []
-    return [*own, *(row for key, item in part.items() if key != "data" for row in _data(item))]
+def row_of(figure: ReportFigure, series: str) -> dict[str, Any]:
+    """The row of one series."""
+    return next(row for row in rows_of(figure) if row["series"] == series)
+
+
+def whole(figure: ReportFigure, layout: str = "wide") -> dict[str, Any]:
+    """The specification with its data, the colours those of the light page."""
+    content = figure.specifications[layout] | {"datasets": figure.datasets, "config": config()}
+    found: dict[str, Any] = json.loads(in_light(json.dumps(content, allow_nan=False)))
+    return found
+
+
+def svg_of(figure: ReportFigure, layout: str = "wide", **parameters: object) -> str:
+    """The chart as it is drawn, with other values of its parameters."""
+    content = whole(figure, layout)
+    for each in content["params"]:
+        each["value"] = parameters.get(each["name"], each["value"])
+    return vl_convert.vegalite_to_svg(content)
 
 
 def check_figures(figures: Sequence[ReportFigure]) -> None:
-    """Both layouts compile, hold plain finite JSON and name the unit of every axis that counts."""
-    import vl_convert
-
+    """Both layouts compile and hold plain finite JSON; what is said of them is one line."""
     for figure in figures:
-        for specification in figure.specifications.values():
-            text = json.dumps(specification, allow_nan=False)
-            assert vl_convert.vegalite_to_vega(in_light(text))["marks"]
+        assert list(figure.specifications) == [layout.name for layout in LAYOUTS]
+        for layout in figure.specifications:
+            assert vl_convert.vegalite_to_vega(whole(figure, layout))["marks"]
             assert "\n" not in figure.title + figure.caption
 
 

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from results import read_records, summarize, table_rows
+from results.report.charts.theme import config
 from results.report.compose import compose
 from results.report.material import gather
 from results.report.page import Page as Content
@@ -47,7 +48,7 @@ def test_every_chart_is_valid_vega_lite(content: Content) -> None:
     assert len(figures) > 10
     layers, schema = {"$ref": "#/definitions/TopLevelLayerSpec"}, altair.load_schema()
     for figure in figures:  # the layouts differ in numbers, and rows may be anything
-        specification = {**figure.specifications["narrow"], "datasets": {}}
+        specification = {**figure.specifications["narrow"], "config": config()}
         altair.utils.schemapi.validate_jsonschema(specification, layers, rootschema=schema)
 
 

@@ -5,8 +5,14 @@ from pathlib import Path
 import pytest
 
 from results import RunRecord
-from results.report.charts.limit import Roofs, achieved, limit_figures, roof_words, roofs_of
-from results.report.charts.scales import Scale
+from results.report.charts.limit import (
+    Roofs,
+    achieved,
+    limit_figures,
+    roof_rows,
+    roof_words,
+    roofs_of,
+)
 from results.report.material import gather
 from tests.results.records_by_hand import LIMIT, make_record, make_sweep, make_values
 from tests.results.report.charts_by_hand import (
@@ -59,19 +65,32 @@ def test_the_roof_is_the_lower_of_what_bytes_and_flops_allow(tmp_path: Path) -> 
 
 def test_only_the_parts_of_the_roof_in_sight_are_named() -> None:
     roofs = Roofs((788e12, 788e12), (1e12, 4e12))
-    assert roof_words(roofs, Scale(1, 100, is_log=True)) == ["slope: copy, 1.00 T to 4.00 TB/s"]
-    assert roof_words(roofs, Scale(1e3, 1e4, is_log=True)) == ["flat: matmul, 788 TFLOP/s"]
-    assert len(roof_words(roofs, Scale(1, 1e4, is_log=True))) == 2
+    assert roof_words(roofs, roof_rows(roofs, [1, 10])) == ["slope: copy, 1.00 T to 4.00 TB/s"]
+    assert roof_words(roofs, roof_rows(roofs, [1e4, 1e5])) == ["flat: matmul, 788 TFLOP/s"]
+    assert len(roof_words(roofs, roof_rows(roofs, [1, 1e4]))) == 2
+
+
+def test_the_roof_reaches_past_the_points_and_the_knees_that_are_near() -> None:
+    roofs = Roofs((788e12, 788e12), (1e12, 4e12))
+    near = roof_rows(roofs, [100])
+    assert [row["intensity"] for row in near] == pytest.approx([100 / 1.5, 197, 788, 788 * 1.5])
+    assert [row["intensity"] for row in roof_rows(roofs, [1, 2])] == pytest.approx([1 / 1.5, 3])
+    for row in near:
+        ends = roofs.at(row["intensity"], 0), roofs.at(row["intensity"], 1)
+        assert (row["low"], row["high"]) == ends
 
 
 def test_the_share_of_the_floor_names_what_binds_nearest_first(tmp_path: Path) -> None:
     runs = [limited("near", 97.6), limited("far", 4.25), limited("beyond", 193.0)]
     figures = limit_figures(make_material(runs, tmp_path))
     assert values_of(figures[1], "text") == {
-        "beyond": "193 %, compute binds",
-        "near": "98 %, compute binds",
-        "far": "4.2 %, compute binds",
+        "beyond": "193 %",
+        "near": "98 %",
+        "far": "4.2 %",
     }
+    assert values_of(figures[1], "note") == dict.fromkeys(
+        ("beyond", "near", "far"), "compute binds"
+    )
     assert values_of(figures[1], "value") == {"beyond": 193.0, "near": 97.6, "far": 4.25}
     assert "Above it" in figures[1].caption
     check_figures(figures)
@@ -86,4 +105,5 @@ def test_without_a_matmul_rate_the_share_of_the_floor_is_left(tmp_path: Path) ->
     run.conditions["limit"] = LIMIT | {"flops_per_s": None, "binds": "memory"}
     figures = limit_figures(make_material([run], tmp_path))
     assert [figure.key for figure in figures] == ["limit-floor"]
-    assert values_of(figures[0], "text") == {"v0": "30 %, memory binds"}
+    assert values_of(figures[0], "text") == {"v0": "30 %"}
+    assert values_of(figures[0], "note") == {"v0": "memory binds"}
