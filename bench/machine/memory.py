@@ -92,15 +92,6 @@ class CpuMemoryMeter:
         return float(self.model_bytes + max(self.peak - self.baseline, 0)), ""
 
 
-def make_memory_meter(
-    device: torch.device, model: nn.Module, optimizer: optim.Optimizer | None = None
-) -> MemoryMeter:
-    """The meter that fits the device; the optimizer's state counts where it is there already."""
-    if device.type == "cuda":
-        return CudaMemoryMeter(device)
-    return CpuMemoryMeter(model_bytes(model) + (state_bytes(optimizer) if optimizer else 0))
-
-
 @contextlib.contextmanager
 def peak_of_graphs(device: torch.device) -> Iterator[list[int]]:
     """Bytes at the peak of the block, one number once it is over; empty on a CPU.

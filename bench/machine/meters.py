@@ -7,9 +7,14 @@ from torch import nn, optim
 
 from bench.errors import RunError
 from bench.machine.clock import Clock, Mark, make_clock
-from bench.machine.memory import MemoryMeter, make_memory_meter
-from bench.machine.nvml import Gpu, counting, open_gpu
-from bench.machine.telemetry import Sampler
+from bench.machine.memory import (
+    CpuMemoryMeter,
+    CudaMemoryMeter,
+    MemoryMeter,
+    model_bytes,
+    state_bytes,
+)
+from bench.machine.nvml import Gpu, Sampler, counting, open_gpu
 
 MIN_WINDOW_S = 2.0  # the counter moves every 20 to 100 ms: shorter windows do not resolve it
 STOPPED = "the energy counter stopped answering"
@@ -111,7 +116,9 @@ def make_meters(
     is_parallel: bool = False,
 ) -> Meters:
     """Clock, memory and energy meters that fit the device; energy of one GPU alone."""
-    clock, memory = make_clock(device), make_memory_meter(device, model, optimizer)
+    held_bytes = model_bytes(model) + (state_bytes(optimizer) if optimizer else 0)
+    memory = CudaMemoryMeter(device) if device.type == "cuda" else CpuMemoryMeter(held_bytes)
+    clock = make_clock(device)
     if is_parallel:
         return Meters(clock, memory, no_energy="plan dp: NVML is read for one GPU only")
     gpu, no_nvml = open_gpu(device)

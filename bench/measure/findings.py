@@ -57,7 +57,7 @@ class Findings:
 
     The arrays among the samples: `loss` and `learning_rate` of every step, `chunk_steps` and
     `chunk_seconds`, `curve` (points, 5) as CurvePoint names them, the readings of a GPU
-    (telemetry.py), and what the final pass has shown (portrait.py).
+    (nvml.py), and what the final pass has shown (portrait.py).
 
     `aside_s` are seconds spent on what only a report asks for: no part of the cold total.
     """

@@ -141,18 +141,16 @@ class Probe:
     def _time_in_rounds(self, tried: Sequence[PlanCandidate], deadline: float) -> None:
         for _ in range(ROUNDS):
             for candidate in tried:
-                if candidate.error is None:
-                    self._time(candidate, tried)
+                if candidate.error is not None:
+                    continue
+                try:
+                    candidate.step_seconds.extend(self.time_steps(candidate.plan))
+                except Exception as error:
+                    if sum(other.error is None for other in tried) == 1:  # it is the last one left
+                        raise
+                    candidate.error = _one_line(error)
             if self.now() > deadline:
                 break
-
-    def _time(self, candidate: PlanCandidate, tried: Sequence[PlanCandidate]) -> None:
-        try:
-            candidate.step_seconds.extend(self.time_steps(candidate.plan))
-        except Exception as error:
-            if sum(other.error is None for other in tried) == 1:  # it is the last one left
-                raise
-            candidate.error = _one_line(error)
 
 
 def probe_seconds(budget: Budget) -> float:

@@ -20,7 +20,7 @@ from bench.machine.clock import make_clock
 from bench.machine.compilers import compile_counts
 from bench.machine.memory import model_bytes, peak_of_graphs, state_bytes
 from bench.machine.meters import make_meters
-from bench.machine.telemetry import measure_idle_power
+from bench.machine.nvml import measure_idle_power
 from bench.measure.findings import SHARED, Findings
 from bench.measure.limit import count_step, count_step_kernels
 from bench.measure.outcome import (

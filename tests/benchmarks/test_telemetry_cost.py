@@ -8,7 +8,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.machine.telemetry import Sampler
+from bench.machine.nvml import Sampler
 from tests.bench.machine.nvml_by_hand import Nvml, fake_gpu
 
 STEPS = 2000  # some 0.2 s: a reading or two a loop

@@ -12,8 +12,7 @@ from bench import RECIPES, Budget, Plan, RunSpec, execute
 from bench.machine.clock import CudaClock
 from bench.machine.memory import CudaMemoryMeter
 from bench.machine.meters import make_meters
-from bench.machine.nvml import open_gpu
-from bench.machine.telemetry import measure_idle_power
+from bench.machine.nvml import measure_idle_power, open_gpu
 from bench.run.runner import execute_seeds
 from bench.sweep.child import CheckJob, RunJob, check_request, run_seeds
 from bench.workers.isolation import Child, ask

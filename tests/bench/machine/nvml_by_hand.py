@@ -11,8 +11,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import torch
 
-from bench.machine.nvml import Gpu
-from bench.machine.telemetry import INTERVAL_S, Sampler
+from bench.machine.nvml import INTERVAL_S, Gpu, Sampler
 from tests.bench.train.training_by_hand import FakeClock
 
 GPU = torch.device("cuda", 0)

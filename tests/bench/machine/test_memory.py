@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from bench.machine import memory, memory_limit
-from bench.machine.memory import CpuMemoryMeter, make_memory_meter
+from bench.machine.memory import CpuMemoryMeter
+from bench.machine.meters import make_meters
 from tests.bench.train.training_by_hand import small_net
 
 MIB = 2**20
@@ -61,7 +62,7 @@ def test_memory_freed_before_a_window_is_not_taken_for_granted() -> None:
 
 def test_the_meter_of_a_cpu_knows_the_weights_and_buffers() -> None:
     model = small_net()
-    meter = make_memory_meter(torch.device("cpu"), model)
+    meter = make_meters(torch.device("cpu"), model).memory
     assert isinstance(meter, CpuMemoryMeter)
     assert meter.model_bytes == sum(tensor.nbytes for tensor in model.state_dict().values())
 
@@ -95,11 +96,11 @@ def test_a_status_without_the_figure_is_unknown_too(
 def test_optimizer_state_that_is_there_already_counts() -> None:
     model = torch.nn.Linear(4, 3)
     optimizer = torch.optim.AdamW(model.parameters())
-    alone = make_memory_meter(torch.device("cpu"), model, optimizer)
+    alone = make_meters(torch.device("cpu"), model, optimizer).memory
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)
     optimizer.step()
-    prepared = make_memory_meter(torch.device("cpu"), model, optimizer)
+    prepared = make_meters(torch.device("cpu"), model, optimizer).memory
     assert isinstance(alone, CpuMemoryMeter)
     assert isinstance(prepared, CpuMemoryMeter)
     assert prepared.model_bytes - alone.model_bytes == 2 * 15 * 4 + 2 * 4  # moments, step counts

@@ -9,8 +9,7 @@ import orjson
 import pytest
 
 from bench.machine.meters import Meters
-from bench.machine.nvml import Reading
-from bench.machine.telemetry import Sampler
+from bench.machine.nvml import Reading, Sampler
 from tests.bench.machine.nvml_by_hand import Nvml, by_hand, fake_gpu, replay, work
 from tests.bench.train.training_by_hand import FakeClock, FakeMemory
 

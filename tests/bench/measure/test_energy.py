@@ -12,8 +12,7 @@ from bench.errors import RunError
 from bench.machine.clock import CpuClock
 from bench.machine.environment import describe_conditions
 from bench.machine.meters import Meters, make_meters
-from bench.machine.nvml import Gpu
-from bench.machine.telemetry import Sampler, idle_power_w, measure_idle_power
+from bench.machine.nvml import Gpu, Sampler, measure_idle_power
 from bench.measure.findings import Findings
 from bench.measure.outcome import report_gpu
 from bench.run import runner
@@ -32,10 +31,6 @@ from tests.bench.run.session_by_hand import measured, silent
 from tests.bench.train.training_by_hand import RECIPE, FakeClock, FakeMemory
 
 IDLE = (70.0, "")
-
-
-def slept(_seconds: float) -> None:
-    """Takes no time."""
 
 
 def trained(nvml: Nvml, *windows: float, counts: bool = True) -> Meters:
@@ -144,26 +139,30 @@ def test_a_budget_in_joules_ends_where_nothing_counts_them() -> None:
     assert none.value.status == "unsupported"
 
 
-def test_idle_power_is_the_median_of_what_is_known() -> None:
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that were slept, which take no time."""
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    return slept
+
+
+def test_idle_power_is_the_median_of_what_is_known(
+    pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     nvml = Nvml(instant_mw=replay(71_000, None, 600_000, 70_000), average_mw=replay(None))
-    assert idle_power_w(fake_gpu(nvml), slept) == (70.0, "")
-    blind = Nvml(instant_mw=replay(None), average_mw=replay(None))
-    assert idle_power_w(fake_gpu(blind), slept) == (None, "this GPU tells no power")
-
-
-def test_idle_power_takes_about_a_second() -> None:
-    pauses: list[float] = []
-    idle_power_w(fake_gpu(Nvml()), pauses.append)
+    nvml.install(monkeypatch)
+    assert measure_idle_power(GPU) == (70.0, "")
     assert sum(pauses) == pytest.approx(1.0)
+    Nvml(instant_mw=replay(None), average_mw=replay(None)).install(monkeypatch)
+    assert measure_idle_power(GPU) == (None, "this GPU tells no power")
 
 
-def test_idling_is_measured_on_cuda_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("time.sleep", slept)
-    Nvml().install(monkeypatch)
-    assert measure_idle_power(GPU) == (300.0, "")
+def test_idling_is_measured_on_cuda_only(pauses: list[float]) -> None:
     watts, reason = measure_idle_power(torch.device("cpu"))
     assert watts is None
     assert "CPU run" in reason
+    assert pauses == []
 
 
 def test_an_unknown_idle_power_leaves_the_energy_alone() -> None:
