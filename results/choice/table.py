@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from results.choice.choose import PER_JOULE, PER_SECOND, Candidate, Choice
 from results.render.columns import (
     MISSED,
-    QUIET_FLAGS,
     UNKNOWN,
     Column,
     cells,
@@ -16,9 +15,10 @@ from results.render.columns import (
     text_column,
 )
 from results.render.footer import (
-    FLAG_NOTES,
     NEVER,
     comparability_warning,
+    failure_lines,
+    flag_lines,
     ground_lines,
 )
 from results.render.lines import header_line, row_line, rule_line
@@ -85,22 +85,15 @@ def choice_notes(choice: Choice) -> list[str]:
         INTERVAL: True,
         FRONT: choice.qualifying,
     }
+    best = [one.summary for one in choice.qualifying[:2]]
+    names = [one.label for one in choice.qualifying[:2]]
     lines = [
-        *map(_warning, choice.qualifying[:2]),
+        *failure_lines(best, names),
+        *flag_lines(best, names),
         *(note for note, is_needed in notes.items() if is_needed),
         *ground_lines([one.summary for one in (*choice.qualifying, *choice.excluded)]),
     ]
-    return [one_line(line) for line in lines if line]
-
-
-def _warning(candidate: Candidate) -> str | None:
-    flags = [
-        f"{flag} ({FLAG_NOTES[flag]})" if flag in FLAG_NOTES else flag
-        for flag in candidate.row["flags"]
-        if flag not in QUIET_FLAGS
-    ]
-    remarks = [*filter(None, [candidate.row["reason"]]), *flags]
-    return f"warning, {candidate.label}: {'; '.join(remarks)}." if remarks else None
+    return [one_line(line) for line in lines]
 
 
 def _shown(choice: Choice) -> list[Candidate]:

@@ -97,11 +97,12 @@ def _squares_of_levels(values: Sequence[float]) -> "Array":
     """Squares that a level of values[i:j] leaves at [i, j]; infinite where it is too short."""
     import numpy as np  # a short history needs none
 
+    def sums(summands: "Array") -> "Array":
+        totals = np.concatenate([[0.0], np.cumsum(summands)])
+        between: Array = totals[np.newaxis] - totals[:, np.newaxis]
+        return between
+
     centred = np.asarray(values) - np.mean(values)  # else sums of squares would cancel
-    sizes, sums, squares = (
-        np.subtract.outer(totals, totals).T
-        for powers in (centred**0, centred, centred**2)
-        for totals in [np.concatenate([[0.0], np.cumsum(powers)])]
-    )
-    left = squares - sums**2 / np.maximum(sizes, 1.0)
+    sizes = sums(np.ones(len(values)))
+    left = sums(centred**2) - sums(centred) ** 2 / np.maximum(sizes, 1.0)
     return np.where(sizes >= LEAST_VALUES, left, np.inf)

@@ -11,7 +11,7 @@ from results.reference.replication import (
     never_predicted_by,
 )
 from results.reference.rows import published_rows
-from results.render.footer import FLAG_NOTES, by_reason, place_line
+from results.render.footer import by_reason, failure_lines, flag_lines, place_line
 from results.text import distinct, one_line
 
 MARKS = {  # in the brackets of a verdict: a letter for a table without room, and the meaning
@@ -31,8 +31,7 @@ MARKS = {  # in the brackets of a verdict: a letter for a table without room, an
     "wide": ("W", "an interval broader than 5 points says little by holding the published number"),
     "at chance": ("A", "no better than guessing, so it has learnt nothing"),
 }
-NOTES = FLAG_NOTES | {"stopped_early": "validation images ended the training, as the recipe says"}
-SAID_BY_MARKS = {"not_pretrained", "at_chance"}
+SAID_BY_MARKS = ("not_pretrained", "at_chance")
 READING = (
     "verdict: whether the published number lies inside our interval, or ours lies above or below "
     "it; words in brackets say what else differs.",
@@ -49,14 +48,15 @@ def published_footer_lines(records: Sequence[RunRecord]) -> list[str]:
     groups = group_replications(records)
     if not groups:
         return []
-    shown = [record for group in groups for record in group.summary.records]
+    names, summaries = [group.label for group in groups], [group.summary for group in groups]
+    shown = [record for summary in summaries for record in summary.records]
     precisions = " / ".join(distinct(record.spec["precision"] for record in shown))
     lines = [
-        *(f"failed: {group.label}: {_failure(group)}." for group in groups if group.summary.failed),
+        *failure_lines(summaries, names),
         READING[0],
         *_deviations(groups),
         *(f"{g.label}: {dead}." for g in groups if (dead := never_predicted_by(g.summary))),
-        *_flags(groups),
+        *(flag for flag in flag_lines(summaries, names) if not flag.startswith(SAID_BY_MARKS)),
         *READING[1:],
         *_sources(groups),
         f"precision {precisions}, {place_line(shown)}",
@@ -88,38 +88,18 @@ def _notes(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     return by_reason((row["system"], note) for row in rows for note in row["notes"])
 
 
-def _failure(group: Replication) -> str:
-    status, reason = group.summary.status, group.summary.reason
-    return f"{status}: {reason}" if status != "ok" and reason else reason or status
-
-
 def _deviations(groups: Sequence[Replication]) -> list[str]:
     """What the words in brackets mean, and whose they are as far as there is more to say."""
     found: dict[str, list[str]] = {}
     for group in groups:
         for mark, detail in deviations(group).items():
             found.setdefault(mark, []).extend([f"{group.label} ({detail})"] if detail else [])
-    return [
-        f"{mark} ({letter}): {': '.join([meaning, *filter(None, [', '.join(found[mark])])])}."
-        for mark, (letter, meaning) in MARKS.items()
-        if mark in found
-    ]
-
-
-def _flags(groups: Sequence[Replication]) -> list[str]:
-    found = by_reason((g.label + _seeds(f, g), f) for g in groups for f in g.summary.flags)
-    return [
-        f"{flag}: {f'{NOTES[flag]}: ' if flag in NOTES else ''}{', '.join(names)}."
-        for flag, names in found.items()
-        if flag not in SAID_BY_MARKS
-    ]
-
-
-def _seeds(flag: str, group: Replication) -> str:
-    """The seeds that have a flag, where it is not on all of the runs."""
-    records = group.summary.records
-    seeds = [str(record.spec["seed"]) for record in records if flag in record.flags]
-    return "" if len(seeds) in {0, len(records)} else f" (seed {', '.join(seeds)})"
+    lines = []
+    for mark, (letter, meaning) in MARKS.items():
+        if mark in found:
+            details = ", ".join(found[mark])
+            lines.append(f"{mark} ({letter}): {meaning}{f': {details}' if details else ''}.")
+    return lines
 
 
 def _sources(groups: Sequence[Replication]) -> list[str]:

@@ -59,7 +59,7 @@ def footer_lines(
     rows = table_rows(summaries) if rows is None else sort_rows(rows)
     warning = comparability_warning(records)
     lines = [
-        *_failures(summaries),
+        *failure_lines(summaries),
         warning,
         *flag_lines(summaries),
         *ground_lines(summaries),
@@ -135,15 +135,32 @@ def stated(facts: Mapping[str, Iterable[object]]) -> str:
     )
 
 
-def flag_lines(summaries: Sequence[Summary]) -> list[str]:
-    """What each flag means and which models have it, a line a flag."""
+def flag_lines(summaries: Sequence[Summary], names: Sequence[str] | None = None) -> list[str]:
+    """What each flag means and which rows have it, a line a flag.
+
+    Args:
+        summaries: What the table shows.
+        names: What to call them instead of their models.
+    """
+    named = list(zip(names or [summary.model for summary in summaries], summaries, strict=True))
     lines = []
     for flag in distinct(flag for summary in summaries for flag in summary.flags):
         if flag not in QUIET_FLAGS:
-            bearers = distinct(_bearer(flag, s) for s in summaries if flag in s.flags)
-            models, note = ", ".join(bearers), FLAG_NOTES.get(flag)
-            lines.append(f"{flag} ({models}): {note}." if note else f"{flag}: {models}.")
+            bearers = distinct(name + _seeds(flag, s) for name, s in named if flag in s.flags)
+            who, note = ", ".join(bearers), FLAG_NOTES.get(flag)
+            lines.append(f"{flag} ({who}): {note}." if note else f"{flag}: {who}.")
     return lines
+
+
+def failure_lines(summaries: Sequence[Summary], names: Sequence[str] | None = None) -> list[str]:
+    """Why rows failed, a line a reason; see flag_lines."""
+    named = zip(names or [summary.model for summary in summaries], summaries, strict=True)
+    reasons = by_reason(
+        (name, str(s.reason) if s.status == "ok" else ": ".join(distinct([s.status, s.reason])))
+        for name, s in named
+        if s.failed
+    )
+    return [f"failed: {', '.join(failed)}: {reason}." for reason, failed in reasons.items()]
 
 
 def by_reason(failures: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -154,22 +171,12 @@ def by_reason(failures: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return {reason: distinct(names) for reason, names in reasons.items()}
 
 
-def _failures(summaries: Sequence[Summary]) -> list[str]:
-    failed = [summary for summary in summaries if summary.failed]
-    reasons = by_reason(
-        (s.model, str(s.reason) if s.status == "ok" else ": ".join(distinct([s.status, s.reason])))
-        for s in failed
-    )
-    return [f"failed: {', '.join(models)}: {reason}." for reason, models in reasons.items()]
-
-
-def _bearer(flag: str, summary: Summary) -> str:
-    """The model and, where the flag is not on all of its runs, the seeds that have it."""
+def _seeds(flag: str, summary: Summary) -> str:
+    """The seeds that have a flag, where it is not on all of the runs."""
     bearers = [record for record in summary.records if flag in record.flags]
     if len(bearers) in {0, len(summary.records)}:  # 0: a flag of the group, such as mixed_plans
-        return summary.model
-    seeds = distinct(record.spec["seed"] for record in bearers)
-    return f"{summary.model} seed {' and '.join(seeds)}"
+        return ""
+    return f" seed {' and '.join(distinct(record.spec['seed'] for record in bearers))}"
 
 
 def _certainty(summaries: Sequence[Summary]) -> str | None:

@@ -222,9 +222,10 @@ def test_beaten_rows_are_named_below_and_many_excluded_ones_counted() -> None:
 def test_flags_and_failed_seeds_of_what_is_recommended_are_told() -> None:
     records = [run("v2", flags=("throttled", "odd")), run("v2", seed=1, status="crashed")]
     choice = choose(records)
-    warning, *_ = choice_notes(choice)
-    assert warning.startswith("warning, v2: 1 of 2 runs failed: crashed; throttled (its GPU was ")
-    assert warning.endswith("; odd.")
+    failed, throttled, odd, *_ = choice_notes(choice)
+    assert failed == "failed: v2: 1 of 2 runs failed: crashed."
+    assert throttled.startswith("throttled (v2 seed 0): its GPU was slowed down")
+    assert odd == "odd: v2 seed 0."
     assert table(choice)[2].rstrip().endswith("recommended (1 of 2 failed)")
 
 
