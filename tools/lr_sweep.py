@@ -10,7 +10,7 @@ in its store already are not repeated, so it can be stopped and begun again.
 import math
 import statistics
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -56,13 +56,12 @@ def main(
     answer = ask(check_request, CheckJob("auto", ensure_data(data).data_hash))
     kind = answer["environment"]["device_kind"]
     specs = [spec_of(name, rate).resolved_for(kind) for name in names for rate in GRID]
-    recorded = store.read()
 
-    def work() -> Interruption:
+    def work(note: Callable[[RunRecord], None]) -> Interruption:
         with ProgressBars("runs", len(specs)) as bars:
 
             def done(record: RunRecord) -> None:
-                recorded.append(record)
+                note(record)
                 bars.done(describe_record(record))
 
             return run_sweep(
@@ -78,7 +77,7 @@ def main(
                 )
             )
 
-    ended = run_and_rescue(work, store, recorded, store.read)
+    ended = run_and_rescue(work, store, store.read)
     if ended.exit_code is not None:
         raise typer.Exit(ended.exit_code)
     publish(store)

@@ -44,12 +44,7 @@ class Diagnosis(NamedTuple):
 
 
 def examine(data: Path | None, *, fetch: bool) -> Iterator[Diagnosis]:
-    """Look at everything that a benchmark needs, one diagnosis after the other.
-
-    Args:
-        data: root of the data; None for the default.
-        fetch: whether missing data may be fetched.
-    """
+    """Look at everything that a benchmark needs, one diagnosis after the other."""
     version = sys.version_info
     is_new = version >= (3, 11)
     yield Diagnosis("Python", is_new, f"{version.major}.{version.minor} (3.11 or later)")

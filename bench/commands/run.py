@@ -1,6 +1,6 @@
 """The command `run`: checks the request, sweeps, shows the table."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ from bench.sweep.folders import RUNS, check_same, check_takes_records, make_fold
 from bench.sweep.progress import ProgressBars, describe_record
 from bench.sweep.request import Request
 from bench.sweep.rescue import run_and_rescue
-from bench.sweep.sweep import Sweep, recorded_runs, run_sweep
+from bench.sweep.sweep import Sweep, run_sweep
 from bench.workers.interruption import Interruption
 from bench.workers.isolation import ask, start_server
 from data_pipeline import ensure_data
 from results import RunRecord, RunStore
+from results.text import plural
 
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"  # in the folder of a run
 
@@ -65,29 +66,33 @@ def _sweep(checked: CheckedRequest, answer: dict[str, Any], store: RunStore) -> 
     specs, seeds = checked.specs(kind), checked.seed_list(kind)
     check_same(store, answer["environment"], [(spec.model, spec.config_id) for spec in specs])
     make_folder(store.folder)
-    recorded = _of_this_sweep(store, specs, seeds)
-    num_done = sum(len(set(seeds) & set(recorded_runs(store, spec))) for spec in specs)
-    if request.resume and num_done < len(specs) * len(seeds):
+    wanted = {spec.config_id for spec in specs}
+
+    def read() -> list[RunRecord]:
+        return [r for r in store.read() if r.config_id in wanted and r.spec["seed"] in seeds]
+
+    num_runs = len(specs) * len(seeds)
+    num_done = len({(r.config_id, r.spec["seed"]) for r in read() if r.is_final})
+    if request.resume and num_done < num_runs:
         check_takes_records(store.folder)
     say(_announcement(specs, seeds, answer, store.folder))
     artifacts = _artifacts(checked, store.folder.absolute())
     sweep = Sweep(specs, seeds, answer["device"], answer["environment"], store, request, artifacts)
 
-    def work() -> Interruption:
-        with ProgressBars("runs", len(specs) * len(seeds), num_done) as bars:
+    def work(note: Callable[[RunRecord], None]) -> Interruption:
+        with ProgressBars("runs", num_runs, num_done) as bars:
 
             def done(record: RunRecord) -> None:
-                recorded.append(record)
+                note(record)
                 bars.done(describe_record(record))
 
             return run_sweep(replace(sweep, report=bars.show, done=done))
 
-    ended = run_and_rescue(work, store, recorded, lambda: _of_this_sweep(store, specs, seeds))
+    ended = run_and_rescue(work, store, read)
     if checked.is_published:
         show_published(ended.records, notes=request.notes)
     else:
-        # whatever was measured is shown
-        show(ended.records, mixed=True, notes=request.notes)
+        show(ended.records, mixed=True, notes=request.notes)  # whatever was measured is shown
     say(where_next(*ended.folders))
     if ended.exit_code is not None:
         return ended.exit_code
@@ -116,7 +121,7 @@ def _named_store(request: Request) -> RunStore | None:
     store = RunStore(folder)
     records, saved = store.read(say), list((folder / CHECKPOINTS).glob("*.pt"))
     if (records or saved) and not request.resume:
-        what = f"{len(records)} records" if records else f"{len(saved)} saved models"
+        what = plural(len(records), "record") if records else plural(len(saved), "saved model")
         raise UsageError(
             f"{folder} already holds {what}; add --resume to go on with them, or name another --out"
         )
@@ -126,18 +131,10 @@ def _named_store(request: Request) -> RunStore | None:
 def _announcement(
     specs: Sequence[RunSpec], seeds: Sequence[int], answer: dict[str, Any], folder: Path
 ) -> str:
-    models = f"{len(specs)} model{'s' if len(specs) > 1 else ''}"
-    each = f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
     place = f"{answer['device']} ({answer['environment']['device']})"
     budgets = {str(spec.budget): None for spec in specs}
     length = f"{next(iter(budgets))} each" if len(budgets) == 1 else "each as long as published"
     target = specs[0].target
     end = "" if target is None else f" or to {target_text(target)} on validation"
-    return f"{models} x {each}, {length}{end}, on {place}, into {folder}"
-
-
-def _of_this_sweep(
-    store: RunStore, specs: Sequence[RunSpec], seeds: Sequence[int]
-) -> list[RunRecord]:
-    wanted = {spec.config_id for spec in specs}
-    return [r for r in store.read() if r.config_id in wanted and r.spec["seed"] in seeds]
+    runs = f"{plural(len(specs), 'model')} x {plural(len(seeds), 'seed')}"
+    return f"{runs}, {length}{end}, on {place}, into {folder}"

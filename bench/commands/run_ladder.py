@@ -1,6 +1,7 @@
 """`run --plan ladder`: measures the plans of each model against each other, shows the ladders."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from bench.commands.show import show_ladders, where_next
@@ -18,6 +19,7 @@ from bench.sweep.rescue import run_and_rescue, store_or_refuse
 from bench.workers.interruption import Interruption, watch_signals
 from bench.workers.isolation import ask
 from results import RunRecord, RunStore
+from results.text import plural
 
 
 def run_ladders(checked: CheckedRequest, answer: dict[str, Any], store: RunStore) -> int:
@@ -44,8 +46,7 @@ def run_ladders(checked: CheckedRequest, answer: dict[str, Any], store: RunStore
     def read() -> list[RunRecord]:
         return [record for record in store.read() if record.config_id in wanted]
 
-    recorded = read()
-    ended = run_and_rescue(lambda: _climb(ladders, store, recorded), store, recorded, read)
+    ended = run_and_rescue(partial(_climb, ladders, store), store, read)
     show_ladders(ended.records, notes=checked.request.notes)
     say(where_next(*ended.folders))
     if ended.exit_code is not None:
@@ -81,8 +82,10 @@ def make_ladders(
     return ladders
 
 
-def _climb(ladders: Sequence[Ladder], store: RunStore, recorded: list[RunRecord]) -> Interruption:
-    """Measures what the store does not hold, and adds it to `recorded` too.
+def _climb(
+    ladders: Sequence[Ladder], store: RunStore, note: Callable[[RunRecord], None]
+) -> Interruption:
+    """Measure what the store does not hold, and tell of each record.
 
     Raises:
         Refused: the store takes no more.
@@ -101,18 +104,19 @@ def _climb(ladders: Sequence[Ladder], store: RunStore, recorded: list[RunRecord]
                 bars.show(f"{model} · {what}", share)
 
             results = [RunResult(record) for record in climb_ladder(ladder, asked, report)]
-            store_or_refuse(store, results, recorded.append)
+            store_or_refuse(store, results, note)
             bars.done(f"{ladder.model}: done")
     return asked
 
 
 def _announcement(ladders: Sequence[Ladder], answer: dict[str, Any], store: RunStore) -> str:
-    models = f"{len(ladders)} model{'s' if len(ladders) > 1 else ''}"
     counts = sorted({len(ladder.rungs) for ladder in ladders})
     rungs = " or ".join(map(str, counts))
     turns = f"{ladders[0].rounds} rounds of turns of {ladders[0].turn_s:g} s"
     place = f"{answer['device']} ({answer['environment']['device']})"
-    return f"{models} x {rungs} rungs, {turns}, on {place}, into {store.folder}"
+    return (
+        f"{plural(len(ladders), 'model')} x {rungs} rungs, {turns}, on {place}, into {store.folder}"
+    )
 
 
 def _is_well(ladder: Ladder, records: Sequence[RunRecord]) -> bool:

@@ -35,10 +35,7 @@ class RungJob:
 
     Attributes:
         spec: its plan is None where `auto` shall choose.
-        device: as `pick_device` takes it.
-        data: root of the data.
         turn_s: least seconds of a turn.
-        num_turns: timed turns.
         cache: an empty folder, so that compile seconds do not hang on what ran before; None for
             the user's own.
     """

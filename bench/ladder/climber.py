@@ -30,12 +30,8 @@ class Climber:
     """A rung and its child.
 
     Attributes:
-        rung: what is measured.
-        job: what its child is given.
-        interruption: what the user has asked for so far.
         request: timeout of the set-up or of one turn, limit of the child's memory.
         status: `ok` as long as nothing has gone wrong.
-        reason: what has.
         ready: what the child said when it was set up.
         turns: seconds and images of each turn so far.
         uncounted: why what is counted after all turns is unknown; empty where it is not.
@@ -53,12 +49,7 @@ class Climber:
     _child: Child | None = field(default=None, init=False)
 
     def set_up(self, report: Callable[[str, float], None], share: float) -> None:
-        """Start the child and wait until it is ready, or has failed.
-
-        Args:
-            report: told of each phase.
-            share: of the model's ladder that is done so far.
-        """
+        """Start the child and wait until it is ready, or has failed; report each phase."""
         if self.rung.refusal is not None:
             self.status, self.reason = "unsupported", self.rung.refusal
             return

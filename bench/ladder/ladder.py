@@ -40,10 +40,8 @@ class Ladder:
     """The rungs of one model, and how they are measured.
 
     Attributes:
-        model: its name.
         rungs: from the bottom up.
-        device: as `pick_device` takes it.
-        environment: of that device, for the records.
+        environment: of the device, for the records.
         request: where the data lies, and how children run: timeout (of a set-up or a turn), memory.
         rounds: turns of each rung.
         turn_s: least seconds of a turn.
@@ -62,11 +60,6 @@ def climb_ladder(ladder: Ladder, interruption: Interruption, report: Report) -> 
     """Measure the rungs of a model and give a record each.
 
     One Ctrl-C ends it after the present round; without a single turn there is nothing to keep.
-
-    Args:
-        ladder: what is measured.
-        interruption: what the user has asked for so far.
-        report: told of progress between the turns.
     """
     with TemporaryDirectory(prefix="fmnist-bench-", ignore_cleanup_errors=True) as caches:
         climbers = [

@@ -30,14 +30,7 @@ class Rung(NamedTuple):
 
 @dataclass(frozen=True)
 class RungSpec:
-    """One rung of one model.
-
-    Attributes:
-        rung: its name and plan.
-        index: its place in the ladder, from 0.
-        spec: what its child runs.
-        refusal: why it cannot be, where that is known beforehand.
-    """
+    """One rung of one model: its place from 0, what its child runs, or why it cannot be run."""
 
     rung: Rung
     index: int

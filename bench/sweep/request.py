@@ -4,20 +4,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from bench.machine.memory_limit import GB
 from bench.spec.plan import AUTO
 
 Data = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         help="Folder of the data: torchvision's layout, or Kaggle's two CSV files.",
         show_default="$FMNIST_DATA",
     ),
 ]
 """The option --data of every command that has it."""
-Notes = Annotated[bool, typer.Option("--notes", help="Print all notes below the table.")]
+Notes = Annotated[bool, Option("--notes", help="Print all notes below the table.")]
 """The option --notes of every command that prints a table."""
 
 
@@ -30,27 +30,27 @@ class Request:
 
     models: Annotated[
         str,
-        typer.Option(
+        Option(
             help="'all', names, globs, torchvision:NAME, timm:NAME or path/to/file.py:CALLABLE, "
             "separated by commas. A .py file named here is executed."
         ),
     ] = "all"
     budget: Annotated[
         str | None,
-        typer.Option(
+        Option(
             help="What is held equal: 3epochs, 5000steps, 180000images, 60s, 2e15flops or 500J.",
             show_default="30s on a CPU, 3epochs on a GPU",
         ),
     ] = None
     recipe: Annotated[
         str,
-        typer.Option(
+        Option(
             help="How to train; see `list`. 'published': each reference system by its own recipe."
         ),
     ] = "default"
     protocol: Annotated[
         str | None,
-        typer.Option(
+        Option(
             help="Split and selection of a reference recipe, 'clean' or 'as_published', and its "
             "own length unless --budget is given.",
             show_default="clean with --recipe published, else the recipe as it stands",
@@ -58,80 +58,72 @@ class Request:
     ] = None
     seeds: Annotated[
         int | None,
-        typer.Option(
+        Option(
             help="Runs a model, seeds 0, 1, ... (as_published: 42, 43, ...).",
             show_default="1 on a CPU, 3 on a GPU",
         ),
     ] = None
     plan: Annotated[
         str,
-        typer.Option(
+        Option(
             help="How to execute: 'auto', parts such as channels_last,compile, or 'ladder', which "
             "measures the plans against each other."
         ),
     ] = AUTO
     precision: Annotated[
-        str,
-        typer.Option(help="fp32, tf32, bf16, fp16 or auto (bf16 on a GPU, fp32 on a CPU)."),
+        str, Option(help="fp32, tf32, bf16, fp16 or auto (bf16 on a GPU, fp32 on a CPU).")
     ] = AUTO
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda:N.")] = "auto"
+    device: Annotated[str, Option(help="auto, cpu or cuda:N.")] = "auto"
     data: Data = None
     out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the records.", show_default="results/runs/DATE-TIME"),
+        Path | None, Option(help="Folder for the records.", show_default="results/runs/DATE-TIME")
     ] = None
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with --out, or else with the newest run.")
+        bool, Option("--resume", help="Go on with --out, or else with the newest run.")
     ] = False
     settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change a recipe field: key=value; may be repeated."),
+        list[str] | None, Option("--set", help="Change a recipe field: key=value; may be repeated.")
     ] = None
     config: Annotated[
-        Path | None, typer.Option(help="TOML file of recipe fields; --set wins over it.")
+        Path | None, Option(help="TOML file of recipe fields; --set wins over it.")
     ] = None
     full_train: Annotated[
-        bool,
-        typer.Option("--full-train", help="Train on all 60,000 images, without a curve."),
+        bool, Option("--full-train", help="Train on all 60,000 images, without a curve.")
     ] = False
     deterministic: Annotated[
         bool,
-        typer.Option(
-            "--deterministic", help="Same records twice; needs a counted budget and a plan."
-        ),
+        Option("--deterministic", help="Same records twice; needs a counted budget and a plan."),
     ] = False
     target: Annotated[
         float | None,
-        typer.Option(
-            help="Validation accuracy, such as 0.90, at which a training ends; the budget caps it.",
+        Option(
+            help="Validation accuracy, such as 0.90, at which a training ends; the budget caps it."
         ),
     ] = None
     save: Annotated[
-        bool,
-        typer.Option("--save", help="Save models into the run folder; --resume goes on from them."),
+        bool, Option("--save", help="Save models into the run folder; --resume goes on from them.")
     ] = False
     save_every: Annotated[
         str | None,
-        typer.Option(
+        Option(
             help="How often to save while training: 1epochs, 500steps or 60s; implies --save.",
             show_default="1epochs",
         ),
     ] = None
     tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Log for TensorBoard into the run folder.")
+        bool, Option("--tensorboard", help="Log for TensorBoard into the run folder.")
     ] = False
     in_process: Annotated[
-        bool, typer.Option("--in-process", help="No child processes, for debugging.")
+        bool, Option("--in-process", help="No child processes, for debugging.")
     ] = False
     timeout_s: Annotated[
-        float | None,
-        typer.Option("--timeout", help="Seconds after which a run is given up.", min=1.0),
+        float | None, Option("--timeout", help="Seconds after which a run is given up.", min=1.0)
     ] = None
     max_memory_gb: Annotated[
         float | None,
-        typer.Option(
+        Option(
             help="Most memory of a run's process, in GB of 10^9 bytes; more is out_of_memory. A "
-            "GPU's own memory is not counted, and each process that a model starts counts alone.",
+            "GPU's own memory is not counted, and each process that a model starts counts alone."
         ),
     ] = None
 

@@ -13,6 +13,7 @@ from bench.run.record import RunResult, shortened
 from bench.shell import say
 from bench.workers.interruption import Interruption
 from results import RecordError, RunRecord, RunStore
+from results.text import plural
 
 
 class Refused(Exception):  # noqa: N818 - it is what the store has done
@@ -61,21 +62,20 @@ class Ended:
 
 
 def run_and_rescue(
-    work: Callable[[], Interruption],
+    work: Callable[[Callable[[RunRecord], None]], Interruption],
     store: RunStore,
-    recorded: list[RunRecord],
     read: Callable[[], list[RunRecord]],
 ) -> Ended:
     """Run a sweep; where its store refuses, bring to safety what was measured.
 
     Args:
-        work: runs it, and adds to `recorded`.
+        work: runs it, and tells of each new record.
         store: where records go.
-        recorded: what the store holds of this sweep, as far as it is known here.
-        read: gives what it really holds of it.
+        read: what the store holds of this sweep.
     """
+    recorded = read()
     try:
-        interruption = work()
+        interruption = work(recorded.append)
         try:
             found = read()
         except RecordError as error:
@@ -154,7 +154,7 @@ def without_samples(record: RunRecord, reason: str) -> RunRecord:
 def _how_to_bring_back(shelter: RunStore, folder: Path) -> str:
     from_, to = shlex.quote(str(shelter.folder)), shlex.quote(str(folder))
     count = len(_kept_ids(shelter))
-    records = "1 record is" if count == 1 else f"{count} records are"
+    records = f"{plural(count, 'record')} {'is' if count == 1 else 'are'}"
     samples = f"cp -r {from_}/samples {to} && " if (shelter.folder / "samples").is_dir() else ""
     command = f"mkdir -p {to} && {samples}cat {from_}/records.jsonl >> {to}/records.jsonl"
     return (

@@ -34,14 +34,9 @@ class Sweep:
     """What to run, and how.
 
     Attributes:
-        specs: one resolved spec a configuration (their seeds are not looked at).
-        seeds: of every configuration.
-        device: as `pick_device` takes it.
-        environment: of that device, for the records of runs that die without one.
-        store: where records go.
+        specs: one resolved spec a configuration; their seeds are not looked at.
+        environment: of the device, for the records of runs that die without one.
         request: where the data lies, and how children run: timeout, memory limit, in process.
-        artifacts: what runs leave beside their records.
-        report: told of progress.
         done: told of each new record.
     """
 
@@ -72,20 +67,17 @@ def run_sweep(sweep: Sweep) -> Interruption:
     return interruption
 
 
-def recorded_runs(store: RunStore, spec: RunSpec) -> dict[int, RunRecord]:
-    """Runs of a configuration that need not be repeated, by seed."""
-    return {
-        int(record.spec["seed"]): record
-        for record in store.read()
-        if record.config_id == spec.config_id and record.is_final
-    }
-
-
 def _recorded(sweep: Sweep, spec: RunSpec) -> dict[int, RunRecord]:
+    """Runs of a configuration that need not be repeated, by seed."""
     try:
-        return recorded_runs(sweep.store, spec)
+        records = sweep.store.read()
     except RecordError as error:  # it could be read when the sweep began
         raise Refused(str(error)) from error
+    return {
+        int(record.spec["seed"]): record
+        for record in records
+        if record.config_id == spec.config_id and record.is_final
+    }
 
 
 def _run_configuration(

@@ -23,11 +23,7 @@ MORE_LIKELY, MOST_LIKELY = 500, 1000  # half of the machine's memory on top of i
 
 
 def settle_in(max_memory_bytes: int | None = None) -> None:
-    """Leave Ctrl-C to the parent and stdout to results; die with the fork server.
-
-    Args:
-        max_memory_bytes: see `limit_memory`; None for no limit.
-    """
+    """Leave Ctrl-C to the parent and stdout to results; die with the fork server."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # it leads a group already
         os.setsid()

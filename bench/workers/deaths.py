@@ -38,7 +38,7 @@ def explain_death(
     Args:
         code: its exit code.
         was_taken: whether the kernel has killed a process for want of memory meanwhile.
-        max_memory_bytes: what it was limited to.
+        max_memory_bytes: what it was limited to; None for no limit.
     """
     if code in {-signal.SIGKILL, LOST} and was_taken:
         return RunError("out_of_memory", TAKEN)

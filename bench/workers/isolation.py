@@ -90,9 +90,7 @@ class Child:
     """A running child and its pipe.
 
     Attributes:
-        process: the child.
         pipe: our end; closing it ends the child.
-        max_memory_bytes: what it is limited to; None for no limit.
         num_taken: processes that the kernel had killed for want of memory when it began.
     """
 
@@ -167,14 +165,7 @@ class Child:
         return bool(wait([self.process.sentinel], 0)) and not wait([self.pipe], 0)
 
     def close(self, farewell_s: float = FAREWELL_S) -> RunError:
-        """End the child if it has not ended by itself.
-
-        Args:
-            farewell_s: how long it may take to end by itself.
-
-        Returns:
-            How it died, for a run that got no result.
-        """
+        """End the child if it does not end by itself in time; say how it died."""
         self.process.join(farewell_s)
         is_alive = self.process.is_alive()
         self.kill()

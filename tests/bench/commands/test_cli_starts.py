@@ -86,4 +86,4 @@ def test_a_folder_of_saved_models_is_not_gone_on_with_unasked(
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "0123456789ab-0-last.pt").touch()
     done = call(monkeypatch, capfd, data_root, "run", *CPU, *STEPS, "--out", tmp_path)
-    assert_refused(done, "already holds 1 saved models; add --resume to go on with them")
+    assert_refused(done, "already holds 1 saved model; add --resume to go on with them")

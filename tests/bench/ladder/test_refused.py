@@ -36,7 +36,7 @@ def test_rungs_that_are_not_stored_come_with_the_refusal(
     ladders = [Ladder(model, [], "cpu", {}, Request(), 7, 0.5) for model in ("v0", "v1")]
     recorded: list[RunRecord] = []
     with pytest.raises(Refused, match="full") as refused:
-        ladder_command._climb(ladders, Store(tmp_path / "run"), recorded)
+        ladder_command._climb(ladders, Store(tmp_path / "run"), recorded.append)
     assert recorded == rungs[:1]
     assert [result.record for result in refused.value.results] == rungs[1:]
     assert climbed == ["v0"]  # none is begun that could not be kept

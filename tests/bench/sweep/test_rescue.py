@@ -20,6 +20,7 @@ from tests.results.records_by_hand import make_record
 
 SAMPLES = {"loss": np.arange(4.0)}
 FULL = OSError(errno.ENOSPC, "No space left on device")
+Note = Callable[[RunRecord], None]
 MANY = {"load": "x" * 3000}
 
 
@@ -34,35 +35,27 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def out(tmp_path: Path) -> RunStore:
-    """A store with two records of a sweep under way."""
+    """A store without records."""
     return RunStore(tmp_path / "my run")
-
-
-@pytest.fixture
-def known(out: RunStore) -> list[RunRecord]:
-    """What it holds."""
-    return [out.append(make_record(seed=seed), SAMPLES) for seed in range(2)]
 
 
 class Sweep:
     """One that measures a third and a fourth run; tells what was said."""
 
-    def __init__(
-        self, out: RunStore, known: list[RunRecord], capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        self.out, self.known, self.capsys = out, known, capsys
+    def __init__(self, out: RunStore, capsys: pytest.CaptureFixture[str]) -> None:
+        self.out, self.capsys = out, capsys
         self.said: list[str] = []
 
     def run(self, before: Callable[[], object] = lambda: None) -> Ended:
         """Runs it, after something has happened to its store."""
 
-        def work() -> Interruption:
+        def work(note: Note) -> Interruption:
             before()
             results = [RunResult(make_record(seed=seed), SAMPLES) for seed in (2, 3)]
-            store_or_refuse(self.out, results, self.known.append)
+            store_or_refuse(self.out, results, note)
             return Interruption()
 
-        ended = run_and_rescue(work, self.out, self.known, self.out.read)
+        ended = run_and_rescue(work, self.out, self.out.read)
         self.said = self.capsys.readouterr().err.splitlines()
         return ended
 
@@ -73,8 +66,16 @@ class Sweep:
 
 
 @pytest.fixture
-def sweep(out: RunStore, known: list[RunRecord], capsys: pytest.CaptureFixture[str]) -> Sweep:
-    return Sweep(out, known, capsys)
+def begun(out: RunStore) -> RunStore:
+    """The store with two records of a sweep under way."""
+    for seed in range(2):
+        out.append(make_record(seed=seed), SAMPLES)
+    return out
+
+
+@pytest.fixture
+def sweep(begun: RunStore, capsys: pytest.CaptureFixture[str]) -> Sweep:
+    return Sweep(begun, capsys)
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, *folders: Path, samples_only: bool = False) -> None:
@@ -148,13 +149,13 @@ def test_samples_outlive_the_records_file_that_named_them(sweep: Sweep, temporar
 
 
 def test_a_folder_deleted_after_the_last_record_is_seen_too(
-    out: RunStore, known: list[RunRecord], capsys: pytest.CaptureFixture[str]
+    begun: RunStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def work() -> Interruption:
-        shutil.rmtree(out.folder)
+    def work(_note: Note) -> Interruption:
+        shutil.rmtree(begun.folder)
         return Interruption()
 
-    ended = run_and_rescue(work, out, known, out.read)
+    ended = run_and_rescue(work, begun, begun.read)
     assert (seeds(ended.records), ended.exit_code) == ([0, 1], 1)
     assert "was removed or replaced: the sweep ends here" in capsys.readouterr().err
 
@@ -189,9 +190,9 @@ def test_without_room_for_a_reason_a_record_still_fits_its_4_kb(
     refuse(monkeypatch, out.folder, temporary, samples_only=True)
     big = make_record(conditions=MANY, missing={"energy": "a CPU run has no NVML" * 8})
 
-    def work() -> Interruption:
+    def work(_note: Note) -> Interruption:
         raise Refused("full", [RunResult(big, SAMPLES)])
 
-    ended = run_and_rescue(work, out, [], out.read)
+    ended = run_and_rescue(work, out, out.read)
     assert [record.record_id for record in out.read()] == [big.record_id]
     assert ended.exit_code == 1
