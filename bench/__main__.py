@@ -11,7 +11,7 @@ from bench.shell import run_app, settle_streams
 
 
 def main() -> None:
-    """Runs the command line and exits with its code."""
+    """Run the command line and exit with its code."""
     settle_streams()
     try:
         from bench.cli import app

@@ -16,7 +16,7 @@ VARIABLES = ("PYTHONPATH", "PYTHONSAFEPATH")
 
 @contextmanager
 def cwd_ignored(**variables: str) -> Iterator[None]:
-    """Keeps the cwd off the path of Python processes that are started in this block.
+    """Keep the cwd off the path of Python processes that are started in this block.
 
     Args:
         variables: further ones of `VARIABLES`, for the same processes.
@@ -41,7 +41,7 @@ def import_variables() -> dict[str, str | None]:
 
 
 def set_variables(values: Mapping[str, str | None]) -> None:
-    """Sets variables of the environment; None removes one."""
+    """Set variables of the environment; None removes one."""
     for name, value in values.items():
         if value is None:
             os.environ.pop(name, None)

@@ -5,8 +5,7 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UsageError, short_line
@@ -129,18 +128,12 @@ def write_out(content: str | bytes) -> None:
         UsageError: stdout takes no more for another reason, such as a full disk, or only some
             characters, and there are others in the content.
     """
-    with _reader_may_go():
+    try:
         if isinstance(content, bytes):
             sys.stdout.buffer.write(content)
         else:
             sys.stdout.write(content)
         sys.stdout.flush()
-
-
-@contextmanager
-def _reader_may_go() -> Iterator[None]:
-    try:
-        yield
     except UnicodeEncodeError:
         what = f"stdout takes {sys.stdout.encoding} only, and there is more to write"
         raise UsageError(f"{what}; set PYTHONIOENCODING=utf-8") from None
@@ -150,14 +143,8 @@ def _reader_may_go() -> Iterator[None]:
             raise UsageError(f"cannot write to stdout: {error.strerror}") from error
 
 
-def as_far_as_shown(text: str) -> str:
-    """Replace characters that stdout cannot encode by ?."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return text.encode(encoding, "replace").decode(encoding)
-
-
 def terminal_width() -> int:
-    """Characters of a line of stdout."""
+    """How many characters fit on a line of stdout."""
     return shutil.get_terminal_size((WIDTH_OFF_TERMINAL, 24)).columns
 
 
@@ -181,19 +168,20 @@ def print_rich(
     from rich.console import Console
 
     is_terminal = sys.stdout.isatty()
-    console = Console(width=terminal_width(), force_terminal=is_terminal, highlight=False)
-    most = len(notes) if all_notes else MOST_NOTES - bool(again)
-    with _reader_may_go():  # rich writes nothing at the end of a capture, and stumbles over it
-        with console.capture() as capture:
-            for line in [*above, *([""] if above else [])]:
-                console.print(line, markup=False, soft_wrap=not is_terminal)
-            console.print(table)
-            console.print()
-            for line in first_notes(notes, most):
-                console.print(line, markup=False, soft_wrap=not is_terminal)
-            if again:
-                console.print(again, markup=False, soft_wrap=True)
-        write_out(as_far_as_shown(capture.get()))
+    drawn = io.TextIOWrapper(io.BytesIO(), sys.stdout.encoding or "utf-8", errors="replace")
+    console = Console(
+        file=drawn, width=terminal_width(), force_terminal=is_terminal, highlight=False
+    )
+    for line in [*above, *([""] if above else [])]:
+        console.print(line, markup=False, soft_wrap=not is_terminal)
+    console.print(table)
+    console.print()
+    for line in first_notes(notes, len(notes) if all_notes else MOST_NOTES - bool(again)):
+        console.print(line, markup=False, soft_wrap=not is_terminal)
+    if again:
+        console.print(again, markup=False, soft_wrap=True)
+    drawn.seek(0)
+    write_out(drawn.read())
 
 
 def first_notes(notes: Sequence[str], most: int = MOST_NOTES) -> list[str]:

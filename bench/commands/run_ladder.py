@@ -23,12 +23,7 @@ from results.text import plural
 
 
 def run_ladders(checked: CheckedRequest, answer: dict[str, Any], store: RunStore) -> int:
-    """Measures the ladder of each model that has none in the store yet, and prints them all.
-
-    Args:
-        checked: what is asked for.
-        answer: device and environment, from the check before.
-        store: where records go.
+    """Measure the ladder of each model that has none in the store yet, and print them all.
 
     Returns:
         The exit code: 0, 1 where a rung failed, 130 or 143 where the user interrupted.

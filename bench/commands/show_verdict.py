@@ -22,7 +22,7 @@ def fraction(option: str, value: float) -> float:
 
 
 def show_verdict(verdict: "Verdict", *, notes: bool = False) -> None:
-    """Writes a verdict to stdout: its headline, its tables, and the command that repeats it."""
+    """Write a verdict to stdout: its headline, its tables, and the command that repeats it."""
     from bench.shell import print_rich, terminal_width
     from results.gate.tables import render_verdict, verdict_notes
     from results.gate.words import headline

@@ -198,7 +198,7 @@ def _exit_with_parent(pipe: Connection) -> None:
 
 
 def _throttled(pipe: Connection) -> Watcher:
-    """Sends phases at once and training progress at most every `PROGRESS_INTERVAL_S`."""
+    """Send phases at once and training progress at most every `PROGRESS_INTERVAL_S`."""
     due = 0.0
 
     def watch(seed: int, phase: str, progress: "Progress | None") -> None:

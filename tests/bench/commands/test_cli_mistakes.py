@@ -130,8 +130,10 @@ for options in json.loads(sys.argv[1]):
         main()
     except SystemExit as ended:
         assert ended.code == 2, options
-for name in ("torch", "pandas", "multiprocessing.forkserver"):
+for name in ("torch", "pandas"):
     assert name not in sys.modules, name
+from multiprocessing import forkserver
+assert forkserver._forkserver._forkserver_pid is None
 """
     options = json.dumps([options for options, _ in SEEN_AT_ONCE.values()])
     done = subprocess.run(
