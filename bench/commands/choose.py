@@ -123,26 +123,24 @@ def _ordinary(records: "Sequence[RunRecord]", *, is_mixed: bool) -> "list[RunRec
 
 def _objective(by: str, target: str | None, records: "Sequence[RunRecord]") -> "Objective":
     """The objective; a target that no curve is asked for may be the one that the runs ended at."""
-    from results.choice.choose import DEFAULT_TARGET, OBJECTIVES, TO_TARGET, Objective
+    from results.choice.choose import DEFAULT_TARGET, TO_TARGET, Objective
     from results.rows.rows import TARGETS
 
-    if by not in OBJECTIVES or (target is None and by != TO_TARGET):
-        return Objective(by)
+    objective = Objective(by)
     if by != TO_TARGET:
-        raise UsageError(f"--target belongs to --by {TO_TARGET}; leave it out, or add that")
-    own = {f"{end}" for record in records if (end := record.spec.get("target")) is not None}
-    asked = target or (next(iter(own)) if len(own) == 1 else DEFAULT_TARGET)
-    fixed = next((known for known in TARGETS if _is_equal(known, asked)), None)
-    is_own = fixed is None and any(_is_equal(known, asked) for known in own)
-    return Objective(by, fixed or asked, is_own)
-
-
-def _is_equal(known: str, typed: str) -> bool:
-    """Whether a target is meant, however it was written: 0.9, .90."""
+        if target is not None:
+            raise UsageError(f"--target belongs to --by {TO_TARGET}; leave it out, or add that")
+        return objective
+    own = {end for record in records if (end := record.spec.get("target")) is not None}
+    if target is None:
+        return Objective(by, own.pop() if len(own) == 1 else DEFAULT_TARGET)
     try:
-        return float(known) == float(typed)
+        asked = float(target)
     except ValueError:
-        return False
+        asked = math.nan
+    if asked not in {*own, *map(float, TARGETS)}:
+        raise UsageError(f"no time to {target!r} is kept; choose from {', '.join(TARGETS)}")
+    return Objective(by, asked)
 
 
 def _positive(option: str, value: float | None) -> float | None:

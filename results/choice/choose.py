@@ -17,7 +17,7 @@ from results.errors import ResultsError
 from results.records.record import RunRecord
 from results.render.columns import failure_text
 from results.rows.comparable import Row, is_at_chance, labels, unbeaten
-from results.rows.rows import TARGETS, rows_of
+from results.rows.rows import rows_of
 from results.rows.summary import Summary, summarize
 from results.text import format_percent, percent
 
@@ -27,7 +27,7 @@ ACCURACY, PER_SECOND, PER_JOULE, TO_TARGET = OBJECTIVES = (
     "accuracy-per-joule",
     "time-to-target",
 )
-DEFAULT_TARGET = "0.90"
+DEFAULT_TARGET = 0.9
 BEST_VALIDATION = "best_validation_accuracy"
 COST_KEYS = ("train_time_s", "peak_memory_bytes", "num_params", "energy_j")
 
@@ -37,26 +37,17 @@ class Objective:
     """What is to be best.
 
     Raises:
-        ResultsError: No row could be judged by it; the line names the choices.
+        ResultsError: There is no such objective; the line names the choices.
     """
 
     by: str = ACCURACY  # one of OBJECTIVES
-    target: str = DEFAULT_TARGET  # validation accuracy of time-to-target: of TARGETS, or their own
-    is_own: bool = False  # whether the runs ended at that target (`run --target`)
+    target: float = DEFAULT_TARGET  # validation accuracy that time-to-target asks for
 
     def __post_init__(self) -> None:
-        """Refuse an objective that does not exist, or a target that no record can tell."""
+        """Refuse what no row could be judged by."""
         if self.by not in OBJECTIVES:
             choices = ", ".join(OBJECTIVES)
             raise ResultsError(f"cannot choose by {self.by!r}; choose from {choices}")
-        if self.target not in TARGETS and not self.is_own:
-            choices = ", ".join(TARGETS)
-            raise ResultsError(f"no time to {self.target!r} is kept; choose from {choices}")
-
-    @property
-    def target_text(self) -> str:
-        """The target as percent."""
-        return format_percent(float(self.target))
 
     def value(self, row: Row) -> float | None:
         """The row's value in its own unit, or None where it is unknown or was never reached."""
@@ -74,14 +65,15 @@ class Objective:
         Measured where the runs ended at this very target, even if a record has lost its curve.
         """
         end, times = row["target"], row["time_to_target_s"]
-        if end == float(self.target):
+        if end == self.target:
             return row["target_time_s"], None
-        seconds = (times or {}).get(self.target)
-        if seconds is None and end is not None and end < float(self.target):
+        known = {float(target): seconds for target, seconds in (times or {}).items()}
+        seconds = known.get(self.target)
+        if seconds is None and end is not None and end < self.target:
             return None, f"ended at {format_percent(end)}"
         if times is None:
             return None, "no curve"
-        return seconds, None if self.target in times else "not a target of its own"
+        return seconds, None if self.target in known else "not a target of its own"
 
 
 @dataclass(frozen=True)
@@ -114,10 +106,14 @@ class Choice:
     excluded: tuple[Candidate, ...]  # the nearest to qualifying first
 
     @property
+    def summaries(self) -> list[Summary]:
+        """All rows as summaries, those that qualify first."""
+        return [candidate.summary for candidate in (*self.qualifying, *self.excluded)]
+
+    @property
     def records(self) -> list[RunRecord]:
         """All runs behind it."""
-        candidates = [*self.qualifying, *self.excluded]
-        return [record for candidate in candidates for record in candidate.summary.records]
+        return [record for summary in self.summaries for record in summary.records]
 
     @property
     def recommended(self) -> Candidate | None:
@@ -214,8 +210,8 @@ def _objective_miss(row: Row, summary: Summary, objective: Objective) -> Miss:
     bests = [max(point[3] for point in record.curve) for record in summary.finished if record.curve]
     # At least half of the seeds missed it: the lower middle did. A long record has lost its curve.
     best = None if unknown or not bests else statistics.median_low(bests)
-    why = f"validation never {objective.target_text}"
-    why += f" ({percent(best)})" if best is not None else ""
+    place = format_percent(objective.target)
+    why = f"validation never {place}" + (f" ({percent(best)})" if best is not None else "")
     if unknown:
-        why = f"{unknown}, so time to {objective.target_text} unknown"
-    return Miss(f"--target {objective.target}", BEST_VALIDATION, best, float(objective.target), why)
+        why = f"{unknown}, so time to {place} unknown"
+    return Miss(f"--target {objective.target:g}", BEST_VALIDATION, best, objective.target, why)

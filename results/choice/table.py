@@ -28,6 +28,7 @@ from results.text import (
     format_bytes,
     format_count,
     format_joules,
+    format_percent,
     format_seconds,
     listed,
     one_line,
@@ -85,13 +86,13 @@ def choice_notes(choice: Choice) -> list[str]:
         INTERVAL: True,
         FRONT: choice.qualifying,
     }
-    best = [one.summary for one in choice.qualifying[:2]]
     names = [one.label for one in choice.qualifying[:2]]
+    best = choice.summaries[: len(names)]
     lines = [
         *failure_lines(best, names),
         *flag_lines(best, names),
         *(note for note, is_needed in notes.items() if is_needed),
-        *ground_lines([one.summary for one in (*choice.qualifying, *choice.excluded)]),
+        *ground_lines(choice.summaries),
     ]
     return [one_line(line) for line in lines]
 
@@ -127,7 +128,7 @@ def _number_columns(shown: Sequence[Candidate], choice: Choice) -> list[Column]:
         number_column("accuracy %", cells(rows, "test_accuracy", lambda a: f"{a * 100:.2f}")),
         number_column("interval %", [_interval_text(row) for row in rows]),
         number_column("train time", cells(rows, "train_time_s", format_seconds)),
-        number_column(f"to {choice.objective.target_text}", to_target),
+        number_column(f"to {format_percent(choice.objective.target)}", to_target),
         number_column("memory", cells(rows, "peak_memory_bytes", format_bytes)),
         number_column("params", cells(rows, "num_params", format_count)),
         number_column("energy", cells(rows, "energy_j", format_joules)),

@@ -19,6 +19,7 @@ from results.text import (
     format_bytes,
     format_count,
     format_joules,
+    format_percent,
     format_seconds,
     listed,
     one_line,
@@ -55,7 +56,7 @@ def reason(choice: Choice) -> str:
         choice: One with a recommendation.
     """
     best, runner_up, by = choice.qualifying[0], choice.runner_up, choice.objective.by
-    row, num_rows = best.row, len(choice.qualifying) + len(choice.excluded)
+    row, num_rows = best.row, len(choice.summaries)
     seeds = "one seed" if row["n_seeds"] == 1 else f"mean of {row['n_seeds']} seeds"
     facts = [
         f"{percent(row['test_accuracy'])} on {best.summary.spec['evaluation_split']} ({seeds})"
@@ -119,7 +120,7 @@ def _shorter_run(row: Row, budget: str) -> str:
 def choice_json(choice: Choice) -> str:
     """The choice as one JSON object in base units, ending in a newline."""
     best, runner_up, objective = choice.recommended, choice.runner_up, choice.objective
-    target = float(objective.target) if objective.by == TO_TARGET else None
+    target = objective.target if objective.by == TO_TARGET else None
     answer = {
         "recommended": best and best.label,
         "reason": one_line(reason(choice)) if best else None,
@@ -140,7 +141,7 @@ def _aim_text(choice: Choice) -> Callable[[float], str]:
     unit = {PER_SECOND: "second", PER_JOULE: "joule"}.get(choice.objective.by)
     if unit:
         return lambda value: f"{three_digits(value * 100)} points a {unit}"
-    return lambda value: f"{format_seconds(value)} to {choice.objective.target_text}"
+    return lambda value: f"{format_seconds(value)} to {format_percent(choice.objective.target)}"
 
 
 def _runner_up_lines(choice: Choice) -> list[str]:

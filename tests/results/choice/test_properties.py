@@ -47,7 +47,7 @@ CONSTRAINTS = st.builds(
     max_joules=FEW_OR_UNKNOWN,
     max_params=FEW_OR_UNKNOWN,
 )
-OBJECTIVE = st.builds(Objective, st.sampled_from(OBJECTIVES), st.sampled_from(["0.80", "0.90"]))
+OBJECTIVE = st.builds(Objective, st.sampled_from(OBJECTIVES), st.sampled_from([0.8, 0.9]))
 
 
 def goodness(candidate: Candidate, objective: Objective) -> list[float]:

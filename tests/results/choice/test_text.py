@@ -281,5 +281,5 @@ def test_json_tells_the_nearest_miss_and_its_hint() -> None:
         }
     ]
     assert miss["hint"].startswith("after 10.0 s of its 30.0 s v2 had 70.00 % on validation")
-    timed = choose([run("v2", curve=curve)], None, Objective("time-to-target", "0.85"))
+    timed = choose([run("v2", curve=curve)], None, Objective("time-to-target", 0.85))
     assert json.loads(choice_json(timed))["objective"] == {"by": "time-to-target", "target": 0.85}
