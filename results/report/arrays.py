@@ -21,19 +21,12 @@ LAST_CLASS = len(CLASS_NAMES) - 1
 
 
 class Form(NamedTuple):
-    """What an array must be.
+    """What an array must be."""
 
-    Attributes:
-        kinds: Letters of numpy's kinds of numbers.
-        low: Its least value may not be lower, which NaN always is; None where any value will do.
-        high: Its largest value may not be higher.
-        shape: The length of each axis, None where any will do.
-    """
-
-    kinds: str
-    low: float | None
+    kinds: str  # letters of numpy's kinds of numbers
+    low: float | None  # its least value is not lower, as NaN would be; None where any will do
     high: float | None
-    shape: tuple[int | None, ...] = (None,)
+    shape: tuple[int | None, ...] = (None,)  # the length of each axis, None where any will do
 
 
 FORMS = {
@@ -60,16 +53,15 @@ def is_sound(name: str, array: "Array") -> bool:
     lengths = zip(array.shape, form.shape, strict=True)
     if any(wanted is not None and length != wanted for length, wanted in lengths):
         return False
-    return (array.ndim != 3 or _is_picture(array)) and _is_inside(array, form)
+    is_picture = array.dtype == "uint8" and all(
+        0 < side <= LARGEST_SIDE for side in array.shape[1:]
+    )
+    return (array.ndim != 3 or is_picture) and _is_inside(array, form)
 
 
 def unsound(samples: "Mapping[str, Array]") -> list[str]:
     """The names of the arrays that a report would draw if they were what they should be."""
     return [name for name, array in samples.items() if name in FORMS and not is_sound(name, array)]
-
-
-def _is_picture(array: "Array") -> bool:
-    return array.dtype == "uint8" and all(0 < side <= LARGEST_SIDE for side in array.shape[1:])
 
 
 def _is_inside(array: "Array", form: Form) -> bool:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from results.choice.choose import TO_TARGET, Objective, choose
 from results.choice.text import choice_headline, reason
@@ -47,104 +48,54 @@ def compose(material: Material, out: Path) -> Page:
 
 def answer(material: Material) -> tuple[str, ...]:
     """What `fmnist-bench choose` says of the same records: by accuracy, and by time to 90 %."""
-    records = [record for one in material.series for record in one.summary.records]
-    if not records:
+    if not material.records:
         return ()
-    headline = choice_headline(choose(records))
-    soonest = choose(records, objective=Objective(TO_TARGET))
+    headline = choice_headline(choose(material.records))
+    soonest = choose(material.records, objective=Objective(TO_TARGET))
     quick = f"soonest at 90 % on validation: {reason(soonest)}" if soonest.recommended else None
     return (*headline, *([quick] if quick else []))
+
+
+COST = "Each model at what it cost; where it may be had for less, the line passes above it."
+TIME = "Validation accuracy as training goes on, and how long each model takes to reach a target."
+SPEED = "What training takes of the machine, whatever accuracy comes of it."
+LIMIT = "What this machine could do at best, and what each model made of it."
+GAP = "How much better a model knows the images that it was trained on."
+CLASSES = "How well each class is recognised, by model."
+MISTAKES = "Which class it takes for which, and the mistakes it was surest of."
+RUN = "How one training went, and how its model sees the images."
+LADDER = "The same training under one plan after the other; each rung against the lowest."
+DATA = "What all models were trained on."
 
 
 def sections(material: Material) -> list[Section]:
     """The parts with charts or pictures, in the order in which a reader asks."""
     names = tuple(names_of(material.finished))
     best = tuple(names_of([series for series in material.series if series.is_ok]))
-
-    def of_any(
-        key: str,
-        title: str,
-        lead: str,
-        figures: Sequence[ReportFigure],
-        first: Sequence[str] = names,
-    ) -> Section:
-        return Section(key, title, lead, tuple(figures), SHOWN, names, tuple(first))
-
-    def of_one(
-        key: str,
-        title: str,
-        lead: str,
-        figures: Sequence[ReportFigure],
-        pictures: Sequence[tuple[str, str]] = (),
-    ) -> Section:
-        return Section(key, title, lead, tuple(figures), CHOSEN, names, best[:1], tuple(pictures))
-
+    all_models, one_model = (SHOWN, names, names), (CHOSEN, names, best[:1])
+    few_models = (SHOWN, names, best[:NUM_AT_FIRST])
     strips = sample_strips(material)
-    found = [
-        of_any(
-            "cost",
-            "What accuracy costs",
-            "Each model at what it cost; where it may be had for less, the line passes above it.",
-            cost_figures(material),
-        ),
-        of_any(
-            "time",
-            "How fast it learns",
-            "Validation accuracy as training goes on, and how long each model takes to reach a "
-            "target.",
-            time_figures(material),
-        ),
-        of_any(
-            "speed",
-            "Speed and memory",
-            "What training takes of the machine, whatever accuracy comes of it.",
-            speed_figures(material),
-        ),
-        of_any(
-            "limit",
-            "How near the machine's limit",
-            "What this machine could do at best, and what each model made of it.",
-            limit_figures(material),
-        ),
-        of_any(
-            "gap",
-            "Learnt or memorised",
-            "How much better a model knows the images that it was trained on.",
-            gap_figures(material),
-        ),
-        of_any(
-            "classes",
-            "Which classes are hard",
-            "How well each class is recognised, by model.",
-            class_figures(material),
-            best[:NUM_AT_FIRST],
-        ),
-        of_one(
+    parts: list[tuple[str, str, str, Sequence[ReportFigure], tuple[Any, ...]]] = [
+        ("cost", "What accuracy costs", COST, cost_figures(material), all_models),
+        ("time", "How fast it learns", TIME, time_figures(material), all_models),
+        ("speed", "Speed and memory", SPEED, speed_figures(material), all_models),
+        ("limit", "How near the machine's limit", LIMIT, limit_figures(material), all_models),
+        ("gap", "Learnt or memorised", GAP, gap_figures(material), all_models),
+        ("classes", "Which classes are hard", CLASSES, class_figures(material), few_models),
+        (
             "mistakes",
             "What one model gets wrong",
-            "Which class it takes for which, and the mistakes it was surest of.",
+            MISTAKES,
             confusion_figures(material),
-            mistake_pictures(material),
+            (*one_model, mistake_pictures(material)),
         ),
-        of_one(
-            "run",
-            "One run, step by step",
-            "How one training went, and how its model sees the images.",
-            run_figures(material),
-        ),
-        Section(
-            "ladder",
-            "What each optimisation gains",
-            "The same training under one plan after the other; each rung against the lowest.",
-            tuple(ladder_figures(material)),
-        ),
-        Section(
-            "data",
-            "The images",
-            "What all models were trained on.",
-            picked=("all",),
-            pictures=(("all", strips),) if strips else (),
-        ),
+        ("run", "One run, step by step", RUN, run_figures(material), one_model),
+        ("ladder", "What each optimisation gains", LADDER, ladder_figures(material), ()),
+        ("data", "The images", DATA, [], ("", (), ("all",), (("all", strips),) if strips else ())),
+    ]
+    found = [
+        Section(key, title, lead, tuple(figures), *picked)
+        for key, title, lead, figures, picked in parts
     ]
     return [section for section in found if section.figures or section.pictures]
 

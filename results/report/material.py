@@ -33,23 +33,16 @@ MAX_NAMES = 12  # of a remark, which must stay one that is read
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One row of the table: a configuration over its seeds.
+    """One row of the table: a configuration over its seeds."""
 
-    Attributes:
-        label: Its name in every chart; no two rows share one.
-        row: Its table row.
-        summary: Its runs.
-        index: Its place in the order of the records: decides its colour, shape and dash.
-        shown: The run whose curves and pictures are drawn; None where no run ended well.
-        samples: The arrays of that run; empty where their file is not there.
-    """
-
-    label: str
+    label: str  # its name in every chart; no two rows share one
     row: Mapping[str, Any]
     summary: Summary
-    index: int
-    shown: RunRecord | None = None
-    samples: "Samples" = field(default_factory=dict)
+    index: int  # its place in the order of the records: decides its colour, shape and dash
+    shown: RunRecord | None = (
+        None  # whose curves and pictures are drawn; None where none ended well
+    )
+    samples: "Samples" = field(default_factory=dict)  # of that run; empty where the file is missing
 
     @property
     def is_ok(self) -> bool:
@@ -69,40 +62,28 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Everything that a report shows.
+    """Everything that a report shows."""
 
-    Attributes:
-        series: The rows in the order of the table.
-        rungs: The records of ladders, if any.
-        folders: Where the records came from.
-        sources: The folder or file of each record, by its id.
-        remarks: What was left out or is missing, a line each.
-    """
-
-    series: tuple[Series, ...]
-    rungs: tuple[RunRecord, ...] = ()
+    series: tuple[Series, ...]  # in the order of the table
+    rungs: tuple[RunRecord, ...] = ()  # of ladders
     folders: tuple[Path, ...] = ()
-    sources: Mapping[str, Path] = field(default_factory=dict)
-    remarks: tuple[str, ...] = ()
-
-    def folder_of(self, record: RunRecord) -> Path:
-        """The folder, or the file of records, that a record came from."""
-        return self.sources[record.record_id]
+    sources: Mapping[str, Path] = field(default_factory=dict)  # folder or file of each record's id
+    remarks: tuple[str, ...] = ()  # what was left out or is missing, a line each
 
     @property
-    def by_index(self) -> tuple[Series, ...]:
-        """The series in the order of their colours."""
-        return tuple(sorted(self.series, key=lambda series: series.index))
+    def records(self) -> list[RunRecord]:
+        """All runs in the order of the table."""
+        return [record for one in self.series for record in one.summary.records]
+
+    @property
+    def finished(self) -> list[Series]:
+        """The series with numbers, in the order of their colours."""
+        return sorted((one for one in self.series if one.is_ok), key=lambda one: one.index)
 
     @property
     def names(self) -> list[str]:
-        """Their labels in the order of their colours."""
-        return [series.label for series in self.by_index]
-
-    @property
-    def finished(self) -> tuple[Series, ...]:
-        """The series with numbers, in the order of their colours."""
-        return tuple(series for series in self.by_index if series.is_ok)
+        """All labels in the order of their colours."""
+        return [one.label for one in sorted(self.series, key=lambda one: one.index)]
 
 
 def gather(folders: Sequence[Path], *, mixed: bool = False) -> Material:

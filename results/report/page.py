@@ -2,11 +2,9 @@
 
 import html
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from results.report.charts.figure import ReportFigure
 from results.report.charts.theme import DARK, LIGHT, WIDE, config, style_variables
@@ -17,83 +15,48 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the page.
+    """A part of the page; several charts stand behind tabs."""
 
-    Attributes:
-        key: Its anchor.
-        title: Its heading.
-        lead: A sentence that says what it answers.
-        figures: Its charts; several stand behind tabs.
-        picks: What the reader picks for its charts: `shown` (any of the series) or `chosen` (one);
-            empty where there is nothing to pick.
-        names: The series that may be picked.
-        picked: Those that are at first.
-        pictures: HTML below the charts for each name that may be chosen; made by `pictures.py`.
-    """
-
-    key: str
+    key: str  # its anchor
     title: str
-    lead: str
+    lead: str  # a sentence that says what it answers
     figures: tuple[ReportFigure, ...] = ()
-    picks: str = ""
-    names: tuple[str, ...] = ()
-    picked: tuple[str, ...] = ()
-    pictures: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What the template fills in; every text is escaped there.
-
-    Attributes:
-        title: Of the page.
-        answer: The sentences at the top.
-        table: Headers and cells of the table.
-        notes: The lines below the table.
-        sections: The parts with charts.
-        facts: Name and value of what all runs share.
-        records: Cells of the list of records.
-        footer: When and by which version the page was made.
-    """
-
-    title: str
-    answer: tuple[str, ...]
-    table: "Table"
-    notes: tuple[str, ...]
-    sections: tuple[Section, ...]
-    facts: tuple[tuple[str, str], ...]
-    records: "Table"
-    footer: str
+    picks: str = ""  # what a reader may pick: SHOWN, any of the series, CHOSEN, one, or nothing
+    names: tuple[str, ...] = ()  # the series that may be picked
+    picked: tuple[str, ...] = ()  # those that are at first
+    pictures: tuple[tuple[str, str], ...] = ()  # HTML below the charts for each that may be chosen
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell: what is read, and what it is sorted by.
-
-    Attributes:
-        text: What is read.
-        key: What it is sorted by; None comes last, whatever the direction.
-        is_best: Whether it is the best of its column.
-        link: Where it leads, relative to the page.
-    """
+    """A cell of a table."""
 
     text: str
-    key: float | str | None = None
-    is_best: bool = False
-    link: str | None = None
+    key: float | str | None = None  # what it is sorted by; None comes last in either direction
+    is_best: bool = False  # of its column
+    link: str | None = None  # relative to the page
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that can be sorted.
+    """A table that can be sorted."""
 
-    Attributes:
-        headers: Name, explanation and whether it holds numbers, of each column.
-        rows: The name of the series that a row belongs to, and its cells.
-    """
+    headers: tuple[tuple[str, str, bool], ...]  # name, explanation, whether it holds numbers
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]  # the series that a row belongs to, its cells
 
-    headers: tuple[tuple[str, str, bool], ...]
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the template fills in; every text is escaped there."""
+
+    title: str
+    answer: tuple[str, ...]  # sentences at the top
+    table: Table
+    notes: tuple[str, ...]  # lines below the table
+    sections: tuple[Section, ...]
+    facts: tuple[tuple[str, str], ...]  # name and value of what all runs share
+    records: Table
+    footer: str  # when and from what the page was made
 
 
 def render_page(page: Page, libraries: str | None = None) -> str:
@@ -108,12 +71,14 @@ def render_page(page: Page, libraries: str | None = None) -> str:
         lstrip_blocks=True,
     )
     environment.filters["one_line"] = one_line
+    drawn = [figure for section in page.sections for figure in section.figures]
+    figures = {one.key: one.specifications | {"datasets": one.datasets} for one in drawn}
     return environment.get_template("page.html").render(
         page=page,
         style=(HERE / "page.css").read_text(encoding="utf-8"),
         script=(HERE / "page.js").read_text(encoding="utf-8"),
         libraries=libraries or chart_libraries(),
-        charts=script_json(_charts(page.sections)),
+        charts=script_json({"config": config(), "figures": figures}),
         light=style_variables(LIGHT),
         dark=style_variables(DARK),
         narrow_below=WIDE.width + 110,  # room for the axis beside the plot area
@@ -135,12 +100,6 @@ def script_json(value: object) -> str:
     """JSON that may stand inside a script element, whatever strings it holds."""
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _charts(sections: Sequence[Section]) -> dict[str, Any]:
-    figures = [figure for section in sections for figure in section.figures]
-    drawn = {one.key: one.specifications | {"datasets": one.datasets} for one in figures}
-    return {"config": config(), "figures": drawn}
 
 
 def escaped(text: str) -> str:

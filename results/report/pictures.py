@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 MAX_MISTAKES = 24
-NUM_CLASSES = len(CLASS_NAMES)
 
 
 def mistake_pictures(material: Material) -> tuple[tuple[str, str], ...]:
@@ -49,63 +48,44 @@ def data_uri(image: "Array") -> str:
 
 
 def _mistakes(series: Series) -> str:
-    answers = _arrays(series, "mistakes", "mistake_images", "mistake_labels", "predictions")
-    if answers is None or not _is_consistent(*answers):
+    arrays = ("mistakes", "mistake_images", "mistake_labels", "predictions")
+    mistakes, images, labels, predictions = map(series.array, arrays)
+    if mistakes is None or images is None or labels is None or predictions is None:
         return ""
-    mistakes, images, labels, predictions = answers
+    if not len(mistakes) == len(images) == len(labels):
+        return ""
+    if len(mistakes) and mistakes.max() >= len(predictions):
+        return ""
+    heading = f"<h3>Surest mistakes of {escaped(series.label)}</h3>"
+    if not len(mistakes):
+        return f"{heading}<p>It made none.</p>"
+    confidence = series.array("confidence")
     items = []
     shown = zip(mistakes.tolist(), images, labels.tolist(), strict=True)
     for index, image, label in islice(shown, MAX_MISTAKES):
-        taken = CLASS_NAMES[predictions[index]]
-        sure = _confidence(series, index)
-        text = f"{CLASS_NAMES[label]}, taken for {taken}{sure}"
+        if confidence is not None and index < len(confidence):
+            sure = f" ({float(confidence[index]):.2f})"
+        else:
+            sure = ""
+        text = f"{CLASS_NAMES[label]}, taken for {CLASS_NAMES[predictions[index]]}{sure}"
         items.append(_item(image, f"evaluated image {index}: {CLASS_NAMES[label]}", text))
-    if not items:
-        return f"<h3>Surest mistakes of {escaped(series.label)}</h3><p>It made none.</p>"
-    return (
-        f"<h3>Surest mistakes of {escaped(series.label)}</h3>"
-        "<p>In brackets: the probability that the model gave to its wrong answer.</p>"
-        + _grid(items)
-    )
-
-
-def _is_consistent(mistakes: "Array", images: "Array", labels: "Array", answers: "Array") -> bool:
-    if not len(mistakes) == len(images) == len(labels):
-        return False
-    return not len(mistakes) or bool(mistakes.max() < len(answers))
-
-
-def _confidence(series: Series, index: int) -> str:
-    confidence = series.array("confidence")
-    if confidence is None or index >= len(confidence):
-        return ""
-    return f" ({float(confidence[index]):.2f})"
+    lead = "In brackets: the probability that the model gave to its wrong answer."
+    return f"{heading}<p>{lead}</p>{_grid(items)}"
 
 
 def _strip(series: Series) -> str:
     images, counts = series.array("example_images"), series.array("class_counts")
     if images is None:
         return ""
-    totals = [None] * NUM_CLASSES if counts is None else counts
-    items = [
-        _item(image, f"example of class {k}: {CLASS_NAMES[k]}", *_class_lines(k, total))
-        for k, (image, total) in enumerate(zip(images, totals, strict=True))
-    ]
+    items = []
+    for k, (image, name) in enumerate(zip(images, CLASS_NAMES, strict=True)):
+        total = [] if counts is None else [f"{int(counts[k]):,} images"]
+        items.append(_item(image, f"example of class {k}: {name}", f"{k} {name}", *total))
     return (
         "<p>The first training image of each class as the data set has it: bytes 0 to 255, no "
         "normalisation to undo. Below each its class and how many training images that has.</p>"
         + _grid(items)
     )
-
-
-def _class_lines(label: int, total: int | None) -> list[str]:
-    count = [] if total is None else [f"{int(total):,} images"]
-    return [f"{label} {CLASS_NAMES[label]}", *count]
-
-
-def _arrays(series: Series, *names: str) -> "Sequence[Array] | None":
-    arrays = [array for name in names if (array := series.array(name)) is not None]
-    return arrays if len(arrays) == len(names) else None
 
 
 def _grid(items: Sequence[str]) -> str:

@@ -1,8 +1,9 @@
 """The tables of the report: the comparison, the list of records, and what all runs share."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from results.records.record import RunRecord
@@ -73,7 +74,7 @@ def records_table(material: Material, out: Path) -> Table:
     entries = [(one.label, record) for one in material.series for record in one.summary.records]
     entries += [(f"{rung.spec['model']}, {rung.spec['plan']}", rung) for rung in material.rungs]
     rows = [
-        (label, _record_cells(label, record, material.folder_of(record), out))
+        (label, _record_cells(label, record, material.sources[record.record_id], out))
         for label, record in entries[:MAX_RECORDS]
     ]
     return Table(RECORD_HEADERS, tuple(rows))
@@ -84,6 +85,9 @@ def _record_cells(label: str, record: RunRecord, source: Path, out: Path) -> tup
     status = f"{record.status}: {record.reason}" if record.reason else record.status
     ended = str(record.provenance.get("time_utc") or "-")
     lines = source / RECORDS_FILE if source.is_dir() else source
+    # no path is taken from a record: its id is checked to be one
+    samples = lines.parent / "samples" / f"{record.record_id}.npz"
+    has_samples = record.samples is not None and samples.exists()
     return (
         Cell(record.record_id, record.record_id, link=_link(lines, out)),
         Cell(label, label),
@@ -93,16 +97,8 @@ def _record_cells(label: str, record: RunRecord, source: Path, out: Path) -> tup
         Cell("-" if seconds is None else format_seconds(seconds), seconds),
         Cell(commit_of(record), commit_of(record)),
         Cell(ended.replace("+00:00", "").replace("T", " "), ended),
-        _samples_cell(record, lines.parent, out),
+        Cell("npz", "npz", link=_link(samples, out)) if has_samples else Cell("-"),
     )
-
-
-def _samples_cell(record: RunRecord, folder: Path, out: Path) -> Cell:
-    """Named by the record's id, which is checked to be one: no path is taken from a record."""
-    path = folder / "samples" / f"{record.record_id}.npz"
-    if record.samples is None or not path.exists():
-        return Cell("-", None)
-    return Cell("npz", "npz", link=_link(path, out))
 
 
 def _link(path: Path, out: Path) -> str:
@@ -111,39 +107,27 @@ def _link(path: Path, out: Path) -> str:
 
 def facts(material: Material) -> tuple[tuple[str, str], ...]:
     """What the runs share: budget, recipe, machine, versions, data, commits; differing, all."""
-    records = [record for one in material.series for record in one.summary.records]
-    records += material.rungs
-    found = {
-        "budget": " / ".join(distinct(record.spec["budget"] for record in records)),
-        "recipe": " / ".join(distinct(record.spec["recipe"]["name"] for record in records)),
-        "precision": " / ".join(distinct(record.spec["precision"] for record in records)),
-        "evaluated on": " / ".join(distinct(record.spec["evaluation_split"] for record in records)),
-        "seeds": " / ".join(distinct(sorted(record.spec["seed"] for record in records))),
-        "plans": " / ".join(distinct(record.spec["plan"] for record in records)),
-        "folders": " / ".join(distinct(str(folder) for folder in material.folders)),
-        **_environments(records),
-        "commits": " / ".join(distinct(commit_of(record) for record in records)),
-        "harness": " / ".join(
-            distinct(record.provenance.get("harness_version") for record in records)
-        ),
-    }
-    return tuple((name, value) for name, value in found.items() if value)
-
-
-def _environments(records: Sequence[RunRecord]) -> dict[str, str]:
+    records = [*material.records, *material.rungs]
     names = dict.fromkeys(name for record in records for name in record.environment)
-    return {
-        name.replace("_", " "): " / ".join(
-            distinct(record.environment.get(name) for record in records)
-        )
-        for name in names
+    found: dict[str, Iterable[Any]] = {
+        "budget": (record.spec["budget"] for record in records),
+        "recipe": (record.spec["recipe"]["name"] for record in records),
+        "precision": (record.spec["precision"] for record in records),
+        "evaluated on": (record.spec["evaluation_split"] for record in records),
+        "seeds": sorted(record.spec["seed"] for record in records),
+        "plans": (record.spec["plan"] for record in records),
+        "folders": map(str, material.folders),
+        **{name.replace("_", " "): [r.environment.get(name) for r in records] for name in names},
+        "commits": map(commit_of, records),
+        "harness": (record.provenance.get("harness_version") for record in records),
     }
+    texts = {name: " / ".join(distinct(values)) for name, values in found.items()}
+    return tuple((name, text) for name, text in texts.items() if text)
 
 
 def count_records(material: Material) -> str:
     """How many records the page was made of, and when the newest of them ended."""
-    records = [record for one in material.series for record in one.summary.records]
-    records += material.rungs
+    records = [*material.records, *material.rungs]
     newest = max((str(r.provenance.get("time_utc") or "") for r in records), default="")
     listed = f"; the first {MAX_RECORDS} are listed" if len(records) > MAX_RECORDS else ""
     return f"{len(records)} records{', the newest of ' + newest if newest else ''}{listed}"

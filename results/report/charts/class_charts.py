@@ -13,6 +13,7 @@ from results.report.charts.figure import (
     Specification,
     absence,
     draw,
+    layer,
     marked_series,
     names_of,
     note_of,
@@ -32,14 +33,9 @@ STRONGEST = 0.5  # opacity of a share of one: text stays legible on it, in light
 
 
 class Counts(NamedTuple):
-    """The confusion matrices of a series.
+    """The confusion matrices of a series."""
 
-    Attributes:
-        total: Counts of all runs together; row: true class, column: predicted class.
-        num_runs: How many runs.
-    """
-
-    total: list[list[int]]
+    total: list[list[int]]  # of all runs together; row: true class, column: predicted class
     num_runs: int
 
 
@@ -126,6 +122,7 @@ def _class_chart(
     titles |= {each.key: f"{each.name} (%)" for each in METRICS}
     titles |= {"support": "images of the class, all seeds"}
     axis = {"values": [0, 20, 40, 60, 80, 100], "grid": False}  # each bar has its number
+    number = {"type": "text", "align": "left", "dx": 7, "fontSize": 10}
     return {
         "data": {"name": "rows"},
         "params": [shown_parameter(drawn)],
@@ -138,33 +135,20 @@ def _class_chart(
         # the chart grows with the series shown
         "height": {"step": BAR_HEIGHT, "for": "offset"},
         "encoding": {
-            "x": quantity(
-                "end", f"{metric.name} (%)", scale={"domain": [0, 100], "padding": 0}, axis=axis
-            ),
+            "x": quantity("end", f"{metric.name} (%)", (0, 100), scale={"padding": 0}, axis=axis),
             "y": {
                 "field": "class",
                 "title": None,
                 "sort": list(CLASS_NAMES),
                 "scale": {"paddingInner": 0.25, "paddingOuter": 0.1},
             },
-            "yOffset": {
-                "field": "series",
-                "sort": list(names),
-                "scale": {"paddingInner": 0.1},
-            },
-            "tooltip": tooltip(titles),
-        },
+            "yOffset": {"field": "series", "sort": list(names), "scale": {"paddingInner": 0.1}},
+        }
+        | tooltip(titles),
         "layer": [
-            {"mark": {"type": "bar", "opacity": 0.55}, "encoding": {"color": by_series["color"]}},
-            {
-                "transform": [{"filter": "isValid(datum.value)"}],
-                "mark": {"type": "point", "size": 45},
-                "encoding": by_series,
-            },
-            {
-                "mark": {"type": "text", "align": "left", "dx": 7, "fontSize": 10},
-                "encoding": {"text": {"field": metric.key}},
-            },
+            layer({"type": "bar", "opacity": 0.55}, {"color": by_series["color"]}),
+            layer({"type": "point", "size": 45}, by_series, "isValid(datum.value)"),
+            layer(number, {"text": {"field": metric.key}}),
         ],
     }
 
@@ -228,6 +212,8 @@ def _confusion_chart(notes: dict[str, str], layout: ChartLayout) -> Specificatio
         "scale": {"type": "sqrt", "domain": [0, 1], "range": [0, STRONGEST]},
         "legend": None,
     }
+    cell = {"type": "rect", "fill": ACCENT, "stroke": GRID, "strokeWidth": 0.5}
+    count = {"type": "text", "fontSize": 10 if layout.is_narrow else 12}
     frame = {"type": "rect", "fill": "transparent", "stroke": TEXT, "strokeWidth": 1.5}
     titles = {"true": "true class", "predicted": "taken for", "tip": "images, all runs"}
     cells = {
@@ -240,18 +226,12 @@ def _confusion_chart(notes: dict[str, str], layout: ChartLayout) -> Specificatio
         "encoding": {
             "x": _classes("predicted", "taken for (predicted class)", angle),
             "y": _classes("true", "true class", 0),
-            "tooltip": tooltip(titles),
-        },
+        }
+        | tooltip(titles),
         "layer": [
-            {
-                "mark": {"type": "rect", "fill": ACCENT, "stroke": GRID, "strokeWidth": 0.5},
-                "encoding": {"fillOpacity": opacity},
-            },
-            {"transform": [{"filter": "datum.true == datum.predicted"}], "mark": frame},
-            {
-                "mark": {"type": "text", "fontSize": 10 if layout.is_narrow else 12},
-                "encoding": {"text": {"field": "text"}},
-            },
+            layer(cell, {"fillOpacity": opacity}),
+            layer(frame, only="datum.true == datum.predicted"),
+            layer(count, {"text": {"field": "text"}}),
         ],
     }
     layers = [cells, absence(list(notes), layout)]

@@ -11,6 +11,7 @@ from results.report.charts.figure import (
     Rows,
     Specification,
     draw,
+    layer,
     marked_series,
     names_of,
     quantity,
@@ -93,6 +94,8 @@ def _figure(material: Material, cost: CostAxis, series: Sequence[Series]) -> Rep
 def _chart(cost: CostAxis, rows: Rows, names: list[str], layout: ChartLayout) -> Specification:
     drawn = [row["series"] for row in rows]
     by_series = marked_series(drawn, names, layout)
+    costs, ticks = [row["cost"] for row in rows], {"labelExpr": cost.tick}
+    x = quantity("cost", cost.axis, costs, is_log=True, axis=ticks)
     ends = [row[key] for row in rows for key in ("low", "accuracy", "high")]
     y = quantity("accuracy", "test accuracy (%)", [end for end in ends if end is not None])
     shown = {
@@ -105,34 +108,17 @@ def _chart(cost: CostAxis, rows: Rows, names: list[str], layout: ChartLayout) ->
     }
     if cost.key != "train_time_s":
         shown["time_text"] = "training time"
-    front = {"type": "line", "interpolate": "step-after", "strokeWidth": 1.5, "opacity": 0.7}
+    front = {"type": "line", "interpolate": "step-after", "strokeWidth": 1.5, "color": QUIET}
     interval = {"y": y | {"field": "low"}, "y2": {"field": "high"}, "color": by_series["color"]}
     return size_of(layout) | {
         "data": {"name": "rows"},
         "params": [shown_parameter(drawn)],
         "transform": [IF_SHOWN],
-        "encoding": {
-            "x": quantity(
-                "cost",
-                cost.axis,
-                [row["cost"] for row in rows],
-                is_log=True,
-                axis={"labelExpr": cost.tick},
-            ),
-            "y": y,
-        },
+        "encoding": {"x": x, "y": y},
         "layer": [
-            {
-                "transform": [{"filter": "datum.front"}],
-                "mark": front | {"color": QUIET},
-                "encoding": {"order": {"field": "cost", "type": "quantitative"}},
-            },
-            {
-                "transform": [{"filter": "isValid(datum.low)"}],
-                "mark": {"type": "rule", "strokeWidth": 1.5},
-                "encoding": interval,
-            },
-            {"mark": "point", "encoding": by_series | {"tooltip": tooltip(shown)}},
+            layer(front, {"order": {"field": "cost", "type": "quantitative"}}, "datum.front"),
+            layer({"type": "rule", "strokeWidth": 1.5}, interval, "isValid(datum.low)"),
+            layer({"type": "point"}, by_series | tooltip(shown)),
         ],
     }
 

@@ -23,6 +23,7 @@ NOTES = "notes"  # the parameter that holds a line over the chart for each serie
 IF_SHOWN = {"filter": f"indexof({SHOWN}, datum.series) >= 0"}
 IF_CHOSEN = {"filter": f"datum.series == {CHOSEN}"}
 CLASS_OF = f"{list(CLASS_NAMES)}[{{}}]"  # an expression: the name of a class by its number
+NOTHING = "Not recorded for this run."
 PADDING = 14  # pixels between the outermost points and the edge of the plot area
 SYMBOL_WIDTH = 34  # pixels of a legend's symbol and the room around it and its name
 # An axis in whole decimals, where Vega's own format would write 100 as 1e+2. Of a logarithmic one
@@ -37,21 +38,13 @@ THOUSANDS = "datum.label && format(datum.value, '~s')"  # 10k, 1M: a second woul
 
 @dataclass(frozen=True, slots=True)
 class ReportFigure:
-    """One chart.
+    """One chart."""
 
-    Attributes:
-        key: Its id in the page, and the stem of its file.
-        title: What it shows, in words that stand over it.
-        caption: How to read it, below it.
-        specifications: Vega-Lite by the name of the layout, without the data.
-        datasets: The data, by the names under which the specifications ask for them.
-    """
-
-    key: str
-    title: str
-    caption: str
-    specifications: dict[str, Specification]
-    datasets: dict[str, Rows]
+    key: str  # its id in the page, and the stem of its file
+    title: str  # what it shows
+    caption: str  # how to read it
+    specifications: dict[str, Specification]  # Vega-Lite by the name of the layout, without data
+    datasets: dict[str, Rows]  # by the names under which the specifications ask for them
 
 
 def draw(
@@ -108,21 +101,25 @@ def quantity(
     }
 
 
+def layer(
+    mark: Specification, encoding: Specification | None = None, only: str = ""
+) -> Specification:
+    """Marks of one kind; `only` is an expression of the rows that have one."""
+    where = {"transform": [{"filter": only}]} if only else {}
+    return where | {"mark": mark, "encoding": encoding or {}}
+
+
 def shown_parameter(names: Sequence[str]) -> Specification:
     """The parameter by which the page hides series: a list of names, all at first."""
     return {"name": SHOWN, "value": list(names)}
 
 
-def chosen_parameter(name: str) -> Specification:
-    """The parameter by which the page picks one series."""
-    return {"name": CHOSEN, "value": name}
-
-
 def note_of(notes: Mapping[str, str]) -> Specification:
-    """A title that says something of the chosen series: `title` and `params` of a chart."""
+    """The parameter by which the page picks a series, and a title that says something of it."""
+    chosen = {"name": CHOSEN, "value": next(iter(notes))}
     return {
         "title": {"text": {"expr": f"{NOTES}[{CHOSEN}] || ''"}},
-        "params": [{"name": NOTES, "value": dict(notes)}, chosen_parameter(next(iter(notes)))],
+        "params": [{"name": NOTES, "value": dict(notes)}, chosen],
     }
 
 
@@ -131,12 +128,7 @@ def absence(names: Sequence[str], layout: ChartLayout) -> Specification:
     return {
         "data": {"values": [{"names": list(names)}]},
         "transform": [{"filter": f"indexof(datum.names, {CHOSEN}) < 0"}],
-        "mark": {
-            "type": "text",
-            "text": "Not recorded for this run.",
-            "x": layout.width / 2,
-            "y": layout.height / 2,
-        },
+        "mark": {"type": "text", "text": NOTHING, "x": layout.width / 2, "y": layout.height / 2},
     }
 
 
@@ -197,9 +189,10 @@ def names_of(series: Sequence[Series]) -> list[str]:
     return [one.label for one in series]
 
 
-def tooltip(titles: Mapping[str, str], kind: str = "nominal") -> list[Specification]:
+def tooltip(titles: Mapping[str, str], kind: str = "nominal") -> Specification:
     """What is told of a mark when it is pointed at: fields of the data, and their titles."""
-    return [{"field": field, "title": title, "type": kind} for field, title in titles.items()]
+    told = [{"field": field, "title": title, "type": kind} for field, title in titles.items()]
+    return {"tooltip": told}
 
 
 def unknown_for(what: str, material_names: Sequence[str], drawn: Sequence[str]) -> str:

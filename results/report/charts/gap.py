@@ -7,6 +7,7 @@ from results.report.charts.figure import (
     Rows,
     Specification,
     draw,
+    layer,
     names_of,
     quantity,
     tooltip,
@@ -63,7 +64,6 @@ def _chart(rows: Rows, layout: ChartLayout) -> Specification:
     title = "accuracy (%): ● test images, ○ training images"
     ends = [row[key] for row in rows for key in ("train", "test")]
     x = quantity("test", title, ends, axis={"grid": not layout.is_narrow})
-    train = x | {"field": "train"}
     fill = {"field": "fill", "type": "nominal", "scale": None}
     titles = {
         "series": "model",
@@ -72,13 +72,12 @@ def _chart(rows: Rows, layout: ChartLayout) -> Specification:
         "text": "gap",
         "seeds": "seeds",
     }
-    facts = {"tooltip": tooltip(titles)}
+    facts = tooltip(titles)
     line = {"type": "rule", "strokeWidth": 3, "opacity": 0.5, "yOffset": down}
     ring = {"type": "point", "fill": PAGE, "strokeWidth": 2, "yOffset": down}
-    dot = {"type": "point", "yOffset": down}
-    layers: list[Specification] = [
-        {"mark": line, "encoding": {"x": x, "x2": {"field": "train"}, "color": fill}},
-        {"mark": ring, "encoding": {"x": train, "stroke": fill} | facts},
-        {"mark": dot, "encoding": {"x": x, "color": fill} | facts},
+    layers = [
+        layer(line, {"x": x, "x2": {"field": "train"}, "color": fill}),
+        layer(ring, {"x": x | {"field": "train"}, "stroke": fill} | facts),
+        layer({"type": "point", "yOffset": down}, {"x": x, "color": fill} | facts),
     ]
     return lanes(rows, layers, layout)

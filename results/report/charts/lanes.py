@@ -12,6 +12,7 @@ from results.report.charts.figure import (
     IF_SHOWN,
     Rows,
     Specification,
+    layer,
     quantity,
     shown_parameter,
     tooltip,
@@ -22,6 +23,7 @@ NAME_CHARACTERS = 28  # longer names are cut
 NAMES_AND_PLOT = 50  # pixels beyond the layout's width: other charts have an axis there
 LANE_HEIGHT, NAME_HEIGHT = 30, 14  # pixels; on a phone a lane has both
 GAP = 10  # pixels between the plot area and a text
+WITH_NOTE = "datum.{} + (datum.note ? ', ' + datum.note : '')"
 MOST_FOR_BARS = 20.0  # largest value over the smallest: beyond it short bars have no length to see
 
 
@@ -56,7 +58,6 @@ def lanes(
             "domain": False,
         },
     }
-    texts = _texts_above(rows, width, layout) if layout.is_narrow else [_text_beside(width)]
     return {
         "data": {"name": "rows"},
         "transform": [IF_SHOWN] if can_hide else [],
@@ -64,7 +65,7 @@ def lanes(
         "width": width,
         "height": {"step": LANE_HEIGHT + (NAME_HEIGHT if layout.is_narrow else 0)},
         "encoding": {"y": lane},
-        "layer": [*layers, *texts, _text_in_lane(width, layout)],
+        "layer": [*layers, *_texts(rows, width, layout)],
     }
 
 
@@ -81,68 +82,41 @@ def _longest(rows: Rows, *fields: str) -> int:
 
 def _text(lane: str, expression: str, **style: Any) -> Specification:  # noqa: ANN401
     """A text of the lanes for which an expression holds."""
-    return {
-        "transform": [{"filter": lane}, {"calculate": expression, "as": "line"}],
-        "mark": {"type": "text", "align": "left"} | style,
-        "encoding": {"text": {"field": "line", "type": "nominal"}},
-    }
+    line = {"calculate": expression, "as": "line"}
+    text = layer({"type": "text", "align": "left"} | style, {"text": {"field": "line"}})
+    return text | {"transform": [{"filter": lane}, line]}
 
 
-BOLD_IF_BEST = {"expr": "datum.best ? 'bold' : 'normal'"}
-WITH_NOTE = "datum.{} + (datum.note ? ', ' + datum.note : '')"
-
-
-def _text_beside(width: int) -> Specification:
-    line = WITH_NOTE.format("text")
-    return _text("!datum.in_lane", line, x=width + GAP, fontWeight=BOLD_IF_BEST)
-
-
-def _text_in_lane(width: int, layout: ChartLayout) -> Specification:
-    return _text("datum.in_lane", "datum.text", x=4, dy=marks_down(layout), limit=width - 4)
-
-
-def _texts_above(rows: Rows, width: int, layout: ChartLayout) -> list[Specification]:
-    up = marks_down(layout) - NAME_HEIGHT - 2
+def _texts(rows: Rows, width: int, layout: ChartLayout) -> list[Specification]:
+    down = marks_down(layout)
+    in_lane = _text("datum.in_lane", "datum.text", x=4, dy=down, limit=width - 4)
+    end = {"x": width + GAP, "fontWeight": {"expr": "datum.best ? 'bold' : 'normal'"}}
+    if not layout.is_narrow:
+        return [in_lane, _text("!datum.in_lane", WITH_NOTE.format("text"), **end)]
+    up = down - NAME_HEIGHT - 2
+    end |= {"x": width, "dy": up, "align": "right"}
     room = width - round(_longest(rows, "text") * CHARACTER_WIDTH) - GAP
     name = _text("true", WITH_NOTE.format("series"), x=0, dy=up, limit=room)
-    end = {"x": width, "dy": up, "align": "right", "fontWeight": BOLD_IF_BEST}
-    return [name, _text("!datum.in_lane", "datum.text", **end)]
+    return [in_lane, name, _text("!datum.in_lane", "datum.text", **end)]
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A lane with one value.
+    """A lane with one value."""
 
-    Attributes:
-        name: What stands beside it, and what the page hides it by.
-        value: In units of the axis; None where the text stands in its place.
-        text: Its value as a person reads it.
-        fill: A colour of the style sheet.
-        interval: 95 %, in units of the axis.
-        facts: Title to text of what is told of it when pointed at.
-        note: What stands after the value or, on a phone, after the name.
-        is_best: Whether its text is bold.
-    """
-
-    name: str
-    value: float | None
-    text: str
-    fill: str
-    interval: tuple[float, float] | None = None
-    facts: Mapping[str, str] = field(default_factory=dict)
-    note: str = ""
-    is_best: bool = False
-
-    def ends(self) -> list[float]:
-        """What an axis must reach."""
-        found = [self.value, *(self.interval or ())]
-        return [end for end in found if end is not None and end > 0]
+    name: str  # what stands beside it, and what the page hides it by
+    value: float | None  # in units of the axis; None where the text stands in its place
+    text: str  # the value as a person reads it
+    fill: str  # a colour of the style sheet
+    interval: tuple[float, float] | None = None  # 95 %, in units of the axis
+    facts: Mapping[str, str] = field(default_factory=dict)  # title to text, told by a tooltip
+    note: str = ""  # what stands after the text or, on a phone, after the name
+    is_best: bool = False  # its text is bold
 
     def row(self) -> dict[str, Any]:
         """Its data."""
         low, high = self.interval or (None, None)
-        facts = {f"fact_{k}": text for k, text in enumerate(self.facts.values())}
-        return facts | {
+        return dict(self.facts) | {
             "series": self.name,
             "value": self.value,
             "low": None if low is None else max(0.0, low),  # the quantity is never below zero
@@ -180,30 +154,26 @@ def bars(
         can_hide: As in `lanes`.
     """
     down = marks_down(layout)
-    values = [*(end for line in lines for end in line.ends()), *filter(None, [reference])]
+    found = [end for line in lines for end in (line.value, *(line.interval or ()))]
+    values = [end for end in (*found, reference) if end is not None and end > 0]
     from_zero = {} if is_log else {"domain": [0, max(values)], "nice": True, "padding": 0}
     grid = {"grid": not layout.is_narrow}  # it would cross the names
     x = quantity("value", axis, values, is_log=is_log, scale=from_zero, axis=grid)
-    facts = tooltip({f"fact_{k}": title for k, title in enumerate(lines[0].facts)})
-
     fill = {"field": "fill", "type": "nominal", "scale": None}
-    known = {"transform": [{"filter": "isValid(datum.value)"}]}
-    value = {"encoding": {"x": x, "color": fill, "tooltip": facts}}
-    interval = {
-        "transform": [{"filter": "isValid(datum.low)"}],
-        "mark": {"type": "rule", "strokeWidth": 2, "color": TEXT, "yOffset": down},
-        "encoding": {"x": x | {"field": "low"}, "x2": {"field": "high"}},
-    }
+    value = {"x": x, "color": fill} | tooltip({title: title for title in lines[0].facts})
+    is_known = "isValid(datum.value)"
+    rule = {"type": "rule", "strokeWidth": 2, "color": TEXT, "yOffset": down}
+    ends = {"x": x | {"field": "low"}, "x2": {"field": "high"}}
+    interval = layer(rule, ends, "isValid(datum.low)")
     if is_log:  # a faint line leads from the name to the dot; a short interval hides below it
         line = {"type": "rule", "color": GRID, "yOffset": down}
         dot = {"type": "point", "size": 110, "shape": "circle", "yOffset": down}
-        leader = known | {"mark": line, "encoding": {"x": x, "x2": {"value": 0}}}
-        marks: list[Specification] = [leader, interval, known | value | {"mark": dot}]
+        leader = layer(line, {"x": x, "x2": {"value": 0}}, is_known)
+        marks = [leader, interval, layer(dot, value, is_known)]
     else:
         bar = {"type": "bar", "size": 16, "opacity": 0.65, "yOffset": down}
-        marks = [known | value | {"mark": bar}, interval]
+        marks = [layer(bar, value, is_known), interval]
     if reference is not None:  # a short one in each lane, which crosses no text
         tick = {"type": "tick", "size": 18, "thickness": 1.5, "color": QUIET, "yOffset": down}
-        at = {"datum": reference, "type": "quantitative"}
-        marks.append({"mark": tick, "encoding": {"x": at}})
+        marks.append(layer(tick, {"x": {"datum": reference, "type": "quantitative"}}))
     return lanes([line.row() for line in lines], marks, layout, can_hide=can_hide)

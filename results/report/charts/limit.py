@@ -11,6 +11,7 @@ from results.report.charts.figure import (
     Rows,
     Specification,
     draw,
+    layer,
     marked_series,
     names_of,
     quantity,
@@ -168,26 +169,20 @@ def _roofline(
         "floor_text": "of its floor, and what binds",
     }
     edge = {"type": "line", "color": QUIET, "strokeWidth": 1.5}
-    layers: list[Specification] = [
-        {
-            "mark": {"type": "area", "color": QUIET, "opacity": 0.15},
-            "encoding": {"y": low, "y2": {"field": "high"}},
-        },
-        {"mark": edge, "encoding": {"y": low}},
-        {"mark": edge, "encoding": {"y": high}},
-    ]
-    models = {
-        "data": {"name": "rows"},
-        "transform": [IF_SHOWN],
-        "mark": "point",
-        "encoding": {"y": y, "tooltip": tooltip(titles)} | marked_series(drawn, names, layout),
-    }
+    band = {"y": low, "y2": {"field": "high"}}
+    by_series = marked_series(drawn, names, layout)
+    models = layer({"type": "point"}, {"y": y} | by_series | tooltip(titles))
     return size_of(layout) | {
         "title": {"text": words, "offset": 8},
         "data": {"name": "roof"},
         "params": [shown_parameter(drawn)],
         "encoding": {"x": x},
-        "layer": [*layers, models],
+        "layer": [
+            layer({"type": "area", "color": QUIET, "opacity": 0.15}, band),
+            layer(edge, {"y": low}),
+            layer(edge, {"y": high}),
+            models | {"data": {"name": "rows"}, "transform": [IF_SHOWN]},
+        ],
     }
 
 

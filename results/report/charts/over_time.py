@@ -11,6 +11,7 @@ from results.report.charts.figure import (
     Rows,
     Specification,
     draw,
+    layer,
     legend,
     marked,
     marked_series,
@@ -33,19 +34,12 @@ TIME = "training time (s)"
 
 
 class Line(NamedTuple):
-    """One run as a line.
-
-    Attributes:
-        series: To which it belongs.
-        seed: Of the run.
-        points: (seconds, share of the budget, images, accuracy as a fraction).
-        is_main: Whether it is the run that is drawn in full.
-    """
+    """One run as a line."""
 
     series: Series
     seed: int
-    points: Sequence[Sequence[float]]
-    is_main: bool
+    points: Sequence[Sequence[float]]  # seconds, share of the budget, images, accuracy in [0, 1]
+    is_main: bool  # drawn in full
 
 
 def time_figures(material: Material) -> list[ReportFigure]:
@@ -119,6 +113,7 @@ def _accuracy_chart(
         "images_text": "images seen",
         "seed_text": "seed",
     }
+    told = tooltip(titles)
     return size_of(layout) | {
         "data": {"name": "rows"},
         "params": [shown_parameter(drawn)],
@@ -130,20 +125,9 @@ def _accuracy_chart(
             "detail": {"field": "run"},
         },
         "layer": [
-            {
-                "transform": [{"filter": "!datum.main"}],
-                "mark": {"type": "line", "strokeWidth": 1, "opacity": 0.35},
-            },
-            {
-                "transform": [{"filter": "datum.main"}],
-                "mark": {"type": "line", "strokeWidth": 2},
-                "encoding": {"strokeDash": dash},
-            },
-            {
-                "transform": [{"filter": "datum.main"}],
-                "mark": {"type": "point", "size": 45},
-                "encoding": {"shape": shape, "tooltip": tooltip(titles)},
-            },
+            layer({"type": "line", "strokeWidth": 1, "opacity": 0.5}, only="!datum.main"),
+            layer({"type": "line", "strokeWidth": 2}, {"strokeDash": dash}, "datum.main"),
+            layer({"type": "point", "size": 45}, {"shape": shape} | told, "datum.main"),
         ],
     }
 
@@ -229,14 +213,10 @@ def _target_chart(rows: Rows, layout: ChartLayout) -> Specification:
     seconds = [second for row in rows for second in row["seconds"]]
     x = {"x": quantity("seconds", TIME, seconds, is_log=True, axis={"grid": not layout.is_narrow})}
     facts = {"series": "model", "target": "validation accuracy", "time_text": "reached after"}
-    each = {"transform": [{"flatten": ["seconds", "target", "time_text"]}]}
     line = {"type": "line", "strokeWidth": 1.5, "color": QUIET, "opacity": 0.6, "yOffset": down}
     layers = [
-        each | {"mark": line, "encoding": x | {"detail": {"field": "series"}}},
-        each
-        | {
-            "mark": {"type": "point", "yOffset": down},
-            "encoding": x | by_target | {"tooltip": tooltip(facts)},
-        },
+        layer(line, x | {"detail": {"field": "series"}}),
+        layer({"type": "point", "yOffset": down}, x | by_target | tooltip(facts)),
     ]
-    return lanes(rows, layers, layout)
+    each = {"transform": [{"flatten": ["seconds", "target", "time_text"]}]}
+    return lanes(rows, [{"layer": layers} | each], layout)

@@ -13,6 +13,7 @@ from results.report.charts.figure import (
     Specification,
     absence,
     draw,
+    layer,
     legend,
     marked,
     note_of,
@@ -215,55 +216,42 @@ def _training_chart(layout: ChartLayout) -> Specification:
         return {"x": quantity(field, "epochs of training", scale=scale, axis=look)}
 
     loss = epochs("epoch") | axis("loss", "training loss (nats)", "left", LOSS)
-    told_loss = tooltip({"epoch": "epoch", "loss": "training loss"}, "quantitative")
-    accuracy = axis("accuracy", "validation accuracy (%)", "right", ACCURACY)
-    told_accuracy = {"at": "epoch", "accuracy": "validation accuracy (%)"}
+    loss |= tooltip({"epoch": "epoch", "loss": "training loss"}, "quantitative")
+    accuracy = epochs("at") | axis("accuracy", "validation accuracy (%)", "right", ACCURACY)
+    accuracy |= tooltip({"at": "epoch", "accuracy": "validation accuracy (%)"}, "quantitative")
     line = {"type": "line", "strokeWidth": 2}
+    points = [
+        layer(line | {"color": ACCURACY}, accuracy),
+        layer({"type": "point", "size": 50, "color": ACCURACY}, accuracy),
+    ]
+    best = layer({"type": "rule", "strokeDash": [4, 3], "color": ACCURACY}, epochs("best_at"))
     return {
         "resolve": {"scale": {"y": "independent"}},
         "layer": [
-            {
-                "transform": [{"flatten": ["epoch", "loss"]}],
-                "mark": line | {"color": LOSS},
-                "encoding": loss | {"tooltip": told_loss},
-            },
-            {
-                "transform": [{"flatten": ["at", "accuracy"]}],
-                "encoding": epochs("at") | accuracy,
-                "layer": [
-                    {"mark": line | {"color": ACCURACY}},
-                    {
-                        "mark": {"type": "point", "size": 50, "color": ACCURACY},
-                        "encoding": {"tooltip": tooltip(told_accuracy, "quantitative")},
-                    },
-                ],
-            },
-            {
-                "transform": [{"flatten": ["best_at"]}],
-                "mark": {"type": "rule", "strokeDash": [4, 3], "color": ACCURACY},
-                "encoding": epochs("best_at"),
-            },
+            layer(line | {"color": LOSS}, loss) | flattened("epoch", "loss"),
+            {"layer": points} | flattened("at", "accuracy"),
+            best | flattened("best_at"),
         ],
     }
+
+
+def flattened(*fields: str) -> Specification:
+    """The transform that makes a row of each value of some lists."""
+    return {"transform": [{"flatten": fields}]}
 
 
 def _loss_chart(layout: ChartLayout) -> Specification:
     ticks = {"tickCount": 4 if layout.is_narrow else 8, "grid": False}
     steps = quantity("step", "iteration (step)", scale={"padding": 0}, axis=ticks)
     y = quantity("mean", "training loss (nats)", is_log=True)
+    band = {"y": y | {"field": "low"}, "y2": {"field": "high"}}
     shown = {"step": "iteration", "low": "lowest", "mean": "mean", "high": "highest"}
-    return {
-        "transform": [{"flatten": ["step", "low", "mean", "high"]}],
+    mean = {"y": y} | tooltip(shown, "quantitative")
+    return flattened("step", "low", "mean", "high") | {
         "encoding": {"x": steps},
         "layer": [
-            {
-                "mark": {"type": "area", "opacity": 0.3, "color": LOSS},
-                "encoding": {"y": y | {"field": "low"}, "y2": {"field": "high"}},
-            },
-            {
-                "mark": {"type": "line", "strokeWidth": 1.5, "color": LOSS},
-                "encoding": {"y": y, "tooltip": tooltip(shown, "quantitative")},
-            },
+            layer({"type": "area", "opacity": 0.3, "color": LOSS}, band),
+            layer({"type": "line", "strokeWidth": 1.5, "color": LOSS}, mean),
         ],
     }
 
@@ -271,23 +259,20 @@ def _loss_chart(layout: ChartLayout) -> Specification:
 def _feature_chart(layout: ChartLayout) -> Specification:
     plain = {"tickCount": 5, "grid": False}
     by_class = marked("class", CLASS_NAMES, legend(CLASS_NAMES, layout))
+    x, y = (
+        quantity(field, f"{order} component", axis=plain)
+        for field, order in (("x", "first"), ("y", "second"))
+    )
+    point = {"type": "point", "size": 30, "opacity": 0.55}
     median = {"type": "point", "size": 190, "stroke": PAGE, "strokeWidth": 1.5}
     return {
         "transform": [
             {"flatten": ["x", "y", "label", "is_median"]},
             {"calculate": CLASS_OF.format("datum.label"), "as": "class"},
         ],
-        "encoding": {
-            "x": quantity("x", "first component", axis=plain),
-            "y": quantity("y", "second component", axis=plain),
-            "tooltip": tooltip({"class": "true class"}),
-        }
-        | by_class,
+        "encoding": {"x": x, "y": y} | by_class | tooltip({"class": "true class"}),
         "layer": [
-            {
-                "transform": [{"filter": "!datum.is_median"}],
-                "mark": {"type": "point", "size": 30, "opacity": 0.55},
-            },
-            {"transform": [{"filter": "datum.is_median"}], "mark": median},
+            layer(point, only="!datum.is_median"),
+            layer(median, only="datum.is_median"),
         ],
     }

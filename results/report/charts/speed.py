@@ -11,73 +11,54 @@ from results.text import format_bytes, format_count, format_joules, format_secon
 
 
 class BarQuantity(NamedTuple):
-    """A row key as bars.
-
-    Attributes:
-        key: Of the row.
-        measured: The quantity whose interval over the seeds is drawn; empty where none would hold.
-        name: As the title has it.
-        axis: Its title, with the unit.
-        unit: Of the axis, in base units.
-        text: A value as a person reads it.
-        is_gain: Whether more is better.
-        remark: What a reader must know beside it.
-    """
+    """A row key as bars."""
 
     key: str
-    measured: str
+    measured: str  # the quantity whose interval over the seeds is drawn; empty where none holds
     name: str
     axis: str
-    unit: float
-    text: Callable[[float], str]
-    is_gain: bool = False
-    remark: str = ""
+    text: Callable[[float], str]  # a value as a person reads it
+    unit: float = 1.0  # of the axis, in base units
+    is_gain: bool = False  # more is better
+    remark: str = ""  # what a reader must know beside it
 
 
+IMAGES = BarQuantity(
+    key="images_per_s",
+    measured="throughput",
+    name="Training throughput",
+    axis="training images a second",
+    text=lambda rate: f"{format_count(rate)} images/s",
+    is_gain=True,
+    remark="Only the training clock counts: permutation, augmentation and steps.",
+)
+MEMORY = BarQuantity(
+    key="peak_memory_bytes",
+    measured="",  # the row holds the largest of the seeds, not a mean
+    name="Peak memory",
+    axis="peak memory of training (MiB)",
+    text=format_bytes,
+    unit=2.0**20,
+    remark="The largest of the seeds.",
+)
+EPOCH = ("epoch_time_s", "epoch_time", "Time of an epoch", "training time of an epoch (s)")
+ENERGY = ("energy_j", "energy", "Energy", "energy of the training (J)")
 SPEEDS = (
-    BarQuantity(
-        "images_per_s",
-        "throughput",
-        "Training throughput",
-        "training images a second",
-        1.0,
-        lambda rate: f"{format_count(rate)} images/s",
-        is_gain=True,
-        remark="Only the training clock counts: permutation, augmentation and steps.",
-    ),
-    BarQuantity(
-        "peak_memory_bytes",
-        "",  # the row holds the largest of the seeds, not a mean
-        "Peak memory",
-        "peak memory of training (MiB)",
-        2.0**20,
-        format_bytes,
-        remark="The largest of the seeds.",
-    ),
-    BarQuantity(
-        "epoch_time_s",
-        "epoch_time",
-        "Time of an epoch",
-        "training time of an epoch (s)",
-        1.0,
-        format_seconds,
-    ),
-    BarQuantity("energy_j", "energy", "Energy", "energy of the training (J)", 1.0, format_joules),
+    IMAGES,
+    MEMORY,
+    BarQuantity(*EPOCH, format_seconds),
+    BarQuantity(*ENERGY, format_joules),
 )
 
 
 def speed_figures(material: Material) -> list[ReportFigure]:
     """A figure for each quantity that at least two series know."""
-    drawn = [(speed, _best_first(material, speed)) for speed in SPEEDS]
-    return [_figure(material, speed, series) for speed, series in drawn if len(series) > 1]
+    known = {each: [one for one in material.finished if one.row[each.key]] for each in SPEEDS}
+    return [_figure(material, speed, some) for speed, some in known.items() if len(some) > 1]
 
 
-def _best_first(material: Material, speed: BarQuantity) -> list[Series]:
-    known = [series for series in material.finished if series.row[speed.key]]
-    return sorted(known, key=lambda series: float(series.row[speed.key]), reverse=speed.is_gain)
-
-
-def _figure(material: Material, speed: BarQuantity, series: Sequence[Series]) -> ReportFigure:
+def _figure(material: Material, speed: BarQuantity, known: Sequence[Series]) -> ReportFigure:
+    series = sorted(known, key=lambda one: float(one.row[speed.key]), reverse=speed.is_gain)
     lines = [_bar(speed, one, series_colour(one.index)) for one in series]
     is_log = needs_log([bar.value for bar in lines if bar.value is not None])
     caption = f"{'More' if speed.is_gain else 'Less'} is better; the best stands on top."

@@ -159,7 +159,7 @@ def test_any_choice_can_be_drawn(material: Material, chosen: str) -> None:
 def test_axes_never_speak_in_powers_of_ten(material: Material, factor: float) -> None:
     features = material.finished[0].samples["features_2d"]
     loss = np.linspace(3, 0.02, 500, dtype=np.float32) * factor
-    few = replace(material, series=material.finished[:1])
+    few = replace(material, series=tuple(material.finished[:1]))
     for figure in run_figures(changed(few, features_2d=features * factor, loss=loss)):
         assert not re.search(r">[^<]*\de[^a-z]?\d[^<]*</text>", svg_of(figure, "narrow"))
 
