@@ -61,15 +61,15 @@ class Baseline:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """The file's content.
+        """Return the file's content.
 
         Raises:
             UsageError: there is none, or it is no such file.
         """
         try:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
-            portable = _as_rows(content.pop("any"))
-            return cls(portable, {stack: _as_rows(rows) for stack, rows in content.items()})
+            sections = {name: _as_rows(section) for name, section in content.items()}
+            return cls(sections.pop("any"), sections)
         except OSError as error:
             raise UsageError(
                 f"cannot read {path}: {error.strerror}; run it in the repository, or `make counts`"
@@ -80,115 +80,25 @@ class Baseline:
             ) from None
 
     def rows_for(self, stack: str) -> Rows:
-        """All counts that hold on a stack; the portable ones where it is unknown."""
+        """Return all counts that hold on a stack; the portable ones where it is unknown."""
         own = self.stacks.get(stack, {})
-        names = [*self.portable, *(name for name in own if name not in self.portable)]
+        names = dict.fromkeys([*self.portable, *own])
         return {name: self.portable.get(name, {}) | own.get(name, {}) for name in names}
 
     def renewed(self, found: Rows, stack: str) -> "Baseline":
-        """With the counts found on a stack in the place of its own; other stacks stay."""
-        portable = {
-            name: {
-                quantity: _bound(value, self.portable.get(name, {})) if quantity == BOUND else value
-                for quantity, value in counts.items()
-            }
-            for name, counts in _part(found, is_portable=True).items()
-        }
+        """Put the counts found on a stack in the place of its own; other stacks stay."""
+        portable = without_stack(found)
+        for name, counts in portable.items():
+            if BOUND in counts:
+                counts[BOUND] = _bound(counts[BOUND], self.portable.get(name, {}).get(BOUND, 0))
         return Baseline(portable, self.stacks | {stack: _part(found, is_portable=False)})
 
     def as_toml(self) -> str:
-        """The file's text, a line a row."""
+        """Return the file's text, a line a row."""
         stacks = sorted(self.stacks.items())
         sections = [("any", self.portable), *((f'"{name}"', rows) for name, rows in stacks)]
         parts = [f"[{name}]\n{''.join(_lines(rows))}" for name, rows in sections]
         return "\n".join([HEAD, *parts])
-
-
-def compiled_row(model: str, plan: object) -> str:
-    """The row of a model under a compiled plan: `v2, plan compile`."""
-    return f"{model}{_PLAN}{plan}"
-
-
-def model_of(row: str) -> str:
-    """The model that a row is of; the row itself where it is an epoch's."""
-    return row.partition(_PLAN)[0]
-
-
-def without_stack(found: Rows) -> Rows:
-    """What can be compared where the stack has no counts in the file."""
-    return _part(found, is_portable=True)
-
-
-def differences(expected: Rows, found: Rows) -> Iterator[str]:
-    """A line for each count that differs and each row that is new, gone or renamed."""
-    gone = [name for name in expected if name not in found]
-    for name, counts in found.items():
-        if name in expected:
-            yield from _differences_of(name, expected[name], counts)
-            continue
-        own = _portable(counts)
-        former = next((old for old in gone if own and _portable(expected[old]) == own), None)
-        if former is None:
-            yield f"{name}: new"
-            continue
-        gone.remove(former)
-        yield f"{name}: new, and counts as {former} did, which is gone: renamed"
-        yield from _differences_of(name, expected[former], counts)
-    yield from (f"{name}: gone" for name in gone)
-
-
-def remedy(path: Path) -> str:
-    """How to make the file say what is so."""
-    return f"if that is meant, `make counts` renews {path}"
-
-
-def _differences_of(name: str, expected: Mapping[str, int], found: Mapping[str, int]) -> list[str]:
-    return [
-        f"{name}: {WORDS[quantity]} {_number(found.get(quantity))}, "
-        f"{'at most' if quantity == BOUND else 'was'} {_number(expected.get(quantity))}"
-        for quantity in WORDS
-        if not _is_as_expected(quantity, expected.get(quantity), found.get(quantity))
-    ]
-
-
-def _is_as_expected(quantity: str, expected: int | None, found: int | None) -> bool:
-    if quantity == BOUND and expected is not None and found is not None:
-        return found <= expected
-    return found == expected
-
-
-def _number(value: int | None) -> str:
-    return "not counted" if value is None else f"{value:,}"
-
-
-def _portable(counts: Mapping[str, int]) -> dict[str, int]:
-    return {quantity: value for quantity, value in counts.items() if quantity in PORTABLE}
-
-
-def _part(rows: Rows, *, is_portable: bool) -> Rows:
-    parts = {
-        name: {q: value for q, value in counts.items() if (q in PORTABLE) == is_portable}
-        for name, counts in rows.items()
-    }
-    return {name: counts for name, counts in parts.items() if counts}
-
-
-def _bound(value: int, former: Mapping[str, int]) -> int:
-    """A bound somewhat above the value; the former one where it still fits, so that it stays."""
-    fresh = (value // BOUND_STEP + 2) * BOUND_STEP
-    known = former.get(BOUND, 0)
-    return known if abs(known - fresh) <= BOUND_STEP and value <= known else fresh
-
-
-def _lines(rows: Rows) -> Iterator[str]:
-    width = max((len(_key(name)) for name in rows), default=0)
-    for name, counts in rows.items():
-        pairs = ", ".join(f"{quantity} = {value:_}" for quantity, value in counts.items())
-        yield f"{_key(name):{width}} = {{ {pairs} }}\n"
-
-
-def _key(name: str) -> str:
-    return name if name.replace("_", "").isalnum() and name.isascii() else f'"{name}"'
 
 
 def _as_rows(section: Any) -> Rows:  # noqa: ANN401 - whatever the file says
@@ -201,8 +111,78 @@ def _as_rows(section: Any) -> Rows:  # noqa: ANN401 - whatever the file says
     return rows
 
 
+def _bound(value: int, former: int) -> int:
+    """Return a bound somewhat above the value; the former one where it still fits."""
+    fresh = (value // BOUND_STEP + 2) * BOUND_STEP
+    return former if abs(former - fresh) <= BOUND_STEP and value <= former else fresh
+
+
+def _lines(rows: Rows) -> Iterator[str]:
+    keys = [
+        name if name.replace("_", "").isalnum() and name.isascii() else f'"{name}"' for name in rows
+    ]
+    width = max(map(len, keys), default=0)
+    for key, counts in zip(keys, rows.values(), strict=True):
+        pairs = ", ".join(f"{quantity} = {value:_}" for quantity, value in counts.items())
+        yield f"{key:{width}} = {{ {pairs} }}\n"
+
+
+def compiled_row(model: str, plan: str) -> str:
+    """Return the row of a model under a compiled plan: `v2, plan compile`."""
+    return f"{model}{_PLAN}{plan}"
+
+
+def model_of(row: str) -> str:
+    """Return the model that a row is of; the row itself where it is an epoch's."""
+    return row.partition(_PLAN)[0]
+
+
+def without_stack(found: Rows) -> Rows:
+    """Return what can be compared where the stack has no counts in the file."""
+    return _part(found, is_portable=True)
+
+
+def _part(rows: Rows, *, is_portable: bool) -> Rows:
+    parts = {
+        name: {q: value for q, value in counts.items() if (q in PORTABLE) == is_portable}
+        for name, counts in rows.items()
+    }
+    return {name: counts for name, counts in parts.items() if counts}
+
+
+def differences(expected: Rows, found: Rows) -> Iterator[str]:
+    """Yield a line for each count that differs and each row that is new, gone or renamed."""
+    gone = [name for name in expected if name not in found]
+    former, present = without_stack(expected), without_stack(found)
+    for name, counts in found.items():
+        if name in expected:
+            yield from _differences_of(name, expected[name], counts)
+            continue
+        alike = (old for old in gone if name in present and former.get(old) == present[name])
+        renamed = next(alike, None)
+        if renamed is None:
+            yield f"{name}: new"
+            continue
+        gone.remove(renamed)
+        yield f"{name}: new, and counts as {renamed} did, which is gone: renamed"
+        yield from _differences_of(name, expected[renamed], counts)
+    yield from (f"{name}: gone" for name in gone)
+
+
+def _differences_of(
+    name: str, expected: Mapping[str, int], found: Mapping[str, int]
+) -> Iterator[str]:
+    for quantity, words in WORDS.items():
+        before, after = expected.get(quantity), found.get(quantity)
+        is_bound = quantity == BOUND
+        if before == after or (is_bound and before and after is not None and after <= before):
+            continue
+        numbers = ["not counted" if n is None else f"{n:,}" for n in (after, before)]
+        yield f"{name}: {words} {numbers[0]}, {'at most' if is_bound else 'was'} {numbers[1]}"
+
+
 def stack_of(device: str) -> str:
-    """What operators and bytes hold for: torch without its patch version, and the device."""
+    """Return what operators and bytes hold for: torch's minor version, and the device."""
     import torch
 
     version = ".".join(str(torch.__version__).split(".")[:2])

@@ -6,7 +6,7 @@ code 1. `--renew` (`make counts`) takes what is so now into the file.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +19,6 @@ from bench.counts.baseline import (
     Rows,
     compiled_row,
     differences,
-    remedy,
     stack_of,
     without_stack,
 )
@@ -29,7 +28,8 @@ from bench.shell import run_app
 from bench.spec.plan import Plan
 from fmnist_models import build_model, list_models, model_info
 
-COMPILED = {"compile": ("v0", "v2", "resnet8"), "step:2": ("v0",)}  # the cheap ones
+# the cheap ones, as model and plan
+COMPILED = (("v0", "compile"), ("v2", "compile"), ("resnet8", "compile"), ("v0", "step:2"))
 
 
 def main(
@@ -38,31 +38,39 @@ def main(
     file: Annotated[Path, typer.Option(help="The file of counts.")] = FILE,
 ) -> None:
     """Compare the counts of every model, compiled plan and epoch with the file, or renew it."""
+    from bench.machine.device import pick_device
+
     baseline = Baseline() if renew and not file.exists() else Baseline.read(file)
-    chosen, missing = check_device(device), unavailable()
+    chosen, missing = str(pick_device(device)), unavailable()
     if renew and missing:
         raise UsageError(f"cannot renew {file}: {'; '.join(missing.values())}")
     sys.stderr.write("counting, about half a minute\n")
     found, stack = count_all(chosen), stack_of(chosen)
     expected = {row: c for row, c in baseline.rows_for(stack).items() if row not in missing}
-    lines = list(differences(expected, comparable(found, baseline, stack)))
+    comparable = found if stack in baseline.stacks else without_stack(found)
+    lines = list(differences(expected, comparable))
     if renew:
         _write(file, baseline.renewed(found, stack).as_toml())
     else:
-        lines = [f"{line}; {remedy(file)}" for line in lines]
         sys.stdout.writelines(f"{note}\n" for note in notes(baseline, stack, file))
-    sys.stdout.writelines(f"{line}\n" for line in [*lines, _summary(found, stack, lines)])
+    remedy = "" if renew else f"; if that is meant, `make counts` renews {file}"
+    sys.stdout.writelines(f"{line}{remedy}\n" for line in lines)
+    nouns = "" if len(found) == 1 else "s", "" if len(lines) == 1 else "s"
+    summary = f"{len(found)} row{nouns[0]} on {stack}, {len(lines)} difference{nouns[1]}"
+    sys.stdout.write(f"{summary}\n")
     raise typer.Exit(1 if lines and not renew else 0)
 
 
 def count_all(device: str = "cpu") -> Rows:
-    """The counts of all shipped models, of the compiled plans that can be had, and of an epoch."""
+    """Count all shipped models, the compiled plans that can be had, and an epoch."""
     from bench.counts.count import count_epoch, count_graphs, count_net
 
     rows: Rows = {}
-    for name in _shipped():
-        rows[name] = count_net(build_model(name), model_info(name).input_size, device)
-    for row, name, plan in _compiled():
+    for name in list_models():
+        if model_info(name).source != "user":
+            rows[name] = count_net(build_model(name), model_info(name).input_size, device)
+    for name, text in COMPILED:
+        row, plan = compiled_row(name, text), Plan.parse(text)
         if row not in unavailable():
             rows[row] = count_graphs(build_model(name), model_info(name).input_size, plan, device)
     for row, drop_last in EPOCHS.items():
@@ -70,13 +78,8 @@ def count_all(device: str = "cpu") -> Rows:
     return rows
 
 
-def comparable(found: Rows, baseline: Baseline, stack: str) -> Rows:
-    """Everything, or what is the same everywhere where the file does not know the stack."""
-    return found if stack in baseline.stacks else without_stack(found)
-
-
 def notes(baseline: Baseline, stack: str, file: Path) -> Iterator[str]:
-    """A line for whatever is not compared."""
+    """Yield a line for whatever is not compared."""
     if stack not in baseline.stacks:
         yield (
             f"not compared: operators, peak bytes and graphs, for {file} has none of {stack}; "
@@ -86,23 +89,12 @@ def notes(baseline: Baseline, stack: str, file: Path) -> Iterator[str]:
 
 
 def unavailable() -> dict[str, str]:
-    """Rows that cannot be counted here, and why."""
+    """Return the rows that cannot be counted here, and why."""
     if find_compiler() is not None:
         return {}
     reason = "there is no C++ compiler; on Debian: apt-get install g++"
-    whole = [row for row, _, plan in _compiled() if plan.mode == "step"]
+    whole = [compiled_row(name, plan) for name, plan in COMPILED if plan.startswith("step")]
     return {row: f"not compared: {row}, for {reason}" for row in whole}
-
-
-def check_device(request: str) -> str:
-    """The device as torch names it.
-
-    Raises:
-        UsageError: there is no such device here.
-    """
-    from bench.machine.device import pick_device
-
-    return str(pick_device(request))
 
 
 def _write(file: Path, text: str) -> None:
@@ -112,22 +104,8 @@ def _write(file: Path, text: str) -> None:
         raise UsageError(f"cannot write {file}: {error.strerror}") from None
 
 
-def _summary(found: Rows, stack: str, lines: Sequence[str]) -> str:
-    nouns = "" if len(found) == 1 else "s", "" if len(lines) == 1 else "s"
-    return f"{len(found)} row{nouns[0]} on {stack}, {len(lines)} difference{nouns[1]}"
-
-
-def _shipped() -> list[str]:
-    return [name for name in list_models() if model_info(name).source != "user"]
-
-
-def _compiled() -> Iterator[tuple[str, str, Plan]]:
-    for plan, models in COMPILED.items():
-        yield from ((compiled_row(name, plan), name, Plan.parse(plan)) for name in models)
-
-
 def run(arguments: list[str]) -> int:
-    """Runs the command line and gives its exit code."""
+    """Run the command line and return its exit code."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
     return run_app(app, arguments, "bench.counts")

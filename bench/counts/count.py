@@ -5,7 +5,7 @@ Everything goes the way of a run: the engine of a plan takes the steps, a sessio
 
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -25,7 +25,6 @@ from bench.run.seed import run_seed
 from bench.spec.budget import Budget
 from bench.spec.named_recipes import DEFAULT
 from bench.spec.plan import Plan
-from bench.spec.recipe import Recipe
 from bench.spec.run_spec import RunSpec
 from bench.train.session import Session
 from bench.train.splits import Splits
@@ -38,16 +37,13 @@ PLAN = Plan(threads=1)
 
 
 def count_net(model: nn.Module, input_size: int, device: str = "cpu") -> dict[str, int]:
-    """Parameters, and what a step of 8 images does under the default recipe and plan eager.
+    """Count parameters, and what a step of 8 images does under the default recipe and plan eager.
 
-    Args:
-        model: trained by the count.
-        input_size: S, pixels a side.
-        device: `cpu` or `cuda:N`.
+    The count trains the model.
     """
     engine = _engine(model, input_size, PLAN, torch.device(device))
     assert isinstance(engine, StepEngine)
-    with _one_thread():
+    with _undisturbed(torch.device(device)):
         counts = tally_step(engine, torch.arange(BATCH_SIZE, device=device))
     num_trainable = num_parameters(model, trainable_only=True)
     of_model = {"parameters": num_parameters(model), "trainable_parameters": num_trainable}
@@ -57,24 +53,17 @@ def count_net(model: nn.Module, input_size: int, device: str = "cpu") -> dict[st
 def count_graphs(
     model: nn.Module, input_size: int, plan: Plan, device: str = "cpu"
 ) -> dict[str, int]:
-    """Graphs compiled and graph breaks over two epochs with a ragged last batch.
+    """Count graphs compiled and graph breaks over two epochs with a ragged last batch.
 
     Plan `compile` stops short of Inductor: what is compiled anew is decided before it, and its
-    code would take most of the time.
-
-    Args:
-        model: trained by the count.
-        input_size: S, pixels a side.
-        plan: a compiled one.
-        device: `cpu` or `cuda:N`.
+    code would take most of the time. The count trains the model.
     """
     prepare_compilers()
     torch._dynamo.reset()  # what was compiled before is not found again
     engine = _engine(model, input_size, plan, torch.device(device))
     sizes = [BATCH_SIZE] * (plan.group_steps + 1) + [RAGGED_SIZE]
     marks, order = [compile_counts()], torch.Generator().manual_seed(0)
-    kept = _randomness_kept(torch.device(device))
-    with kept, _one_thread(), warnings.catch_warnings(action="ignore"):
+    with _undisturbed(torch.device(device)), warnings.catch_warnings(action="ignore"):
         for _ in range(2):
             epoch = [torch.randint(STEP_IMAGES, (size,), generator=order) for size in sizes]
             engine.run([batch.to(device) for batch in epoch], [RATE] * len(epoch))
@@ -88,12 +77,7 @@ def count_graphs(
 
 
 def count_epoch(*, drop_last: bool, device: str = "cpu") -> dict[str, int]:
-    """Images and steps of one epoch of V0, as its training counts them, and bytes of its record.
-
-    Args:
-        drop_last: whether the recipe leaves the ragged batch out.
-        device: `cpu` or `cuda:N`.
-    """
+    """Count images and steps of one epoch of V0, as its training does, and bytes of its record."""
     chosen = torch.device(device)
     recipe = replace(DEFAULT, drop_last=drop_last)
     spec = RunSpec(model="v0", recipe=recipe, budget=Budget(1, "epochs"), plan=PLAN)
@@ -103,17 +87,25 @@ def count_epoch(*, drop_last: bool, device: str = "cpu") -> dict[str, int]:
     train, validation, test = (noise_split(size, 28, chosen) for size in sizes)
     session = Session(spec, chosen, Splits(train, validation, test, NO_DATA_HASH), spec.plan)
     findings = Findings()
-    with _randomness_kept(chosen), _one_thread():
+    with _undisturbed(chosen):
         run_seed(session, spec, findings, lambda _seed, _phase, _progress: None)
+    record = make_record(
+        spec,
+        "ok",
+        None,
+        environment=describe_environment(chosen, NO_DATA_HASH),
+        conditions=describe_conditions(chosen) | findings.conditions,
+        findings=findings,
+    )
     return {
         "images": round(findings.measurements["images_seen"].values[0]),
         "steps": round(findings.measurements["steps"].values[0]),
-        "most_record_bytes": _record_bytes(spec, chosen, findings),
+        "most_record_bytes": len(record.to_json_line()),
     }
 
 
 def noise_split(num_images: int, input_size: int, device: torch.device) -> ResidentSplit:
-    """Images of noise and labels of chance, always the same ones."""
+    """Return images of noise and labels of chance, always the same ones."""
     generator = torch.Generator().manual_seed(0)
     shape = (num_images, 1, input_size, input_size)
     images = torch.randint(256, shape, generator=generator, dtype=torch.uint8)
@@ -122,7 +114,10 @@ def noise_split(num_images: int, input_size: int, device: torch.device) -> Resid
 
 
 def _engine(model: nn.Module, input_size: int, plan: Plan, device: torch.device) -> Engine:
-    recipe = _recipe(device)
+    # the precision of the device; the rate changes no count
+    recipe = replace(DEFAULT, learning_rate=RATE)
+    spec = RunSpec(model="v0", recipe=recipe, budget=Budget(1, "steps"))
+    recipe = spec.resolved_for(device.type).recipe
     memory_format = MEMORY_FORMATS[plan.memory_format]
     model.train().to(device).to(memory_format=memory_format)
     feed = Feed(
@@ -136,36 +131,17 @@ def _engine(model: nn.Module, input_size: int, plan: Plan, device: torch.device)
     return maker.make(plan, make_optimizer(recipe, model), feed)
 
 
-def _recipe(device: torch.device) -> Recipe:
-    """The default recipe in the precision of the device; the rate changes no count."""
-    recipe = replace(DEFAULT, learning_rate=RATE)
-    spec = RunSpec(model="v0", recipe=recipe, budget=Budget(1, "steps"))
-    return spec.resolved_for(device.type).recipe
-
-
-def _randomness_kept(device: torch.device) -> AbstractContextManager[None]:
-    """Leaves the random states as they were; on a CPU it looks at no GPU that may be there."""
-    return torch.random.fork_rng([device] if device.type == "cuda" else [])
-
-
-def _record_bytes(spec: RunSpec, device: torch.device, findings: Findings) -> int:
-    record = make_record(
-        spec,
-        "ok",
-        None,
-        environment=describe_environment(device, NO_DATA_HASH),
-        conditions=describe_conditions(device) | findings.conditions,
-        findings=findings,
-    )
-    return len(record.to_json_line())
-
-
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """No count depends on threads, and a second one costs time where another process is busy."""
+def _undisturbed(device: torch.device) -> Iterator[None]:
+    """Leave random states and threads as they were.
+
+    No count depends on threads, and a second one costs time where another process is busy. On a CPU
+    no GPU is looked at that may be there.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            yield
     finally:
         torch.set_num_threads(before)
