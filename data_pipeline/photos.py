@@ -145,7 +145,13 @@ def _as_article(path: Path, picture: "Image", input_size: int, invert: str) -> "
     article = _shrunk(picture.convert("L").crop(box))
     if is_inverted:
         article, level = 255 - article, 255 - level
-    return _centred(_on_black(article, level))
+    if level <= MIDDLE:  # a lighter one was left so on purpose: --invert says so
+        stretched = (article - level) * (255 / (255 - level))  # turns the background black
+        article = stretched.clip(0, 255).round().astype(np.uint8)
+    square = np.zeros((SIDE, SIDE), dtype=np.uint8)
+    top, left = ((SIDE - edge) // 2 for edge in article.shape)
+    square[top : top + article.shape[0], left : left + article.shape[1]] = article
+    return square
 
 
 def _corner_color(pixels: "Pixels") -> "Pixels":
@@ -188,23 +194,3 @@ def _shrunk(article: "Image") -> "Pixels":
     kernel = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
     small = article.resize((width, height), kernel)
     return np.asarray(small.filter(ImageFilter.UnsharpMask(radius=1, percent=50, threshold=0)))
-
-
-def _on_black(article: "Pixels", level: float) -> "Pixels":
-    """Return the article with a dark background of this level turned black."""
-    import numpy as np
-
-    if level > MIDDLE:  # left light on purpose: --invert says so
-        return article
-    stretched = (article - level) * (255 / (255 - level))
-    return stretched.clip(0, 255).round().astype(np.uint8)
-
-
-def _centred(article: "Pixels") -> "Pixels":
-    """Return (28, 28) uint8 with the article (h, w) in the middle of black."""
-    import numpy as np
-
-    square = np.zeros((SIDE, SIDE), dtype=np.uint8)
-    top, left = ((SIDE - edge) // 2 for edge in article.shape)
-    square[top : top + article.shape[0], left : left + article.shape[1]] = article
-    return square

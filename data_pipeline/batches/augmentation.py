@@ -37,18 +37,18 @@ class Augmentation:
     apply: Apply
 
 
-def flip(images: Tensor, flipped: Tensor) -> Tensor:
-    """Mirror left to right the images (B, 1, S, S) where `flipped` (B,) bool is True."""
-    return torch.where(flipped[:, None, None, None], images.flip(-1), images)
+def flip(images: Tensor, chances: Tensor) -> Tensor:
+    """Mirror left to right the images (B, 1, S, S) whose chance (B,) is below one half.
+
+    Compared here: a draw is queued by itself, beside a CUDA graph of whole steps.
+    """
+    return torch.where((chances < 0.5)[:, None, None, None], images.flip(-1), images)
 
 
 def shift(images: Tensor, offsets: Tensor, padding: int) -> Tensor:
-    """Move each image by its offset and fill with 0: a crop of the zero-padded image.
+    """Move images (B, 1, S, S) by their offsets and fill with 0: a crop of the padded image.
 
-    Args:
-        images: (B, 1, S, S) uint8.
-        offsets: (B, 2) int64, pixels down and pixels to the right, in [-padding, padding].
-        padding: P, in pixels.
+    Offsets are (B, 2) int64, pixels down and pixels to the right, in [-padding, padding].
     """
     size = images.shape[-1]
     padded = pad(images, (padding,) * 4)
@@ -59,12 +59,9 @@ def shift(images: Tensor, offsets: Tensor, padding: int) -> Tensor:
 
 
 def cutout(images: Tensor, centers: Tensor, size: int) -> Tensor:
-    """Set a square of each image to 0; what of it lies outside the image is lost.
+    """Set a square of each image (B, 1, S, S) to 0; what of it lies outside the image is lost.
 
-    Args:
-        images: (B, 1, S, S) uint8.
-        centers: (B, 2) int64, row and column; the square begins size // 2 above and left of it.
-        size: side of the square in pixels.
+    Centers are (B, 2) int64, row and column; the square begins size // 2 above and left of them.
     """
     pixels = torch.arange(images.shape[-1], device=images.device)
     distance = pixels - (centers - size // 2)[:, :, None]  # (B, 2, S) from the square's corner
@@ -80,7 +77,7 @@ def parse_augmentation(name: str) -> Augmentation:
         DataError: the name is unknown.
     """
     if name == "flip":
-        return Augmentation(name, _draw_chances, _flip_half)
+        return Augmentation(name, _draw_chances, flip)
     match = re.fullmatch(r"(shift|cutout)([1-9][0-9]{0,2})", name)
     if match is None:
         choices = ", ".join(AUGMENTATION_FORMS)
@@ -115,29 +112,11 @@ def apply_augmentations(
     return images
 
 
-def augment(
-    images: Tensor, augmentations: Sequence[Augmentation], generator: torch.Generator
-) -> Tensor:
-    """Draw and apply all augmentations in order to images (B, 1, S, S) uint8."""
-    drawn = draw_augmentations(
-        augmentations, len(images), images.shape[-1], generator, images.device
-    )
-    return apply_augmentations(images, augmentations, drawn)
-
-
 def _draw_chances(
     batch_size: int, image_size: int, generator: torch.Generator, device: torch.device | str
 ) -> Tensor:
     """Return (B,) float32 in [0, 1)."""
     return torch.rand(batch_size, generator=generator, device=device)
-
-
-def _flip_half(images: Tensor, chances: Tensor) -> Tensor:
-    """Mirror the images whose chance (B,) is below one half.
-
-    Compared here: a draw is queued by itself, beside a CUDA graph of whole steps.
-    """
-    return flip(images, chances < 0.5)
 
 
 def _draw_offsets(

@@ -27,13 +27,7 @@ PREFETCHED = 4
 
 
 class ImageDataset(Dataset[tuple[Tensor, Tensor]]):
-    """Images as torchvision's own data sets give them: a PIL image, transformed on access.
-
-    Args:
-        split: any device; the images are kept as bytes on the CPU.
-        augmentations: applied to each image by itself.
-        normalization: a name in NORMALIZATIONS.
-    """
+    """Images as torchvision's own data sets give them: a PIL image, transformed on access."""
 
     def __init__(
         self, split: ResidentSplit, augmentations: Sequence[Augmentation], normalization: str
@@ -47,27 +41,21 @@ class ImageDataset(Dataset[tuple[Tensor, Tensor]]):
         return len(self.labels)
 
     def __getitem__(self, item: Item) -> tuple[Tensor, Tensor]:
-        """Image (1, S, S) float32 and label () int64."""
+        """Return an image (1, S, S) float32 and its label () int64."""
         index, drawn = item
         image = Image.fromarray(self.images[index])
-        return self._transformed(image, drawn), self.labels[index]
-
-    def _transformed(self, image: Image.Image, drawn: tuple[Any, ...]) -> Tensor:
         if self.normalization == "unit" and not self.augmentations:
-            tensor: Tensor = to_tensor(image)
-            return tensor
+            return to_tensor(image), self.labels[index]
         draws = [torch.tensor([draw]) for draw in drawn]
         batch = apply_augmentations(pil_to_tensor(image)[None], self.augmentations, draws)
         # ours instead of torchvision's Normalize: the same to a rounding, and less to do
-        return normalize(batch, self.normalization)[0]
+        return normalize(batch, self.normalization)[0], self.labels[index]
 
 
 class LoaderStream:
     """Batches of a DataLoader in an order that is given from outside.
 
-    Args:
-        dataset: what is loaded.
-        device: `cpu` or `cuda`; the latter gets workers and pinned memory.
+    For a GPU it has workers and pinned memory.
     """
 
     def __init__(self, dataset: ImageDataset, device: torch.device) -> None:
@@ -87,13 +75,13 @@ class LoaderStream:
     def batches(
         self, indices: Sequence[Tensor], drawn: Sequence[tuple[Tensor, ...]]
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images (B, 1, S, S) float32 and labels (B,) on the CPU, for each index tensor (B,)."""
+        """Yield images (B, 1, S, S) float32 and labels (B,), on the CPU, for each index tensor."""
         self._order[:] = [_items(index, draw) for index, draw in zip(indices, drawn, strict=True)]
         yield from self._loader
 
 
 def _items(index: Tensor, drawn: tuple[Tensor, ...]) -> list[Item]:
-    """One item an image of a batch.
+    """Return an item for each image of a batch.
 
     Numbers, as they go to a worker: to send 1000 tensors takes 6 ms, which no loop would spend.
     """
@@ -102,5 +90,5 @@ def _items(index: Tensor, drawn: tuple[Tensor, ...]) -> list[Item]:
 
 
 def _usable_cores() -> int:
-    """Those that DataLoader thinks of, too; it warns of more workers than that."""
+    """Count cores as DataLoader does, too; it warns of more workers than that."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -12,15 +12,12 @@ NORMALIZATIONS = {"unit": (0.0, 1.0), "dataset": (0.28604, 0.35302), "half": (0.
 
 
 def normalize(images: Tensor, kind: str, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Return (B, 1, S, S) float, the same as torchvision's ToTensor and Normalize.
+    """Return images (B, 1, S, S) uint8 as floats, like torchvision's ToTensor and Normalize.
 
     One division and one addition; "unit" is [0, 1] with the division alone, so that on a CPU it
     equals ToTensor to the bit. The sum is float32 whatever the `dtype` of the result.
 
-    Args:
-        images: (B, 1, S, S) uint8.
-        kind: a name of NORMALIZATIONS: "unit", "dataset", or "half" for [-1, 1].
-        dtype: of the result.
+    The kind is a name of NORMALIZATIONS; "half" makes [-1, 1].
 
     Raises:
         DataError: the kind is unknown.

@@ -12,10 +12,7 @@ def stratified_split(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor
     Every class gives exactly `round(fraction * count)` of its examples to validation. The split
     depends on the labels, the fraction and the seed only, not on the device.
 
-    Args:
-        labels: (N,) int64.
-        fraction: share of validation in [0, 1); 0 leaves it empty.
-        seed: of the draw.
+    A fraction of 0 leaves validation empty.
 
     Raises:
         DataError: the fraction lies outside [0, 1).

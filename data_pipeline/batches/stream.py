@@ -48,12 +48,6 @@ ORDERS: dict[str, DrawOrder] = {
 }
 
 
-def _order_named(name: str) -> DrawOrder:
-    if name not in ORDERS:
-        raise DataError(f"unknown order {name!r}; choose from {', '.join(ORDERS)}")
-    return ORDERS[name]
-
-
 class BatchStream:
     """Index batches for epoch after epoch, each epoch in a fresh order.
 
@@ -77,13 +71,8 @@ class BatchStream:
     ) -> None:
         """Begin before the first batch; nothing is drawn yet.
 
-        Args:
-            num_images: N.
-            batch_size: images a step.
-            drop_last: leave the ragged last batch of an epoch out.
-            generator: the only source of randomness; of the CPU for the order `dataloader`.
-            device: where the indices shall lie.
-            order: a name of ORDERS.
+        The generator is the only source of randomness, on the CPU for the order `dataloader`; the
+        indices lie on the device.
 
         Raises:
             ValueError: there would be no batch at all.
@@ -105,7 +94,9 @@ class BatchStream:
         self.images_per_epoch = full_steps * batch_size if drop_last else num_images
         self.epoch = 0
         self.remaining = self.steps_per_epoch
-        self._draw_order = _order_named(order)
+        if order not in ORDERS:
+            raise DataError(f"unknown order {order!r}; choose from {', '.join(ORDERS)}")
+        self._draw_order = ORDERS[order]
         self._drawn_from = generator.get_state()
         self._batches: tuple[Tensor, ...] = ()
 

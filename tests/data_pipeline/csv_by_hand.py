@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_pipeline import FASHION_MNIST_FILES, DataFile
+from data_pipeline.sources.files import FASHION_MNIST_FILES, DataFile
 
 TRAIN, TEST = "fashion-mnist_train.csv", "fashion-mnist_test.csv"
 Row = list[int]  # a label, then the pixels

@@ -3,6 +3,7 @@
 import itertools
 import pickle
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -15,13 +16,10 @@ from data_pipeline import (
     Augmentation,
     DataError,
     apply_augmentations,
-    augment,
-    cutout,
     draw_augmentations,
-    flip,
     parse_augmentation,
-    shift,
 )
+from data_pipeline.batches.augmentation import cutout, flip, shift
 
 NAMES = ("flip", "shift2", "cutout8", "shift5", "cutout3")
 
@@ -35,6 +33,13 @@ def make_images(batch_size: int, size: int) -> Tensor:
 
 def generator_of(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def augment(
+    images: Tensor, augmentations: Sequence[Augmentation], generator: torch.Generator
+) -> Tensor:
+    drawn = draw_augmentations(augmentations, len(images), images.shape[-1], generator, "cpu")
+    return apply_augmentations(images, augmentations, drawn)
 
 
 def slow_shift(image: Tensor, down: int, right: int) -> Tensor:
@@ -55,7 +60,7 @@ def slow_cutout(image: Tensor, center: list[int], size: int) -> Tensor:
 
 def test_flip_mirrors_the_chosen_images_left_to_right() -> None:
     images = torch.tensor([[1, 2], [3, 4]], dtype=torch.uint8).expand(2, 1, 2, 2)
-    flipped = flip(images, torch.tensor([True, False]))
+    flipped = flip(images, torch.tensor([0.49, 0.5]))
     assert flipped.tolist() == [[[[2, 1], [4, 3]]], [[[1, 2], [3, 4]]]]
 
 

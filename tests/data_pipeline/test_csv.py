@@ -17,14 +17,13 @@ import torch
 
 from data_pipeline import (
     DataError,
-    DataFile,
     FashionMNIST,
-    Source,
     data_hash,
     ensure_data,
     load_fashion_mnist,
 )
-from data_pipeline.sources.places import Packed, Say
+from data_pipeline.sources.files import DataFile
+from data_pipeline.sources.places import Packed, Say, Source
 from tests.data_pipeline.csv_by_hand import TEST, TRAIN, SmallData, csv_text, header_line
 
 REPOSITORY = Path(__file__).parents[2]
@@ -177,7 +176,8 @@ def test_reading_needs_neither_torch_nor_pandas(root: Path) -> None:
     script = (
         "import json, sys\n"
         "from pathlib import Path\n"
-        "from data_pipeline import DataFile, ensure_data\n"
+        "from data_pipeline import ensure_data\n"
+        "from data_pipeline.sources.files import DataFile\n"
         "files = [DataFile(*row) for row in json.loads(sys.argv[2])]\n"
         "ensure_data(Path(sys.argv[1]), files=files)\n"
         "print(*sorted({'torch', 'pandas'} & set(sys.modules)))\n"

@@ -11,17 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from data_pipeline import (
-    FASHION_MNIST_FILES,
-    SOURCES,
-    DataError,
-    DataFile,
-    Source,
-    SourceError,
-    data_hash,
-    ensure_data,
-)
-from data_pipeline.sources.places import Packed, Say
+from data_pipeline import DataError, data_hash, ensure_data
+from data_pipeline.sources.files import FASHION_MNIST_FILES, DataFile
+from data_pipeline.sources.places import SOURCES, Packed, Say, Source, SourceError
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = (file.name for file in FASHION_MNIST_FILES)
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from data_pipeline import ORDERS, BatchStream, DataError
+from data_pipeline import BatchStream, DataError
+from data_pipeline.batches.stream import ORDERS
 
 
 def stream(order: str, seed: int = 42, num_images: int = 23) -> BatchStream:

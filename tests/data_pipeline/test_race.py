@@ -12,8 +12,9 @@ from tests.command_line import LIMIT_S, REPOSITORY
 RACE = """
 import json, sys
 from pathlib import Path
-from data_pipeline import DataFile, Source, ensure_data
-from data_pipeline.sources.places import read_debian_folder
+from data_pipeline import ensure_data
+from data_pipeline.sources.files import DataFile
+from data_pipeline.sources.places import Source, read_debian_folder
 folder, root, table = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
 files = [DataFile(*row) for row in table]
 source = Source("copy", lambda files, say: read_debian_folder(files, say, folder))

@@ -99,7 +99,7 @@ def test_an_unknown_public_name_is_an_attribute_error() -> None:
 def test_fetching_needs_no_torch() -> None:
     script = (
         "import sys, data_pipeline\n"
-        "from data_pipeline import ensure_data, DataError, CLASS_NAMES, data_hash, SOURCES\n"
+        "from data_pipeline import ensure_data, DataError, CLASS_NAMES, data_hash\n"
         "heavy = {'torch', 'torchvision', 'numpy', 'pandas', 'scipy'} & set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else 0)\n"
     )

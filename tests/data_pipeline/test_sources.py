@@ -13,9 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from data_pipeline import DataFile, SourceError
 from data_pipeline.sources import places as sources
-from data_pipeline.sources.places import read_debian_folder, read_debian_package, read_mirror
+from data_pipeline.sources.files import DataFile
+from data_pipeline.sources.places import (
+    SourceError,
+    read_debian_folder,
+    read_debian_package,
+    read_mirror,
+)
 
 FILES = (DataFile("one", 10, ""), DataFile("two", 10, ""))
 PACKED = {"one": b"first", "two": b"second"}
