@@ -1,7 +1,9 @@
-"""Training a part of a network: what is frozen, and what its BatchNorm does meanwhile."""
+"""Training mode: which part of a network is frozen, and what its BatchNorm does meanwhile."""
 
+import copy
 from collections.abc import Iterator
 
+import torch
 from torch import nn
 
 from fmnist_models.catalogue import ModelError
@@ -61,3 +63,25 @@ def _frozen_norms(model: nn.Module) -> Iterator[nn.Module]:
             is_frozen = not any(p.requires_grad for p in own)
         if is_frozen and isinstance(module, BATCH_NORMS):
             yield module
+
+
+def needs_two_images(model: nn.Module, input_size: int, frozen_batchnorm: str = "update") -> bool:
+    """Tell whether a training step fails with one image but not with two.
+
+    Tried on a copy on the CPU, so that weights, statistics, modes and the random state stay as they
+    are. A model that cannot do with two images either fails for another reason, which is not told
+    here.
+
+    `frozen_batchnorm` is the recipe's: held BatchNorm takes a single image.
+    """
+    probe = train_mode(copy.deepcopy(model).cpu(), frozen_batchnorm)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        return not _gives_logits(probe, 1, input_size) and _gives_logits(probe, 2, input_size)
+
+
+def _gives_logits(model: nn.Module, num_images: int, input_size: int) -> bool:
+    try:
+        logits = model(torch.zeros(num_images, 1, input_size, input_size))
+    except Exception:  # BatchNorm's is a ValueError; a user's own layer may raise anything
+        return False
+    return logits.dim() == 2 and len(logits) == num_images  # squeeze() drops a batch of one

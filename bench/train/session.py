@@ -26,9 +26,8 @@ from bench.train.evaluation import BATCH_SIZES, Quality, evaluate
 from bench.train.splits import Splits, load_splits
 from data_pipeline import ResidentSplit, parse_augmentation
 from fmnist_models import build_model
-from fmnist_models.freezing import freeze, train_mode
+from fmnist_models.freezing import freeze, needs_two_images, train_mode
 from fmnist_models.pretrained import Start, start_from
-from fmnist_models.single_image import needs_two_images
 
 # Added to the seed, so that weights, data order and augmentation draw from streams of their own. A
 # CPU generator looks at the lowest 32 bits alone.

@@ -10,9 +10,8 @@ from bench.engine.engine import StepEngine
 from bench.engine.whole_step import WholeStep
 from bench.train.evaluation import evaluate
 from fmnist_models import ModelError, build_model
-from fmnist_models.freezing import freeze, train_mode
+from fmnist_models.freezing import freeze, needs_two_images, train_mode
 from fmnist_models.parts import parts_of
-from fmnist_models.single_image import needs_two_images
 from tests.bench.train.training_by_hand import (
     RECIPE,
     flat_state,
