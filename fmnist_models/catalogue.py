@@ -39,7 +39,9 @@ class Registration(NamedTuple):
 def read_catalogue(folder: Path) -> dict[str, Registration]:
     """Return what the folder's files register by a literal `@register`, in family order."""
     catalogue: dict[str, Registration] = {}
-    for path in sorted(folder.glob("*.py"), key=_family_rank):
+    rank = {name: number for number, name in enumerate(FAMILY_ORDER)}
+    paths = sorted(folder.glob("*.py"), key=lambda path: (rank.get(path.stem, 99), path.stem))
+    for path in paths:
         for info in _read_family(path):
             if info.name in catalogue:
                 raise ModelError(
@@ -53,11 +55,6 @@ def read_catalogue(folder: Path) -> dict[str, Registration]:
 def first_line(docstring: str | None) -> str:
     """Return a docstring's first line, the summary of what it documents."""
     return (docstring or "").strip().partition("\n")[0].strip()
-
-
-def _family_rank(path: Path) -> tuple[int, str]:
-    known = path.stem in FAMILY_ORDER
-    return FAMILY_ORDER.index(path.stem) if known else len(FAMILY_ORDER), path.stem
 
 
 def _read_family(path: Path) -> Iterator[ModelInfo]:

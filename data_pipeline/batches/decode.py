@@ -12,8 +12,6 @@ from data_pipeline.sources.files import CLASS_NAMES, FASHION_MNIST_FILES, DataFi
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from data_pipeline.sources.csv_files import Bytes
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FashionMNIST:
@@ -55,23 +53,20 @@ def load_fashion_mnist(
     """
     found = find_or_fetch(root, fetch=fetch, files=files)
     if isinstance(found, CsvData):
-        train, test = _as_tensors(*found.arrays[:2]), _as_tensors(*found.arrays[2:])
+        import torch
+
+        parts = [torch.from_numpy(array) for array in found.arrays]
     else:
-        train, test = _read_pair(found.folder, "train"), _read_pair(found.folder, "t10k")
-    return FashionMNIST(*train, *test, found.data_hash)
+        from torchvision.datasets.mnist import read_image_file, read_label_file  # takes 3 s
 
-
-def _as_tensors(images: "Bytes", labels: "Bytes") -> "tuple[Tensor, Tensor]":
-    """Return images (N, 1, 28, 28) uint8, which share the array's memory, and labels (N,) int64."""
-    import torch
-
-    return torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels).long()
-
-
-def _read_pair(folder: Path, prefix: str) -> "tuple[Tensor, Tensor]":
-    """Return images (N, 1, 28, 28) uint8 and labels (N,) int64."""
-    from torchvision.datasets.mnist import read_image_file, read_label_file  # takes 3 s
-
-    images: Tensor = read_image_file(str(folder / f"{prefix}-images-idx3-ubyte"))
-    labels: Tensor = read_label_file(str(folder / f"{prefix}-labels-idx1-ubyte"))
-    return images.unsqueeze(1), labels
+        readers = (read_image_file, read_label_file) * 2
+        paths = [str(found.folder / file.name) for file in FASHION_MNIST_FILES]
+        parts = [read(path) for read, path in zip(readers, paths, strict=True)]
+    train_images, train_labels, test_images, test_labels = parts
+    return FashionMNIST(
+        train_images.unsqueeze(1),
+        train_labels.long(),
+        test_images.unsqueeze(1),
+        test_labels.long(),
+        found.data_hash,
+    )
