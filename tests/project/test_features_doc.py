@@ -10,7 +10,7 @@ import typer
 
 from bench.cli import app
 from bench.spec.named_recipes import SYSTEMS, systems_of
-from bench.sweep.checked import check_options
+from bench.sweep.checked import CheckedRequest, check_options
 from bench.sweep.child import RequestedTraining
 from bench.sweep.request import Request
 from fmnist_models import list_models
@@ -38,27 +38,36 @@ def request_of(options: dict[str, Any]) -> Request:
     return Request(**asked)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_is_accepted(command: str) -> None:
+def accepted(command: str) -> CheckedRequest | None:
+    """What a `run` would do; None for other commands. Raises where the command is refused."""
     name, options = parsed(command)
-    if name == "run":
-        assert check_options(request_of(options)).models
+    return check_options(request_of(options)) if name == "run" else None
+
+
+def test_every_command_is_accepted() -> None:
+    refused = {}
+    for command in COMMANDS:
+        try:
+            accepted(command)
+        except Exception as error:
+            refused[command] = str(error)
+    assert refused == {}
+
+
+def trainings(command: str) -> tuple[RequestedTraining, ...]:
+    checked = accepted(command)
+    return tuple(checked.trainings) if checked else ()
 
 
 def entries_of(feature: str) -> list[RequestedTraining]:
     """What the commands in a row of the document would train."""
     (row,) = (line for line in TEXT.splitlines() if line.startswith(f"| {feature}"))
     commands = [span for span in re.findall(r"`([^`]+)`", row) if "fmnist-bench run" in span]
-    return [
-        entry
-        for command in commands
-        for entry in check_options(request_of(parsed(command)[1])).trainings
-    ]
+    return [entry for command in commands for entry in trainings(command)]
 
 
-@pytest.mark.parametrize(
-    ("feature", "field", "values"),
-    [
+def test_every_command_of_a_row_has_its_feature() -> None:
+    rows: tuple[tuple[str, str, set[object]], ...] = (
         ("cyclic rate", "schedule", {"triangular", "triangular2"}),
         ("cyclic rate", "base_momentum", {0.8}),
         ("ReduceLROnPlateau", "schedule", {"plateau"}),
@@ -74,30 +83,30 @@ def entries_of(feature: str) -> list[RequestedTraining]:
         ("resize to 16x16", "input_size", {16}),
         ("resize to 16x16", "normalize", {"half"}),
         ("pretrained against", "weights", {"imagenet", "random"}),
-    ],
-)
-def test_every_command_of_a_row_has_its_feature(
-    feature: str, field: str, values: set[object]
-) -> None:
-    assert {getattr(entry.recipe, field) for entry in entries_of(feature)} == values
+    )
+    found = [
+        (feature, field, {getattr(entry.recipe, field) for entry in entries_of(feature)})
+        for feature, field, _ in rows
+    ]
+    assert found == list(rows)
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if " run " in f"{command} "])
-def test_a_recipe_of_a_project_is_shown_on_its_own_model(command: str) -> None:
-    entries = check_options(request_of(parsed(command)[1])).trainings
+def test_a_recipe_of_a_project_is_shown_on_its_own_model() -> None:
     own = {model: set(map(tuple, systems_of(model))) for model in RECIPE_MODELS}
-    for model, recipe, _ in entries:
+    shown = [(command, entry) for command in COMMANDS for entry in trainings(command)]
+    assert shown
+    for command, (model, recipe, _) in shown:
         name = re.split("[@+]", recipe.name)[0]
         is_reference = name not in {"default", "classic"}
-        assert not is_reference or (model, name) in own[model]
-        assert (recipe.input_size or 28) >= 28 or model == "resnet50"  # not every net takes less
-        assert recipe.weights == "random" or model.startswith("resnet")
+        assert not is_reference or (model, name) in own[model], command
+        # not every net takes less
+        assert (recipe.input_size or 28) >= 28 or model == "resnet50", command
+        assert recipe.weights == "random" or model.startswith("resnet"), command
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("fmnist-bench predict")])
-def test_a_model_that_predicts_is_a_place_holder_or_a_name(command: str) -> None:
-    model = parsed(command)[1]["model"]
-    assert model in {"MODEL", *list_models()}
+def test_a_model_that_predicts_is_a_place_holder_or_a_name() -> None:
+    predicts = [command for command in COMMANDS if command.startswith("fmnist-bench predict")]
+    assert {parsed(command)[1]["model"] for command in predicts} <= {"MODEL", *list_models()}
 
 
 @pytest.mark.parametrize(
@@ -106,12 +115,12 @@ def test_a_model_that_predicts_is_a_place_holder_or_a_name(command: str) -> None
 )
 def test_the_check_above_sees_what_is_not_there(command: str) -> None:
     with pytest.raises(Exception, match=r"nothing|unknown schedule"):
-        check_options(request_of(parsed(command)[1]))
+        accepted(command)
 
 
-@pytest.mark.parametrize("path", FILES)
-def test_a_file_is_there(path: str) -> None:
-    assert (REPOSITORY / path).exists()
+def test_every_file_is_there() -> None:
+    assert FILES
+    assert [path for path in FILES if not (REPOSITORY / path).exists()] == []
 
 
 def test_the_parts_of_the_report_have_these_headings() -> None:
