@@ -64,6 +64,19 @@ def bench(data_root: Path, *arguments: str | Path) -> Finished:
     )
 
 
+@dataclass(frozen=True)
+class Done:
+    """A finished `run` and its folder."""
+
+    finished: Finished
+    folder: Path
+    data_root: Path
+
+    def table(self, *arguments: str | Path) -> Finished:
+        """The command `table` on its folder."""
+        return bench(self.data_root, "table", self.folder, *arguments)
+
+
 def call(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -16,9 +15,9 @@ from tests.command_line import (
     CPU,
     LIMIT_S,
     REPOSITORY,
+    Done,
     Finished,
     assert_refused,
-    bench,
     environment,
     read_lines,
     values,
@@ -83,28 +82,15 @@ def short_bench(data_root: Path, *arguments: str | Path, kept: tuple[str, ...] =
     )
 
 
-@dataclass(frozen=True)
-class Climbed:
-    """A finished ladder."""
-
-    finished: Finished
-    folder: Path
-    data_root: Path
-
-    def table(self, *arguments: str | Path) -> Finished:
-        """The command `table` on its folder."""
-        return bench(self.data_root, "table", self.folder, *arguments)
-
-
 @pytest.fixture(scope="module")
-def climbed(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Climbed:
+def climbed(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
     """The ladder of v0."""
     folder = tmp_path_factory.mktemp("ladder") / "run"
     done = short_bench(data_root, "run", *SIZE, *CPU, "--out", folder)
-    return Climbed(done, folder, data_root)
+    return Done(done, folder, data_root)
 
 
-def test_a_ladder_ends_well_and_prints_ratios_and_a_sentence(climbed: Climbed) -> None:
+def test_a_ladder_ends_well_and_prints_ratios_and_a_sentence(climbed: Done) -> None:
     assert climbed.finished.returncode == 0, climbed.finished.stderr
     title, header, *rest = climbed.finished.stdout.splitlines()
     assert title == "Fashion-MNIST, ladder of plans"
@@ -116,13 +102,13 @@ def test_a_ladder_ends_well_and_prints_ratios_and_a_sentence(climbed: Climbed) -
     assert "6 rounds, turns of " in climbed.finished.stdout
 
 
-def test_stderr_says_what_is_run_and_where_it_lies(climbed: Climbed) -> None:
+def test_stderr_says_what_is_run_and_where_it_lies(climbed: Done) -> None:
     lines = [line for line in climbed.finished.stderr.splitlines() if "CUDA_HOME" not in line]
     assert lines[0].startswith("1 model x 3 rungs, 6 rounds of turns of 0.02 s, on cpu (")
     assert lines[1:] == [where_next(climbed.folder)]
 
 
-def test_every_rung_is_a_record_with_its_raw_turns(climbed: Climbed) -> None:
+def test_every_rung_is_a_record_with_its_raw_turns(climbed: Done) -> None:
     records = read_lines(climbed.folder)
     assert [record["spec"]["rung"] for record in records] == ["resident", "compile", "auto"]
     for record in records:
@@ -138,26 +124,26 @@ def test_every_rung_is_a_record_with_its_raw_turns(climbed: Climbed) -> None:
     assert {record["spec"]["requested_plan"] for record in records} == {"ladder"}
 
 
-def test_table_shows_again_what_run_showed(climbed: Climbed) -> None:
+def test_table_shows_again_what_run_showed(climbed: Done) -> None:
     again = climbed.table()
     assert (again.returncode, again.stdout, again.stderr) == (0, climbed.finished.stdout, "")
 
 
 @pytest.mark.parametrize("fmt", ["markdown", "latex", "csv"])
-def test_formats_for_documents_and_programs(climbed: Climbed, fmt: str) -> None:
+def test_formats_for_documents_and_programs(climbed: Done, fmt: str) -> None:
     shown = climbed.table("--format", fmt)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "resident" in shown.stdout
 
 
-def test_json_traces_every_row_to_its_record(climbed: Climbed) -> None:
+def test_json_traces_every_row_to_its_record(climbed: Done) -> None:
     rows = json.loads(climbed.table("--format", "json").stdout)
     ids = [record["record_id"] for record in read_lines(climbed.folder)]
     assert [row["record_id"] for row in rows] == ids
     assert rows[0]["ratio"] == 1.0
 
 
-def test_ladders_stand_alone_in_a_table(climbed: Climbed, tmp_path: Path) -> None:
+def test_ladders_stand_alone_in_a_table(climbed: Done, tmp_path: Path) -> None:
     line = (climbed.folder / "records.jsonl").read_text(encoding="utf-8").splitlines()[0]
     record = json.loads(line)
     record |= {"record_id": "f" * 16, "spec": record["spec"] | {"requested_plan": "auto"}}
@@ -168,7 +154,7 @@ def test_ladders_stand_alone_in_a_table(climbed: Climbed, tmp_path: Path) -> Non
     assert_refused(climbed.table("--sort", "loss"), "leave --by and --sort out")
 
 
-def test_a_complete_ladder_is_not_measured_again(climbed: Climbed) -> None:
+def test_a_complete_ladder_is_not_measured_again(climbed: Done) -> None:
     before = (climbed.folder / "records.jsonl").read_bytes()
     run = partial(short_bench, climbed.data_root, "run", *CPU, "--out", climbed.folder)
     again = run(*SIZE, "--resume")

@@ -7,7 +7,6 @@ import os
 import shlex
 import subprocess
 import sys
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,12 @@ from typing import Any
 import pytest
 
 from bench.commands.show import where_next
+from results.rows.rows import ROW_KEYS
 from tests.command_line import (
     CPU,
     PLAN,
     REPOSITORY,
-    Finished,
+    Done,
     assert_refused,
     bench,
     environment,
@@ -28,17 +28,6 @@ from tests.command_line import (
 )
 
 MODELS = "v0,./examples/tiny_net.py:TinyNet"
-PROMISED = (  # DESIGN section 5: keys are only ever added
-    "model, status, reason, flags, n_seeds, n_failed, num_params, num_trainable_params, "
-    "flops_per_image, test_accuracy, test_accuracy_ci95, test_loss, train_time_s, epoch_time_s, "
-    "epochs, steps, images_seen, images_per_s, peak_memory_bytes, energy_j, compile_time_s, "
-    "cold_total_s, accuracy_per_s, time_to_target_s, percent_of_floor, on_pareto_front, budget, "
-    "recipe, precision, plan, device, record_ids"
-    # added since
-    ", flops_per_step, bytes_per_step, kernels_per_step, mfu, bytes_per_s, floor_s, binding_term, "
-    "test_accuracy_stdev, test_accuracy_sampling_ci95, train_accuracy, "
-    "target, target_time_s, n_target_missed"
-)
 CHANGES = (  # what `--by commit` adds
     "commit",
     "commit_time_utc",
@@ -48,20 +37,7 @@ CHANGES = (  # what `--by commit` adds
     "within_noise",
     "not_comparable",
 )
-KEYS = PROMISED.split(", ")
-
-
-@dataclass(frozen=True)
-class Done:
-    """A finished sweep."""
-
-    finished: Finished
-    folder: Path
-    data_root: Path
-
-    def table(self, *arguments: str | Path) -> Finished:
-        """The command `table` on its folder."""
-        return bench(self.data_root, "table", self.folder, *arguments)
+KEYS = list(ROW_KEYS)  # held by tests/results/rows/test_rows.py
 
 
 @pytest.fixture(scope="module")

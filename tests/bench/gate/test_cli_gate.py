@@ -21,17 +21,6 @@ SLOW = {"v0": [0.004], "v2": [0.005, 0.0052, 0.0051]}
 SLOWER = (answers(turns=SLOW), "speed v2")
 
 
-@pytest.fixture
-def gate(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-    data_root: Path,
-) -> Gate:
-    """Holds the head of a repository to its base, with more options."""
-    return Gate(tmp_path, monkeypatch, capfd, data_root)
-
-
 def test_equal_commits_end_with_0_and_leave_everything_behind(gate: Gate, tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "r", answers(), answers())
     finished = gate(repository)

@@ -20,17 +20,6 @@ from tests.command_line import (
 )
 
 
-@pytest.fixture
-def gate(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-    data_root: Path,
-) -> Gate:
-    """Holds the head of a repository to its base, with more options."""
-    return Gate(tmp_path, monkeypatch, capfd, data_root)
-
-
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [

@@ -1,0 +1,18 @@
+"""The command `gate`, called in this process."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.bench.gate.gate_by_hand import Gate
+
+
+@pytest.fixture
+def gate(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    data_root: Path,
+) -> Gate:
+    """Holds the head of a repository to its base, with more options."""
+    return Gate(tmp_path, monkeypatch, capfd, data_root)
