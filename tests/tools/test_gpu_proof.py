@@ -13,6 +13,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from bench.errors import UsageError
 from bench.sweep.checked import check_options
 from bench.sweep.request import Request
 from tests.benchmarks.loader_against_resident import covered
@@ -27,6 +28,7 @@ from tests.command_line import (
     wait_for,
 )
 from tools.gpu_proof import run as gpu_proof_run
+from tools.gpu_proof.__main__ import main
 from tools.gpu_proof.archive import PROOF_ARCHIVE, SAMPLES_ARCHIVE
 from tools.gpu_proof.run import CUT_SHORT, FAILED, NOT_BEGUN, PASSED, Outcome, run_stages
 from tools.gpu_proof.stages import (
@@ -240,17 +242,19 @@ def test_a_rehearsal_writes_the_folder_and_goes_on(data_root: Path, tmp_path: Pa
 
 
 def test_mistakes_are_one_line(data_root: Path, tmp_path: Path) -> None:
-    unknown = rehearse(data_root, tmp_path, "--only", "nonsense")
-    assert (unknown.returncode, unknown.stdout) == (2, "")
-    assert "no stage nonsense; choose from doctor, tests," in unknown.stderr
+    with pytest.raises(UsageError, match="no stage nonsense; choose from doctor, tests,"):
+        main(tmp_path, rehearse=True, only="nonsense")
     stored = '{"outcomes": [], "rehearsal": %s, "device": "another"}'
-    (tmp_path / "proof.json").write_text(stored % "true")
-    assert "was begun on another, not on a CPU" in rehearse(data_root, tmp_path).stderr
-    (tmp_path / "proof.json").write_text(stored % "false")
-    assert "holds a proof; name another --out" in rehearse(data_root, tmp_path).stderr
+    for text, wanted in (
+        (stored % "true", "was begun on another, not on a CPU"),
+        (stored % "false", "holds a proof; name another --out"),
+    ):
+        (tmp_path / "proof.json").write_text(text)
+        with pytest.raises(UsageError, match=wanted):
+            main(tmp_path, rehearse=True)
     (tmp_path / "proof.json").write_text("{")
     broken = rehearse(data_root, tmp_path)
-    assert broken.returncode == 2
+    assert (broken.returncode, broken.stdout) == (2, "")
     assert "cannot be read" in broken.stderr
     assert broken.stderr.count("\n") == 1
 
