@@ -118,9 +118,13 @@ def test_a_momentum_stays_until_another_is_given(plan: str) -> None:
     assert not torch.allclose(states[0], states[2], atol=1e-3)
 
 
-def test_as_many_momenta_as_steps_are_needed() -> None:
+@pytest.mark.parametrize("plan", ["eager", "dataloader"])
+@pytest.mark.parametrize(("rates", "momenta"), [([0.1], None), ([0.1, 0.1], [0.9])])
+def test_rates_and_momenta_must_be_as_many_as_batches(
+    plan: str, rates: list[float], momenta: list[float] | None
+) -> None:
     with pytest.raises(ValueError, match="zip"):
-        make_engine(small_net(), HEAVY_BALL).run(some_batches(2), RATES[:2], [0.9])
+        engine_of(small_net(), HEAVY_BALL, Plan.parse(plan)).run(some_batches(2), rates, momenta)
 
 
 def test_several_steps_a_call_equal_one_a_call() -> None:
@@ -131,11 +135,6 @@ def test_several_steps_a_call_equal_one_a_call() -> None:
     assert torch.equal(losses, torch.cat(parts))
     assert losses.shape == (3,)
     assert torch.equal(flat_state(together), flat_state(apart))
-
-
-def test_batches_and_rates_must_be_as_many() -> None:
-    with pytest.raises(ValueError, match="zip"):
-        make_engine(small_net()).run(some_batches(2), [0.1])
 
 
 def trained(plan: Plan, recipe: Recipe = RECIPE) -> tuple[Tensor, Tensor]:

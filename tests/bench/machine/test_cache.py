@@ -17,10 +17,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def test_the_variable_names_the_folder(folder: Path) -> None:
-    assert cache_folder() == folder
-
-
 def test_without_it_the_folder_lies_in_the_users_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FMNIST_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")

@@ -45,10 +45,6 @@ def test_a_smaller_pass_is_never_bound_to_be_slower(num_bytes: int, rate: float)
     assert SEEN.bandwidth(num_bytes) == rate
 
 
-def test_without_a_copy_no_bandwidth_is_known() -> None:
-    assert Ceilings({}, {}, 1e-6).bandwidth(MIB) is None
-
-
 def test_the_fastest_repeat_counts() -> None:
     clock, costs = FakeClock(), iter([9.0, 0.5, *[3.0, 0.25, 2.0] * 20])
     assert best_seconds(lambda: clock.work(next(costs)), clock, CPU) == 0.25

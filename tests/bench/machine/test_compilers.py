@@ -20,11 +20,6 @@ from tests.tiers import slow_but
 pytestmark = pytest.mark.usefixtures("one_thread", "quick_collections")
 
 
-def test_differences() -> None:
-    later, earlier = CompileCounts(5, 4, 3), CompileCounts(1, 1, 1)
-    assert later.since(earlier) == CompileCounts(4, 3, 2)
-
-
 @pytest.mark.slow
 def test_a_compilation_and_a_recompilation_are_counted() -> None:
     double = torch.compile(partial(torch.mul, 2), dynamic=False)

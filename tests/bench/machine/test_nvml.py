@@ -1,23 +1,24 @@
 """What NVML tells of a GPU, and what becomes of what it does not tell."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
-import torch
 
 from bench.machine import nvml as bench_nvml
-from bench.machine.clock import CpuClock
 from bench.machine.environment import describe_environment
-from bench.machine.meters import MIN_WINDOW_S, Meters
-from bench.machine.nvml import Reading, open_energy_counter, open_gpu
+from bench.machine.nvml import Gpu, Reading, open_energy_counter, open_gpu
 from tests.bench.machine.nvml_by_hand import GPU, UUID, Nvml, NVMLError, fake_gpu, replay
-from tests.bench.train.training_by_hand import FakeMemory
 
-UNKNOWN = {
-    "average_mw": "power_watts",
-    "instant_mw": "instant_power_watts",
-    "energy_mj": "energy_joules",
-    "cap_mw": "power_cap_watts",
+ANSWERS: dict[str, Callable[[Gpu], float | None]] = {
+    "average_mw": lambda gpu: gpu.power_watts(),
+    "instant_mw": lambda gpu: gpu.instant_power_watts(),
+    "energy_mj": lambda gpu: gpu.energy_joules(),
+    "cap_mw": lambda gpu: gpu.power_cap_watts(),
+    "sm_mhz": lambda gpu: gpu.read().sm_clock_mhz,
+    "memory_mhz": lambda gpu: gpu.read().memory_clock_mhz,
+    "celsius": lambda gpu: gpu.read().temperature_c,
+    "event_reasons": lambda gpu: gpu.read().clock_event_reasons,
 }
 
 
@@ -36,25 +37,10 @@ def test_readings_are_in_base_units_and_by_uuid(nvml: Nvml) -> None:
     assert gpu.read() == Reading(300.0, 1980.0, 2619.0, 54.0, 0)
 
 
-@pytest.mark.parametrize(
-    ("sensor", "field"),
-    [
-        ("sm_mhz", "sm_clock_mhz"),
-        ("memory_mhz", "memory_clock_mhz"),
-        ("celsius", "temperature_c"),
-        ("event_reasons", "clock_event_reasons"),
-    ],
-)
-def test_a_reading_without_one_sensor_has_all_others(sensor: str, field: str) -> None:
-    reading = fake_gpu(Nvml(**{sensor: replay(None)})).read()  # type: ignore[arg-type]
-    assert [name for name in Reading._fields if getattr(reading, name) is None] == [field]
-
-
-@pytest.mark.parametrize("sensor", UNKNOWN)
-def test_a_sensor_that_does_not_answer_is_unknown(sensor: str) -> None:
+@pytest.mark.parametrize("sensor", ANSWERS)
+def test_a_sensor_that_does_not_answer_is_unknown_and_no_other(sensor: str) -> None:
     gpu = fake_gpu(Nvml(**{sensor: replay(None)}))  # type: ignore[arg-type]
-    for name, reading in UNKNOWN.items():
-        assert (getattr(gpu, reading)() is None) == (name == sensor)
+    assert [name for name, ask in ANSWERS.items() if ask(gpu) is None] == [sensor]
 
 
 def test_power_is_averaged_where_no_instant_is_told() -> None:
@@ -118,14 +104,6 @@ def test_the_real_field_value_has_the_parts_that_are_read() -> None:
     assert bench_nvml.Gpu(nvml, None).instant_power_watts() == 300.0
 
 
-def test_a_short_window_is_unresolved() -> None:
-    meters = Meters(CpuClock(), FakeMemory(), fake_gpu(Nvml()), joules=60.0)
-    meters.seconds = MIN_WINDOW_S * 0.99
-    assert meters.energy_j() == (None, "unresolved: 1.98 s of training are less than 2 s")
-    meters.seconds = MIN_WINDOW_S
-    assert meters.energy_j() == (60.0, "")
-
-
 def test_a_gpu_without_an_energy_counter_is_a_reason(nvml: Nvml) -> None:
     assert open_energy_counter(GPU)[0] is not None
     nvml.energy_mj = replay(None)
@@ -139,12 +117,6 @@ def test_an_unknown_gpu_is_a_reason(nvml: Nvml, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(nvml, "nvmlDeviceGetHandleByUUID", refuse)
     nvml.install(monkeypatch)
     assert open_gpu(GPU) == (None, "no NVML for cuda:0: Driver Not Loaded")
-
-
-def test_a_cpu_run_has_no_nvml_and_says_why() -> None:
-    gpu, reason = open_gpu(torch.device("cpu"))
-    assert gpu is None
-    assert "CPU run" in reason
 
 
 def test_a_card_without_a_power_cap_is_none(nvml: Nvml) -> None:

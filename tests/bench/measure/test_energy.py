@@ -11,7 +11,7 @@ from bench import Budget, RunSpec
 from bench.errors import RunError
 from bench.machine.clock import CpuClock
 from bench.machine.environment import describe_conditions
-from bench.machine.meters import Meters, make_meters
+from bench.machine.meters import MIN_WINDOW_S, Meters, make_meters
 from bench.machine.nvml import Gpu, Sampler, measure_idle_power
 from bench.measure.findings import Findings
 from bench.measure.outcome import report_gpu
@@ -97,6 +97,14 @@ def test_too_short_a_training_is_unresolved(counts: bool) -> None:
     assert findings.missing == {"energy": reason, "energy_above_idle": reason}
     assert values(findings) == {"idle_power": 70.0}
     assert findings.conditions["energy_method"] is None
+
+
+def test_a_short_window_is_unresolved() -> None:
+    meters = Meters(CpuClock(), FakeMemory(), fake_gpu(Nvml()), joules=60.0)
+    meters.seconds = MIN_WINDOW_S * 0.99
+    assert meters.energy_j() == (None, "unresolved: 1.98 s of training are less than 2 s")
+    meters.seconds = MIN_WINDOW_S
+    assert meters.energy_j() == (60.0, "")
 
 
 def test_a_counter_that_moves_every_100_ms_resolves_many_short_windows() -> None:
