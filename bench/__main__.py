@@ -5,6 +5,7 @@ before everything else: plain folders do not matter there either, but a module `
 `json.py` does, as it does to every program; `python -P -m bench` ignores it.
 """
 
+import gc
 import sys
 
 from bench.shell import run_app, settle_streams
@@ -13,6 +14,7 @@ from bench.shell import run_app, settle_streams
 def main() -> None:
     """Run the command line and exit with its code."""
     settle_streams()
+    gc.set_threshold(200_000, 50, 50)  # records are millions of objects, and hold no cycles
     try:
         from bench.cli import app
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from bench.machine.provenance import describe_provenance
 from bench.spec.run_spec import RunSpec
 
@@ -95,7 +97,7 @@ def check_fits(record: "RunRecord") -> None:
 def _with_six_digits(record: "RunRecord") -> "RunRecord":
     """Measurements and curves to six significant digits: no figure here is known better."""
     measurements = {
-        name: replace(measurement, values=_rounded(measurement.values, 6))
+        name: msgspec.structs.replace(measurement, values=_rounded(measurement.values, 6))
         for name, measurement in record.measurements.items()
     }
     points = record.curve and [list(_rounded(point, 6)) for point in record.curve]
@@ -105,7 +107,7 @@ def _with_six_digits(record: "RunRecord") -> "RunRecord":
 def _with_four_digit_times(record: "RunRecord") -> "RunRecord":
     """Seconds to four digits, one more than tables show; what is no time keeps its own."""
     measurements = {
-        name: replace(m, values=_rounded(m.values, 4)) if m.unit == "s" else m
+        name: msgspec.structs.replace(m, values=_rounded(m.values, 4)) if m.unit == "s" else m
         for name, m in record.measurements.items()
     }
     points = record.curve and [[*_rounded(point[:1], 4), *point[1:]] for point in record.curve]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-import orjson
+import msgspec
 
 from results.choice.choose import ACCURACY, PER_JOULE, PER_SECOND, TO_TARGET, Candidate, Choice
 from results.choice.constraints import charged
@@ -133,7 +133,7 @@ def choice_json(choice: Choice) -> str:
         "pareto_front": [candidate.label for candidate in choice.front],
         "nearest_miss": _nearest(choice),
     }
-    return orjson.dumps(answer, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    return msgspec.json.format(msgspec.json.encode(answer)).decode() + "\n"
 
 
 def _aim_text(choice: Choice) -> Callable[[float], str]:

@@ -56,10 +56,8 @@ def check_sides(base: Rows, head: Rows) -> None:
     first = next(iter(base.values())).records[0].environment
     for side, rows in ((BASE, base), (HEAD, head)):
         records = (record for row in rows.values() for record in row.records)
-        for environment in {
-            id(record.environment): record.environment for record in records
-        }.values():
-            _check_equal(BASE, first, side, environment)
+        for record in records:
+            _check_equal(BASE, first, side, record.environment)
     gone = [row for key, row in base.items() if key not in head]
     new = [row for key, row in head.items() if key not in base]
     new_of = {_identity(row): row for row in new}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 
 from results.errors import ResultsError
 from results.gate.markdown import summary_markdown
@@ -38,8 +38,7 @@ def write_verdict(verdict: Verdict, folder: Path) -> list[Path]:
 
 def verdict_json(verdict: Verdict) -> bytes:
     """The verdict as verdict.json holds it; bytes of a name that are no UTF-8 become `?`."""
-    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
-    return orjson.dumps(_sound(verdict.as_plain()), option=options)
+    return msgspec.json.format(msgspec.json.encode(_sound(verdict.as_plain()))) + b"\n"
 
 
 def append_step_summary(text: str, environ: Mapping[str, str]) -> str | None:

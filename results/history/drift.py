@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-import orjson
+import msgspec
 
 from results.history.rows import commit_times
 from results.history.steps import LEAST_VALUES, steps
@@ -97,7 +97,8 @@ def _histories(summaries: Sequence[Summary], times: Mapping[str, str]) -> list[l
     for summary in summaries:
         if summary.finished and summary.commits[0] in times:
             held = [asked_for(summary.spec), held_equal(summary.records[0])]
-            groups.setdefault(orjson.dumps(held, option=orjson.OPT_SORT_KEYS), []).append(summary)
+            key = msgspec.json.encode(held, order="sorted")
+            groups.setdefault(key, []).append(summary)
     return [
         sorted(group, key=lambda summary: times[summary.commits[0]])[-WINDOW:]
         for group in groups.values()

@@ -3,25 +3,26 @@
 import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Self, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Self
 
-import orjson
+import msgspec
 
 from results.errors import RecordError
-from results.records import checks
-from results.records.compact import CompactMeasurements, Pool
+from results.records.layout import FIELDS, SCHEMA_VERSION, Spec, check, migrated, read_measurements
 from results.records.measurement import Measurement
-from results.records.migrations import migrated
 from results.text import cut
 
-SCHEMA_VERSION = 2  # of the layout that is written; migrations.py has the steps to it
 MAX_LINE_BYTES = 4096  # with the newline: one write of this size is not torn by other writers
 MAX_REASON_CHARS = 300
 LARGEST_WHOLE = 2**53  # below it every whole number is a float
 STATUSES = ("ok", "diverged", "out_of_memory", "crashed", "timeout", "interrupted", "unsupported")
 _FINAL = {"ok", "diverged", "out_of_memory", "unsupported"}  # another try would end the same
 _RECORD_ID = re.compile("[0-9a-f]{16}")  # it names a file
+
+
+class NoJson(RecordError):  # noqa: N818 - what it is
+    """A line that is no JSON, as one that was cut short."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +70,12 @@ class RunRecord:
 
     def __post_init__(self) -> None:
         """Refuses a record that no table could show."""
-        _check_identity(self.status, self.record_id)
-        checks.check_keys(self.spec)
+        if self.status not in STATUSES:
+            choices = ", ".join(STATUSES)
+            raise RecordError(f"unknown status {cut(self.status)!r}; choose from {choices}")
+        if not _RECORD_ID.fullmatch(self.record_id):
+            raise RecordError(f"record_id {cut(self.record_id)!r} is not 16 lower-case hex digits")
+        check(self.spec, Spec, "spec")
 
     @property
     def is_final(self) -> bool:
@@ -79,8 +84,6 @@ class RunRecord:
 
     def value(self, quantity: str) -> float | None:
         """The mean of a measured quantity in its base unit, or None where it is unknown."""
-        if isinstance(self.measurements, CompactMeasurements):
-            return self.measurements.number(quantity)
         measurement = self.measurements.get(quantity)
         return None if measurement is None else measurement.mean()
 
@@ -101,79 +104,28 @@ class RunRecord:
         return line
 
     @classmethod
-    def from_json_line(cls, line: bytes, pool: Pool | None = None) -> Self:
-        """The record written in one JSON line.
-
-        Args:
-            line: The line, with or without its newline.
-            pool: Where records of one reading keep what they have in common.
+    def from_json_line(cls, line: bytes) -> Self:
+        """The record written in one JSON line, with or without its newline.
 
         Raises:
             RecordError: It is no record, or one of a newer schema.
         """
-        pool = pool or Pool()
-        known, extra = _sorted_out(_load(line))
+        try:
+            loaded = msgspec.json.decode(line)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise NoJson(f"no JSON: {error}") from error
+        if not isinstance(loaded, dict):
+            raise RecordError("no run record: it is no JSON object")
+        loaded = migrated(loaded)
+        check(loaded)
+        known = {name: loaded.pop(name) for name in FIELDS if name in loaded}
         known["flags"] = tuple(known.get("flags", ()))
-        known["measurements"] = pool.measurements(known.get("measurements", {}))
-        for name, check in _OFTEN_EQUAL.items():
-            if name in known:
-                known[name] = pool.value(name, known[name], check)
-        checks.check_own(known)
-        known["config_id"] = pool.text(known["config_id"])
-        known["status"] = pool.text(known["status"])
-        known["extra"] = extra
-        return _filled(cls, known) if len(known) == len(_SETTERS) else cls(**known)
-
-
-_OPTIONAL_LIST = (list, type(None))
-_FIELD_TYPES: dict[str, tuple[type, ...]] = {  # in the order in which they are written
-    "schema_version": (int,),
-    "record_id": (str,),
-    "config_id": (str,),
-    "status": (str,),
-    "reason": (str, type(None)),
-    "flags": (list,),
-    "spec": (dict,),
-    "environment": (dict,),
-    "conditions": (dict,),
-    "provenance": (dict,),
-    "measurements": (dict,),
-    "missing": (dict,),
-    "confusion": _OPTIONAL_LIST,
-    "curve": _OPTIONAL_LIST,
-    "samples": (dict, type(None)),
-    "tried": (list,),
-}
-Record = TypeVar("Record", bound=RunRecord)
-_SETTERS = {field.name: vars(RunRecord)[field.name].__set__ for field in fields(RunRecord)}
-_OFTEN_EQUAL = {  # in the records of one store: checked once
-    "spec": checks.check_spec,
-    "environment": checks.check_environment,
-    "missing": checks.check_missing,
-}
-_REQUIRED = dict.fromkeys(
-    ("schema_version", "record_id", "config_id", "status", "spec", "environment")
-)
-
-
-def _check_identity(status: str, record_id: str) -> None:
-    if status not in STATUSES:
-        raise RecordError(f"unknown status {cut(status)!r}; choose from {', '.join(STATUSES)}")
-    if not _RECORD_ID.fullmatch(record_id):
-        raise RecordError(f"record_id {cut(record_id)!r} is not 16 lower-case hex digits")
-
-
-def _filled(cls: type[Record], values: dict[str, Any]) -> Record:
-    """A record of all fields, as by its constructor, which is slow for a frozen class."""
-    _check_identity(values["status"], values["record_id"])  # the spec was, when first seen
-    record = cls.__new__(cls)
-    for name, value in values.items():
-        _SETTERS[name](record, value)
-    return record
+        known["measurements"] = read_measurements(known.get("measurements", {}))
+        return cls(**known, extra=loaded)
 
 
 def _dump(record: RunRecord) -> bytes:
-    known = {name: getattr(record, name) for name in _FIELD_TYPES}
+    known = {name: getattr(record, name) for name in FIELDS}
     known["measurements"] = {
         name: [measurement.unit, *map(_short_number, measurement.values)]
         for name, measurement in record.measurements.items()
@@ -182,51 +134,11 @@ def _dump(record: RunRecord) -> bytes:
         known["reason"] = record.reason.encode("utf-8", "backslashreplace").decode()
     extra = {name: value for name, value in record.extra.items() if name not in known}
     try:
-        return orjson.dumps(known | extra, option=orjson.OPT_APPEND_NEWLINE)
-    except orjson.JSONEncodeError as error:
+        return msgspec.json.encode(known | extra) + b"\n"
+    except (TypeError, ValueError, RecursionError) as error:
         raise RecordError(f"record {record.record_id} holds no plain JSON: {error}") from error
 
 
 def _short_number(value: float) -> float:
     """A whole number without its `.0`, which reads back as the same float: a line is short."""
     return int(value) if abs(value) < LARGEST_WHOLE and float(value).is_integer() else value
-
-
-def _load(line: bytes) -> dict[str, Any]:
-    try:
-        loaded = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise RecordError(f"no JSON: {error}") from error
-    if not isinstance(loaded, dict):
-        raise RecordError("no run record: lacks every key")
-    if not _REQUIRED.keys() <= loaded.keys():
-        lacking = [name for name in _REQUIRED if name not in loaded]
-        raise RecordError(f"no run record: lacks {', '.join(lacking)}")
-    _check_version(loaded["schema_version"])
-    return migrated(loaded, SCHEMA_VERSION)
-
-
-def _check_version(version: Any) -> None:  # noqa: ANN401 - whatever the line says
-    if type(version) is not int:  # true is none
-        raise RecordError(f"no run record: schema_version is {type(version).__name__}, not int")
-    if version > SCHEMA_VERSION:
-        raise RecordError(
-            f"written by a newer fmnist-bench (record schema {version}, this one reads up to "
-            f"{SCHEMA_VERSION}); update fmnist-bench"
-        )
-    if version < 1:
-        raise RecordError(f"no run record: schema_version {version} never was")
-
-
-def _sorted_out(loaded: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The fields that this version knows, of the right types, and all others."""
-    known, extra = {}, {}
-    for name, value in loaded.items():
-        types = _FIELD_TYPES.get(name)
-        if types is None:
-            extra[name] = value
-        elif type(value) in types:  # JSON knows no subclasses, and true is no int
-            known[name] = value
-        else:
-            raise RecordError(f"no run record: {name} is {type(value).__name__}")
-    return known, extra

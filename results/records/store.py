@@ -12,16 +12,13 @@ import dataclasses
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from results.errors import RecordError
 from results.records.appending import TORN_MARK, LineFile, open_lines, sync_folder
-from results.records.compact import Pool, collector_paused
-from results.records.record import RunRecord
+from results.records.record import NoJson, RunRecord
 from results.text import one_line
 
 if TYPE_CHECKING:
@@ -56,28 +53,25 @@ class RunStore:
         """
         packed = _packed(samples) if samples else None
         if packed is not None:
-            record = dataclasses.replace(record, samples=_samples_place(record, packed))
+            file = f"{SAMPLES_FOLDER}/{record.record_id}.npz"
+            place = {"file": file, "sha256": hashlib.sha256(packed).hexdigest()}
+            record = dataclasses.replace(record, samples=place)
         line = record.to_json_line()
         try:
             self._check_kept()
             self.folder.mkdir(parents=True, exist_ok=True)
             with open_lines(self.path) as lines:
                 self._write(record, packed, lines, line)
-            self._remember([record])
+            self._remember([record.record_id])
         except OSError as error:
             raise RecordError(f"cannot write to {self.folder}: {error.strerror}") from error
         return record
 
     def read(self, say: Callable[[str], None] | None = None) -> list[RunRecord]:
         """The records so far, each once; none where nothing was written yet (for resuming)."""
-        records: dict[str, RunRecord] = {}
         try:
-            if _identity(self.path) is None:
-                return []
-            with collector_paused():
-                for record in _read_file(self.path, say or _say_nothing, Pool()):
-                    records.setdefault(record.record_id, record)
-            self._remember(records.values())
+            records = _read_files([self.path] if _identity(self.path) else [], say)
+            self._remember(records)
         except OSError as error:
             raise RecordError(f"cannot read {self.path}: {error.strerror}") from error
         return list(records.values())
@@ -94,8 +88,8 @@ class RunStore:
                     self._samples_path(record).unlink(missing_ok=True)
             raise
 
-    def _remember(self, records: Iterable[RunRecord]) -> None:
-        self._known.update(record.record_id for record in records)
+    def _remember(self, record_ids: Iterable[str]) -> None:
+        self._known.update(record_ids)
         self._seen = _identity(self.path)
 
     def _check_kept(self) -> None:
@@ -103,8 +97,8 @@ class RunStore:
         now = _identity(self.path)
         if not self._known or (now and self._seen and _has_grown_from(self._seen, now)):
             return
-        kept = {r.record_id for r in _read_file(self.path, _say_nothing, Pool())} if now else set()
-        if num_gone := len(self._known - kept):
+        kept = _read_files([self.path]) if now else {}
+        if num_gone := len(self._known - kept.keys()):
             records = f"{num_gone} record{'s' if num_gone > 1 else ''}"
             raise RecordError(f"{self.path} was removed or replaced, and {records} with it")
 
@@ -166,13 +160,7 @@ def read_records(*paths: Path | str, say: Callable[[str], None] | None = None) -
     Raises:
         RecordError: A path has no records file, or a line is no record.
     """
-    records: dict[str, RunRecord] = {}
-    pool = Pool()
-    with collector_paused():
-        for path in paths:
-            for record in _read_file(_records_file(Path(path)), say or _say_nothing, pool):
-                records.setdefault(record.record_id, record)
-    return list(records.values())
+    return list(_read_files([_records_file(Path(path)) for path in paths], say).values())
 
 
 def newest_run(runs_folder: Path | str) -> Path | None:
@@ -197,11 +185,6 @@ def _packed(samples: Mapping[str, Any]) -> bytes:
     return stream.getvalue()
 
 
-def _samples_place(record: RunRecord, packed: bytes) -> dict[str, str]:
-    name = f"{SAMPLES_FOLDER}/{record.record_id}.npz"
-    return {"file": name, "sha256": hashlib.sha256(packed).hexdigest()}
-
-
 def _identity(path: Path) -> tuple[int, ...] | None:
     """Device, number and bytes of a file; None where there is none."""
     try:
@@ -215,38 +198,36 @@ def _has_grown_from(before: tuple[int, ...], now: tuple[int, ...]) -> bool:
     return now[:2] == before[:2] and now[2] >= before[2]
 
 
-def _read_file(path: Path, say: Callable[[str], None], pool: Pool) -> Iterator[RunRecord]:
-    try:
-        with path.open("rb") as file:  # line by line: a store may be larger than its records are
-            for number, line in enumerate(file, start=1):
-                record = _parse_line(path, number, line, say, pool)
-                if record is not None:
-                    yield record
-    except OSError as error:
-        raise RecordError(f"cannot read {path}: {error.strerror}") from error
+def _read_files(
+    files: Iterable[Path], say: Callable[[str], None] | None = None
+) -> dict[str, RunRecord]:
+    """The records of files by their ids, each once."""
+    records: dict[str, RunRecord] = {}
+    for path in files:
+        try:
+            with path.open("rb") as file:  # line by line: a store may be larger than its records
+                for number, line in enumerate(file, start=1):
+                    if record := _parse_line(line, f"{path}, line {number}", say):
+                        records.setdefault(record.record_id, record)
+        except OSError as error:
+            raise RecordError(f"cannot read {path}: {error.strerror}") from error
+    return records
 
 
-def _parse_line(
-    path: Path, number: int, line: bytes, say: Callable[[str], None], pool: Pool
-) -> RunRecord | None:
+def _parse_line(line: bytes, place: str, say: Callable[[str], None] | None) -> RunRecord | None:
     body = line.removesuffix(b"\n")
     content = body.removesuffix(TORN_MARK).strip()
     try:
-        return RunRecord.from_json_line(content, pool) if content else None
+        return RunRecord.from_json_line(content) if content else None
     except RecordError as error:
-        place = f"{path}, line {number}"
         is_cut = not line.endswith(b"\n") or body.endswith(TORN_MARK)
-        # No start of an object is one, so that what was cut is no JSON.
-        if not is_cut or not isinstance(error.__cause__, orjson.JSONDecodeError):
+        if not (is_cut and isinstance(error, NoJson)):  # no start of an object is JSON
             raise RecordError(f"{place}: {error}") from error
-        say(f"{place}: skipped a record that was cut short while it was written")
+        if say:
+            say(f"{place}: skipped a record that was cut short while it was written")
         return None
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _say_nothing(line: str) -> None:
-    """The ear of a caller who does not listen."""

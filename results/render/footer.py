@@ -86,21 +86,19 @@ def comparability_warning(records: Sequence[RunRecord]) -> str | None:
 def ground_lines(summaries: Sequence[Summary]) -> list[str]:
     """What was held equal, where runs with a target ended, and where they were measured."""
     records = [record for summary in summaries for record in summary.records]
-    # one of each specification and environment, which the records of one store share
-    kinds = list({(id(record.spec), id(record.environment)): record for record in records}.values())
     held = {
-        "budget": [record.spec["budget"] for record in kinds],
-        "recipe": [record.spec["recipe"]["name"] for record in kinds],
-        "precision": [record.spec["precision"] for record in kinds],
-        "evaluated on": [record.spec["evaluation_split"] for record in kinds],
+        "budget": [record.spec["budget"] for record in records],
+        "recipe": [record.spec["recipe"]["name"] for record in records],
+        "precision": [record.spec["precision"] for record in records],
+        "evaluated on": [record.spec["evaluation_split"] for record in records],
     }
     lines = [f"{stated(held)}."]
-    targets = [record.spec.get("target") for record in kinds]
+    targets = [record.spec.get("target") for record in records]
     if any(targets):
         who = "each run" if all(targets) else "each run with a target"
         percents = " / ".join(distinct(format_percent(t) for t in targets if t))
         lines.append(f"{who} ended at {percents} on validation or with the budget.")
-    return [*lines, place_line(kinds, (c for summary in summaries for c in summary.commits))]
+    return [*lines, place_line(records, (c for summary in summaries for c in summary.commits))]
 
 
 def place_line(records: Sequence[RunRecord], commits: Iterable[str] | None = None) -> str:
@@ -226,8 +224,8 @@ def _unknowns(summaries: Sequence[Summary]) -> list[str]:
     for summary in summaries:
         known = {"time_to_target"}  # a miss, which the table shows
         known |= {"curve"} if any(record.curve for record in summary.finished) else set()
-        shared = {id(record.missing): record.missing for record in summary.finished}
-        for quantity, reason in sorted({pair for one in shared.values() for pair in one.items()}):
+        missing = {pair for record in summary.finished for pair in record.missing.items()}
+        for quantity, reason in sorted(missing):
             if quantity not in known and not summary.values(quantity):
                 models_of.setdefault((quantity, reason), []).append(summary.model)
     together: dict[tuple[str, ...], list[str]] = {}  # quantities that one reason hides

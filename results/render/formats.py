@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import orjson
+import msgspec
 
 from results.errors import ResultsError
 from results.render.columns import MISSED, Column, Row, model_column, value_columns
@@ -44,7 +44,7 @@ def export(
 
 
 def _json(rows: Sequence[Row], columns: Sequence[Column], keys: Sequence[str]) -> str:
-    return orjson.dumps([dict(row) for row in rows], option=orjson.OPT_INDENT_2).decode()
+    return msgspec.json.format(msgspec.json.encode([dict(row) for row in rows])).decode()
 
 
 def _csv(rows: Sequence[Row], columns: Sequence[Column], keys: Sequence[str]) -> str:
@@ -57,7 +57,7 @@ def _csv(rows: Sequence[Row], columns: Sequence[Column], keys: Sequence[str]) ->
 
 
 def _csv_cell(value: Any) -> Any:  # noqa: ANN401 - a row holds any JSON value
-    text = orjson.dumps(value).decode() if isinstance(value, (list, dict)) else value
+    text = msgspec.json.encode(value).decode() if isinstance(value, (list, dict)) else value
     if not isinstance(text, str):
         return text
     return "\n".join(map(printable, text.split("\n")))  # a table may end in a terminal

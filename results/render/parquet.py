@@ -4,7 +4,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import orjson
+import msgspec
 
 from results.errors import ResultsError
 from results.render.columns import Row
@@ -78,7 +78,7 @@ def _column(name: str, values: Sequence[object]) -> "pa.Array":
 
 
 def _text(value: object) -> str | None:
-    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+    return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _typed(kind: "pa.DataType", unknown: "pa.DataType") -> "pa.DataType":

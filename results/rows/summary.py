@@ -1,16 +1,15 @@
 """One configuration over its seeds: what its runs say together."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
 
-import orjson
+import msgspec
 
 from results.errors import ResultsError
 from results.records.record import RunRecord
-from results.rows.quantities import seed_values
 from results.statistics import mean, t_interval
 from results.text import distinct
 
@@ -125,8 +124,8 @@ class Summary:
 
     def values(self, quantity: str) -> tuple[float, ...]:
         """A quantity's value for each seed that has it, in its base unit."""
-        values_of = self._of_all if quantity in STATIC_QUANTITIES else self._of_finished
-        return values_of(quantity)
+        columns = self._of_all if quantity in STATIC_QUANTITIES else self._of_finished
+        return columns.get(quantity, ())
 
     def mean(self, quantity: str) -> float | None:
         """The mean over the seeds in the base unit, or None where it is unknown."""
@@ -149,13 +148,13 @@ class Summary:
         return t_interval(self.values(quantity))
 
     @cached_property
-    def _of_finished(self) -> Callable[[str], tuple[float, ...]]:
-        return seed_values(self.finished)
+    def _of_finished(self) -> dict[str, tuple[float, ...]]:
+        return _by_quantity(self.finished)
 
     @cached_property
-    def _of_all(self) -> Callable[[str], tuple[float, ...]]:
+    def _of_all(self) -> dict[str, tuple[float, ...]]:
         is_same = len(self.finished) == len(self.records)
-        return self._of_finished if is_same else seed_values(self.records)
+        return self._of_finished if is_same else _by_quantity(self.records)
 
     def _worst(self) -> RunRecord:
         (status, _), *_ = Counter(record.status for record in self.failed).most_common()
@@ -178,9 +177,9 @@ def summarize(records: Iterable[RunRecord], by: GroupBy = "model") -> list[Summa
     if by not in get_args(GroupBy):
         raise ResultsError(f"cannot group by {by!r}; choose from {', '.join(get_args(GroupBy))}")
     groups: dict[tuple[bytes, str], list[RunRecord]] = {}
-    key = _group_key(by)
     for record in records:
-        groups.setdefault(key(record), []).append(record)
+        key = _configuration(record, by), commit_of(record) if by == "commit" else ""
+        groups.setdefault(key, []).append(record)
     return [Summary(tuple(group), by) for group in groups.values()]
 
 
@@ -190,23 +189,20 @@ def commit_of(record: RunRecord) -> str:
     return f"{commit}+" if record.provenance.get("dirty") else commit
 
 
-def _group_key(by: GroupBy) -> Callable[[RunRecord], tuple[bytes, str]]:
-    """What tells a record's group: configuration and environment are written down once each."""
-    written: dict[tuple[int, int, str], bytes] = {}
-    held: list[RunRecord] = []  # so that no other object comes to have the id of one of theirs
-
-    def key(record: RunRecord) -> tuple[bytes, str]:
-        parts = (id(record.spec), id(record.environment), record.config_id)
-        text = written.get(parts)
-        if text is None:
-            held.append(record)
-            text = written[parts] = _configuration(record, by)
-        return text, commit_of(record) if by == "commit" else ""
-
-    return key
+def _by_quantity(runs: Iterable[RunRecord]) -> dict[str, tuple[float, ...]]:
+    """What each seed measured of each quantity; the seeds in the order in which they first came."""
+    by_seed: dict[int, list[RunRecord]] = {}
+    for run in runs:
+        by_seed.setdefault(run.spec["seed"], []).append(run)
+    columns: dict[str, dict[int, list[float]]] = {}
+    for seed, its_runs in by_seed.items():
+        for measurement in (m for run in its_runs for m in run.measurements.values()):
+            of_seed = columns.setdefault(measurement.quantity, {})
+            of_seed.setdefault(seed, []).append(measurement.mean())
+    return {name: tuple(map(mean, of_seed.values())) for name, of_seed in columns.items()}
 
 
 def _configuration(record: RunRecord, by: GroupBy) -> bytes:
     parts = [record.config_id, record.environment, record.spec["model"]]
     parts += [record.spec["plan"]] if by == "plan" else []
-    return orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
+    return msgspec.json.encode(parts, order="sorted")

@@ -205,7 +205,7 @@ def test_records_that_cannot_be_trusted(changes: dict[str, Any]) -> None:
 
 
 def test_a_record_too_deep_to_be_written_is_refused_before() -> None:
-    deep = line().replace('"conditions":{}', f'"conditions":{{"x":{"[" * 400}{"]" * 400}}}')
+    deep = line().replace('"conditions":{}', f'"conditions":{{"x":{"[" * 2_000}{"]" * 2_000}}}')
     with pytest.raises(RunError, match="the child sent no record"):
         checked_record(deep, V0, {0})
 

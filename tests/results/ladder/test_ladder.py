@@ -230,7 +230,7 @@ def test_a_compiled_rung_may_pay_though_another_is_fastest() -> None:
 def scaled(rung: RunRecord, factor: float) -> dict[str, Any]:
     turns = rung.measurements["throughput"]
     values = tuple(value * factor for value in turns.values)
-    return {**rung.measurements, "throughput": replace(turns, values=values)}
+    return {**rung.measurements, "throughput": Measurement("throughput", turns.unit, values)}
 
 
 def test_a_ladder_without_numbers_has_no_sentence() -> None:
@@ -242,7 +242,7 @@ def test_a_ladder_without_numbers_has_no_sentence() -> None:
 
 def test_a_rung_that_stood_still_for_a_turn_has_no_ratio() -> None:
     still = two_models()
-    slow = replace(still[0].measurements["throughput"], values=(0.0, 1.0))
+    slow = Measurement("throughput", "images/s", (0.0, 1.0))
     still[0] = replace(still[0], measurements={**still[0].measurements, "throughput": slow})
     rows = ladder_rows(still)
     assert rows[0]["ratio"] is None

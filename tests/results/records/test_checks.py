@@ -108,21 +108,3 @@ def test_a_rung_has_its_name_and_place(name: str, tmp_path: Path) -> None:
     del lacking["spec"][name]
     refuses(lacking, name, tmp_path)
     refuses(with_field(RUNG, f"spec.{name}", [1]), name, tmp_path)
-
-
-def test_equal_parts_are_checked_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from results.records import record as records
-
-    looked_at: list[object] = []
-    check = records._OFTEN_EQUAL["spec"]
-
-    def counted(spec: dict[str, Any]) -> None:
-        looked_at.append(spec)
-        check(spec)
-
-    monkeypatch.setitem(records._OFTEN_EQUAL, "spec", counted)
-    path = tmp_path / "records.jsonl"
-    lines = [with_field(RUN, "record_id", f"{k:016x}") | {"samples": None} for k in range(50)]
-    path.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
-    assert len(read_records(path)) == 50
-    assert len(looked_at) == 1

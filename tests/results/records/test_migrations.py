@@ -8,8 +8,7 @@ import orjson
 import pytest
 
 from results import RecordError, RunRecord, read_records
-from results.records.migrations import MIGRATIONS, from_1_to_2, migrated
-from results.records.record import SCHEMA_VERSION
+from results.records.layout import MIGRATIONS, SCHEMA_VERSION, from_1_to_2, migrated
 from tests.golden_text import GOLDEN
 
 FIELDS = (  # those that no version has changed
@@ -73,7 +72,7 @@ def test_a_step_changes_nothing_of_what_it_is_given() -> None:
     for line in lines_of(1):
         loaded = orjson.loads(line)
         before = copy.deepcopy(loaded)
-        assert migrated(loaded, SCHEMA_VERSION)["schema_version"] == SCHEMA_VERSION
+        assert migrated(loaded)["schema_version"] == SCHEMA_VERSION
         assert loaded == before
 
 
@@ -110,7 +109,7 @@ def test_a_malformed_measurement_of_the_first_version_is_refused(malformed: obje
 def test_measurements_that_are_no_object_are_refused_in_every_version() -> None:
     for version in VERSIONS:
         loaded = orjson.loads(lines_of(version)[0]) | {"measurements": [1]}
-        with pytest.raises(RecordError, match="measurements is list"):
+        with pytest.raises(RecordError, match="measurements: expected `object`"):
             RunRecord.from_json_line(orjson.dumps(loaded))
     assert from_1_to_2({"measurements": None}) == {"measurements": None}
 

@@ -3,7 +3,6 @@
 `python -m tests.benchmarks.records_at_scale` measures seconds and memory.
 """
 
-import gc
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,10 +24,7 @@ from results import (
     summarize,
     table_rows,
 )
-from results.history.rows import history_rows
-from results.records.compact import CompactMeasurements, Pool, collector_paused
 from results.render.footer import footer_lines
-from results.rows import comparable as comparison_module
 from results.rows.summary import STATIC_QUANTITIES
 from results.statistics import mean
 from tests.results.records_by_hand import ENVIRONMENT, make_record, make_sweep, make_values
@@ -59,8 +55,7 @@ def groups(draw: st.DrawFn) -> list[RunRecord]:
 
 
 def through_lines(records: Sequence[RunRecord]) -> list[RunRecord]:
-    pool = Pool()
-    return [RunRecord.from_json_line(record.to_json_line(), pool) for record in records]
+    return [RunRecord.from_json_line(record.to_json_line()) for record in records]
 
 
 def values_one_by_one(summary: Summary, quantity: str) -> list[float]:
@@ -89,19 +84,6 @@ def test_summaries_of_what_was_read_equal_those_worked_out_one_by_one(
         assert sorted(theirs.values(quantity)) == expected
         assert ours.mean(quantity) == (mean(ours.values(quantity)) if expected else None)
     assert table_rows([ours]) == table_rows([theirs])
-
-
-@given(SINGLE)
-def test_compact_measurements_are_a_mapping_like_any_other(raw: dict[str, tuple[float]]) -> None:
-    plain = {name: Measurement(name, "s", values) for name, values in raw.items()}
-    (record,) = through_lines([make_record(measurements=plain)])
-    assert record.measurements == plain
-    assert plain == record.measurements
-    assert repr(record.measurements) == repr(plain)
-    for name in QUANTITIES:
-        assert (name in record.measurements) == (name in plain)
-        assert record.measurements.get(name) == plain.get(name)
-    assert record.value("train_time") == make_record(measurements=plain).value("train_time")
 
 
 @pytest.mark.parametrize("value", [7, 7.0, True])
@@ -149,20 +131,6 @@ def test_equal_values_of_other_types_are_written_back_as_they_were() -> None:
     assert [repr(record.environment) for record in read] == [repr(e) for e in environments]
 
 
-@pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of all measurements made from now on."""
-    names: list[str] = []
-    check = Measurement.__post_init__
-
-    def counted(measurement: Measurement) -> None:
-        names.append(measurement.quantity)
-        check(measurement)
-
-    monkeypatch.setattr(Measurement, "__post_init__", counted)
-    return names
-
-
 def large_store(folder: Path, num_commits: int) -> RunStore:
     store = RunStore(folder)
     folder.mkdir()
@@ -182,42 +150,6 @@ def large_store(folder: Path, num_commits: int) -> RunStore:
     return store
 
 
-def test_a_table_of_a_large_store_makes_no_measurement(tmp_path: Path, made: list[str]) -> None:
-    store = large_store(tmp_path / "run", 50)
-    made.clear()
-    summaries = summarize(read_records(store.folder))
-    assert footer_lines(summaries, rows=table_rows(summaries))
-    assert len(history_rows(summarize(read_records(store.folder), by="commit"))) == 100
-    assert made == []
-
-
-def test_records_of_a_store_share_what_is_equal(tmp_path: Path) -> None:
-    records = read_records(large_store(tmp_path / "run", 50).folder)
-    assert len(records) == 200
-    assert len({id(record.environment) for record in records}) == 1
-    assert len({id(record.spec) for record in records}) == 4  # two models, two seeds
-    assert len({id(record.missing) for record in records}) == 1
-    measured = [record.measurements for record in records]
-    layouts = {id(m.layout) for m in measured if isinstance(m, CompactMeasurements)}
-    assert len(layouts) == 1
-
-
-def test_comparability_is_checked_once_for_what_is_shared(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    records = read_records(large_store(tmp_path / "run", 50).folder)
-    looked_at: list[RunRecord] = []
-    held_equal = comparison_module.held_equal
-
-    def counted(record: RunRecord) -> dict[str, Any]:
-        looked_at.append(record)
-        return held_equal(record)
-
-    monkeypatch.setattr(comparison_module, "held_equal", counted)
-    check_comparable(records)
-    assert len(looked_at) == 2 * 4  # both sides of each pair of specification and environment
-
-
 def test_what_is_shared_does_not_decide_what_is_equal() -> None:
     records = make_sweep()
     copies = [replace(r, environment=dict(r.environment), spec=dict(r.spec)) for r in records]
@@ -234,19 +166,6 @@ def test_groups_of_records_that_come_and_go_are_told_apart() -> None:
             yield make_record(conditions={"turn": number}, environment=environment)
 
     assert [len(summary.records) for summary in summarize(passing())] == [10] * 4
-
-
-def test_the_collector_is_as_it_was(tmp_path: Path) -> None:
-    assert gc.isenabled()
-    with collector_paused():
-        assert not gc.isenabled()
-        with collector_paused():
-            read_records(large_store(tmp_path / "run", 1).folder)
-        assert not gc.isenabled()
-    assert gc.isenabled()
-    with pytest.raises(RecordError):
-        read_records(tmp_path / "nowhere")
-    assert gc.isenabled()
 
 
 def test_a_footer_names_some_of_many_commits(tmp_path: Path) -> None:
