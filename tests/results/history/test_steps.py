@@ -16,18 +16,18 @@ def noisy(generator: random.Random, *levels: tuple[int, float]) -> list[float]:
     return [generator.gauss(level, NOISE) for count, level in levels for _ in range(count)]
 
 
-@pytest.mark.parametrize("size", [10, 14, 20, 30, 50, 100])
+@pytest.mark.parametrize("size", [10, 20, 50])
 def test_a_history_of_noise_hardly_ever_shows_a_step(size: int) -> None:
     generator = random.Random(size)
-    found = [steps(noisy(generator, (size, 0.0))) for _ in range(1000)]
+    found = [steps(noisy(generator, (size, 0.0))) for _ in range(500)]
     assert sum(map(bool, found)) <= 0.02 * len(found)
 
 
-@pytest.mark.parametrize(("before", "after"), [(5, 5), (5, 15), (15, 5), (10, 10), (50, 50)])
+@pytest.mark.parametrize(("before", "after"), [(5, 5), (5, 15), (15, 5), (50, 50)])
 @pytest.mark.parametrize("factor", [0.9, 1 / 0.9])  # a fall of 10 %, and all the way back
 def test_a_step_of_a_tenth_is_found_where_it_is(before: int, after: int, factor: float) -> None:
     generator, height = random.Random(before * after), math.log(factor)
-    histories = [noisy(generator, (before, 0.0), (after, height)) for _ in range(400)]
+    histories = [noisy(generator, (before, 0.0), (after, height)) for _ in range(200)]
     hits = [
         any(abs(s.index - before) <= 2 and (s.after > s.before) == (height > 0) for s in steps(h))
         for h in histories
@@ -35,12 +35,18 @@ def test_a_step_of_a_tenth_is_found_where_it_is(before: int, after: int, factor:
     assert sum(hits) >= (0.88 if before + after == 10 else 0.95) * len(hits)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_a_series_of_noise_hardly_ever_shows_a_step_in_110_nightly_looks(seed: int) -> None:
-    generator = random.Random(seed)
+def test_a_series_of_noise_hardly_ever_shows_a_step_in_110_nightly_looks() -> None:
+    generator = random.Random(0)
     series = [noisy(generator, (120, 0.0)) for _ in range(25)]
     shown = [any(steps(one[:night]) for night in range(10, 121)) for one in series]
     assert sum(shown) <= 2
+
+
+def test_a_fall_that_is_mended_is_found_with_both_of_its_edges() -> None:
+    generator, height = random.Random(2), math.log(0.9)
+    dips = [noisy(generator, (15, 0.0), (8, height), (15, 0.0)) for _ in range(100)]
+    hits = [[abs(s.index - e) <= 2 for s, e in zip(steps(d), (15, 23), strict=False)] for d in dips]
+    assert sum(hit == [True, True] for hit in hits) >= 90
 
 
 def test_levels_without_noise_are_found_to_the_value() -> None:
@@ -52,14 +58,11 @@ def test_levels_without_noise_are_found_to_the_value() -> None:
 
 
 @pytest.mark.parametrize("place", [0, 3, 20, 57, 59])
-@pytest.mark.parametrize("spike", [-3.0, 0.5, 40.0])
-def test_a_night_on_which_all_went_wrong_is_no_step(place: int, spike: float) -> None:
-    values = noisy(random.Random(1), (60, 0.0))
-    values[place] = spike
-    assert steps(values) == []
-    flat = [0.0] * 60
-    flat[place] = spike
-    assert steps(flat) == []
+def test_a_night_on_which_all_went_wrong_is_no_step(place: int) -> None:
+    for values in (noisy(random.Random(1), (60, 0.0)), [0.0] * 60):
+        for spike in (-3.0, 0.5, 40.0):
+            values[place] = spike
+            assert steps(values) == []
 
 
 def test_a_value_may_be_off_by_four_standard_deviations_and_no_more() -> None:

@@ -60,26 +60,26 @@ def test_other_records_and_ladders_are_no_reference_systems() -> None:
     assert published_footer_lines([rung]) == []
 
 
-@pytest.mark.parametrize("width", [80, 100, 120, 200])
-def test_the_table_looks_as_it_should(width: int) -> None:
-    assert_golden(f"published_{width}.txt", drawn(all_systems(), width))
+def test_the_table_looks_as_it_should() -> None:
+    for width in (80, 100, 120, 200):
+        assert_golden(f"published_{width}.txt", drawn(all_systems(), width))
 
 
 def test_the_lines_below_read_as_they_should() -> None:
     assert_golden("published_footer.txt", footer(*all_systems()))
 
 
-@pytest.mark.parametrize("width", range(40, 221, 20))
-def test_nothing_is_squeezed_and_nothing_wraps(width: int) -> None:
-    lines = drawn(all_systems(), width).splitlines()
-    assert max(map(len, lines)) <= width
-    assert len(lines) == 3 + 11
+def test_nothing_is_squeezed_and_nothing_wraps() -> None:
+    for width in (40, 60, 100, 140, 180, 220):
+        lines = drawn(all_systems(), width).splitlines()
+        assert max(map(len, lines)) <= width
+        assert len(lines) == 3 + 11, width
 
 
-@pytest.mark.parametrize(("width", "pattern"), [(80, "below (P1)"), (200, "below (other protocol")])
-def test_verdicts_are_seen_in_letters_where_words_have_no_room(width: int, pattern: str) -> None:
-    record = make_run(accuracy=0.8)
-    assert pattern in drawn([*all_systems(), record], width)
+def test_verdicts_are_seen_in_letters_where_words_have_no_room() -> None:
+    records = [*all_systems(), make_run(accuracy=0.8)]
+    assert "below (P1)" in drawn(records, 80)
+    assert "below (other protocol" in drawn(records, 200)
 
 
 def test_a_protocol_that_all_rows_share_stands_in_the_title() -> None:
@@ -95,15 +95,15 @@ def test_numbers_keep_the_digits_of_their_sources_and_stand_in_pairs() -> None:
         assert cell in text
 
 
-@pytest.mark.parametrize("width", [40, 80, 120, 300])
-def test_what_has_no_room_is_named(width: int) -> None:
+def test_what_has_no_room_is_named() -> None:
     rows = published_rows(all_systems())
-    _, header, *_ = drawn(all_systems(), width).splitlines()
-    named = hidden_columns_line(rows, width) or ""
-    for column in published_columns(rows):
-        assert (column.header in header) != (f"{column.header}," in named.replace(";", ","))
-    assert bool(named) == (width < 300)
-    assert "--format markdown" in named or not named
+    for width in (40, 80, 120, 300):
+        _, header, *_ = drawn(all_systems(), width).splitlines()
+        named = hidden_columns_line(rows, width) or ""
+        for column in published_columns(rows):
+            assert (column.header in header) != (f"{column.header}," in named.replace(";", ","))
+        assert bool(named) == (width < 300)
+        assert "--format markdown" in named or not named
 
 
 def test_an_empty_table_says_so() -> None:
