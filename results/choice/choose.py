@@ -144,12 +144,9 @@ def choose(
     constraints: Constraints | None = None,
     objective: Objective | None = None,
 ) -> Choice:
-    """Choose the best of some comparable runs; the order of the records does not matter.
+    """Choose the best of some comparable runs: by default the most accurate, without a limit.
 
-    Args:
-        records: Ordinary runs, failed ones too: they are listed as what they are.
-        constraints: What must be kept; by default nothing.
-        objective: What is to be best; by default accuracy.
+    The order of the records does not matter; failed ones are listed as what they are.
     """
     constraints, objective = constraints or Constraints(), objective or Objective()
     summaries = summarize(sorted(records, key=_canonical))

@@ -50,11 +50,7 @@ def choice_headline(choice: Choice) -> list[str]:
 
 
 def reason(choice: Choice) -> str:
-    """Why the recommended row was chosen, in one sentence.
-
-    Args:
-        choice: One with a recommendation.
-    """
+    """Why the recommended row was chosen, in one sentence; there must be one."""
     best, runner_up, by = choice.qualifying[0], choice.runner_up, choice.objective.by
     row, num_rows = best.row, len(choice.summaries)
     seeds = "one seed" if row["n_seeds"] == 1 else f"mean of {row['n_seeds']} seeds"

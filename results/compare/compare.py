@@ -35,12 +35,7 @@ class Comparison:
 def compare_records(
     base: Sequence[RunRecord], head: Sequence[RunRecord], rule: Rule | None = None
 ) -> Comparison:
-    """Find what got worse; a row is all runs that were asked for alike but for the seed.
-
-    Args:
-        base: What the head is held to.
-        head: What is judged.
-        rule: What decides; the fields of Rule where it is left out.
+    """Find what got worse in the head; a row is all runs asked for alike but for the seed.
 
     Raises:
         NotComparable: Environment, data, budget, evaluation split or target differ, or the two

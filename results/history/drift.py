@@ -44,11 +44,7 @@ class Drift(NamedTuple):
 
 
 def drifts(summaries: Sequence[Summary]) -> list[Drift]:
-    """The steps in the histories of all models, the newest of each figure first.
-
-    Args:
-        summaries: Configurations, grouped by commit.
-    """
+    """The steps in the histories of all models, of summaries by commit; the newest first."""
     times = {commit: time for commit, time in commit_times(summaries).items() if time}
     histories = _histories(summaries, times)
     told = [

@@ -35,9 +35,6 @@ def history_rows(summaries: Sequence[Summary]) -> list[Row]:
     accuracies, ratios of images/s and memory. They are None where there is no such row, or where
     `not_comparable` names what else differs. `within_noise` lists those that chance may have made:
     the 95 % intervals over the seeds overlap, or one of the rows has no more than one seed.
-
-    Args:
-        summaries: Configurations, grouped by commit.
     """
     times = commit_times(summaries)
     pairs = list(zip(summaries, rows_of(summaries), strict=True))

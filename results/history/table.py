@@ -78,11 +78,6 @@ def render_history(
 
     The least important columns are left out until the rest fits. A failed row says why in place of
     its numbers.
-
-    Args:
-        rows: Rows of history_rows, in their order.
-        width: Characters to use.
-        title: A line above the table.
     """
     from rich.console import Group  # csv and json need no rich
     from rich.text import Text

@@ -67,9 +67,7 @@ def hidden_columns_line(rows: Sequence[Row], width: int) -> str | None:
 def published_columns(rows: Sequence[Row], *, is_lettered: bool = False) -> list[Column]:
     """All columns of published rows that say anything, most important first.
 
-    Args:
-        rows: As `published_rows` gives them.
-        is_lettered: Whether verdicts have letters in their brackets in place of words.
+    Verdicts have words in their brackets, or letters that stand for them.
     """
     verdicts = [row["verdict"] for row in rows]
     losses = [cells(rows, key, "{:.4f}".format) for key in ("published_loss", "test_loss")]
