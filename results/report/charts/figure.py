@@ -180,8 +180,9 @@ def marked_series(
         layout: The legend is as wide.
         channels: As in `marked`.
     """
-    own = legend(drawn, layout) | {"values": {"expr": SHOWN}}
-    return marked("series", names, own, channels)
+    # an empty legend would have no size at all, and the chart none with it
+    some = {"values": {"expr": f"length({SHOWN}) ? {SHOWN} : domain('color')"}}
+    return marked("series", names, legend(drawn, layout) | some, channels)
 
 
 def names_of(series: Sequence[Series]) -> list[str]:

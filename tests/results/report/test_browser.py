@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
 RECORDS = ROOT / "results" / "tables" / "cpu-default-30s.jsonl"
 MAX_BYTES = 5_000_000
+COMPARED = ":is(#cost, #time, #speed, #limit, #gap)"
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +111,21 @@ def test_a_model_can_be_taken_out_of_a_chart_and_put_back(page: Page) -> None:
     box.check()
     expect(its_point).to_have_count(1)
     expect(points).to_have_count(others + 1)
+
+
+def test_all_models_can_be_taken_out_and_put_back(page: Page) -> None:
+    boxes = page.locator(f"{COMPARED} .models input").all()
+    for box in boxes:
+        box.uncheck()
+    expect(page.locator(f"{COMPARED} svg [aria-roledescription=point]")).to_have_count(0)
+    for figure in page.locator(f"{COMPARED} figure:not([hidden]) svg").all():
+        width = (figure.bounding_box() or {"width": 0})["width"]
+        assert 400 < width < 1000
+    for box in boxes:
+        box.check()
+    expect(page.locator("#cost figure:not([hidden]) svg [aria-label*='model: v2;']")).to_have_count(
+        1
+    )
 
 
 def test_ids_that_look_like_numbers_are_sorted_as_words(page: Page) -> None:
