@@ -32,9 +32,10 @@ MARKS = {  # in the brackets of a verdict: a letter for a table without room, an
     "at chance": ("A", "no better than guessing, so it has learnt nothing"),
 }
 SAID_BY_MARKS = ("not_pretrained", "at_chance")
+VERDICT = (
+    "verdict: whether the published number lies inside our interval, or ours lies above or below it"
+)
 READING = (
-    "verdict: whether the published number lies inside our interval, or ours lies above or below "
-    "it; words in brackets say what else differs.",
     "interval: 95 %, of test sampling (one seed, Wilson) or of where a further run falls (several, "
     "Student t), broadened where the published number is from other images.",
     "rows are not to be ranked: lengths, splits and protocols differ.",
@@ -53,11 +54,10 @@ def published_footer_lines(records: Sequence[RunRecord]) -> list[str]:
     precisions = " / ".join(distinct(record.spec["precision"] for record in shown))
     lines = [
         *failure_lines(summaries, names),
-        READING[0],
-        *_deviations(groups),
+        *_verdict_lines(groups),
         *(f"{g.label}: {dead}." for g in groups if (dead := never_predicted_by(g.summary))),
         *(flag for flag in flag_lines(summaries, names) if not flag.startswith(SAID_BY_MARKS)),
-        *READING[1:],
+        *READING,
         *_sources(groups),
         f"precision {precisions}, {place_line(shown)}",
         *(
@@ -88,17 +88,18 @@ def _notes(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     return by_reason((row["system"], note) for row in rows for note in row["notes"])
 
 
-def _deviations(groups: Sequence[Replication]) -> list[str]:
-    """What the words in brackets mean, and whose they are as far as there is more to say."""
+def _verdict_lines(groups: Sequence[Replication]) -> list[str]:
+    """How to read a verdict; what the words in brackets mean, and more of the rows that have it."""
     found: dict[str, list[str]] = {}
     for group in groups:
         for mark, detail in deviations(group).items():
             found.setdefault(mark, []).extend([f"{group.label} ({detail})"] if detail else [])
-    lines = []
-    for mark, (letter, meaning) in MARKS.items():
+    marks = [f"{mark} ({letter})" for mark, (letter, _) in MARKS.items() if mark in found]
+    lines = [f"{VERDICT}; in brackets: {', '.join(marks)}." if marks else f"{VERDICT}."]
+    for mark, (_, meaning) in MARKS.items():
         if mark in found:
             details = ", ".join(found[mark])
-            lines.append(f"{mark} ({letter}): {meaning}{f': {details}' if details else ''}.")
+            lines.append(f"{mark}: {meaning}{f': {details}' if details else ''}.")
     return lines
 
 

@@ -80,6 +80,13 @@ def test_seeds_are_paired_where_half_of_each_side_are_shared(
     assert finding.change == pytest.approx(-(10 - num_shared) / 1000 if is_paired else 0.0)
 
 
+def test_one_shared_seed_is_no_pair() -> None:
+    head = runs(SEEDS[:2], first_seed=1)
+    assert found(compare_records(runs(SEEDS[:2]), head), "accuracy").evidence.endswith(
+        " over 2 and 2 seeds"
+    )
+
+
 def peaks(*mebibytes: int, first_seed: int = 0) -> list[RunRecord]:
     return [
         run

@@ -138,7 +138,7 @@ def test_chance_is_said_with_the_seeds_that_came_out_there() -> None:
     assert row_of(lost)["verdict"] == "below (one seed, at chance)"
     better = make_run("v2", "classic@as_published", 0.88, seed=1)
     assert row_of(lost, better)["deviations"] == ["wide: 100 points", "at chance: seed 0"]
-    assert "at chance (A): no better than guessing" in footer(lost, better)
+    assert "at chance: no better than guessing" in footer(lost, better)
     assert "at_chance" not in footer(lost, better)
 
 
