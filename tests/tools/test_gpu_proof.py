@@ -1,5 +1,6 @@
 """`make gpu-proof`: stages within a limit, going on, what is written; on a CPU, in rehearsal."""
 
+import shlex
 import signal
 import subprocess
 import sys
@@ -41,22 +42,23 @@ from tools.gpu_proof.stages import (
     Stage,
 )
 
-QUIET = Stage("quiet", (), 30, "ends well", ("-c", "print('seen')"))
-FAILS = Stage("fails", (), 30, "exits with 3", ("-c", "raise SystemExit(3)"))
+
+def script(name: str, claim: str, code: str) -> Stage:
+    return Stage(name, (), 30, claim, f"-c {shlex.quote(code)}")
+
+
+QUIET = script("quiet", "ends well", "print('seen')")
+FAILS = script("fails", "exits with 3", "raise SystemExit(3)")
 BEGINS = "import pathlib, time\npathlib.Path('{out}/begun').touch()\n"
-WAITS = Stage(
+WAITS = script(
     "waits",
-    (),
-    30,
     "ends at Ctrl-C",
-    ("-c", f"{BEGINS}try: time.sleep(60)\nexcept KeyboardInterrupt: print('kept')"),
+    f"{BEGINS}try: time.sleep(60)\nexcept KeyboardInterrupt: print('kept')",
 )
-STUBBORN = Stage(
+STUBBORN = script(
     "stubborn",
-    (),
-    30,
     "hears nothing",
-    ("-c", f"import signal\nsignal.signal(2, signal.SIG_IGN)\n{BEGINS}time.sleep(60)\nprint(1)"),
+    f"import signal\nsignal.signal(2, signal.SIG_IGN)\n{BEGINS}time.sleep(60)\nprint(1)",
 )
 
 
@@ -153,8 +155,9 @@ def test_the_rehearsal_has_the_same_stages_and_differs_in_options_of_size_only()
     }
 
     def without_sizes(stage: Stage) -> list[str]:
-        kept = [text for text in stage.arguments if text not in sizes]
-        values = [b for a, b in pairwise(stage.arguments) if a in sizes]
+        words = stage.command.split()
+        kept = [text for text in words if text not in sizes]
+        values = [b for a, b in pairwise(words) if a in sizes]
         return [text for text in kept if text not in values]
 
     assert [stage.name for stage in REHEARSAL] == [stage.name for stage in STAGES]
@@ -191,8 +194,9 @@ def test_every_test_marked_gpu_is_in_a_stage() -> None:
 
 def test_every_sweep_asks_for_what_there_is() -> None:
     for stage in (*STAGES, *REHEARSAL):
-        if stage.arguments[:3] == ("-m", "bench", "run"):
-            options = dict(pairwise(stage.arguments))
+        words = stage.command.split()
+        if words[:3] == ["-m", "bench", "run"]:
+            options = dict(pairwise(words))
             check_options(
                 Request(
                     models=options.get("--models", "all").replace("{best_first}", "v2,all"),
@@ -200,7 +204,7 @@ def test_every_sweep_asks_for_what_there_is() -> None:
                     plan=options.get("--plan", "auto"),
                     precision=options.get("--precision", "auto"),
                     recipe=options.get("--recipe", "default"),
-                    settings=[b for a, b in pairwise(stage.arguments) if a == "--set"],
+                    settings=[b for a, b in pairwise(words) if a == "--set"],
                 )
             )
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -51,16 +52,16 @@ def run_stages(
     """
     source = source_of_now()
     # as it is noted: the same wherever the folder lies, whatever model goes first
-    shown = {
-        stage.name: " ".join(["python", *filled(stage, "OUT", device, "all")]) for stage in stages
-    }
+    noted = {"out": "OUT", "device": device, "best_first": "all"}
+    shown = {stage.name: f"python {stage.command.format(**noted)}" for stage in stages}
     passed = {(o.name, o.command, o.source) for o in earlier.values() if o.status == PASSED}
     due = [stage for stage in stages if (stage.name, shown[stage.name], source) not in passed]
     started, spent, total = time.monotonic(), 0.0, sum(stage.seconds for stage in due)
     for stage in due:
         spent += stage.seconds * max(1.0, limit_s / total)
         left_s = started + min(spent, limit_s) - time.monotonic()
-        command = filled(stage, str(out), device, best_first(out))
+        known = {"out": str(out), "device": device, "best_first": best_first(out)}
+        command = [word.format(**known) for word in shlex.split(stage.command)]
         is_possible = all(map(find_spec, stage.needs))
         status, code, seconds = _run(stage.name, command, out, left_s if is_possible else 0.0)
         before = earlier.get(stage.name)
@@ -73,11 +74,6 @@ def source_of_now() -> str | None:
     provenance = describe_provenance()
     commit = provenance["commit"] or provenance["source_hash"]
     return None if commit is None else f"{commit}{'+' * bool(provenance['dirty'])}"
-
-
-def filled(stage: Stage, out: str, device: str, models: str) -> list[str]:
-    """The arguments of a stage, as far as they are known only now."""
-    return [text.format(out=out, device=device, best_first=models) for text in stage.arguments]
 
 
 def best_first(out: Path) -> str:

@@ -43,7 +43,7 @@ class Stage:
         points: of ISSUE_POINTS that it is for.
         seconds: that it may take, about as long as it needs on an H100; a longer limit gives more.
         claim: what is seen where it passes.
-        arguments: of the interpreter; `{out}`, `{device}` and `{best_first}` (the models, the most
+        command: what follows `python`; `{out}`, `{device}` and `{best_first}` (the models, the most
             accurate so far in front) are filled in.
         small: options that a rehearsal adds: of two equal ones the last counts.
         needs: packages; without them it is not begun.
@@ -53,30 +53,17 @@ class Stage:
     points: tuple[int, ...]
     seconds: float
     claim: str
-    arguments: tuple[str, ...]
-    small: tuple[str, ...] = ()
+    command: str
+    small: str = ""
     needs: tuple[str, ...] = ()
-
-
-def _module(
-    name: str,
-    points: tuple[int, ...],
-    seconds: float,
-    claim: str,
-    command: str,
-    small: str = "",
-    needs: tuple[str, ...] = (),
-) -> Stage:
-    arguments = ("-m", *command.split())
-    return Stage(name, points, seconds, claim, arguments, tuple(small.split()), needs)
 
 
 def _tests(
     name: str, points: tuple[int, ...], seconds: float, claim: str, files: Sequence[str]
 ) -> Stage:
     """The tests marked gpu of some files: the others may need what a lent machine lacks."""
-    command = f"pytest -m gpu -v --durations 10 {' '.join(files)}"
-    return _module(name, points, seconds, claim, command)
+    command = f"-m pytest -m gpu -v --durations 10 {' '.join(files)}"
+    return Stage(name, points, seconds, claim, command)
 
 
 def _sweep(
@@ -84,7 +71,8 @@ def _sweep(
 ) -> Stage:
     """A sweep or a ladder into a folder of its own, which a second call goes on with."""
     place = f"--device {{device}} --out {{out}}/{folder or name} --resume"
-    return _module(name, (point,), seconds, claim, f"bench run {options} {place}", small)
+    command = " ".join(["-m bench run", *options.split(), place])
+    return Stage(name, (point,), seconds, claim, command, small)
 
 
 def _ladder(name: str, seconds: float, models: str, batch_size: int, folder: str = "") -> Stage:
@@ -105,15 +93,15 @@ def _pareto(training_s: int, seconds: float, small_s: float) -> Stage:
 _CLASSIC = "--recipe classic --models v0,v1,v2 --budget 3epochs"
 _LARGE = "--set batch_size=1024 --models resnet18_3x3,resnet50 --budget 3epochs --seeds 1"
 _COMPILED = "--plan channels_last,step,graph:8"
-_LOADER = "tests.benchmarks.loader_against_resident --device {device} --models v0,resnet18_3x3"
-_REPORT = "bench report --mixed --out {out}/report.html " + " ".join(
+_LOADER = "-m tests.benchmarks.loader_against_resident --device {device} --models v0,resnet18_3x3"
+_REPORT = "-m bench report --mixed --out {out}/report.html " + " ".join(
     f"{{out}}/pareto-{seconds}s" for seconds in PARETO_S
 )
 _FEW_STEPS = "--models v0 --budget 20steps --seeds 1"  # small enough for two cores of a CPU
 _SMALL_BATCH = f"--set batch_size=64 {_FEW_STEPS}"
 
 STAGES = (  # the most telling first; those that want minutes come last
-    _module("doctor", (1,), 25, "ceilings, sensors, clocks, power cap", "bench doctor"),
+    Stage("doctor", (1,), 25, "ceilings, sensors, clocks, power cap", "-m bench doctor"),
     _tests("tests", (1,), 80, "tests marked gpu: meters, sensors, children", CORE_TESTS),
     _tests("tests-plans", (1, 5), 95, "the same under every plan", PLAN_TESTS),
     _tests("tests-failures", (1, 6), 95, "failures are rows", FAILURE_TESTS),
@@ -142,7 +130,7 @@ STAGES = (  # the most telling first; those that want minutes come last
         f"{_LARGE} --plan channels_last,graph:8",
         f"{_SMALL_BATCH} --plan resident",
     ),
-    _module(
+    Stage(
         "loader",
         (7,),
         30,
@@ -164,7 +152,7 @@ STAGES = (  # the most telling first; those that want minutes come last
     _ladder("ladder-1024", 420, "resnet18_3x3,resnet50", 1024),
     _pareto(10, 330, 0.15),
     _pareto(30, 870, 0.2),
-    _module(
+    Stage(
         "report",
         (8,),
         15,
@@ -175,7 +163,7 @@ STAGES = (  # the most telling first; those that want minutes come last
     _ladder("ladder-32-all", 1200, "all,resnet18_3x3", 32, folder="ladder-32"),
     _ladder("ladder-1024-all", 1500, "all,resnet18_3x3", 1024, folder="ladder-1024"),
 )
-REHEARSAL = tuple(replace(stage, arguments=stage.arguments + stage.small) for stage in STAGES)
+REHEARSAL = tuple(replace(stage, command=f"{stage.command} {stage.small}") for stage in STAGES)
 
 
 def chosen_stages(stages: Sequence[Stage], only: str | None) -> list[Stage]:
