@@ -21,9 +21,11 @@ RECORDS = "records.jsonl"
 
 def keep(run: Path, history: Path, nights: int = NIGHTS) -> Path:
     """Copies the records of a run into the history, and gives the folder of its machine."""
-    first = read_first(run)
+    with (run / RECORDS).open(encoding="utf-8") as lines:
+        first = json.loads(lines.readline())
     machine = history / machine_name(first["environment"])
     commit = re.sub(r"[^0-9A-Za-z]", "", str(first["provenance"]["commit"]))[:10]
+    time_utc = re.sub(r"[^0-9T]", "", first["provenance"]["time_utc"][:19])  # digits that sort
     nights_so_far = nights_of(history)
     if not nights_so_far:
         sys.stderr.write(f"keep.py: a new history begins in {history}\n")
@@ -32,7 +34,7 @@ def keep(run: Path, history: Path, nights: int = NIGHTS) -> Path:
     if any(num_ok(night) > num_ok(run) for night in older):
         sys.stderr.write(f"keep.py: {older[-1]} stays: more of its runs ended well\n")
         return machine
-    night = machine / f"{time_name(first['provenance']['time_utc'])}-{commit}"
+    night = machine / f"{time_utc}-{commit}"
     add(run, night)
     for old in older:  # only now: a copy that fails must not take the old night with it
         if old != night:
@@ -71,23 +73,11 @@ def num_ok(run: Path) -> int:
     return number
 
 
-def read_first(run: Path) -> dict[str, Any]:
-    """The first record of a run."""
-    with (run / RECORDS).open(encoding="utf-8") as lines:
-        record: dict[str, Any] = json.loads(lines.readline())
-    return record
-
-
 def machine_name(environment: dict[str, Any]) -> str:
     """A readable name of all that runs must share to be compared."""
     text = json.dumps(environment, sort_keys=True)
     device = re.sub(r"[^a-z0-9]+", "-", str(environment["device"]).lower()).strip("-")
     return f"{device}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-
-
-def time_name(time_utc: str) -> str:
-    """A time in UTC as a part of a file name that sorts: digits and the T alone."""
-    return re.sub(r"[^0-9T]", "", time_utc[:19])
 
 
 def forget(history: Path, nights: int) -> None:

@@ -54,11 +54,9 @@ def main(
 
 
 def report(seconds: dict[str, list[float]], compile_s: dict[str, float]) -> list[str]:
-    """Lines with the median epoch of each side and the median ratio of their turns.
+    """Lines with the median epoch of each side (`ours`, `jax`) and the median ratio of turns.
 
-    Args:
-        seconds: epoch seconds of each turn, by side: `ours` and `jax`.
-        compile_s: seconds before the first epoch, by side.
+    `seconds` are those of an epoch in each turn, `compile_s` those before the first epoch.
     """
     ratios = [jax / ours for ours, jax in zip(seconds["ours"], seconds["jax"], strict=True)]
     lines = [

@@ -15,15 +15,10 @@ BATCH_SIZES = {"cpu": 250, "cuda": 2000}  # larger ones outgrow a CPU's caches
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What one pass over a split gives.
+    """What one pass over a split gives."""
 
-    Attributes:
-        confusion: (K, K) counts; row: true class, column: predicted class.
-        loss: mean cross-entropy over the samples, in nats.
-    """
-
-    confusion: tuple[tuple[int, ...], ...]
-    loss: float
+    confusion: tuple[tuple[int, ...], ...]  # (K, K) counts; row: true class, column: predicted
+    loss: float  # mean cross-entropy over the samples, in nats
 
     @property
     def accuracy(self) -> float:

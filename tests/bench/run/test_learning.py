@@ -26,7 +26,10 @@ SPEC = RunSpec(
     plan=Plan(threads=1),
 )
 WITH_CURVE = replace(
-    SPEC, recipe=replace(SPEC.recipe, validation_fraction=0.1), is_deterministic=True
+    SPEC,
+    recipe=replace(SPEC.recipe, validation_fraction=0.1),
+    budget=Budget(300, "steps"),
+    is_deterministic=True,
 )
 
 
