@@ -5,7 +5,7 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UsageError, short_line
@@ -25,6 +25,15 @@ REMEDIES = {  # of what the system may refuse at any place
     errno.ENAMETOOLONG: "give a shorter name",
     errno.ELOOP: "name another place",
 }
+
+
+def run_main(main: Callable[..., None], name: str, arguments: Sequence[str]) -> int:
+    """Run a command line of one command and return its exit code; see `run_app`."""
+    import typer
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command()(main)
+    return run_app(app, list(arguments), name)
 
 
 def run_app(app: "typer.Typer", arguments: list[str], name: str) -> int:

@@ -21,7 +21,7 @@ import typer
 
 from bench.errors import UsageError
 from bench.machine.cache import use_compile_cache
-from bench.shell import run_app
+from bench.shell import run_main
 
 BATCH_SIZE, RATE, HIDDEN = 32, 0.1, 10
 PLAN = "step:5,threads:1"
@@ -196,6 +196,4 @@ def _uniform(jax: Any, key: Any, inputs: int, outputs: int) -> Any:  # noqa: ANN
 
 
 if __name__ == "__main__":
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(main)
-    sys.exit(run_app(app, sys.argv[1:], "tools.jax_peer"))
+    sys.exit(run_main(main, "tools.jax_peer", sys.argv[1:]))

@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from bench.shell import run_app
+from bench.shell import run_main
 from bench.spec.budget import Budget
 from bench.spec.learning_rates import TABLE
 from bench.spec.named_recipes import DEFAULT
@@ -173,6 +173,4 @@ def as_markdown(grid: Grid, device: str) -> str:
 
 
 if __name__ == "__main__":
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(main)
-    sys.exit(run_app(app, sys.argv[1:], "tools.lr_sweep"))
+    sys.exit(run_main(main, "tools.lr_sweep", sys.argv[1:]))

@@ -15,6 +15,7 @@ import typer
 import fmnist_models
 from bench.errors import UsageError
 from bench.keep.provided import RECORDS, WEIGHTS, provided_records
+from bench.shell import run_main, say
 
 if TYPE_CHECKING:
     from results import RunRecord
@@ -87,15 +88,9 @@ def main(
     recipe: Annotated[str | None, typer.Option(help="Models trained by this recipe.")] = None,
 ) -> None:
     """Put the models that a run has saved among those that come with the package."""
-    from bench.shell import say
-
     names = provide(run_folder, recipe)
     say(f"provided in {WEIGHTS}: {', '.join(names)}")
 
 
 if __name__ == "__main__":
-    from bench.shell import run_app
-
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(main)
-    sys.exit(run_app(app, sys.argv[1:], "tools.provide"))
+    sys.exit(run_main(main, "tools.provide", sys.argv[1:]))

@@ -24,7 +24,7 @@ from bench.counts.baseline import (
 )
 from bench.errors import UsageError
 from bench.machine.compilers import find_compiler
-from bench.shell import run_app
+from bench.shell import run_main
 from bench.spec.plan import Plan
 from fmnist_models import build_model, list_models, model_info
 
@@ -106,6 +106,4 @@ def _write(file: Path, text: str) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(main)
-    return run_app(app, arguments, "bench.counts")
+    return run_main(main, "bench.counts", arguments)

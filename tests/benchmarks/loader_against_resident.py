@@ -21,7 +21,7 @@ from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
 from bench.gate.worker import Worker
-from bench.shell import run_app
+from bench.shell import run_main
 
 SIDES = ("dataloader", "resident")
 MODELS = ("v0", "v2", "resnet18_3x3")
@@ -127,6 +127,4 @@ def covered(spans: Sequence[tuple[float, float]]) -> float:
 
 
 if __name__ == "__main__":
-    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
-    app.command()(main)
-    sys.exit(run_app(app, sys.argv[1:], "loader_against_resident"))
+    sys.exit(run_main(main, "loader_against_resident", sys.argv[1:]))

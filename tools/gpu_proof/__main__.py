@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from bench.errors import UsageError
-from bench.shell import run_app, write_out
+from bench.shell import run_main, write_out
 from bench.workers.interruption import exit_on_signals
 from data_pipeline.sources.files import write_file
 from tools.gpu_proof.archive import archive, keep_tables
@@ -117,6 +117,4 @@ def _gpu_name(device: str) -> str:
 
 
 if __name__ == "__main__":
-    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
-    app.command()(main)
-    sys.exit(run_app(app, sys.argv[1:], "gpu-proof"))
+    sys.exit(run_main(main, "gpu-proof", sys.argv[1:]))
