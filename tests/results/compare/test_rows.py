@@ -11,7 +11,7 @@ from results.gate.verdict import Commit, Verdict
 from tests.results.compare.compare_by_hand import runs, without
 from tests.tiers import slow_but
 
-NUM_ROWS, NUM_COMPARISONS = 9, 150
+NUM_ROWS, NUM_COMPARISONS = 9, 80
 PROCESS_SD, SEED_SD = 0.2 / math.sqrt(2), 0.03  # two processes of the same code differ by 20 %
 
 

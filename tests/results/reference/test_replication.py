@@ -182,6 +182,8 @@ def test_one_failure_among_seeds_is_told() -> None:
         (20.0, "20epochs", (), "not reported"),
         (19.96, "20epochs", (), "not reported"),  # a ragged batch was dropped
         (20.0, "1200000images", (), "not reported"),
+        (19.96, "1200000images", (), "not reported"),
+        (19.7, "1200000images", (), "not reported (short)"),
         (0.62, "60s", (), "not reported (short)"),
         (10.0, "10epochs", (), "not reported (short)"),
         (40.0, "40epochs", (), "not reported (long)"),
