@@ -18,7 +18,7 @@ from bench.spec.named_recipes import (
 from bench.spec.plan import AUTO, LADDER, Plan
 from bench.spec.recipe import Recipe
 from bench.spec.recipe_settings import override, read_config, read_settings
-from bench.spec.run_spec import RunSpec, check_target
+from bench.spec.run_spec import RunSpec
 from bench.sweep.child import CheckJob, RequestedTraining
 from bench.sweep.request import Request
 from fmnist_models import resolve_names
@@ -67,18 +67,28 @@ class CheckedRequest:
     def specs(self, device_kind: str) -> list[RunSpec]:
         """One spec a training, settled for the device but for a plan left to `auto`."""
         return [
-            RunSpec(
-                model=one.model,
-                recipe=one.recipe,
-                budget=one.budget or Budget.parse(DEFAULTS[device_kind][0]),
-                plan=self.plan,
+            replace(
+                self.spec_of(one, device_kind),
                 model_hash=file_hash(one.model),
                 weights_hash=weights_hash(one.recipe.weights),
-                is_deterministic=self.request.deterministic,
-                target=self.request.target,
             ).resolved_for(device_kind)
             for one in self.trainings
         ]
+
+    def spec_of(self, one: RequestedTraining, device_kind: str) -> RunSpec:
+        """The spec of a training, before anything is looked at that it names.
+
+        Raises:
+            UsageError: plan, target and recipe cannot be together.
+        """
+        return RunSpec(
+            model=one.model,
+            recipe=one.recipe,
+            budget=one.budget or Budget.parse(DEFAULTS[device_kind][0]),
+            plan=self.plan,
+            is_deterministic=self.request.deterministic,
+            target=self.request.target,
+        )
 
     def seed_list(self, device_kind: str) -> list[int]:
         """Seeds 0, 1, ..., as many as asked for; from R4's own where its protocol is followed."""
@@ -101,8 +111,8 @@ def check_options(request: Request) -> CheckedRequest:
         trainings=_trainings(request),
         save_every=parse_every(request.save_every),
     )
-    for one in checked.trainings:  # as RunSpec does, which is made once the device is known
-        check_target(request.target, one.recipe)
+    for one in checked.trainings:
+        checked.spec_of(one, "cpu")
     _check_numbers(request)
     if checked.is_ladder:
         _check_ladder(checked)
