@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import REPOSITORY, bench
-from tests.golden_text import golden
+from tests.command_line import bench
+from tests.golden_text import assert_golden
 from tests.results.report.report_by_hand import write_store
 from tests.tiers import slow_but
 
@@ -68,22 +68,20 @@ def draw(records: Path, tmp_path: Path) -> Draw:
 @pytest.mark.parametrize("name", slow_but({QUICK}, DRAWN))
 def test_the_charts_are_what_they_were(draw: Draw, tmp_path: Path, name: str) -> None:
     found = draw(name)
-    sums = {chart: sha256(content) for chart, content in found.items()}
-    frozen = json.loads(golden(FOLDER / f"{name}.json", json.dumps(sums, indent=2) + "\n"))
-    for chart in set(WHOLE.get(name, ())) & found.keys():
-        golden(kept(name, chart), found[chart])  # written where that is asked for
-    lines = differences(name, frozen, found, tmp_path / "new")
-    assert not lines, "\n".join(lines)
+    for chart, content in found.items():  # for whoever wants to see what a sum stands for
+        (tmp_path / f"{chart}.json").write_text(content, encoding="utf-8")
+    for chart in WHOLE.get(name, ()):
+        assert_golden(f"{name}/{chart}.json", found[chart], FOLDER)
+    assert_golden(f"{name}.json", sums_of(found), FOLDER)
 
 
 @pytest.mark.slow  # draws the quick ones a second time
 def test_charts_do_not_depend_on_locale_time_zone_or_hash_seed(
-    draw: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    draw: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable, value in ELSEWHERE.items():
         monkeypatch.setenv(variable, value)
-    frozen = json.loads((FOLDER / f"{QUICK}.json").read_bytes())
-    assert differences(QUICK, frozen, draw(QUICK), tmp_path / "new") == []
+    assert_golden(f"{QUICK}.json", sums_of(draw(QUICK)), FOLDER)
 
 
 @pytest.mark.slow
@@ -102,45 +100,8 @@ def test_the_kept_texts_are_the_charts_of_the_sums() -> None:
     for name, charts in WHOLE.items():
         frozen = json.loads((FOLDER / f"{name}.json").read_bytes())
         for chart in charts:
-            assert sha256(kept(name, chart).read_text(encoding="utf-8")) == frozen[chart], chart
-
-
-def test_a_chart_that_changes_goes_or_comes_is_named(tmp_path: Path) -> None:
-    frozen = {"same": sha256("a"), "changed": sha256("b"), "gone": sha256("c")}
-    found = {"same": "a", "changed": "d", "new": "e"}
-    assert differences("night", frozen, found, tmp_path) == [
-        f"night: the chart changed is not what it was; now it is {tmp_path / 'changed.json'}",
-        "night: the chart gone is gone",
-        f"night: the chart new is new: {tmp_path / 'new.json'}",
-    ]
-    assert (tmp_path / "changed.json").read_text("utf-8") == "d"
-
-
-def test_a_chart_whose_text_is_kept_is_named_with_it(tmp_path: Path) -> None:
-    (line,) = differences("ladder", {"ladder-1": sha256("old")}, {"ladder-1": "new"}, tmp_path)
-    assert line.endswith("; before: tests/freeze/charts/ladder/ladder-1.json")
-
-
-def differences(name: str, frozen: Mapping[str, str], found: Charts, folder: Path) -> list[str]:
-    """A line for each chart that differs; the folder gets the new ones."""
-    lines = []
-    for chart in sorted(frozen.keys() | found.keys()):
-        if chart not in found:
-            lines.append(f"{name}: the chart {chart} is gone")
-        elif sha256(found[chart]) != frozen.get(chart):
-            path = folder / f"{chart}.json"
-            folder.mkdir(exist_ok=True)
-            path.write_text(found[chart], encoding="utf-8")
-            what = f"is not what it was; now it is {path}" if chart in frozen else f"is new: {path}"
-            before = kept(name, chart).relative_to(REPOSITORY)
-            was = f"; before: {before}" if kept(name, chart).exists() else ""
-            lines.append(f"{name}: the chart {chart} {what}{was}")
-    return lines
-
-
-def kept(name: str, chart: str) -> Path:
-    """Where the text of a chart is kept, if it is."""
-    return FOLDER / name / f"{chart}.json"
+            text = (FOLDER / name / f"{chart}.json").read_text(encoding="utf-8")
+            assert sha256(text) == frozen[chart], chart
 
 
 def as_text(figure: object) -> str:
@@ -148,6 +109,11 @@ def as_text(figure: object) -> str:
     text = json.dumps(figure, indent=1, ensure_ascii=False)
     joined = re.sub(r"[\[{][^][{}]*[]}]", lambda match: re.sub(r"\n *", " ", match[0]), text)
     return joined + "\n"
+
+
+def sums_of(charts: Charts) -> str:
+    """The SHA-256 of each chart as JSON."""
+    return json.dumps({name: sha256(text) for name, text in charts.items()}, indent=2) + "\n"
 
 
 def sha256(content: str) -> str:

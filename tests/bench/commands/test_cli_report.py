@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import results.report.page
 from bench.cli import app
 from bench.shell import run_app
 from tests.results.records_by_hand import make_record
@@ -46,6 +47,28 @@ def test_the_page_lies_in_the_run_folder(
     page = run_folder / "report.html"
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert capsys.readouterr().out.startswith(f"{page}  (")
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b'{"script": 1}', b'{"scr'])
+def test_the_script_of_the_charts_is_made_once(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.setenv("FMNIST_CACHE", str(tmp_path / "cache"))
+    made = []
+
+    def make() -> str:
+        made.append("let x;")
+        return made[-1]
+
+    monkeypatch.setattr(results.report.page, "chart_libraries", make)
+    for _ in range(2):
+        assert report(run_folder) == 0
+        assert "<script>let x;</script>" in (run_folder / "report.html").read_text("utf-8")
+    assert len(made) == 1
+    (cached,) = (tmp_path / "cache" / "charts").iterdir()
+    cached.write_bytes(content)  # a file that is no script costs a second making
+    assert report(run_folder) == 0
+    assert len(made) == 2
 
 
 @pytest.mark.slow

@@ -138,6 +138,13 @@ def test_ids_that_look_like_numbers_are_sorted_as_words(page: Page) -> None:
     assert [key for key in keys if key in ids] == [ids[0], ids[2], ids[1]]
 
 
+def test_the_table_is_not_cut_in_a_window_of_1280_pixels(page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    room = "all => all.map((each) => each.scrollWidth - each.clientWidth)"
+    assert page.locator(".scroll").evaluate_all(room) == [0, 0]
+    page.set_viewport_size(DESKTOP)
+
+
 def test_no_chart_is_wider_than_a_small_phone(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 800})
     charts = page.locator("figure:not([hidden]) .chart")
