@@ -54,18 +54,6 @@ def precision_recall_f1(confusion: Confusion) -> tuple[ClassQuality, ...]:
     return tuple(_quality(row[k], taken[k], sum(row)) for k, row in enumerate(confusion))
 
 
-def sum_confusions(matrices: Iterable[Confusion]) -> list[list[int]] | None:
-    """The counts of several runs together; None without any.
-
-    Args:
-        matrices: (K, K) counts each, all of one size.
-    """
-    total: list[list[int]] | None = None
-    for matrix in matrices:
-        total = [list(row) for row in matrix] if total is None else _sum(total, matrix)
-    return total
-
-
 def _quality(right: int, taken: int, support: int) -> ClassQuality:
     precision = right / taken if taken else None
     recall = right / support if support else None
@@ -73,8 +61,13 @@ def _quality(right: int, taken: int, support: int) -> ClassQuality:
     return ClassQuality(precision, recall, f1, support)
 
 
-def _sum(left: Confusion, right: Confusion) -> list[list[int]]:
-    return [
-        [one + other for one, other in zip(*rows, strict=True)]
-        for rows in zip(left, right, strict=True)
-    ]
+def sum_confusions(matrices: Iterable[Confusion]) -> list[list[int]] | None:
+    """The counts of several runs together; None without any.
+
+    Args:
+        matrices: (K, K) counts each, all of one size.
+    """
+    runs = list(matrices)
+    if not runs:
+        return None
+    return [[sum(cells) for cells in zip(*rows, strict=True)] for rows in zip(*runs, strict=True)]

@@ -17,7 +17,7 @@ def one_line(text: str) -> str:
 def cut(text: str, most: int = MOST_CHARS) -> str:
     """The text on one line, its end left out where it is too long."""
     text = one_line(text)
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return text if len(text) <= most else text[: max(1, most - 1)] + "…"
 
 
 def printable(text: str) -> str:
@@ -111,21 +111,15 @@ def points(fraction: float) -> str:
     return f"{fraction * 100:.2f}" if abs(fraction) < 0.09995 else f"{fraction * 100:.1f}"
 
 
-def shortened(text: str, characters: int) -> str:
-    """The text on one line, cut where it is longer than that."""
-    line = one_line(text)
-    return line if len(line) <= characters else line[: max(1, characters - 1)] + "…"
-
-
 def short_names(names: Sequence[str], characters: int) -> dict[str, str]:
     """Each name, cut to so many characters; names alike when cut keep what tells them apart."""
-    short = {name: shortened(name, characters) for name in names}
+    short = {name: cut(name, characters) for name in names}
     for text in {text for text in short.values() if list(short.values()).count(text) > 1}:
         alike = [name for name in short if short[name] == text]
         first = _first_difference(alike)
         head = alike[0][: (characters - 1) // 2]
         rest = characters - len(head) - 1
-        short |= {name: f"{head}…{shortened(name[first:], rest)}" for name in alike}
+        short |= {name: f"{head}…{cut(name[first:], rest)}" for name in alike}
     return short
 
 

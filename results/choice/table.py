@@ -25,6 +25,7 @@ from results.render.lines import header_line, row_line, rule_line
 from results.render.table import GAP, MIN_WIDTH, column_width, fitting
 from results.rows.comparable import Row
 from results.text import (
+    cut,
     format_bytes,
     format_count,
     format_joules,
@@ -32,7 +33,6 @@ from results.text import (
     format_seconds,
     listed,
     one_line,
-    shortened,
 )
 
 if TYPE_CHECKING:
@@ -60,13 +60,13 @@ def render_choice(choice: Choice, *, width: int) -> "RenderableType":
     shown = _shown(choice)
     if not shown:
         return Group(Text("no records"))
-    names = text_column("model", [shortened(one.label, max(12, width // 3)) for one in shown])
+    names = text_column("model", [cut(one.label, max(12, width // 3)) for one in shown])
     words = [_word(one, choice) for one in shown]
     reserved = min(max(map(len, words)), int(SHARE_OF_WHY * width)) + GAP
     columns = fitting(_number_columns(shown, choice), column_width(names), width - reserved)
     used = sum(column_width(column) + GAP for column in (names, *columns))
     room = max(width - used, 1)
-    columns.append(text_column("choice"[:room], [shortened(word, room) for word in words]))
+    columns.append(text_column("choice"[:room], [cut(word, room) for word in words]))
     lines = [row_line(names, columns, index) for index in range(len(shown))]
     return Group(header_line(names, columns), rule_line(names, columns, width), *lines)
 

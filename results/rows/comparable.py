@@ -15,6 +15,7 @@ Row = Mapping[str, Any]
 Axes = tuple[float, ...]
 
 HELD_EQUAL = ("budget", "evaluation_split", "target")
+_TELLING_KEYS = ("commit", "budget", "target", "recipe", "precision", "plan", "device")
 _COST_WORDS = {
     "train_time_s": "faster to train",
     "peak_memory_bytes": "lighter in peak memory",
@@ -31,7 +32,14 @@ def check_comparable(records: Sequence[RunRecord]) -> None:
         NotComparable: In one line, the first field that differs, both values and the remedy.
     """
     for record in records:
-        _check_pair(records[0], record)
+        field = differing_field(records[0], record)
+        if field is not None:
+            ours, theirs = (cut(str(held_equal(one).get(field))) for one in (records[0], record))
+            models = [cut(one.spec["model"]) for one in (records[0], record)]
+            raise NotComparable(
+                f"not comparable: {field} is {ours} for {models[0]} but {theirs} for {models[1]}; "
+                f"name runs of one {field}, or pass --mixed to see them side by side, labelled"
+            )
 
 
 def differing_field(first: RunRecord, second: RunRecord) -> str | None:
@@ -44,17 +52,6 @@ def held_equal(record: RunRecord) -> dict[str, Any]:
     """All in which two records must agree to stand side by side, what matters most first."""
     held = {key: record.spec.get(key) for key in HELD_EQUAL}
     return held | {"data_hash": record.environment.get("data_hash")} | record.environment
-
-
-def _check_pair(first: RunRecord, second: RunRecord) -> None:
-    field = differing_field(first, second)
-    if field is not None:
-        ours, theirs = held_equal(first).get(field), held_equal(second).get(field)
-        raise NotComparable(
-            f"not comparable: {field} is {cut(str(ours))} for {cut(first.spec['model'])} "
-            f"but {cut(str(theirs))} for {cut(second.spec['model'])}; name runs of one "
-            f"{field}, or pass --mixed to see them side by side, labelled"
-        )
 
 
 def asked_for(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,6 +77,11 @@ def is_time_budget(budget: str) -> bool:
 def holds_time_equal(row: Row) -> bool:
     """Whether a row's training seconds are those of its budget: not where a target ends it."""
     return row.get("target") is None and is_time_budget(row["budget"])
+
+
+def is_ladder(record: RunRecord) -> bool:
+    """Whether a record is a rung."""
+    return record.spec.get("requested_plan") == LADDER
 
 
 def pareto_cost(rows: Sequence[Row]) -> str:
@@ -154,8 +156,11 @@ def labels(rows: Sequence[Row]) -> list[str]:
     namesakes: dict[str, list[Row]] = {}
     for row in rows:
         namesakes.setdefault(row["model"], []).append(row)
-    keys = {model: _telling_keys(group) for model, group in namesakes.items()}
-    return [_label(row, keys[row["model"]]) for row in rows]
+    telling = {
+        model: [key for key in _TELLING_KEYS if len({row.get(key) for row in group}) > 1]
+        for model, group in namesakes.items()
+    }
+    return [_label(row, telling[row["model"]]) for row in rows]
 
 
 def is_at_chance(row: Row) -> bool:
@@ -163,18 +168,9 @@ def is_at_chance(row: Row) -> bool:
     return "at_chance" in row["flags"]
 
 
-def _telling_keys(namesakes: Sequence[Row]) -> list[str]:
-    return [
-        key
-        for key in ("commit", "budget", "target", "recipe", "precision", "plan", "device")
-        if len({row.get(key) for row in namesakes}) > 1
-    ]
-
-
 def _label(row: Row, keys: Sequence[str]) -> str:
-    return (
-        f"{row['model']} ({', '.join(_told(row, key) for key in keys)})" if keys else row["model"]
-    )
+    what = ", ".join(_told(row, key) for key in keys)
+    return f"{row['model']} ({what})" if what else str(row["model"])
 
 
 def _told(row: Row, key: str) -> str:
@@ -182,8 +178,3 @@ def _told(row: Row, key: str) -> str:
     if key == "target":
         return "no target" if row[key] is None else f"to {row[key] * 100:.6g} %"
     return "unknown" if row[key] is None else str(row[key])
-
-
-def is_ladder(record: RunRecord) -> bool:
-    """Whether a record is a rung."""
-    return record.spec.get("requested_plan") == LADDER

@@ -9,69 +9,47 @@ from results.records.record import RunRecord
 from results.rows.comparable import check_comparable, pareto_cost, pareto_front
 from results.rows.summary import Summary
 from results.statistics import median, stdev, wilson_interval
+from results.text import distinct
 
 # Keys are only ever added, at the end: programs read them. `--by commit` adds `commit`.
 ROW_KEYS = (
-    "model",
-    "status",
-    "reason",
-    "flags",
-    "n_seeds",
-    "n_failed",
-    "num_params",
-    "num_trainable_params",
-    "flops_per_image",
-    "test_accuracy",
-    "test_accuracy_ci95",
-    "test_loss",
-    "train_time_s",
-    "epoch_time_s",
-    "epochs",
-    "steps",
-    "images_seen",
-    "images_per_s",
-    "peak_memory_bytes",
-    "energy_j",
-    "compile_time_s",
-    "cold_total_s",
-    "accuracy_per_s",
-    "time_to_target_s",
-    "percent_of_floor",
-    "on_pareto_front",
-    "budget",
-    "recipe",
-    "precision",
-    "plan",
-    "device",
-    "record_ids",
-    "flops_per_step",
-    "bytes_per_step",
-    "kernels_per_step",
-    "mfu",
-    "bytes_per_s",
-    "floor_s",
-    "binding_term",
-    "test_accuracy_stdev",
-    "test_accuracy_sampling_ci95",
-    "train_accuracy",
-    "target",
-    "target_time_s",
-    "n_target_missed",
+    *("model", "status", "reason", "flags", "n_seeds", "n_failed", "num_params"),
+    *("num_trainable_params", "flops_per_image", "test_accuracy", "test_accuracy_ci95"),
+    *("test_loss", "train_time_s", "epoch_time_s", "epochs", "steps", "images_seen"),
+    *("images_per_s", "peak_memory_bytes", "energy_j", "compile_time_s", "cold_total_s"),
+    *("accuracy_per_s", "time_to_target_s", "percent_of_floor", "on_pareto_front", "budget"),
+    *("recipe", "precision", "plan", "device", "record_ids", "flops_per_step"),
+    *("bytes_per_step", "kernels_per_step", "mfu", "bytes_per_s", "floor_s", "binding_term"),
+    *("test_accuracy_stdev", "test_accuracy_sampling_ci95", "train_accuracy", "target"),
+    *("target_time_s", "n_target_missed"),
 )
 TARGETS = ("0.80", "0.85", "0.90", "0.92", "0.94")
 _LEVELS = (*map(float, TARGETS), math.inf)
 DEFAULT_SORT = "test_accuracy"
+_MEANS = {  # the quantity behind a key
+    "test_accuracy": "test_accuracy",
+    "test_loss": "test_loss",
+    "train_accuracy": "train_accuracy",
+    "epochs": "epochs",
+    "kernels_per_step": "kernels_per_step",
+    "mfu": "mfu",
+    "percent_of_floor": "percent_of_floor",
+    "train_time_s": "train_time",
+    "epoch_time_s": "epoch_time",
+    "energy_j": "energy",
+    "compile_time_s": "compile_time",
+    "cold_total_s": "cold_total",
+    "bytes_per_s": "bandwidth",
+    "floor_s": "floor",
+}
+_COUNTS = (
+    *("num_params", "num_trainable_params", "flops_per_image", "flops_per_step"),
+    *("bytes_per_step", "steps", "images_seen"),
+)
 MORE_IS_BETTER = (
-    "test_accuracy",
-    "test_accuracy_ci95",
-    "images_per_s",
-    "accuracy_per_s",
-    "percent_of_floor",
-    "on_pareto_front",
-    "mfu",
-    "bytes_per_s",
-    "test_accuracy_sampling_ci95",
-    "train_accuracy",
+    *("test_accuracy", "test_accuracy_ci95", "images_per_s", "accuracy_per_s"),
+    *("percent_of_floor", "on_pareto_front", "mfu", "bytes_per_s"),
+    *("test_accuracy_sampling_ci95", "train_accuracy"),
 )
 
 
@@ -91,9 +69,12 @@ def table_rows(summaries: Sequence[Summary], sort: str = DEFAULT_SORT) -> list[d
 def rows_of(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
     """The rows in the order of their summaries."""
     rows = [_row(summary) for summary in summaries]
-    if _are_comparable(summaries):
-        for row, mark in zip(rows, pareto_front(rows, cost=pareto_cost(rows)), strict=True):
-            row["on_pareto_front"] = mark
+    try:
+        check_comparable([record for summary in summaries for record in summary.records])
+    except NotComparable:
+        return rows
+    for row, mark in zip(rows, pareto_front(rows, cost=pareto_cost(rows)), strict=True):
+        row["on_pareto_front"] = mark
     return rows
 
 
@@ -112,13 +93,14 @@ def sort_rows(rows: Sequence[dict[str, Any]], key: str = DEFAULT_SORT) -> list[d
 
 
 def _row(summary: Summary) -> dict[str, Any]:
-    columns = _identity(summary) | _figures(summary) | _counts(summary) | _quality(summary)
-    columns |= _performance(summary) | _limit(summary) | _certainty(summary) | _target(summary)
+    columns = _told(summary) | _measured(summary) | _derived(summary) | _target(summary)
     row = {key: columns.get(key) for key in ROW_KEYS}
     return row | ({"commit": summary.commits[0]} if summary.by == "commit" else {})
 
 
-def _identity(summary: Summary) -> dict[str, Any]:
+def _told(summary: Summary) -> dict[str, Any]:
+    """What the records say in words."""
+    limits = [limit for record in summary.finished if (limit := record.conditions.get("limit"))]
     return {
         "model": summary.model,
         "status": summary.status,
@@ -132,68 +114,32 @@ def _identity(summary: Summary) -> dict[str, Any]:
         "plan": " / ".join(summary.plans),
         "device": summary.environment.get("device"),
         "record_ids": list(summary.record_ids),
+        "binding_term": " / ".join(distinct(limit["binds"] for limit in limits)) or None,
     }
 
 
-def _counts(summary: Summary) -> dict[str, Any]:
-    whole = ("num_params", "num_trainable_params", "flops_per_image", "steps", "images_seen")
-    return {key: _whole(summary.mean(key)) for key in whole}
+def _measured(summary: Summary) -> dict[str, Any]:
+    """Means over the seeds; counts are whole numbers."""
+    means = {key: summary.mean(quantity) for key, quantity in _MEANS.items()}
+    return means | {key: _whole(summary.mean(key)) for key in _COUNTS}
 
 
-def _figures(summary: Summary) -> dict[str, Any]:
-    interval = summary.interval("test_accuracy")
-    return {
-        "test_accuracy": summary.mean("test_accuracy"),
-        "test_accuracy_ci95": None if interval is None else list(interval),
-        "images_per_s": _images_per_s(summary),
-        "peak_memory_bytes": _whole(summary.maximum("peak_memory")),
-    }
-
-
-def _quality(summary: Summary) -> dict[str, Any]:
+def _derived(summary: Summary) -> dict[str, Any]:
     accuracy, seconds = summary.mean("test_accuracy"), summary.mean("train_time")
-    return {
-        "test_loss": summary.mean("test_loss"),
-        "accuracy_per_s": accuracy / seconds if accuracy is not None and seconds else None,
-        "time_to_target_s": _time_to_targets(summary.finished),
-    }
-
-
-def _performance(summary: Summary) -> dict[str, Any]:
-    return {
-        "train_time_s": summary.mean("train_time"),
-        "epoch_time_s": summary.mean("epoch_time"),
-        "epochs": summary.mean("epochs"),
-        "energy_j": summary.mean("energy"),
-        "compile_time_s": summary.mean("compile_time"),
-        "cold_total_s": summary.mean("cold_total"),
-    }
-
-
-def _limit(summary: Summary) -> dict[str, Any]:
-    limits = [limit for record in summary.finished if (limit := record.conditions.get("limit"))]
-    binding = dict.fromkeys(str(limit["binds"]) for limit in limits)
-    return {
-        "flops_per_step": _whole(summary.mean("flops_per_step")),
-        "bytes_per_step": _whole(summary.mean("bytes_per_step")),
-        "kernels_per_step": summary.mean("kernels_per_step"),
-        "mfu": summary.mean("mfu"),
-        "bytes_per_s": summary.mean("bandwidth"),
-        "floor_s": summary.mean("floor"),
-        "percent_of_floor": summary.mean("percent_of_floor"),
-        "binding_term": " / ".join(binding) or None,
-    }
-
-
-def _certainty(summary: Summary) -> dict[str, Any]:
-    accuracy, num_images = summary.mean("test_accuracy"), summary.num_images
-    sampling = None
+    images, num_images = summary.mean("images_seen"), summary.num_images
+    interval, sampling = summary.interval("test_accuracy"), None
     if accuracy is not None and num_images is not None:
         sampling = list(wilson_interval(accuracy, num_images))
+    # a ratio of totals: a mean of rates would overweight fast runs
+    rate = images / seconds if images is not None and seconds else summary.mean("throughput")
     return {
+        "test_accuracy_ci95": None if interval is None else list(interval),
         "test_accuracy_stdev": stdev(summary.values("test_accuracy")),
         "test_accuracy_sampling_ci95": sampling,
-        "train_accuracy": summary.mean("train_accuracy"),
+        "images_per_s": rate,
+        "peak_memory_bytes": _whole(summary.maximum("peak_memory")),
+        "accuracy_per_s": accuracy / seconds if accuracy is not None and seconds else None,
+        "time_to_target_s": _time_to_targets(summary.finished),
     }
 
 
@@ -211,13 +157,6 @@ def _target(summary: Summary) -> dict[str, Any]:
         "target_time_s": middle if math.isfinite(middle) else None,
         "n_target_missed": n_missed,
     }
-
-
-def _images_per_s(summary: Summary) -> float | None:
-    images, seconds = summary.mean("images_seen"), summary.mean("train_time")
-    if images is None or not seconds:
-        return summary.mean("throughput")
-    return images / seconds  # a ratio of totals: a mean of rates would overweight fast runs
 
 
 def _time_to_targets(records: Sequence[RunRecord]) -> dict[str, float | None] | None:
@@ -243,14 +182,6 @@ def _seconds_to_targets(curve: Sequence[Sequence[float]]) -> list[float]:
 
 def _whole(value: float | None) -> int | None:
     return None if value is None else round(value)
-
-
-def _are_comparable(summaries: Sequence[Summary]) -> bool:
-    try:
-        check_comparable([record for summary in summaries for record in summary.records])
-    except NotComparable:
-        return False
-    return True
 
 
 def _sort_key(row: dict[str, Any], key: str) -> tuple[bool, bool, Any, str]:

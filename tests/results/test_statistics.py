@@ -107,7 +107,6 @@ def test_the_median_interval_is_the_narrowest_that_covers_95_percent(count: int)
 
 def test_the_median_interval_of_seven_goes_from_end_to_end() -> None:
     assert median_interval([7, 1, 3, 2, 6, 5, 4]) == (1, 7)
-    assert median_interval([7, 1, 3, 2, 6, 5, 4], confidence=0.8) == (2, 6)
 
 
 def test_the_median_interval_covers_the_median_of_a_skewed_distribution() -> None:

@@ -10,7 +10,7 @@ from results.report.charts.figure import ReportFigure, draw
 from results.report.charts.lanes import Bar, bars, needs_log
 from results.report.charts.theme import ACCENT, series_colour
 from results.report.material import Material, chart_name
-from results.text import format_count, format_seconds, one_line, shortened
+from results.text import cut, format_count, format_seconds, one_line
 
 Row = dict[str, Any]
 GREY = series_colour(5)
@@ -100,7 +100,7 @@ def _bar(row: Row, *, is_best: bool) -> Bar:
 
 def _failure(row: Row) -> str:
     reason = f": {row['reason']}" if row["reason"] else ""
-    return shortened(f"{row['status']}{reason}", FAILURE_CHARACTERS)
+    return cut(f"{row['status']}{reason}", FAILURE_CHARACTERS)
 
 
 def _facts(row: Row) -> dict[str, str]:
