@@ -155,7 +155,7 @@ def _read_rows(file: _CsvFile, limit_bytes: int) -> "Bytes":
         if rows.shape[1] == 1 + file.num_pixels and rows[:, 0].max() <= _MAX_LABEL:
             return rows
     except (ValueError, Warning):
-        pass  # told below, with the line
+        pass  # other numbers, or none: read again below
     stream.seek(start)
     return _read_line_by_line(file, stream, num_lines)
 
@@ -220,7 +220,7 @@ def _read_line_by_line(file: _CsvFile, stream: io.TextIOWrapper, num_lines: int)
     reader = csv.reader(stream, skipinitialspace=True, strict=True)
     try:
         for fields in reader:
-            if not "".join(fields).strip() and len(fields) < 2:
+            if len(fields) < 2 and not "".join(fields).strip():
                 continue  # an empty line
             numbers = [_whole_number(field) for field in fields]
             if len(fields) != len(columns) or None in numbers or (numbers[0] or 0) > _MAX_LABEL:
@@ -240,7 +240,7 @@ def _whole_number(field: str) -> int | None:
         number = float(field)
     except ValueError:
         return None
-    return int(number) if number in range(_MAX_PIXEL + 1) else None
+    return int(number) if number in range(_MAX_PIXEL + 1) else None  # 3.0 is, 0.5 and NaN are not
 
 
 def _fault(fields: Sequence[str], columns: Sequence[str]) -> str:
