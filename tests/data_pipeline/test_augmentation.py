@@ -17,6 +17,7 @@ from data_pipeline import (
     DataError,
     apply_augmentations,
     draw_augmentations,
+    normalize,
     parse_augmentation,
 )
 from data_pipeline.batches.augmentation import cutout, flip, shift
@@ -153,12 +154,12 @@ def test_a_draw_for_other_augmentations_is_refused() -> None:
         apply_augmentations(make_images(4, 28), augmentations, drawn[:1])
 
 
-def test_apply_compiles_into_one_graph() -> None:
+def test_augmentation_and_normalization_compile_into_one_graph() -> None:
     augmentations = [parse_augmentation(name) for name in ("flip", "shift2", "cutout8")]
     drawn = draw_augmentations(augmentations, 16, 28, generator_of(0), "cpu")
 
     def apply(images: Tensor, drawn: tuple[Tensor, ...]) -> Tensor:
-        return apply_augmentations(images, augmentations, drawn)
+        return normalize(apply_augmentations(images, augmentations, drawn), "dataset")
 
     compiled = torch.compile(apply, fullgraph=True, backend="eager")
     images = make_images(16, 28)

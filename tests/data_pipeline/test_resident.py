@@ -95,12 +95,6 @@ def test_half_reaches_from_minus_one_to_one() -> None:
     assert normalize(ends, "half").tolist() == pytest.approx([-1, 1])
 
 
-def test_normalize_compiles_into_one_graph() -> None:
-    compiled = torch.compile(normalize, fullgraph=True, backend="eager")
-    images = make_images(4)
-    assert torch.equal(compiled(images, "dataset"), normalize(images, "dataset"))
-
-
 def test_an_unknown_normalization_fails_with_the_choices() -> None:
     with pytest.raises(DataError, match="unknown normalization 'mean'; choose from unit, dataset"):
         normalize(make_images(1), "mean")

@@ -46,11 +46,6 @@ def test_every_example_of_a_class_may_come_into_validation() -> None:
     assert chosen == set(range(20))
 
 
-def test_fraction_0_leaves_validation_empty() -> None:
-    train, validation = stratified_split(torch.arange(10), 0, seed=0)
-    assert (train.tolist(), validation.tolist()) == (list(range(10)), [])
-
-
 @pytest.mark.parametrize("fraction", [-0.1, 1.0, 6000.0, float("nan")])
 def test_a_fraction_that_is_none_is_refused(fraction: float) -> None:
     with pytest.raises(DataError, match=r"is not in \[0, 1\)"):

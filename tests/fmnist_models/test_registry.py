@@ -84,15 +84,15 @@ def test_catalogue_equals_what_the_decorators_registered() -> None:
     assert len(decorated) == 15
 
 
-@pytest.mark.parametrize("name", BASES + VARIANTS)
-def test_every_model_says_what_it_is(name: str) -> None:
-    info = model_info(name)
-    assert info.name == name
-    assert info.summary.endswith(".")
-    assert len(info.summary) > 20
-    assert info.source != "user"
-    assert info.variant_of is None if name in BASES else info.variant_of in BASES
-    assert info.input_size == (224 if name == "alexnet224" else 28)
+def test_every_model_says_what_it_is() -> None:
+    for name in BASES + VARIANTS:
+        info = model_info(name)
+        assert info.name == name
+        assert info.summary.endswith(".")
+        assert len(info.summary) > 20
+        assert info.source != "user"
+        assert info.variant_of is None if name in BASES else info.variant_of in BASES
+        assert info.input_size == (224 if name == "alexnet224" else 28)
 
 
 def test_adding_a_model_is_one_decorated_function_in_one_file(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_user_registers_at_run_time() -> None:
         register("mine")(mine)
 
 
-@pytest.mark.parametrize("name", BASES)
+@pytest.mark.parametrize("name", ["v0", "resnet50"])
 def test_a_shipped_name_cannot_be_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_REGISTERED", {})  # as before any family is imported
     with pytest.raises(ModelError, match=f"'{name}' is already registered"):
@@ -212,11 +212,6 @@ def test_an_unknown_name_is_refused_with_the_choices(name: str) -> None:
         with pytest.raises(ModelError) as refusal:
             look_up(name)
         assert str(refusal.value) == message
-
-
-@given(st.lists(st.sampled_from(BASES + VARIANTS), min_size=1))
-def test_plain_names_come_back_once_in_order(names: list[str]) -> None:
-    assert resolve_names(" , ".join(names)) == list(dict.fromkeys(names))
 
 
 @given(st.lists(st.sampled_from(["all", "v*", "resnet?", "*4*", "timm:x", *VARIANTS]), min_size=1))

@@ -75,7 +75,10 @@ def test_imagenet_weights_come_from_the_cache_folder(hub: Path, imagenet18: Path
     os.link(imagenet18, hub / RESNET18)
     model = built("resnet18")
     random, source = states(model), torch.load(imagenet18)
+    drawn = torch.get_rng_state()
     assert start_from(model, "resnet18", "imagenet", "rgb_sum") == HEAD_RANDOM
+    assert torch.equal(torch.get_rng_state(), drawn)
+    assert all(parameter.requires_grad for parameter in model.parameters())
     head = {"fc.weight", "fc.bias"}
     assert unlike(states(model), source) == head | {"conv1.weight"}
     assert not head & unlike(states(model), random)
@@ -214,12 +217,3 @@ def test_a_download_is_kept_where_its_hash_is_right(
 def test_a_cached_file_that_is_damaged_is_named(hub: Path) -> None:
     (hub / RESNET18).write_bytes(b"half")
     assert refusal_of("resnet18", "imagenet").startswith(f"{hub / RESNET18} is no file of torch")
-
-
-def test_putting_weights_in_draws_nothing(hub: Path, imagenet18: Path) -> None:
-    os.link(imagenet18, hub / RESNET18)
-    model = built("resnet18")
-    drawn = torch.get_rng_state()
-    start_from(model, "resnet18", "imagenet", "rgb_sum")
-    assert torch.equal(torch.get_rng_state(), drawn)
-    assert all(parameter.requires_grad for parameter in model.parameters())

@@ -12,10 +12,8 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
-from bench.errors import UsageError
 from bench.keep.classifier import Claim, Classifier
-from bench.keep.saved_model import MAX_SIDE, read_whole, saved_model_of, write_saved
-from bench.spec.named_recipes import CLASSIC
+from bench.keep.saved_model import MAX_SIDE, read_whole
 from data_pipeline import CLASS_NAMES, NORMALIZATIONS
 from fmnist_models import build_model
 from fmnist_models.pretrained import start_from
@@ -220,13 +218,3 @@ def test_a_pipe_or_a_device_is_no_saved_model(
     special_file(tmp_path / "model.pt")
     with no_hang():
         assert read_or_refused("special file", lambda: read_whole(tmp_path / "model.pt")) is None
-
-
-def test_what_is_written_is_read(tmp_path: Path) -> None:
-    model = build_model("v0")
-    saved = saved_model_of(model, name="v0", recipe=CLASSIC, trained={"seed": 3})
-    write_saved(tmp_path / "model.pt", saved, {"steps": 1})
-    read, resume = read_whole(tmp_path / "model.pt")
-    assert (read.trained["seed"], resume) == (3, {"steps": 1})
-    with pytest.raises(UsageError, match="leave --model v1 out"):
-        classified(tmp_path / "model.pt", Claim(model="v1"))

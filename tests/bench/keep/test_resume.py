@@ -123,8 +123,16 @@ def test_a_compiled_plan_goes_on_with_its_own_plan(
     assert opened.tried == []
 
 
-@pytest.mark.parametrize("amount", [float("nan"), float("inf"), -1.0, True, "1"])
-@pytest.mark.parametrize(("part", "key"), [("pacer", "spent"), ("meters", "seconds")])
+@pytest.mark.parametrize(
+    ("part", "key", "amount"),
+    [
+        ("pacer", "spent", float("nan")),
+        *(
+            ("meters", "seconds", amount)
+            for amount in (float("nan"), float("inf"), -1.0, True, "1")
+        ),
+    ],
+)
 def test_an_amount_that_is_none_is_not_gone_on_with(
     part: str, key: str, amount: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
