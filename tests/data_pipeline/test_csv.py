@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
 
@@ -22,9 +22,14 @@ from data_pipeline import (
     ensure_data,
     load_fashion_mnist,
 )
-from data_pipeline.sources.files import DataFile
-from data_pipeline.sources.places import Packed, Say, Source
-from tests.data_pipeline.csv_by_hand import TEST, TRAIN, SmallData, csv_text, header_line
+from tests.data_pipeline.csv_by_hand import (
+    TEST,
+    TRAIN,
+    UNASKED,
+    SmallData,
+    csv_text,
+    header_line,
+)
 
 REPOSITORY = Path(__file__).parents[2]
 DATA = SmallData.drawn()
@@ -32,15 +37,8 @@ FILES = DATA.idx_files()
 SHUFFLED = SmallData(random.Random(1).sample(DATA.train, k=len(DATA.train)), DATA.test)
 
 
-def must_not_ask(files: Sequence[DataFile], say: Say) -> Packed:
-    raise AssertionError("a source was asked")
-
-
-UNASKED = (Source("unasked", must_not_ask),)
-
-
 def hash_of(root: Path) -> str:
-    return ensure_data(root, files=FILES, sources=UNASKED).data_hash
+    return ensure_data(root, files=FILES, sources=(UNASKED,)).data_hash
 
 
 def load(root: Path) -> FashionMNIST:
@@ -56,7 +54,7 @@ def root(tmp_path: Path) -> Path:
 
 def test_the_original_order_gives_the_official_hash_and_nothing_is_fetched(root: Path) -> None:
     lines: list[str] = []
-    found = ensure_data(root, say=lines.append, files=FILES, sources=UNASKED)
+    found = ensure_data(root, say=lines.append, files=FILES, sources=(UNASKED,))
     assert astuple(found) == (root, data_hash(FILES), "CSV files")
     assert lines == []
 
@@ -64,7 +62,7 @@ def test_the_original_order_gives_the_official_hash_and_nothing_is_fetched(root:
 def test_another_order_gives_another_hash_and_a_line_says_so(root: Path) -> None:
     SHUFFLED.write_csv(root)
     lines: list[str] = []
-    found = ensure_data(root, say=lines.append, files=FILES, sources=UNASKED)
+    found = ensure_data(root, say=lines.append, files=FILES, sources=(UNASKED,))
     md5s = [hashlib.md5(content).hexdigest() for content in SHUFFLED.idx_contents().values()]
     assert found.data_hash == hashlib.sha256("".join(md5s).encode()).hexdigest()[:12]
     assert found.data_hash != data_hash(FILES)
@@ -91,7 +89,7 @@ def test_torchvision_s_layout_goes_first_where_it_is_whole(root: Path) -> None:
 
 def test_csv_files_are_used_before_a_missing_idx_file_is_fetched(root: Path) -> None:
     (DATA.write_idx(root) / FILES[0].name).unlink()
-    found = ensure_data(root, files=FILES, sources=UNASKED)
+    found = ensure_data(root, files=FILES, sources=(UNASKED,))
     assert (found.source, found.data_hash) == ("CSV files", data_hash(FILES))
 
 

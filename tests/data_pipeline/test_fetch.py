@@ -14,30 +14,13 @@ import pytest
 from data_pipeline import DataError, data_hash, ensure_data
 from data_pipeline.sources.files import FASHION_MNIST_FILES, DataFile
 from data_pipeline.sources.places import SOURCES, Packed, Say, Source, SourceError
+from tests.data_pipeline.csv_by_hand import UNASKED, SmallData
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = (file.name for file in FASHION_MNIST_FILES)
 
 
-def make_images(num_images: int) -> bytes:
-    header = b"".join(number.to_bytes(4, "big") for number in (0x803, num_images, 4, 4))
-    return header + bytes(i % 251 for i in range(num_images * 16))
-
-
-def make_labels(num_images: int) -> bytes:
-    header = b"".join(number.to_bytes(4, "big") for number in (0x801, num_images))
-    return header + bytes(i % 10 for i in range(num_images))
-
-
-CONTENTS = {
-    TRAIN_IMAGES: make_images(30),
-    TRAIN_LABELS: make_labels(30),
-    TEST_IMAGES: make_images(10),
-    TEST_LABELS: make_labels(10),
-}
-FILES = tuple(
-    DataFile(name, len(content), hashlib.md5(content).hexdigest())
-    for name, content in CONTENTS.items()
-)
+DATA = SmallData.drawn()
+CONTENTS, FILES = DATA.idx_contents(), DATA.idx_files()
 PACKED = {name: gzip.compress(content) for name, content in CONTENTS.items()}
 
 
@@ -54,12 +37,7 @@ def give_nothing(files: Sequence[DataFile], say: Say) -> Packed:
     raise SourceError("closed\non Sundays")
 
 
-def must_not_ask(files: Sequence[DataFile], say: Say) -> Packed:
-    raise AssertionError("a source was asked")
-
-
 GOOD = Source("good", give_all)
-UNASKED = Source("unasked", must_not_ask)
 
 
 @pytest.fixture
