@@ -15,6 +15,7 @@ import pytest
 from tests.command_line import CPU, REPOSITORY, assert_refused, bench, call, environment
 
 Refuses = Callable[..., None]
+WEIGHTS = REPOSITORY / "fmnist_models" / "weights"
 BROKEN_TOML = "learning_rate = = 3"
 USER_FILE = """
 import os
@@ -67,6 +68,20 @@ SEEN_AT_ONCE = {
     "no memory": (["--max-memory-gb", "0"], "--max-memory-gb must be a positive number of GB"),
     "memory of nothing": (["--max-memory-gb", "nan"], "must be a positive number of GB, not nan"),
     "memory here": (["--max-memory-gb", "4", "--in-process"], "leave --in-process out"),
+    "no protocol": (["--recipe", "published", "--protocol", "dirty"], "unknown protocol 'dirty'"),
+    "unpublished": (["--protocol", "clean"], "recipe default is no published one"),
+    "unknown system": (
+        ["--recipe", "published", "--models", "torchvision:resnet34"],
+        "--recipe published knows no torchvision:resnet34",
+    ),
+    "test images": (["--set", "split=test"], "shows test images to the training"),
+    "protocol": (["--set", "protocol=clean"], "a recipe has no field 'protocol'"),
+    "cadence": (["--save-every", "9images"], "--save-every takes such as 1epochs"),
+    "saved ladder": (["--plan", "ladder", "--save"], "leave --save and --tensorboard out"),
+    "plan of a recipe": (
+        ["--plan", "step", "--set", "optimizer=muon"],
+        "plan step cannot compile optimizer muon",
+    ),
     "option": (["--frobnicate"], "No such option: --frobnicate"),
 }
 # What only a child can see: it alone imports torch and the user's file.
@@ -80,6 +95,22 @@ SEEN_BY_A_CHILD = {
     "shape": (["--models", "{user}:WrongShape"], "it must return logits (2, 10)"),
     "argument": (["--models", "{user}:needs_arguments"], "fails when called without arguments"),
     "death": (["--models", "{user}:DiesInTheCheck"], "the process exited with code 3"),
+    "no weights": (
+        ["--models", "v0", "--set", "weights=gone.pt"],
+        "there is no file gone.pt; choose --set weights=random, imagenet or a file",
+    ),
+    "weights of another": (
+        ["--models", "v1", "--set", f"weights={WEIGHTS / 'v0.pt'}"],
+        "is a checkpoint of v0, not of v1",
+    ),
+    "weights of nothing": (
+        ["--models", "v0", "--set", "weights={raising}"],
+        "is no file of torch.save, or a damaged one",
+    ),
+    "empty weights": (
+        ["--models", "resnet8", "--set", "weights={empty}"],
+        "is no file of torch.save, or a damaged one",
+    ),
     "import": (["--models", "{raising}:Net"], "raised ValueError at import: not today (line 2)"),
 }
 
@@ -87,7 +118,9 @@ SEEN_BY_A_CHILD = {
 @pytest.fixture
 def user_files(tmp_path: Path) -> dict[str, str]:
     """Files with models that cannot be used."""
-    paths = {"user": tmp_path / "user.py", "raising": tmp_path / "raising.py"}
+    names = {"user": "user.py", "raising": "raising.py", "empty": "empty.pt"}
+    paths = {name: tmp_path / file for name, file in names.items()}
+    paths["empty"].touch()
     paths["user"].write_text(USER_FILE, encoding="utf-8")
     paths["raising"].write_text("import os\nraise ValueError('not today')\n", encoding="utf-8")
     return {name: str(path) for name, path in paths.items()}
@@ -198,6 +231,13 @@ def test_an_out_that_is_a_file(refuses: Refuses, tmp_path: Path) -> None:
     path = tmp_path / "run"
     path.touch()
     refuses(f"--out {path} is a file", "run", "--out", path)
+
+
+def test_an_out_with_saved_models(refuses: Refuses, tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "0123456789ab-0-last.pt").touch()
+    wanted = "already holds 1 saved model; add --resume to go on with them"
+    refuses(wanted, "run", *CPU, "--out", tmp_path)
 
 
 def test_an_out_below_a_file(refuses: Refuses, tmp_path: Path) -> None:

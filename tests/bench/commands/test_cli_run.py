@@ -22,6 +22,7 @@ from tests.command_line import (
     Done,
     assert_refused,
     bench,
+    call,
     environment,
     read_lines,
     values,
@@ -104,6 +105,19 @@ def test_a_record_for_each_seed_with_its_samples_beside_it(sweep: Done) -> None:
     assert len(list((sweep.folder / "samples").iterdir())) == len(records)
 
 
+def test_weights_of_the_same_model_are_gone_on_from(
+    data_root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    weights = REPOSITORY / "fmnist_models" / "weights" / "v0.pt"
+    options = ("--models", "v0", "--set", f"weights={weights}", "--budget", "3steps")
+    done = call(monkeypatch, capfd, data_root, "run", *CPU, *PLAN, *options, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "default+weights=v0.pt" in done.stdout
+
+
 def test_the_budget_was_kept_to_the_step(sweep: Done) -> None:
     for record in read_lines(sweep.folder):
         assert values(record, "steps") == [20.0]
@@ -177,23 +191,10 @@ def test_mixed_shows_both_labelled(sweep: Done, other_budget: Path) -> None:
     assert "40steps" in text
 
 
-def test_a_reader_that_leaves_early_is_no_failure(sweep: Done) -> None:
-    pipeline = f"'{sys.executable}' -m bench table '{sweep.folder}' | head -1; "
-    script = pipeline + 'echo "${PIPESTATUS[0]}"'
-    done = subprocess.run(
-        ["bash", "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
-    assert (done.stdout, done.stderr) == ("Fashion-MNIST\n0\n", "")
-
-
-@pytest.mark.parametrize(
-    "arguments", [["table", "FOLDER"], ["table", "FOLDER", "--format", "json"]]
-)
-def test_nor_is_one_that_was_never_there(sweep: Done, arguments: list[str]) -> None:
+def test_a_reader_that_was_never_there_is_no_failure(sweep: Done) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    words = [str(sweep.folder) if word == "FOLDER" else word for word in arguments]
-    command = [sys.executable, "-m", "bench", *words]
+    command = [sys.executable, "-m", "bench", "table", str(sweep.folder), "--format", "json"]
     with os.fdopen(writer, "wb") as stdout:
         done = subprocess.run(
             command,

@@ -48,14 +48,7 @@ def command(*arguments: str | Path) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [
-        "readers_gone",
-        pytest.param("stdout_gone", marks=pytest.mark.slow),
-        pytest.param("all_closed", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize("name", STREAMS)
 def test_a_sweep_outlives_whoever_read_what_it_says(
     name: str, data_root: Path, tmp_path: Path
 ) -> None:

@@ -1,8 +1,6 @@
 """A sweep whose children lie, lose their GPU or their fork server: rows, and it goes on."""
 
-import io
-import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +17,7 @@ from bench.sweep import sweep
 from bench.sweep.child import sendable
 from bench.sweep.request import Request
 from bench.sweep.sweep import Sweep, checked_progress, checked_record, run_sweep
-from bench.workers.messages import MAX_SAMPLES_BYTES, unpacked_samples
+from bench.workers.messages import MAX_SAMPLES_BYTES, packed_samples
 from results import RunRecord, RunStore
 from tests.bench.ladder.test_rungs import SPEC
 from tests.bench.workers.children_by_hand import plays
@@ -178,7 +176,9 @@ def test_the_record_of_another_run_is_not_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forged = line(spec=V0.as_plain() | {"model": "v7"}, measurements={})
-    monkeypatch.setattr(sweep, "run_seeds", partial(plays, (frame("record", forged), packed())))
+    monkeypatch.setattr(
+        sweep, "run_seeds", partial(plays, (frame("record", forged), packed_samples({})))
+    )
     (record,) = swept(tmp_path, V0)
     assert (record.spec["model"], record.status) == ("v0", "crashed")
     assert record.reason == "the child sent the record of another run"
@@ -225,56 +225,6 @@ def test_no_samples_are_taken_on_the_childs_word() -> None:
         checked_record(forged, V0, {0})
     named = line(record_id="0" * 16, samples={"file": f"samples/{'0' * 16}.npz", "sha256": ""})
     assert checked_record(named, V0, {0}).samples is None
-
-
-def packed(write: Callable[..., None] = np.savez, /, **arrays: Any) -> bytes:  # noqa: ANN401
-    buffer = io.BytesIO()
-    write(buffer, **arrays)
-    return buffer.getvalue()
-
-
-def zipped(num_values: int, names: Sequence[str] = ("loss.npy",)) -> zipfile.ZipFile:
-    """Samples of eight bytes whose header promises more; open, as `bytes_of` wants them."""
-    member = io.BytesIO()
-    header = {"descr": "|u1", "fortran_order": False, "shape": (num_values,)}
-    np.lib.format.write_array_header_1_0(member, header)
-    archive = zipfile.ZipFile(io.BytesIO(), "w")
-    for name in names:
-        archive.writestr(name, member.getvalue() + b"12345678")
-    return archive
-
-
-def bytes_of(archive: zipfile.ZipFile) -> bytes:
-    buffer = archive.fp
-    assert isinstance(buffer, io.BytesIO)
-    archive.close()
-    return buffer.getvalue()
-
-
-def overlapping() -> bytes:
-    """A zip whose hundred entries are all the same bytes."""
-    archive = zipped(8)
-    archive.filelist *= 100
-    return bytes_of(archive)
-
-
-@pytest.mark.parametrize(
-    "frame",
-    [
-        packed(np.savez_compressed, loss=np.zeros(10**6)),
-        packed(**{"a name": np.zeros(1)}),
-        packed(loss=np.array(["text"])),
-        bytes_of(zipped(9)),
-        bytes_of(zipped(10**16)),
-        overlapping(),
-    ],
-    ids=["bomb", "name", "text", "short", "huge", "overlap"],
-)
-def test_samples_that_are_not_kept(frame: bytes) -> None:
-    with pytest.raises(
-        (ValueError, MemoryError), match=r"compressed|cannot be kept|EOF|allocate|claim"
-    ):
-        unpacked_samples(frame)
 
 
 def test_samples_that_are_too_many_are_left_out_and_named() -> None:
