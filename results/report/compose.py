@@ -11,7 +11,7 @@ from results.errors import ResultsError
 from results.render.footer import footer_lines
 from results.report.charts.class_charts import class_figures, confusion_figures
 from results.report.charts.cost import cost_figures
-from results.report.charts.figure import CHOSEN, SHOWN, ReportFigure, Specification, names_of
+from results.report.charts.figure import ReportFigure, names_of
 from results.report.charts.gap import gap_figures
 from results.report.charts.ladder_chart import ladder_figures
 from results.report.charts.limit import limit_figures
@@ -19,6 +19,7 @@ from results.report.charts.over_time import time_figures
 from results.report.charts.run_charts import run_figures
 from results.report.charts.speed import speed_figures
 from results.report.charts.theme import PAGE, WIDE, config, in_light
+from results.report.charts.vega import CHOSEN, SHOWN, Specification
 from results.report.material import Material
 from results.report.page import Page, Section, render_page
 from results.report.pictures import mistake_pictures, sample_strips

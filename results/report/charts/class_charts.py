@@ -5,25 +5,10 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from results.classes import CLASS_NAMES, ClassQuality, precision_recall_f1, sum_confusions
-from results.report.charts.figure import (
-    CLASS_OF,
-    IF_CHOSEN,
-    IF_SHOWN,
-    ReportFigure,
-    Specification,
-    absence,
-    draw,
-    layer,
-    marked_series,
-    names_of,
-    note_of,
-    quantity,
-    shown_parameter,
-    size_of,
-    tooltip,
-    unknown_for,
-)
+from results.report.charts import vega
+from results.report.charts.figure import ReportFigure, draw, names_of, unknown_for
 from results.report.charts.theme import ACCENT, GRID, TEXT, ChartLayout
+from results.report.charts.vega import Specification
 from results.report.material import Material, Series
 
 NUM_CLASSES = len(CLASS_NAMES)
@@ -117,7 +102,7 @@ def _class_chart(
     metric: Metric, drawn: Sequence[str], names: Sequence[str], layout: ChartLayout
 ) -> Specification:
     layout = replace(layout, width=NARROW_WIDTH) if layout.is_narrow else layout
-    by_series = marked_series(drawn, names, layout)
+    by_series = vega.marked_series(drawn, names, layout)
     titles = {"series": "model", "class": "class"}
     titles |= {each.key: f"{each.name} (%)" for each in METRICS}
     titles |= {"support": "images of the class, all seeds"}
@@ -125,9 +110,9 @@ def _class_chart(
     number = {"type": "text", "align": "left", "dx": 7, "fontSize": 10}
     return {
         "data": {"name": "rows"},
-        "params": [shown_parameter(drawn)],
+        "params": [vega.shown_parameter(drawn)],
         "transform": [
-            IF_SHOWN,
+            vega.IF_SHOWN,
             {"flatten": ["class", "value", "support", *(each.key for each in METRICS)]},
             {"calculate": "isValid(datum.value) ? datum.value : 0", "as": "end"},
         ],
@@ -135,7 +120,9 @@ def _class_chart(
         # the chart grows with the series shown
         "height": {"step": BAR_HEIGHT, "for": "offset"},
         "encoding": {
-            "x": quantity("end", f"{metric.name} (%)", (0, 100), scale={"padding": 0}, axis=axis),
+            "x": vega.quantity(
+                "end", f"{metric.name} (%)", (0, 100), scale={"padding": 0}, axis=axis
+            ),
             "y": {
                 "field": "class",
                 "title": None,
@@ -144,11 +131,11 @@ def _class_chart(
             },
             "yOffset": {"field": "series", "sort": list(names), "scale": {"paddingInner": 0.1}},
         }
-        | tooltip(titles),
+        | vega.tooltip(titles),
         "layer": [
-            layer({"type": "bar", "opacity": 0.55}, {"color": by_series["color"]}),
-            layer({"type": "point", "size": 45}, by_series, "isValid(datum.value)"),
-            layer(number, {"text": {"field": metric.key}}),
+            vega.layer({"type": "bar", "opacity": 0.55}, {"color": by_series["color"]}),
+            vega.layer({"type": "point", "size": 45}, by_series, "isValid(datum.value)"),
+            vega.layer(number, {"text": {"field": metric.key}}),
         ],
     }
 
@@ -218,24 +205,24 @@ def _confusion_chart(notes: dict[str, str], layout: ChartLayout) -> Specificatio
     titles = {"true": "true class", "predicted": "taken for", "tip": "images, all runs"}
     cells = {
         "transform": [
-            IF_CHOSEN,
+            vega.IF_CHOSEN,
             {"flatten": ["cell", "count", "share", "text", "tip"]},
-            {"calculate": CLASS_OF.format(f"floor(datum.cell / {NUM_CLASSES})"), "as": "true"},
-            {"calculate": CLASS_OF.format(f"datum.cell % {NUM_CLASSES}"), "as": "predicted"},
+            {"calculate": vega.CLASS_OF.format(f"floor(datum.cell / {NUM_CLASSES})"), "as": "true"},
+            {"calculate": vega.CLASS_OF.format(f"datum.cell % {NUM_CLASSES}"), "as": "predicted"},
         ],
         "encoding": {
             "x": _classes("predicted", "taken for (predicted class)", angle),
             "y": _classes("true", "true class", 0),
         }
-        | tooltip(titles),
+        | vega.tooltip(titles),
         "layer": [
-            layer(cell, {"fillOpacity": opacity}),
-            layer(frame, only="datum.true == datum.predicted"),
-            layer(count, {"text": {"field": "text"}}),
+            vega.layer(cell, {"fillOpacity": opacity}),
+            vega.layer(frame, only="datum.true == datum.predicted"),
+            vega.layer(count, {"text": {"field": "text"}}),
         ],
     }
-    layers = [cells, absence(list(notes), layout)]
-    return size_of(layout) | note_of(notes) | {"data": {"name": "rows"}, "layer": layers}
+    layers = [cells, vega.absence(list(notes), layout)]
+    return vega.size_of(layout) | vega.note_of(notes) | {"data": {"name": "rows"}, "layer": layers}
 
 
 def _classes(field: str, title: str, angle: int) -> Specification:

@@ -3,24 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from results.report.charts.figure import (
-    DECIMALS,
-    IF_SHOWN,
-    THOUSANDS,
-    ReportFigure,
-    Rows,
-    Specification,
-    draw,
-    layer,
-    marked_series,
-    names_of,
-    quantity,
-    shown_parameter,
-    size_of,
-    tooltip,
-    unknown_for,
-)
+from results.report.charts import vega
+from results.report.charts.figure import ReportFigure, draw, names_of, unknown_for
 from results.report.charts.theme import QUIET, ChartLayout
+from results.report.charts.vega import Rows, Specification
 from results.report.material import Material, Series
 from results.rows.comparable import holds_time_equal, pareto_front
 from results.text import format_bytes, format_count, format_joules, format_seconds
@@ -32,19 +18,18 @@ class CostAxis(NamedTuple):
     key: str
     name: str
     axis: str
-    unit: float  # of the axis, in base units
     text: Callable[[float], str]
-    tick: str = DECIMALS  # an expression that writes it at the axis
+    unit: float = 1.0  # of the axis, in base units
+    tick: str = vega.DECIMALS  # an expression that writes it at the axis
 
 
+FLOPS = ("flops_per_image", "FLOPs", "FLOPs an image, training step")
 COSTS = (
-    CostAxis("train_time_s", "training time", "training time (s)", 1.0, format_seconds),
-    CostAxis("energy_j", "energy", "energy (J)", 1.0, format_joules),
-    CostAxis("num_params", "parameters", "parameters", 1.0, format_count, THOUSANDS),
-    CostAxis("peak_memory_bytes", "memory", "peak memory (MiB)", 2.0**20, format_bytes),
-    CostAxis(
-        "flops_per_image", "FLOPs", "FLOPs an image, training step", 1.0, format_count, THOUSANDS
-    ),
+    CostAxis("train_time_s", "training time", "training time (s)", format_seconds),
+    CostAxis("energy_j", "energy", "energy (J)", format_joules),
+    CostAxis("num_params", "parameters", "parameters", format_count, tick=vega.THOUSANDS),
+    CostAxis("peak_memory_bytes", "memory", "peak memory (MiB)", format_bytes, 2.0**20),
+    CostAxis(*FLOPS, format_count, tick=vega.THOUSANDS),
 )
 
 
@@ -93,11 +78,11 @@ def _figure(material: Material, cost: CostAxis, series: Sequence[Series]) -> Rep
 
 def _chart(cost: CostAxis, rows: Rows, names: list[str], layout: ChartLayout) -> Specification:
     drawn = [row["series"] for row in rows]
-    by_series = marked_series(drawn, names, layout)
+    by_series = vega.marked_series(drawn, names, layout)
     costs, ticks = [row["cost"] for row in rows], {"labelExpr": cost.tick}
-    x = quantity("cost", cost.axis, costs, is_log=True, axis=ticks)
+    x = vega.quantity("cost", cost.axis, costs, is_log=True, axis=ticks)
     ends = [row[key] for row in rows for key in ("low", "accuracy", "high")]
-    y = quantity("accuracy", "test accuracy (%)", [end for end in ends if end is not None])
+    y = vega.quantity("accuracy", "test accuracy (%)", [end for end in ends if end is not None])
     shown = {
         "series": "model",
         "accuracy_text": "test accuracy",
@@ -110,15 +95,15 @@ def _chart(cost: CostAxis, rows: Rows, names: list[str], layout: ChartLayout) ->
         shown["time_text"] = "training time"
     front = {"type": "line", "interpolate": "step-after", "strokeWidth": 1.5, "color": QUIET}
     interval = {"y": y | {"field": "low"}, "y2": {"field": "high"}, "color": by_series["color"]}
-    return size_of(layout) | {
+    return vega.size_of(layout) | {
         "data": {"name": "rows"},
-        "params": [shown_parameter(drawn)],
-        "transform": [IF_SHOWN],
+        "params": [vega.shown_parameter(drawn)],
+        "transform": [vega.IF_SHOWN],
         "encoding": {"x": x, "y": y},
         "layer": [
-            layer(front, {"order": {"field": "cost", "type": "quantitative"}}, "datum.front"),
-            layer({"type": "rule", "strokeWidth": 1.5}, interval, "isValid(datum.low)"),
-            layer({"type": "point"}, by_series | tooltip(shown)),
+            vega.layer(front, {"order": {"field": "cost", "type": "quantitative"}}, "datum.front"),
+            vega.layer({"type": "rule", "strokeWidth": 1.5}, interval, "isValid(datum.low)"),
+            vega.layer({"type": "point"}, by_series | vega.tooltip(shown)),
         ],
     }
 

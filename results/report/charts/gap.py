@@ -2,19 +2,11 @@
 
 from typing import Any
 
-from results.report.charts.figure import (
-    ReportFigure,
-    Rows,
-    Specification,
-    draw,
-    layer,
-    names_of,
-    quantity,
-    tooltip,
-    unknown_for,
-)
+from results.report.charts import vega
+from results.report.charts.figure import ReportFigure, draw, names_of, unknown_for
 from results.report.charts.lanes import lanes, marks_down
 from results.report.charts.theme import PAGE, ChartLayout, series_colour
+from results.report.charts.vega import Rows, Specification
 from results.report.material import Material, Series
 
 
@@ -63,7 +55,7 @@ def _chart(rows: Rows, layout: ChartLayout) -> Specification:
     down = marks_down(layout)
     title = "accuracy (%): ● test images, ○ training images"
     ends = [row[key] for row in rows for key in ("train", "test")]
-    x = quantity("test", title, ends, axis={"grid": not layout.is_narrow})
+    x = vega.quantity("test", title, ends, axis={"grid": not layout.is_narrow})
     fill = {"field": "fill", "type": "nominal", "scale": None}
     titles = {
         "series": "model",
@@ -72,12 +64,12 @@ def _chart(rows: Rows, layout: ChartLayout) -> Specification:
         "text": "gap",
         "seeds": "seeds",
     }
-    facts = tooltip(titles)
+    facts = vega.tooltip(titles)
     line = {"type": "rule", "strokeWidth": 3, "opacity": 0.5, "yOffset": down}
     ring = {"type": "point", "fill": PAGE, "strokeWidth": 2, "yOffset": down}
     layers = [
-        layer(line, {"x": x, "x2": {"field": "train"}, "color": fill}),
-        layer(ring, {"x": x | {"field": "train"}, "stroke": fill} | facts),
-        layer({"type": "point", "yOffset": down}, {"x": x, "color": fill} | facts),
+        vega.layer(line, {"x": x, "x2": {"field": "train"}, "color": fill}),
+        vega.layer(ring, {"x": x | {"field": "train"}, "stroke": fill} | facts),
+        vega.layer({"type": "point", "yOffset": down}, {"x": x, "color": fill} | facts),
     ]
     return lanes(rows, layers, layout)

@@ -8,16 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from results.report.charts.figure import (
-    IF_SHOWN,
-    Rows,
-    Specification,
-    layer,
-    quantity,
-    shown_parameter,
-    tooltip,
-)
+from results.report.charts import vega
 from results.report.charts.theme import CHARACTER_WIDTH, GRID, QUIET, TEXT, ChartLayout
+from results.report.charts.vega import Rows, Specification
 
 NAME_CHARACTERS = 28  # longer names are cut
 NAMES_AND_PLOT = 50  # pixels beyond the layout's width: other charts have an axis there
@@ -60,8 +53,8 @@ def lanes(
     }
     return {
         "data": {"name": "rows"},
-        "transform": [IF_SHOWN] if can_hide else [],
-        "params": [shown_parameter(names)] if can_hide else [],
+        "transform": [vega.IF_SHOWN] if can_hide else [],
+        "params": [vega.shown_parameter(names)] if can_hide else [],
         "width": width,
         "height": {"step": LANE_HEIGHT + (NAME_HEIGHT if layout.is_narrow else 0)},
         "encoding": {"y": lane},
@@ -83,7 +76,7 @@ def _longest(rows: Rows, *fields: str) -> int:
 def _text(lane: str, expression: str, **style: Any) -> Specification:  # noqa: ANN401
     """A text of the lanes for which an expression holds."""
     line = {"calculate": expression, "as": "line"}
-    text = layer({"type": "text", "align": "left"} | style, {"text": {"field": "line"}})
+    text = vega.layer({"type": "text", "align": "left"} | style, {"text": {"field": "line"}})
     return text | {"transform": [{"filter": lane}, line]}
 
 
@@ -158,22 +151,22 @@ def bars(
     values = [end for end in (*found, reference) if end is not None and end > 0]
     from_zero = {} if is_log else {"domain": [0, max(values)], "nice": True, "padding": 0}
     grid = {"grid": not layout.is_narrow}  # it would cross the names
-    x = quantity("value", axis, values, is_log=is_log, scale=from_zero, axis=grid)
+    x = vega.quantity("value", axis, values, is_log=is_log, scale=from_zero, axis=grid)
     fill = {"field": "fill", "type": "nominal", "scale": None}
-    value = {"x": x, "color": fill} | tooltip({title: title for title in lines[0].facts})
+    value = {"x": x, "color": fill} | vega.tooltip({title: title for title in lines[0].facts})
     is_known = "isValid(datum.value)"
     rule = {"type": "rule", "strokeWidth": 2, "color": TEXT, "yOffset": down}
     ends = {"x": x | {"field": "low"}, "x2": {"field": "high"}}
-    interval = layer(rule, ends, "isValid(datum.low)")
+    interval = vega.layer(rule, ends, "isValid(datum.low)")
     if is_log:  # a faint line leads from the name to the dot; a short interval hides below it
         line = {"type": "rule", "color": GRID, "yOffset": down}
         dot = {"type": "point", "size": 110, "shape": "circle", "yOffset": down}
-        leader = layer(line, {"x": x, "x2": {"value": 0}}, is_known)
-        marks = [leader, interval, layer(dot, value, is_known)]
+        leader = vega.layer(line, {"x": x, "x2": {"value": 0}}, is_known)
+        marks = [leader, interval, vega.layer(dot, value, is_known)]
     else:
         bar = {"type": "bar", "size": 16, "opacity": 0.65, "yOffset": down}
-        marks = [layer(bar, value, is_known), interval]
+        marks = [vega.layer(bar, value, is_known), interval]
     if reference is not None:  # a short one in each lane, which crosses no text
         tick = {"type": "tick", "size": 18, "thickness": 1.5, "color": QUIET, "yOffset": down}
-        marks.append(layer(tick, {"x": {"datum": reference, "type": "quantitative"}}))
+        marks.append(vega.layer(tick, {"x": {"datum": reference, "type": "quantitative"}}))
     return lanes([line.row() for line in lines], marks, layout, can_hide=can_hide)

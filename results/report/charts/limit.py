@@ -4,24 +4,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from results.render.columns import share_of_floor
-from results.report.charts.figure import (
-    IF_SHOWN,
-    THOUSANDS,
-    ReportFigure,
-    Rows,
-    Specification,
-    draw,
-    layer,
-    marked_series,
-    names_of,
-    quantity,
-    shown_parameter,
-    size_of,
-    tooltip,
-    unknown_for,
-)
+from results.report.charts import vega
+from results.report.charts.figure import ReportFigure, draw, names_of, unknown_for
 from results.report.charts.lanes import Bar, bars
 from results.report.charts.theme import QUIET, ChartLayout, series_colour
+from results.report.charts.vega import Rows, Specification
 from results.report.material import Material, Series
 from results.text import format_count, format_latency, format_seconds
 
@@ -149,10 +136,10 @@ def _roofline(
 ) -> Specification:
     drawn = [row["series"] for row in points]
     rates = [row[key] for row in (*points, *roof) for key in ("rate", "low", "high") if key in row]
-    in_thousands = {"labelExpr": THOUSANDS}
-    y = quantity("rate", "computing rate (FLOP/s)", rates, is_log=True, axis=in_thousands)
+    in_thousands = {"labelExpr": vega.THOUSANDS}
+    y = vega.quantity("rate", "computing rate (FLOP/s)", rates, is_log=True, axis=in_thousands)
     low, high = y | {"field": "low"}, y | {"field": "high"}
-    x = quantity(
+    x = vega.quantity(
         "intensity",
         "arithmetic intensity (FLOPs a byte)",
         [row["intensity"] for row in roof],
@@ -170,18 +157,18 @@ def _roofline(
     }
     edge = {"type": "line", "color": QUIET, "strokeWidth": 1.5}
     band = {"y": low, "y2": {"field": "high"}}
-    by_series = marked_series(drawn, names, layout)
-    models = layer({"type": "point"}, {"y": y} | by_series | tooltip(titles))
-    return size_of(layout) | {
+    by_series = vega.marked_series(drawn, names, layout)
+    models = vega.layer({"type": "point"}, {"y": y} | by_series | vega.tooltip(titles))
+    return vega.size_of(layout) | {
         "title": {"text": words, "offset": 8},
         "data": {"name": "roof"},
-        "params": [shown_parameter(drawn)],
+        "params": [vega.shown_parameter(drawn)],
         "encoding": {"x": x},
         "layer": [
-            layer({"type": "area", "color": QUIET, "opacity": 0.15}, band),
-            layer(edge, {"y": low}),
-            layer(edge, {"y": high}),
-            models | {"data": {"name": "rows"}, "transform": [IF_SHOWN]},
+            vega.layer({"type": "area", "color": QUIET, "opacity": 0.15}, band),
+            vega.layer(edge, {"y": low}),
+            vega.layer(edge, {"y": high}),
+            models | {"data": {"name": "rows"}, "transform": [vega.IF_SHOWN]},
         ],
     }
 

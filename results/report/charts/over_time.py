@@ -5,25 +5,11 @@ from typing import Any, NamedTuple
 
 from results.records.record import RunRecord
 from results.render.columns import MISSED
-from results.report.charts.figure import (
-    IF_SHOWN,
-    ReportFigure,
-    Rows,
-    Specification,
-    draw,
-    layer,
-    legend,
-    marked,
-    marked_series,
-    names_of,
-    quantity,
-    shown_parameter,
-    size_of,
-    tooltip,
-    unknown_for,
-)
+from results.report.charts import vega
+from results.report.charts.figure import ReportFigure, draw, names_of, unknown_for
 from results.report.charts.lanes import lanes, marks_down
 from results.report.charts.theme import QUIET, ChartLayout
+from results.report.charts.vega import Rows, Specification
 from results.report.material import Material, Series
 from results.rows.rows import TARGETS
 from results.text import format_count, format_seconds
@@ -102,7 +88,7 @@ def _rows(line: Line) -> Rows:
 def _accuracy_chart(
     rows: Rows, names: list[str], drawn: list[str], layout: ChartLayout
 ) -> Specification:
-    by_series = marked_series(drawn, names, layout, ("color", "shape", "strokeDash"))
+    by_series = vega.marked_series(drawn, names, layout, ("color", "shape", "strokeDash"))
     colour, dash, shape = (by_series[channel] for channel in ("color", "strokeDash", "shape"))
     seconds = [row["seconds"] for row in rows]
     titles = {
@@ -113,21 +99,21 @@ def _accuracy_chart(
         "images_text": "images seen",
         "seed_text": "seed",
     }
-    told = tooltip(titles)
-    return size_of(layout) | {
+    told = vega.tooltip(titles)
+    return vega.size_of(layout) | {
         "data": {"name": "rows"},
-        "params": [shown_parameter(drawn)],
-        "transform": [IF_SHOWN],
+        "params": [vega.shown_parameter(drawn)],
+        "transform": [vega.IF_SHOWN],
         "encoding": {
-            "x": quantity("seconds", TIME, seconds, is_log=True, axis={"grid": False}),
+            "x": vega.quantity("seconds", TIME, seconds, is_log=True, axis={"grid": False}),
             "y": _falling_errors([row["error"] for row in rows]),
             "color": colour,
             "detail": {"field": "run"},
         },
         "layer": [
-            layer({"type": "line", "strokeWidth": 1, "opacity": 0.5}, only="!datum.main"),
-            layer({"type": "line", "strokeWidth": 2}, {"strokeDash": dash}, "datum.main"),
-            layer({"type": "point", "size": 45}, {"shape": shape} | told, "datum.main"),
+            vega.layer({"type": "line", "strokeWidth": 1, "opacity": 0.5}, only="!datum.main"),
+            vega.layer({"type": "line", "strokeWidth": 2}, {"strokeDash": dash}, "datum.main"),
+            vega.layer({"type": "point", "size": 45}, {"shape": shape} | told, "datum.main"),
         ],
     }
 
@@ -137,7 +123,7 @@ def _falling_errors(errors: Sequence[float]) -> Specification:
     levels = [100 - level for level in LEVELS if min(errors) <= 100 - level <= max(errors)]
     axis: Specification = {"labelExpr": "format(100 - datum.value, '.4~g')"}
     axis |= {"values": levels, "labelOverlap": "greedy"} if len(levels) > 1 else {}
-    y = quantity("error", "validation accuracy (%)", errors, is_log=True, axis=axis)
+    y = vega.quantity("error", "validation accuracy (%)", errors, is_log=True, axis=axis)
     y["scale"]["reverse"] = True
     return y | {"title": "validation accuracy (%)"}
 
@@ -209,14 +195,15 @@ def _target_row(series: Series) -> dict[str, Any]:
 def _target_chart(rows: Rows, layout: ChartLayout) -> Specification:
     down = marks_down(layout)
     targets = [f"{round(float(target) * 100)} %" for target in TARGETS]
-    by_target = marked("target", targets, legend(targets, layout))
+    by_target = vega.marked("target", targets, vega.legend(targets, layout))
     seconds = [second for row in rows for second in row["seconds"]]
-    x = {"x": quantity("seconds", TIME, seconds, is_log=True, axis={"grid": not layout.is_narrow})}
+    grid = {"grid": not layout.is_narrow}  # it would cross the names
+    x = {"x": vega.quantity("seconds", TIME, seconds, is_log=True, axis=grid)}
     facts = {"series": "model", "target": "validation accuracy", "time_text": "reached after"}
     line = {"type": "line", "strokeWidth": 1.5, "color": QUIET, "opacity": 0.6, "yOffset": down}
     layers = [
-        layer(line, x | {"detail": {"field": "series"}}),
-        layer({"type": "point", "yOffset": down}, x | by_target | tooltip(facts)),
+        vega.layer(line, x | {"detail": {"field": "series"}}),
+        vega.layer({"type": "point", "yOffset": down}, x | by_target | vega.tooltip(facts)),
     ]
     each = {"transform": [{"flatten": ["seconds", "target", "time_text"]}]}
     return lanes(rows, [{"layer": layers} | each], layout)

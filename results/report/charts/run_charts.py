@@ -6,22 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from results.classes import CLASS_NAMES
-from results.report.charts.figure import (
-    CLASS_OF,
-    IF_CHOSEN,
-    ReportFigure,
-    Specification,
-    absence,
-    draw,
-    layer,
-    legend,
-    marked,
-    note_of,
-    quantity,
-    size_of,
-    tooltip,
-)
+from results.report.charts import vega
+from results.report.charts.figure import ReportFigure, draw
 from results.report.charts.theme import ACCENT, PAGE, ChartLayout, series_colour
+from results.report.charts.vega import Specification
 from results.report.material import Material, Series
 
 if TYPE_CHECKING:
@@ -120,8 +108,9 @@ def _figure(
 
     def whole(layout: ChartLayout) -> Specification:
         layout = replace(layout, width=layout.width - margin)
-        drawn = {"data": {"name": "rows"}, "transform": [IF_CHOSEN]} | size_of(layout)
-        return drawn | note_of(notes) | {"layer": [chart(layout), absence(list(found), layout)]}
+        drawn = {"data": {"name": "rows"}, "transform": [vega.IF_CHOSEN]} | vega.size_of(layout)
+        layers = [chart(layout), vega.absence(list(found), layout)]
+        return drawn | vega.note_of(notes) | {"layer": layers}
 
     rows = [{"series": label} | values for label, values in found.items()]
     return draw(key, title, caption, whole, rows=rows)
@@ -130,8 +119,10 @@ def _figure(
 def training_values(series: Series) -> Values | None:
     """Smoothed loss and validation accuracy against epochs; None where one is unknown."""
     losses, curve = losses_of(series), _curve(series)
-    epochs, images = (_value(series, key) for key in ("epochs", "images_seen"))
-    if losses is None or not curve or not epochs or not images:
+    if losses is None or not curve or series.shown is None:
+        return None
+    epochs, images = series.shown.value("epochs"), series.shown.value("images_seen")
+    if not epochs or not images:
         return None
     bins = binned(losses, SMOOTH_BINS)
     points = [(point[2] / images * epochs, point[3] * 100) for point in curve]
@@ -202,33 +193,29 @@ def _is_number(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 
-def _value(series: Series, quantity: str) -> float | None:
-    return series.shown.value(quantity) if series.shown else None
-
-
 def _training_chart(layout: ChartLayout) -> Specification:
     def axis(field: str, title: str, side: str, colour: str) -> Specification:
         look = {"orient": side, "titleColor": colour, "labelColor": colour, "tickCount": 6}
-        return {"y": quantity(field, title, axis=look | {"grid": side == "left"})}
+        return {"y": vega.quantity(field, title, axis=look | {"grid": side == "left"})}
 
     def epochs(field: str) -> Specification:
         scale, look = {"zero": True, "padding": 0}, {"tickCount": 6, "grid": False}
-        return {"x": quantity(field, "epochs of training", scale=scale, axis=look)}
+        return {"x": vega.quantity(field, "epochs of training", scale=scale, axis=look)}
 
     loss = epochs("epoch") | axis("loss", "training loss (nats)", "left", LOSS)
-    loss |= tooltip({"epoch": "epoch", "loss": "training loss"}, "quantitative")
+    loss |= vega.tooltip({"epoch": "epoch", "loss": "training loss"}, "quantitative")
     accuracy = epochs("at") | axis("accuracy", "validation accuracy (%)", "right", ACCURACY)
-    accuracy |= tooltip({"at": "epoch", "accuracy": "validation accuracy (%)"}, "quantitative")
+    accuracy |= vega.tooltip({"at": "epoch", "accuracy": "validation accuracy (%)"}, "quantitative")
     line = {"type": "line", "strokeWidth": 2}
     points = [
-        layer(line | {"color": ACCURACY}, accuracy),
-        layer({"type": "point", "size": 50, "color": ACCURACY}, accuracy),
+        vega.layer(line | {"color": ACCURACY}, accuracy),
+        vega.layer({"type": "point", "size": 50, "color": ACCURACY}, accuracy),
     ]
-    best = layer({"type": "rule", "strokeDash": [4, 3], "color": ACCURACY}, epochs("best_at"))
+    best = vega.layer({"type": "rule", "strokeDash": [4, 3], "color": ACCURACY}, epochs("best_at"))
     return {
         "resolve": {"scale": {"y": "independent"}},
         "layer": [
-            layer(line | {"color": LOSS}, loss) | flattened("epoch", "loss"),
+            vega.layer(line | {"color": LOSS}, loss) | flattened("epoch", "loss"),
             {"layer": points} | flattened("at", "accuracy"),
             best | flattened("best_at"),
         ],
@@ -242,25 +229,25 @@ def flattened(*fields: str) -> Specification:
 
 def _loss_chart(layout: ChartLayout) -> Specification:
     ticks = {"tickCount": 4 if layout.is_narrow else 8, "grid": False}
-    steps = quantity("step", "iteration (step)", scale={"padding": 0}, axis=ticks)
-    y = quantity("mean", "training loss (nats)", is_log=True)
+    steps = vega.quantity("step", "iteration (step)", scale={"padding": 0}, axis=ticks)
+    y = vega.quantity("mean", "training loss (nats)", is_log=True)
     band = {"y": y | {"field": "low"}, "y2": {"field": "high"}}
     shown = {"step": "iteration", "low": "lowest", "mean": "mean", "high": "highest"}
-    mean = {"y": y} | tooltip(shown, "quantitative")
+    mean = {"y": y} | vega.tooltip(shown, "quantitative")
     return flattened("step", "low", "mean", "high") | {
         "encoding": {"x": steps},
         "layer": [
-            layer({"type": "area", "opacity": 0.3, "color": LOSS}, band),
-            layer({"type": "line", "strokeWidth": 1.5, "color": LOSS}, mean),
+            vega.layer({"type": "area", "opacity": 0.3, "color": LOSS}, band),
+            vega.layer({"type": "line", "strokeWidth": 1.5, "color": LOSS}, mean),
         ],
     }
 
 
 def _feature_chart(layout: ChartLayout) -> Specification:
     plain = {"tickCount": 5, "grid": False}
-    by_class = marked("class", CLASS_NAMES, legend(CLASS_NAMES, layout))
+    by_class = vega.marked("class", CLASS_NAMES, vega.legend(CLASS_NAMES, layout))
     x, y = (
-        quantity(field, f"{order} component", axis=plain)
+        vega.quantity(field, f"{order} component", axis=plain)
         for field, order in (("x", "first"), ("y", "second"))
     )
     point = {"type": "point", "size": 30, "opacity": 0.55}
@@ -268,11 +255,11 @@ def _feature_chart(layout: ChartLayout) -> Specification:
     return {
         "transform": [
             {"flatten": ["x", "y", "label", "is_median"]},
-            {"calculate": CLASS_OF.format("datum.label"), "as": "class"},
+            {"calculate": vega.CLASS_OF.format("datum.label"), "as": "class"},
         ],
-        "encoding": {"x": x, "y": y} | by_class | tooltip({"class": "true class"}),
+        "encoding": {"x": x, "y": y} | by_class | vega.tooltip({"class": "true class"}),
         "layer": [
-            layer(point, only="!datum.is_median"),
-            layer(median, only="datum.is_median"),
+            vega.layer(point, only="!datum.is_median"),
+            vega.layer(median, only="datum.is_median"),
         ],
     }
