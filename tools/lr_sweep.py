@@ -10,7 +10,7 @@ in its store already are not repeated, so it can be stopped and begun again.
 import math
 import statistics
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -24,11 +24,8 @@ from bench.spec.named_recipes import DEFAULT
 from bench.spec.plan import Plan
 from bench.spec.run_spec import RunSpec
 from bench.sweep.child import CheckJob, check_request
-from bench.sweep.progress import ProgressBars, describe_record
 from bench.sweep.request import Request
-from bench.sweep.rescue import run_and_rescue
-from bench.sweep.sweep import Sweep, run_sweep
-from bench.workers.interruption import Interruption
+from bench.sweep.sweep import Sweep, run_shown
 from bench.workers.isolation import ask, start_server
 from data_pipeline import ensure_data
 from fmnist_models import list_models, resolve_names
@@ -57,27 +54,9 @@ def main(
     kind = answer["environment"]["device_kind"]
     specs = [spec_of(name, rate).resolved_for(kind) for name in names for rate in GRID]
 
-    def work(note: Callable[[RunRecord], None]) -> Interruption:
-        with ProgressBars("runs", len(specs)) as bars:
-
-            def done(record: RunRecord) -> None:
-                note(record)
-                bars.done(describe_record(record))
-
-            return run_sweep(
-                Sweep(
-                    specs=specs,
-                    seeds=[0],
-                    device=answer["device"],
-                    environment=answer["environment"],
-                    store=store,
-                    request=Request(data=data),
-                    report=bars.show,
-                    done=done,
-                )
-            )
-
-    ended = run_and_rescue(work, store, store.read)
+    request = Request(data=data)
+    sweep = Sweep(specs, [0], answer["device"], answer["environment"], store, request)
+    ended = run_shown(sweep, store.read)
     if ended.exit_code is not None:
         raise typer.Exit(ended.exit_code)
     publish(store)

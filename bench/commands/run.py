@@ -1,7 +1,6 @@
 """The command `run`: checks the request, sweeps, shows the table."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,8 @@ from bench.spec.run_spec import RunSpec, target_text
 from bench.sweep.checked import CheckedRequest, check_options
 from bench.sweep.child import check, check_request
 from bench.sweep.folders import RUNS, check_same, check_takes_records, make_folder, new_folder
-from bench.sweep.progress import ProgressBars, describe_record
 from bench.sweep.request import Request
-from bench.sweep.rescue import run_and_rescue
-from bench.sweep.sweep import Sweep, run_sweep
-from bench.workers.interruption import Interruption
+from bench.sweep.sweep import Sweep, run_shown
 from bench.workers.isolation import ask, start_server
 from data_pipeline import ensure_data
 from results import RunRecord, RunStore
@@ -79,16 +75,7 @@ def _sweep(checked: CheckedRequest, answer: dict[str, Any], store: RunStore) -> 
     artifacts = _artifacts(checked, store.folder.absolute())
     sweep = Sweep(specs, seeds, answer["device"], answer["environment"], store, request, artifacts)
 
-    def work(note: Callable[[RunRecord], None]) -> Interruption:
-        with ProgressBars("runs", num_runs, num_done) as bars:
-
-            def done(record: RunRecord) -> None:
-                note(record)
-                bars.done(describe_record(record))
-
-            return run_sweep(replace(sweep, report=bars.show, done=done))
-
-    ended = run_and_rescue(work, store, read)
+    ended = run_shown(sweep, read, num_done)
     if checked.is_published:
         show_published(ended.records, notes=request.notes)
     else:

@@ -14,9 +14,9 @@ from bench.spec.artifacts import NOTHING, Artifacts
 from bench.spec.plan import AUTO, Plan
 from bench.spec.run_spec import RunSpec
 from bench.sweep.child import RunJob, run_seeds
-from bench.sweep.progress import describe_run
+from bench.sweep.progress import ProgressBars, describe_record, describe_run
 from bench.sweep.request import Request
-from bench.sweep.rescue import Refused, store_or_refuse
+from bench.sweep.rescue import Ended, Refused, run_and_rescue, store_or_refuse
 from bench.workers import messages
 from bench.workers.interruption import Interruption, watch_signals
 from bench.workers.isolation import FAREWELL_S, PARTING_S, STOPPED, Child
@@ -49,6 +49,24 @@ class Sweep:
     artifacts: Artifacts = NOTHING
     report: Report = lambda _label, _fraction, _note: None
     done: Callable[[RunRecord], None] = lambda _record: None
+
+
+def run_shown(sweep: Sweep, read: Callable[[], list[RunRecord]], num_done: int = 0) -> Ended:
+    """Run a sweep with bars on a terminal; where its store refuses, rescue what was measured.
+
+    `read` gives the records of the sweep in its store, `num_done` of which were there before.
+    """
+
+    def work(note: Callable[[RunRecord], None]) -> Interruption:
+        with ProgressBars("runs", len(sweep.specs) * len(sweep.seeds), num_done) as bars:
+
+            def done(record: RunRecord) -> None:
+                note(record)
+                bars.done(describe_record(record))
+
+            return run_sweep(replace(sweep, report=bars.show, done=done))
+
+    return run_and_rescue(work, sweep.store, read)
 
 
 def run_sweep(sweep: Sweep) -> Interruption:
