@@ -1,5 +1,6 @@
 """Where a record comes from."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -66,6 +67,12 @@ def test_commit_and_dirty_flag_are_git_s(folder: Path) -> None:
     git(folder, "commit", "-q", "-m", "first")
     assert describe_provenance()["commit"] == git(folder, "rev-parse", "HEAD")
     assert describe_provenance()["dirty"] is False
+    # a newer time alone would have git write its index anew, under a lock that a kill leaves behind
+    index = (folder / ".git" / "index").read_bytes()
+    os.utime(folder / "bench" / "a.py", (2e9, 2e9))
+    provenance._source.cache_clear()
+    assert describe_provenance()["dirty"] is False
+    assert (folder / ".git" / "index").read_bytes() == index
     (folder / "bench" / "a.py").write_text("x = 2\n", encoding="utf-8")
     provenance._source.cache_clear()
     assert describe_provenance()["dirty"] is True
