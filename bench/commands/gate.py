@@ -6,21 +6,25 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bench.commands.show_verdict import fraction, show_verdict
 from bench.errors import UsageError
-from bench.shell import say
+from bench.gate.run import CHECKS, QUALITY, Gate, GateOptions
+from bench.gate.worktrees import checked_out, find_commits
+from bench.shell import say, write_out
 from bench.sweep.folders import make_folder, new_folder
 from bench.sweep.request import Notes
 from bench.workers.interruption import exit_on_signals
-
-if TYPE_CHECKING:
-    from bench.gate.run import GateOptions
-    from results.gate.verdict import Commit, Verdict
-    from results.records.record import RunRecord
+from data_pipeline import default_root, ensure_data
+from results.errors import RecordError
+from results.gate.files import VERDICT_FILE, annotations, append_step_summary, write_verdict
+from results.gate.markdown import summary_markdown
+from results.gate.pairs import SpeedRule
+from results.gate.quality import QualityRule
+from results.gate.verdict import Commit, Verdict
 
 GATES = Path("results/gates")
 SHARED, DEDICATED = 0.10, 0.05
@@ -85,17 +89,15 @@ def gate(
     notes: Notes = False,
 ) -> None:
     """Fail when a commit made something slower, larger or less accurate, measured in turns."""
-    from bench.gate.run import GateOptions
-    from bench.gate.sides import GateRequest
-    from results.gate.pairs import SpeedRule
-    from results.gate.quality import QualityRule
-
     if not math.isfinite(train_seconds):
         raise UsageError(f"--train-seconds {train_seconds:g} never end; name some, such as 4")
+    default = DEDICATED if dedicated else SHARED
     options = GateOptions(
-        request=GateRequest(models=models, device=device, settings=settings, plan=plan),
+        request={"models": models, "device": device, "settings": settings, "plan": plan},
         checks=_chosen_checks(checks),
-        speed=SpeedRule(threshold=_threshold(threshold, is_dedicated=dedicated)),
+        speed=SpeedRule(
+            threshold=default if threshold is None else fraction("--threshold", threshold)
+        ),
         quality=QualityRule(margin=fraction("--margin", margin)),
         train_s=train_seconds,
         seeds=seeds,
@@ -103,23 +105,22 @@ def gate(
     with exit_on_signals():
         verdict = hold(base, head, options, data, out)
     show_verdict(verdict, notes=notes)
-    _tell_github(verdict)
+    if warning := append_step_summary(summary_markdown(verdict), os.environ):
+        say(warning)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        write_out("".join(f"{line}\n" for line in annotations(verdict)))
     raise typer.Exit(verdict.exit_code)
 
 
 def hold(
-    base: str, head: str, options: "GateOptions", data: Path | None, out: Path | None
-) -> "Verdict":
+    base: str, head: str, options: GateOptions, data: Path | None, out: Path | None
+) -> Verdict:
     """Measures two commits against each other and writes what was found.
 
     Raises:
         UsageError: no such commits, an unclean work tree, or a request that the base refuses.
         NotComparable: the base has no harness that a gate could ask.
     """
-    from bench.gate.run import QUALITY, Gate, run_gate
-    from bench.gate.worktrees import checked_out, find_commits
-    from data_pipeline import default_root, ensure_data
-
     repository, commits = find_commits(base, head)
     if QUALITY in options.checks:
         ensure_data(data, say=say)
@@ -127,7 +128,8 @@ def hold(
     say(f"{commits[1]} against {commits[0]}, into {folder}")
     with checked_out(repository, *commits) as trees:
         gate_ = Gate(
-            *commits,
+            base=commits[0],
+            head=commits[1],
             trees=trees,
             options=options,
             data=(data or default_root()).absolute(),
@@ -135,35 +137,17 @@ def hold(
             command=_again(sys.argv[1:], *commits),
             say=say,
         )
-        verdict, records = run_gate(gate_)
-        _write(verdict, records, folder)  # before the worktrees go: git may fail to remove them
+        verdict = gate_.run()
+        write_verdict(verdict, folder)  # before the worktrees go: git may fail to remove them
+        try:
+            records = b"".join(record.to_json_line() for record in gate_.records)
+            (folder / RECORDS).write_bytes(records)
+        except (OSError, RecordError) as error:
+            say(f"warning: the records behind the verdict are not in {folder}: {error}")
     return verdict
 
 
-def _tell_github(verdict: "Verdict") -> None:
-    """The summary of the step, and lines that GitHub shows beside the change."""
-    from bench.shell import write_out
-    from results.gate.files import annotations, append_step_summary
-    from results.gate.markdown import summary_markdown
-
-    if warning := append_step_summary(summary_markdown(verdict), os.environ):
-        say(warning)
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        write_out("".join(f"{line}\n" for line in annotations(verdict)))
-
-
-def _write(verdict: "Verdict", records: "Sequence[RunRecord]", folder: Path) -> None:
-    from results.errors import RecordError
-    from results.gate.files import write_verdict
-
-    write_verdict(verdict, folder)
-    try:
-        (folder / RECORDS).write_bytes(b"".join(record.to_json_line() for record in records))
-    except (OSError, RecordError) as error:
-        say(f"warning: the records behind the verdict are not in {folder}: {error}")
-
-
-def _again(arguments: Sequence[str], base: "Commit", head: "Commit") -> str:
+def _again(arguments: Sequence[str], base: Commit, head: Commit) -> str:
     """The command that repeats a gate: commits by their hash, as branches move on; no --out."""
     kept, fixed = [], ("--base", "--head", "--out")
     values = iter(arguments)
@@ -177,17 +161,10 @@ def _again(arguments: Sequence[str], base: "Commit", head: "Commit") -> str:
 
 
 def _chosen_checks(text: str) -> tuple[str, ...]:
-    from bench.gate.run import CHECKS
-
     asked = {part.strip() for part in text.split(",") if part.strip()}
     if not asked or asked - set(CHECKS):
         raise UsageError(f"cannot read --checks {text!r}; choose from {', '.join(CHECKS)}")
     return tuple(check for check in CHECKS if check in asked)
-
-
-def _threshold(asked: float | None, *, is_dedicated: bool) -> float:
-    default = DEDICATED if is_dedicated else SHARED
-    return default if asked is None else fraction("--threshold", asked)
 
 
 def _folder(out: Path | None) -> Path:
@@ -196,8 +173,6 @@ def _folder(out: Path | None) -> Path:
     Raises:
         UsageError: it cannot be used.
     """
-    from results.gate.files import VERDICT_FILE
-
     if out is None:
         return new_folder(GATES)
     if (out / VERDICT_FILE).exists():

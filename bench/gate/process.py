@@ -1,4 +1,4 @@
-"""A worker seen from the gate: a process of a commit's own code, asked over a pipe."""
+"""Workers seen from the gate: processes of a commit's own code, asked over a pipe."""
 
 import contextlib
 import os
@@ -6,17 +6,20 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 from bench.workers import messages
 from bench.workers.deaths import describe_exit
 
 MODULE = "bench.gate.worker"
+PROTOCOL = 2  # what is asked and answered; raised by whoever changes it
 LAST_WORDS_CHARS = 300
 TIMEOUT_S = 300.0
+Answer = TypeVar("Answer")
 
 
 class WorkerError(Exception):
@@ -34,15 +37,6 @@ class WorkerDiedError(WorkerError):
 
 class RefusedError(WorkerError):
     """A question that made no sense to it: what a user has asked for is wrong."""
-
-
-class Asked(Protocol):
-    """Whatever answers questions for one side."""
-
-    side: str
-
-    def ask(self, question: str, *, timeout_s: float = ..., **content: Any) -> Any:  # noqa: ANN401
-        """The answer to a question; see `Process.ask`."""
 
 
 @dataclass
@@ -66,10 +60,10 @@ class Process:
     log_start: int
 
     @classmethod
-    def start(cls, side: str, tree: Path, log: Path, module: str = MODULE) -> "Process":
+    def start(cls, side: str, tree: Path, log: Path, module: str | None = None) -> "Process":
         """Starts a fresh interpreter, this very one, on the code in `tree`."""
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", module, str(theirs.fileno())]
+        command = [sys.executable, "-m", module or MODULE, str(theirs.fileno())]
         with log.open("ab") as out:
             log_start = out.tell()
             popen = subprocess.Popen(
@@ -130,7 +124,9 @@ class Process:
         if kind == messages.ANSWER:
             return answer
         failure = RefusedError if kind == messages.REFUSAL else WorkerError
-        raise failure(self.side, _reason(answer))
+        # a refusal is a line; a failure has a status beside its reason
+        why = answer.get("reason") if isinstance(answer, dict) else answer
+        raise failure(self.side, str(why))
 
     def stop(self) -> None:
         """Ends the worker now; once only, as later its id may be a stranger's."""
@@ -158,6 +154,65 @@ class Process:
         return lines[-1][-LAST_WORDS_CHARS:] if lines and code >= 0 else died
 
 
-def _reason(answer: object) -> str:
-    """A refusal is a line; a failure has a status beside its reason."""
-    return str(answer.get("reason")) if isinstance(answer, dict) else str(answer)
+@contextlib.contextmanager
+def started(trees: Mapping[str, Path], logs: Path) -> Iterator[list[Process]]:
+    """A fresh worker a side, started together and in this order; all are ended with the block.
+
+    Raises:
+        WorkerError: one of them cannot start.
+    """
+    running: list[Process] = []
+    try:
+        for side, tree in trees.items():
+            running.append(Process.start(side, tree, logs / f"{side}.log"))
+        for place, (side, tree) in enumerate(trees.items()):
+            try:
+                running[place].ask("introduce")
+            except WorkerDiedError:  # once may be the machine's doing
+                running[place] = Process.start(side, tree, logs / f"{side}.log")
+                running[place].ask("introduce")
+        yield running
+    finally:
+        for process in running:
+            process.stop()
+
+
+def in_workers(
+    trees: Mapping[str, Path],
+    models: Sequence[str],
+    logs: Path,
+    action: Callable[[Sequence[Process], str], Answer],
+) -> tuple[dict[str, Answer], dict[str, WorkerError]]:
+    """What an action gives for each model in fresh workers, and the models over which one failed.
+
+    A worker that dies leaves the models behind to the next ones, and the model it died over too,
+    once: it may be the machine's doing.
+
+    Args:
+        trees: folder by side.
+        models: one after the other.
+        logs: folder for what the workers write.
+        action: is given the workers, in the order of the sides, and a model.
+
+    Raises:
+        WorkerError: one of them cannot start.
+    """
+    answers: dict[str, Answer] = {}
+    failures: dict[str, WorkerError] = {}
+    left, again = list(models), set(models)
+    while left:
+        with started(trees, logs) as running:
+            while left:
+                model = left.pop(0)
+                try:
+                    answers[model] = action(running, model)
+                except WorkerDiedError as error:
+                    if model in again:
+                        again.remove(model)
+                        left.append(model)
+                    else:
+                        failures[model] = error
+                    break
+                except WorkerError as error:
+                    failures[model] = error
+    return answers, failures

@@ -1,24 +1,55 @@
-"""The speed of both commits: a round of fresh pairs, and one more of what it shows as slower."""
+"""The speed of both commits: fresh workers of base, head and base again take turns.
 
+A round of pairs, each from three new processes, and one more round of the models that the first
+shows as slower or leaves in doubt.
+"""
+
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from bench.gate.process import WorkerError
-from results.gate.pairs import Pair, SpeedRule, percent, unsettled
+from bench.gate.process import Process, WorkerError, in_workers
+from results.gate.pairs import AGAIN, BASE, HEAD, Pair, SpeedRule, percent, unsettled
 
+TURN_S, ROUNDS = 0.15, 9
+SIDES = (BASE, HEAD, AGAIN)
+# Each side is as often first, second and third in three rounds, so that a drift of the machine
+# cancels, and none has two turns in a row: it would find its own data in the caches.
+ORDERS = ((0, 1, 2), (1, 2, 0), (2, 0, 1), (0, 2, 1), (2, 1, 0), (1, 0, 2))
 Take = Callable[[Sequence[str], int], tuple[dict[str, Pair], dict[str, WorkerError]]]
 """Gives what fresh workers took in turns of some models, as the pair of this number."""
 Pairs = dict[str, list[Pair]]
 """Pairs by model."""
 
 
-@dataclass
-class Speed:
+@dataclass(frozen=True)
+class Workload:
+    """What every turn trains.
+
+    Attributes:
+        plans: by model, pinned for both commits.
+        device: as torch names it.
+        settings: of the recipe.
+        turn_s: least seconds of a turn on the base.
+        rounds: in each of which every worker takes a turn.
+    """
+
+    plans: Mapping[str, str]
+    device: str
+    settings: Sequence[str] = ()
+    turn_s: float = TURN_S
+    rounds: int = ROUNDS
+
+
+class Speed(NamedTuple):
     """Pairs of the first round and of the one that confirms; models that failed are in neither."""
 
-    first: Pairs = field(default_factory=dict)
-    second: Pairs = field(default_factory=dict)
-    failures: dict[str, WorkerError] = field(default_factory=dict)
+    first: Pairs
+    second: Pairs
+    failures: dict[str, WorkerError]
 
 
 def measure_speed(
@@ -29,34 +60,82 @@ def measure_speed(
     Raises:
         WorkerError: a commit's workers cannot start.
     """
-    speed, count = Speed(), rule.num_pairs(len(models))
-    speed.first = _round(take, models, range(count), speed.failures, say)
-    if doubted := unsettled(speed.first, rule):
+    failures: dict[str, WorkerError] = {}
+
+    def round_of(names: Sequence[str], numbers: range) -> Pairs:
+        found: Pairs = {model: [] for model in names}
+        for number in numbers:
+            pairs, failed = take([*found], number)
+            failures.update(failed)
+            found = {m: [*taken, pairs[m]] for m, taken in found.items() if m not in failed}
+            changes = (f"{model} {percent(pair.change)}" for model, pair in pairs.items())
+            say(f"pair {number - numbers.start + 1} of {len(numbers)}: {', '.join(changes)}")
+        return found
+
+    count = rule.num_pairs(len(models))
+    first, second = round_of(models, range(count)), Pairs()
+    if doubted := unsettled(first, rule):
         say(f"measuring again, to be sure: {', '.join(doubted)}")
-        speed.second = _round(take, doubted, range(count, 2 * count), speed.failures, say)
-    for model in speed.failures:
-        speed.first.pop(model, None)
-    return speed
+        second = round_of(doubted, range(count, 2 * count))
+    return Speed({m: pairs for m, pairs in first.items() if m not in failures}, second, failures)
 
 
-def _round(
-    take: Take,
-    models: Sequence[str],
-    numbers: range,
-    failures: dict[str, WorkerError],
-    say: Callable[[str], None],
-) -> Pairs:
-    found: Pairs = {model: [] for model in models}
-    for number in numbers:
-        pairs, failed = take([*found], number)
-        for model, pair in pairs.items():
-            found[model].append(pair)
-        for model, error in failed.items():
-            failures[model] = error
-            del found[model]
-        say(f"pair {number - numbers.start + 1} of {len(numbers)}: {_changes(pairs)}")
-    return found
+def take_pairs(
+    trees: Mapping[str, Path], workload: Workload, models: Sequence[str], number: int, logs: Path
+) -> tuple[dict[str, Pair], dict[str, WorkerError]]:
+    """A pair of each model from three fresh workers, and the models that failed.
+
+    Args:
+        trees: folder by side.
+        workload: what they train.
+        models: some of the workload's.
+        number: of the pair, from 0; says in which order they start and take their turns.
+        logs: folder for what the workers write.
+
+    Raises:
+        WorkerError: one of them cannot start.
+    """
+    ordered = {SIDES[place]: trees[SIDES[place]] for place in ORDERS[number % len(ORDERS)]}
+    return in_workers(ordered, models, logs, partial(_take_turns, workload=workload))
 
 
-def _changes(pairs: Mapping[str, Pair]) -> str:
-    return ", ".join(f"{model} {percent(pair.change)}" for model, pair in pairs.items())
+def _take_turns(running: Sequence[Process], model: str, workload: Workload) -> Pair:
+    """Rounds of one model, every worker taking a turn in each, in one order after the other.
+
+    The number of steps is what the base needs to fill a turn; both commits then do the same work.
+    """
+    ready = {process.side: prepare(process, model, workload) for process in running}
+    steps = ready[BASE]["steps"]
+    seconds: dict[str, list[float]] = {process.side: [] for process in running}
+    for number in range(workload.rounds):
+        for process in (running[place] for place in ORDERS[number % len(ORDERS)]):
+            answer = process.ask("turn", model=model, steps=steps)
+            seconds[process.side].append(checked_seconds(process.side, answer))
+    for process in running:
+        process.ask("drop", model=model)
+    return Pair(tuple(seconds[BASE]), tuple(seconds[HEAD]), tuple(seconds[AGAIN]))
+
+
+def prepare(process: Process, model: str, workload: Workload) -> dict[str, Any]:
+    """Makes a model ready in a worker: `steps` that fill a turn, and `step_s`."""
+    ready: dict[str, Any] = process.ask(
+        "prepare",
+        model=model,
+        plan=workload.plans[model],
+        device=workload.device,
+        settings=list(workload.settings),
+        turn_s=workload.turn_s,
+    )
+    checked_seconds(process.side, ready["step_s"])
+    return ready
+
+
+def checked_seconds(side: str, answer: object) -> float:
+    """Seconds a step, as a worker said them.
+
+    Raises:
+        WorkerError: they are none.
+    """
+    if isinstance(answer, float) and 0 < answer < math.inf:
+        return answer
+    raise WorkerError(side, f"it said {answer!r} where seconds a step were asked for")

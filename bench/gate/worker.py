@@ -10,23 +10,39 @@ comparable.
 import contextlib
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+
+import fmnist_models
+from bench.counts import count as counting
+from bench.counts.baseline import EPOCHS, compiled_row, stack_of
+from bench.engine.failures import classify
+from bench.errors import RunError, UsageError
+from bench.gate.process import PROTOCOL
+from bench.gate.stopwatch import busy_seconds
+from bench.machine.device import check_supported, pick_device, prepare_process
+from bench.machine.environment import describe_environment
+from bench.measure.findings import Findings
+from bench.plans.candidates import has_convolutions
+from bench.run.runner import execute
+from bench.run.seed import prepare
+from bench.spec.budget import Budget
+from bench.spec.named_recipes import DEFAULT
+from bench.spec.plan import Plan
+from bench.spec.recipe_settings import override, read_settings
+from bench.spec.run_spec import RunSpec
+from bench.train.session import Session
+from bench.train.splits import Splits
+from bench.train.training import Trace, Training, set_budget
 from bench.workers import messages
 from bench.workers.confinement import settle_in
+from data_pipeline import DataError
 
-if TYPE_CHECKING:
-    import torch
-
-    from bench.spec.recipe import Recipe
-    from bench.spec.run_spec import RunSpec
-    from bench.train.training import Training
-
-PROTOCOL = 2
 FAILURE = "failure"
 DEFAULT_SETTINGS = {"cpu": ["batch_size=32"], "cuda": []}  # a step of ResNet-50 should fit a turn
 MAX_NOISE_IMAGES, MAX_NOISE_BYTES = 54_000, 64 << 20
@@ -41,64 +57,50 @@ class Worker:
         device: where they train.
     """
 
-    ready: dict[str, "Training"] = field(default_factory=dict)
+    ready: dict[str, Training] = field(default_factory=dict)
     device: str = "cpu"
 
     def introduce(self) -> dict[str, Any]:
-        """Protocol, and where the code that answers lies; what is slow to import is then there."""
-        import bench.run.seed  # noqa: F401
-
+        """Protocol, and where the code that answers lies."""
         return {"protocol": PROTOCOL, "root": str(Path(__file__).resolve().parents[2])}
 
     def resolve(
         self, models: str, device: str, settings: Sequence[str] | None, plan: str | None
     ) -> dict[str, Any]:
         """Models asked for and the plan of each, device, settings, all models of this commit."""
-        from bench.counts.baseline import stack_of
-        from bench.machine.device import pick_device
-        from bench.machine.environment import describe_environment
-        from fmnist_models import list_models, resolve_names
-
         chosen = pick_device(device)
-        names = resolve_names(models)
+        names = fmnist_models.resolve_names(models)
         if plan is not None:
-            check_plan(plan, chosen)
+            _check_plan(plan, chosen)
         if settings is None:
             settings = DEFAULT_SETTINGS[chosen.type]
-        _recipe(settings)  # refuses what is none
+        override(DEFAULT, read_settings(settings))  # refuses what is none
         return {
             "settings": settings,
             "plans": {name: plan or _eager_plan(name, chosen.type) for name in names},
             "device": str(chosen),
             "stack": stack_of(str(chosen)),
             "environment": describe_environment(chosen, ""),
-            "all_models": list_models(),
+            "all_models": self.list_models(),
         }
 
     def list_models(self) -> list[str]:
         """All models that this commit ships."""
-        from fmnist_models import list_models
-
-        return list_models()
+        return fmnist_models.list_models()
 
     def count(self, model: str, device: str) -> dict[str, dict[str, int]]:
         """Counts of a model and of its compiled training; see `bench.counts.count`."""
-        from bench.counts.baseline import compiled_row
-        from bench.counts.count import count_graphs, count_net
-        from bench.spec.plan import Plan
-        from fmnist_models import build_model, model_info
-
-        size = model_info(model).input_size
-        rows = {model: count_net(build_model(model), size, device)}
-        compiled = count_graphs(build_model(model), size, Plan.parse("compile"), device)
+        build = fmnist_models.build_model
+        size = fmnist_models.model_info(model).input_size
+        rows = {model: counting.count_net(build(model), size, device)}
+        compiled = counting.count_graphs(build(model), size, Plan.parse("compile"), device)
         return rows | {compiled_row(model, "compile"): compiled}
 
     def count_epochs(self, device: str) -> dict[str, dict[str, int]]:
         """Images and steps of an epoch, bytes of a record."""
-        from bench.counts.baseline import EPOCHS
-        from bench.counts.count import count_epoch
-
-        return {row: count_epoch(drop_last=drop, device=device) for row, drop in EPOCHS.items()}
+        return {
+            row: counting.count_epoch(drop_last=drop, device=device) for row, drop in EPOCHS.items()
+        }
 
     def prepare(
         self,
@@ -109,7 +111,7 @@ class Worker:
         turn_s: float,
     ) -> dict[str, Any]:
         """Makes a model ready to train on noise, and says how many steps fill a turn."""
-        training = prepare_training(model, plan, device, settings)
+        training = _prepare_training(model, plan, device, settings)
         self.ready[model], self.device = training, device
         self.turn(model, _steps_of_turn(training.step_s, 0.0, plan))  # the first one takes longer
         step_s = self.turn(model, _steps_of_turn(training.step_s, turn_s, plan))
@@ -121,9 +123,6 @@ class Worker:
         On a GPU by its own clock, on a CPU without the time in which the training was kept waiting
         for a core.
         """
-        from bench.gate.stopwatch import busy_seconds
-        from bench.train.training import Trace, set_budget
-
         training = self.ready[model]
         training.trace = trace = Trace()
         set_budget(training, steps)
@@ -147,35 +146,13 @@ class Worker:
         data: str,
     ) -> str:
         """Trains on the real images and evaluates on validation ones; the record as JSON."""
-        from bench.run.runner import execute
-        from bench.spec.budget import Budget
-
-        spec = replace(_spec(model, plan, settings), budget=Budget(steps, "steps"), seed=seed)
-        spec = replace(spec, evaluation_split="validation")
+        spec = replace(
+            _spec(model, plan, settings),
+            budget=Budget(steps, "steps"),
+            seed=seed,
+            evaluation_split="validation",
+        )
         return execute(spec, device=device, data=Path(data)).to_json_line().decode()
-
-
-def prepare_training(model: str, plan: str, device: str, settings: Sequence[str]) -> "Training":
-    """A training on images of noise, warm, its next step the first on a clock."""
-    from bench.counts.count import NO_DATA_HASH, noise_split
-    from bench.machine.device import pick_device, prepare_process
-    from bench.measure.findings import Findings
-    from bench.run.seed import prepare
-    from bench.train.session import Session
-    from bench.train.splits import Splits
-    from fmnist_models import model_info
-
-    chosen = pick_device(device)
-    spec = _spec(model, plan, settings).resolved_for(chosen.type)
-    prepare_process(spec, chosen)
-    size = spec.recipe.input_size or model_info(model).input_size
-    noise = noise_split(min(MAX_NOISE_IMAGES, MAX_NOISE_BYTES // size**2), size, chosen)
-    splits = Splits(noise, None, noise, NO_DATA_HASH)
-    session, findings = Session(spec, chosen, splits, spec.plan), Findings()
-    net = session.model_for(spec.seed)
-    training = prepare(session, spec, net, findings, lambda _phase, _progress: None).training
-    training.report = lambda _progress: None  # nothing but training happens in a turn
-    return training
 
 
 def serve(pipe: Connection, worker: Worker) -> None:
@@ -188,46 +165,42 @@ def serve(pipe: Connection, worker: Worker) -> None:
 
 
 def _answer(worker: Worker, question: str, content: Mapping[str, Any]) -> tuple[str, Any]:
-    from bench.engine.failures import classify
-    from bench.errors import UsageError
-    from data_pipeline import DataError
-    from fmnist_models import ModelError
-
+    """What a public method of the worker's class gives; nothing else that it has is a question."""
+    kind = type(worker)
+    known = [name for name in dir(kind) if name[0] != "_" and callable(getattr(kind, name))]
     try:
-        return messages.ANSWER, _method(worker, question)(**content)
-    except (UsageError, DataError, ModelError) as error:
+        if question not in known:
+            raise UsageError(f"unknown question {question!r}; choose from {', '.join(known)}")
+        return messages.ANSWER, getattr(worker, question)(**content)
+    except (UsageError, DataError, fmnist_models.ModelError) as error:
         return messages.REFUSAL, str(error)
     except Exception as error:
         status, reason = classify(error)
         return FAILURE, {"status": status, "reason": reason}
 
 
-def _method(worker: Worker, question: str) -> Callable[..., Any]:
-    """What answers a question: a public method of the worker's class, nothing else it may have."""
-    from bench.errors import UsageError
-
-    kind = type(worker)
-    known = [name for name in dir(kind) if name[0] != "_" and callable(getattr(kind, name))]
-    if question not in known:
-        raise UsageError(f"unknown question {question!r}; choose from {', '.join(known)}")
-    method: Callable[..., Any] = getattr(worker, question)
-    return method
-
-
-def _recipe(settings: Sequence[str]) -> "Recipe":
-    from bench.spec.named_recipes import DEFAULT
-    from bench.spec.recipe_settings import override, read_settings
-
-    return override(DEFAULT, read_settings(settings))
+def _prepare_training(model: str, plan: str, device: str, settings: Sequence[str]) -> Training:
+    """A training on images of noise, warm, its next step the first on a clock."""
+    chosen = pick_device(device)
+    spec = _spec(model, plan, settings).resolved_for(chosen.type)
+    prepare_process(spec, chosen)
+    size = spec.recipe.input_size or fmnist_models.model_info(model).input_size
+    num_images = min(MAX_NOISE_IMAGES, MAX_NOISE_BYTES // size**2)
+    noise = counting.noise_split(num_images, size, chosen)
+    splits = Splits(noise, None, noise, counting.NO_DATA_HASH)
+    session, findings = Session(spec, chosen, splits, spec.plan), Findings()
+    net = session.model_for(spec.seed)
+    training = prepare(session, spec, net, findings, lambda _phase, _progress: None).training
+    training.report = lambda _progress: None  # nothing but training happens in a turn
+    return training
 
 
-def _spec(model: str, plan: str, settings: Sequence[str]) -> "RunSpec":
-    from bench.spec.budget import Budget
-    from bench.spec.plan import Plan
-    from bench.spec.run_spec import RunSpec
-
+def _spec(model: str, plan: str, settings: Sequence[str]) -> RunSpec:
     return RunSpec(
-        model=model, recipe=_recipe(settings), budget=Budget(1, "steps"), plan=Plan.parse(plan)
+        model=model,
+        recipe=override(DEFAULT, read_settings(settings)),
+        budget=Budget(1, "steps"),
+        plan=Plan.parse(plan),
     )
 
 
@@ -237,27 +210,20 @@ def _eager_plan(model: str, device_kind: str) -> str:
     One thread on a CPU: beside other work two of them wait for each other, and a step of 0.2 ms
     takes 100.
     """
-    from bench.plans.candidates import has_convolutions
-    from bench.spec.plan import Plan
-    from fmnist_models import build_model
-
     try:
-        is_spatial = has_convolutions(build_model(model))
+        is_spatial = has_convolutions(fmnist_models.build_model(model))
     except Exception:  # it fails again where it is looked at, and is a finding of its own there
         is_spatial = False
     plan = Plan(memory_format="channels_last") if is_spatial else Plan()
     return str(replace(plan, threads=1) if device_kind == "cpu" else plan)
 
 
-def check_plan(plan: str, device: "torch.device") -> None:
+def _check_plan(plan: str, device: torch.device) -> None:
     """Refuses a plan that there is not, that the device cannot have, or that would have to probe.
 
     Raises:
         UsageError: in one line.
     """
-    from bench.errors import RunError, UsageError
-    from bench.machine.device import check_supported
-
     try:
         check_supported(_spec("v0", plan, ()).resolved_for(device.type), device)
     except RunError as error:
@@ -265,8 +231,6 @@ def check_plan(plan: str, device: "torch.device") -> None:
 
 
 def _steps_of_turn(step_s: float, turn_s: float, plan: str) -> int:
-    from bench.spec.plan import Plan
-
     at_once = Plan.parse(plan).group_steps
     return max(1, math.ceil(turn_s / step_s / at_once)) * at_once
 

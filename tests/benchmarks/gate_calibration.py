@@ -28,8 +28,10 @@ from typing import Annotated, Any
 import typer
 from scipy.stats import beta
 
-from bench.gate.sides import GateRequest, find_ground
-from bench.gate.turns import SIDES, Workload, started, take_pairs
+from bench.gate import process
+from bench.gate.process import started
+from bench.gate.sides import find_ground
+from bench.gate.speed import SIDES, take_pairs
 from results.gate.pairs import AGAIN, BASE, HEAD, Pair, SpeedRule, judge, unsettled
 from tests.benchmarks.slowed_worker import SLOW_DOWN
 
@@ -53,13 +55,13 @@ def record(
     with TemporaryDirectory() as folder, _slowed_trees(Path(folder)) as heads:
         logs = Path(folder)
         with started({BASE: ROOT, HEAD: ROOT}, logs) as running:
-            ground = find_ground({p.side: p for p in running}, GateRequest(models, "auto"))
-        workload = Workload(ground.plans, ground.device, ground.settings)
+            workload = find_ground(running, models=models).workload
+        process.MODULE = MODULE
         for number in range(pairs):
             slow_down, begun = SLOW_DOWNS[number % len(SLOW_DOWNS)], time.monotonic()
             trees = dict.fromkeys(SIDES, ROOT) | {HEAD: heads[slow_down]}
             order = number // len(SLOW_DOWNS) + number  # every order for every slow-down
-            found, failures = take_pairs(trees, workload, [*ground.plans], order, logs, MODULE)
+            found, failures = take_pairs(trees, workload, [*workload.plans], order, logs)
             if failures:
                 raise SystemExit(str(failures))
             line = {

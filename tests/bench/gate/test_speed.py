@@ -10,11 +10,20 @@ from typing import Any, ClassVar
 import pytest
 
 from bench.gate import process
-from bench.gate.forecast import ModelTimes, duration, forecast
-from bench.gate.process import WorkerDiedError, WorkerError
-from bench.gate.speed import measure_speed
-from bench.gate.turns import ORDERS, SIDES, Workload, checked_seconds, in_workers, take_pairs
+from bench.gate.process import WorkerDiedError, WorkerError, in_workers
+from bench.gate.quality import quality_steps
+from bench.gate.run import Gate, GateOptions, Look, duration
+from bench.gate.speed import (
+    ORDERS,
+    SIDES,
+    Workload,
+    checked_seconds,
+    measure_speed,
+    take_pairs,
+)
 from results.gate.pairs import AGAIN, BASE, HEAD, Pair, SpeedRule
+from results.gate.quality import QualityRule
+from results.gate.verdict import Commit
 
 SAME = Pair((1.0,), (1.0,), (1.0,))
 SLOW = Pair((1.0,), (1.3,), (1.0,))
@@ -54,7 +63,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     monkeypatch.setattr(
         process.Process,
         "start",
-        lambda side, tree, _log, _module: Scripted(side, "v0" if tree.name == "deadly" else None),
+        lambda side, tree, _log: Scripted(side, "v0" if tree.name == "deadly" else None),
     )
     return log
 
@@ -162,17 +171,41 @@ def test_a_model_that_fails_is_out_of_both_rounds(fails_at: int) -> None:
     assert set(speed.failures) == {"v2"}
 
 
-def test_the_forecast_counts_pairs_and_trainings() -> None:
-    workload = Workload({}, "cpu", turn_s=0.1, rounds=10)
-    cost = ModelTimes(step_s=0.01, ready_s=1.0, steps=300)
+def forecast(checks: Sequence[str], look: Look, tmp_path: Path) -> str:
+    """What a gate of one model says beforehand, whose workers took 4 s to start."""
+    commit = Commit("HEAD", "0" * 40, "")
+    options = GateOptions(
+        request={},
+        checks=checks,
+        speed=SpeedRule(),
+        quality=QualityRule(),
+        train_s=4.0,
+        seeds=3,
+    )
+    gate = Gate(
+        base=commit,
+        head=commit,
+        trees={},
+        options=options,
+        data=tmp_path,
+        folder=tmp_path,
+        command="",
+        say=lambda _line: None,
+    )
+    return gate._forecast({"v0": look}, Workload({}, "cpu", turn_s=0.1, rounds=10), 4.0)
+
+
+def test_the_forecast_counts_pairs_and_trainings(tmp_path: Path) -> None:
+    look = Look({}, {}, step_s=0.01, ready_s=1.0)
+    assert quality_steps(0.01, 4.0) == 400
     turns_s = 3 * (1 + 10 * 0.1 * 1.15)
-    once = 5 * (1.5 * 4 + turns_s) + 4 + 6 * (3 + 2)
-    assert forecast([cost], workload, 4.0, 5, 6) == (
+    once = 5 * (1.5 * 4 + turns_s) + 4 + 6 * (4 + 2)
+    assert forecast(["speed", "quality"], look, tmp_path) == (
         f"1 model: about {duration(once)}, {duration(2 * once)} if all must be measured again"
     )
-    assert "about 0 s" in forecast([cost._replace(steps=None)], workload, 4.0, 0, 6)
-    slow_step = forecast([cost._replace(step_s=1.0, steps=None)], workload, 4.0, 5, 6)
-    assert slow_step != forecast([cost._replace(steps=None)], workload, 4.0, 5, 6)
+    slow = look._replace(step_s=1.0)
+    assert "about 0 s" in forecast(["quality"], slow, tmp_path)  # too few steps to train
+    assert forecast(["speed"], slow, tmp_path) != forecast(["speed"], look, tmp_path)
 
 
 def test_durations_are_in_minutes_and_seconds() -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from bench.gate import process
 from bench.gate.process import WorkerError
-from bench.gate.quality import SIDE, check_quality, quality_steps, why_too_few
-from bench.gate.turns import Workload
+from bench.gate.quality import SIDE, check_quality, quality_steps, skipped
+from bench.gate.speed import Workload
 from results import RunRecord
 from results.gate.quality import judge_accuracy
 from results.gate.verdict import Finding
@@ -27,8 +28,8 @@ def test_the_length_of_a_training(step_s: float, steps: int | None) -> None:
 
 def test_why_a_training_would_be_too_short() -> None:
     remedy = "too few to judge; --train-seconds gives more"
-    assert why_too_few(0.2221, train_s=4.0) == f"18 steps in 4 s are {remedy}"
-    assert why_too_few(2.0, train_s=2.5) == f"1 step in 2.5 s is {remedy}"
+    assert skipped("v0", 0.2221, train_s=4.0).evidence == f"18 steps in 4 s are {remedy}"
+    assert skipped("v0", 2.0, train_s=2.5).evidence == f"1 step in 2.5 s is {remedy}"
 
 
 @dataclass
@@ -63,6 +64,7 @@ class Gate:
     head: Mapping[int, RunRecord | str | WorkerError]
     told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     num_started: int = 0
+    records: list[RunRecord] = field(default_factory=list)
     fails: WorkerError | None = None
 
     @contextmanager
@@ -74,19 +76,20 @@ class Gate:
             raise self.fails
         yield [Trainer("base", self.base, self.told), Trainer("head", self.head, self.told)]
 
-    def check(self, plans: Sequence[str] = ("v2",), **options: Any) -> list[Finding]:  # noqa: ANN401
-        """The findings; v0 is left out."""
-        self.findings, self.records = check_quality(
-            {"base": Path("b"), "head": Path("h"), "again": Path("b")},
-            Workload(dict.fromkeys(plans, "resident,threads:1"), "cpu", ["batch_size=64"]),
-            lambda model: None if model == "v0" else 400,
-            Path("data"),
-            Path("logs"),
-            RULE,
-            why_skipped=lambda _model: "too few",
-            start=self.start,
-            **{"seeds": 3, **options},
-        )
+    def check(self, models: Sequence[str] = ("v2",), **options: Any) -> list[Finding]:  # noqa: ANN401
+        """The findings."""
+        self.records = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(process, "started", self.start)
+            self.findings = check_quality(
+                {"base": Path("b"), "head": Path("h"), "again": Path("b")},
+                Workload(dict.fromkeys(models, "resident,threads:1"), "cpu", ["batch_size=64"]),
+                dict.fromkeys(models, 400),
+                Path("data"),
+                Path("logs"),
+                RULE,
+                **{"seeds": 3, "done": self.records.append, **options},
+            )
         return self.findings
 
     @property
@@ -120,10 +123,9 @@ def test_seeds_take_turns_on_both_sides() -> None:
     }
 
 
-def test_each_record_is_told_and_returned_with_its_side() -> None:
-    gate, told = Gate(ALIKE, ALIKE), list[RunRecord]()
-    gate.check(done=told.append)
-    assert gate.records == told
+def test_each_record_is_told_with_its_side() -> None:
+    gate = Gate(ALIKE, ALIKE)
+    gate.check()
     assert [(r.extra[SIDE], r.spec["seed"]) for r in gate.records] == FIRST
     again = RunRecord.from_json_line(gate.records[1].to_json_line())
     assert again.extra == {SIDE: "head"}
@@ -188,9 +190,8 @@ def test_a_record_that_cannot_be_read_is_its_sides_failure() -> None:
 
 def test_every_model_has_fresh_workers_and_none_takes_another_with_it() -> None:
     gate = Gate(ALIKE, {**ALIKE, 0: WorkerError("head", "gone")})
-    findings = gate.check(plans=("v0", "v2", "resnet8"))
+    findings = gate.check(models=("v2", "resnet8"))
     assert [(f.model, f.check, f.outcome, f.evidence) for f in findings] == [
-        ("v0", "accuracy", "skipped", "too few"),
         ("v2", "run", "worse", "gone"),
         ("resnet8", "run", "worse", "gone"),
     ]

@@ -17,12 +17,13 @@ from bench.counts import count as counting
 from bench.counts.baseline import EPOCHS, FILE, Baseline, stack_of
 from bench.errors import RunError, UsageError
 from bench.gate.counts import judge_counts
-from bench.gate.process import Process, WorkerError
+from bench.gate.process import PROTOCOL, Process, WorkerError
 from bench.gate.quality import check_quality
-from bench.gate.turns import Workload
-from bench.gate.worker import FAILURE, PROTOCOL, Worker, serve
+from bench.gate.speed import Workload
+from bench.gate.worker import FAILURE, Worker, serve
 from bench.workers import messages
 from fmnist_models import ModelError
+from results import RunRecord
 from results.gate.quality import QualityRule
 from tests.command_line import REPOSITORY
 
@@ -222,14 +223,16 @@ def test_the_counts_of_this_tree_are_those_of_its_file(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_workers_of_this_tree_train_alike(tmp_path: Path, data_root: Path) -> None:
     plan = Worker().resolve("v0", "cpu", [], None)["plans"]["v0"]
-    findings, records = check_quality(
+    records = list[RunRecord]()
+    findings = check_quality(
         {"base": REPOSITORY, "head": REPOSITORY},
         Workload({"v0": plan}, "cpu", []),
-        lambda _model: 150,
+        {"v0": 150},
         data_root.resolve(),
         tmp_path,
         QualityRule(),
         seeds=2,
+        done=records.append,
     )
     assert [(f.check, f.outcome) for f in findings] == [("accuracy", "same"), ("memory", "same")]
     assert findings[0].evidence == "the same in all 2 seeds"
