@@ -21,8 +21,16 @@ from results.render.footer import (
     flag_lines,
     ground_lines,
 )
-from results.render.lines import header_line, row_line, rule_line
-from results.render.table import GAP, MIN_WIDTH, column_width, fitting
+from results.render.table import (
+    GAP,
+    MIN_WIDTH,
+    Lines,
+    column_width,
+    fitting,
+    short_column,
+    table_lines,
+    titled,
+)
 from results.rows.comparable import Row
 from results.text import (
     cut,
@@ -53,22 +61,18 @@ def render_choice(choice: Choice, *, width: int) -> "RenderableType":
     The recommended row, the runner-up and the Pareto front come first, then what does not qualify.
     The least important numbers are left out until the rest fits.
     """
-    from rich.console import Group  # json needs no rich
-    from rich.text import Text
-
     width = max(width, MIN_WIDTH)
     shown = _shown(choice)
     if not shown:
-        return Group(Text("no records"))
-    names = text_column("model", [cut(one.label, max(12, width // 3)) for one in shown])
+        return Lines(titled(None, []))
+    names = short_column(text_column("model", [one.label for one in shown]), width)
     words = [_word(one, choice) for one in shown]
     reserved = min(max(map(len, words)), int(SHARE_OF_WHY * width)) + GAP
-    columns = fitting(_number_columns(shown, choice), column_width(names), width - reserved)
+    columns = fitting(_number_columns(shown, choice), names, width - reserved)
     used = sum(column_width(column) + GAP for column in (names, *columns))
     room = max(width - used, 1)
     columns.append(text_column("choice"[:room], [cut(word, room) for word in words]))
-    lines = [row_line(names, columns, index) for index in range(len(shown))]
-    return Group(header_line(names, columns), rule_line(names, columns, width), *lines)
+    return Lines(table_lines([names, *columns], width))
 
 
 def choice_notes(choice: Choice) -> list[str]:

@@ -3,7 +3,6 @@
 import re
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from results.gate.verdict import TROUBLE, Check, Finding, Verdict
@@ -18,15 +17,13 @@ from results.gate.words import (
     value_text,
 )
 from results.render.columns import UNKNOWN, Column, number_column, text_column
-from results.render.lines import header_line, row_line, rule_line
-from results.render.table import MIN_WIDTH, column_width, fitting
-from results.text import cut, short_names
+from results.render.table import MIN_WIDTH, Line, Lines, Piece, fitting, short_column, table_lines
+from results.text import cut
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 MOST_TROUBLES = 40  # sentences that a person may still read
-LEAST_NAME = 12  # characters of a name, however narrow the screen
 GLUE = "\N{NO-BREAK SPACE}"
 
 
@@ -80,22 +77,16 @@ def render_verdict(verdict: Verdict, *, width: int) -> "RenderableType":
     Nothing is wider than `width` characters (but at least 40): sentences are wrapped, and the least
     important columns are left out until the rest fits.
     """
-    from rich.console import Group  # json needs no rich
-    from rich.text import Text
-
     width = max(width, MIN_WIDTH)
     found = troubles(verdict)
-    lines = [_sentence(finding, width) for finding in found[:MOST_TROUBLES]]
+    lines = [line for finding in found[:MOST_TROUBLES] for line in _sentence(finding, width)]
     if len(found) > MOST_TROUBLES:
-        lines.append(Text(f"{len(found) - MOST_TROUBLES:,} more; verdict.json has them all"))
+        lines.append([Piece(f"{len(found) - MOST_TROUBLES:,} more; verdict.json has them all")])
     if columns := model_columns(verdict):
-        short = short_names(columns[0].cells, max(LEAST_NAME, width // 3))
-        names = replace(columns[0], cells=tuple(short[name] for name in columns[0].cells))
-        shown = fitting(columns[1:], column_width(names), width)
-        lines += [Text("")] if lines else []
-        lines += [header_line(names, shown), rule_line(names, shown, width)]
-        lines += [row_line(names, shown, index) for index in range(len(names.cells))]
-    return Group(*lines or ([Text("no numbers")] if verdict.exit_code else []))
+        names = short_column(columns[0], width)
+        lines += [[]] if lines else []
+        lines += table_lines([names, *fitting(columns[1:], names, width)], width)
+    return Lines(lines or ([[Piece("no numbers")]] if verdict.exit_code else []))
 
 
 def verdict_notes(verdict: Verdict) -> list[str]:
@@ -104,20 +95,19 @@ def verdict_notes(verdict: Verdict) -> list[str]:
     return [*notes(verdict), place(verdict), *changed]
 
 
-def _sentence(finding: Finding, width: int) -> "RenderableType":
+def _sentence(finding: Finding, width: int) -> list[Line]:
     """All of a finding, its outcome in colour, further lines indented."""
-    from rich.text import Text
-
-    wrapped = textwrap.wrap(
+    first, *others = textwrap.wrap(
         # a number and its unit stay on one line
         re.sub(r"(?<=\d) ", GLUE, f"{finding.outcome}: {described(finding)}"),
         width,
         subsequent_indent="  ",
         break_on_hyphens=False,
     )
-    line = Text("\n".join(wrapped).replace(GLUE, " "))
-    line.stylize("bold red" if finding.outcome == "worse" else "yellow", 0, len(finding.outcome))
-    return line
+    style = "bold red" if finding.outcome == "worse" else "yellow"
+    rest = first.removeprefix(finding.outcome).replace(GLUE, " ")
+    head = [Piece(finding.outcome, style), Piece(rest)]
+    return [head, *([Piece(line.replace(GLUE, " "))] for line in others)]
 
 
 def _change_cell(finding: Finding) -> str:

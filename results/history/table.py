@@ -18,17 +18,21 @@ from results.render.columns import (
     text_column,
 )
 from results.render.footer import comparability_warning, flag_lines, ground_lines
-from results.render.lines import rule_line
-from results.render.table import GAP, MIN_WIDTH, column_width, fitting, shortened
+from results.render.table import (
+    MIN_WIDTH,
+    NOISE_MARK,
+    Lines,
+    fitting,
+    short_column,
+    table_lines,
+    titled,
+)
 from results.rows.summary import Summary
-from results.text import cut, format_bytes, format_count, one_line, printable, three_digits
+from results.text import format_bytes, format_count, one_line, three_digits
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.text import Text
 
-_GAP = " " * GAP
-NOISE_MARK = "~"  # survives where dim does not: pipes, CI logs
 NOTE = (
     "change and ratios: against the row above of the same model. "
     f"{NOISE_MARK}: chance may have made it (95 % intervals over seeds overlap, or one seed)."
@@ -79,27 +83,18 @@ def render_history(
     The least important columns are left out until the rest fits. A failed row says why in place of
     its numbers.
     """
-    from rich.console import Group  # csv and json need no rich
-    from rich.text import Text
-
     width = max(width, MIN_WIDTH)
-    heading = [Text(title, style="bold")] if title else []
     if not rows:
-        return Group(*heading, Text("no records"))
+        return Lines(titled(title, []))
     names, *columns = history_columns(rows)
-    names = shortened(names, width)
+    names = short_column(names, width)
     ranked = sorted(columns, key=lambda column: _RANKS.index(column.header))
-    fits = fitting(ranked, column_width(names), width)
-    columns = [column for column in columns if column in fits]
-    # Widths are taken once for all rows: there may be thousands.
-    header, *lines = zip(*map(_padded, [names, *columns]), strict=True)
-    place = next((n for n, c in enumerate(columns, 1) if c.header == "accuracy %"), 1)
-    return Group(
-        *heading,
-        Text(_GAP.join(header).rstrip(), style="bold", no_wrap=True),
-        rule_line(names, columns, width),
-        *(_row_text(row, cells, place, width) for row, cells in zip(rows, lines, strict=True)),
-    )
+    fits = {column.header: column for column in fitting(ranked, names, width)}
+    shown = [names, *(fits[column.header] for column in columns if column.header in fits)]
+    headers = [column.header for column in shown]
+    place = headers.index("accuracy %") if "accuracy %" in headers else 1
+    failures = [None if row["status"] == "ok" else failure_text(row) for row in rows]
+    return Lines(titled(title, table_lines(shown, width, failures, place)))
 
 
 def history_footer_lines(summaries: Sequence[Summary]) -> list[str]:
@@ -133,21 +128,3 @@ def _ratio_text(row: Row, key: str) -> str:
 def _marked(row: Row, key: str, text: str) -> str:
     text = text.removesuffix("%")  # points, not percent
     return f"{NOISE_MARK}{text}" if key in row["within_noise"] else text
-
-
-def _padded(column: Column) -> list[str]:
-    """The header and the cells, as wide as each other."""
-    size, cells = column_width(column), [column.header, *map(printable, column.cells)]
-    return [cell.ljust(size) if column.align == "left" else cell.rjust(size) for cell in cells]
-
-
-def _row_text(row: Row, cells: Sequence[str], place: int, width: int) -> "Text":
-    """The cells of a row; a failed one has its status and reason in place of its numbers."""
-    from rich.text import Text
-
-    if row["status"] == "ok":
-        line = Text(_GAP.join(cells).rstrip(), no_wrap=True)
-        line.highlight_regex(f"{NOISE_MARK}\\S+", "dim")
-        return line
-    line = Text("".join(cell + _GAP for cell in cells[:place]), no_wrap=True)
-    return line.append(cut(failure_text(row), max(width - len(line), 1)), style="red")

@@ -4,11 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from results.ladder.rows import rivals
-from results.render.columns import UNKNOWN, Column, failure_text, share_of_floor, text_column
-from results.render.lines import header_line, row_line, rule_line
-from results.render.table import MIN_WIDTH, column_width, fitting
+from results.render.columns import (
+    UNKNOWN,
+    Column,
+    failure_text,
+    number_column,
+    share_of_floor,
+    text_column,
+)
+from results.render.table import MIN_WIDTH, Lines, Piece, fitting, table_lines, titled
 from results.rows.comparable import is_time_budget
-from results.text import format_count, format_seconds, one_line, three_digits
+from results.text import cut, distinct, format_count, format_seconds, three_digits
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,20 +34,19 @@ def render_ladder(rows: Sequence[Row], *, width: int, title: str | None = None) 
         width: Characters to use.
         title: A line above the table.
     """
-    from rich.console import Group  # csv and json need no rich
-    from rich.text import Text
-
     width = max(width, MIN_WIDTH)
-    heading = [Text(title, style="bold")] if title else []
     names = text_column("rung", [INDENT + row["rung"] for row in rows])
-    columns = fitting(_number_columns(rows), column_width(names), width)
-    lines = [header_line(names, columns), rule_line(names, columns, width)] if rows else []
-    for index, row in enumerate(rows):
-        if index == 0 or row["model"] != rows[index - 1]["model"]:
-            lines.append(Text(one_line(row["model"]), no_wrap=True, overflow="ellipsis"))
-        failure = failure_text(row) if _is_failed(row) else None
-        lines.append(row_line(names, columns, index, failure))
-    return Group(*heading, *(lines or [Text("no records")]))
+    failures = [failure_text(row) if _is_failed(row) else None for row in rows]
+    columns = fitting(_number_columns(rows), names, width)
+    lines = table_lines([names, *columns], width, failures)
+    body = lines[len(lines) - len(rows) :]
+    lines = lines[: len(lines) - len(rows)]
+    for index, line in enumerate(body):
+        model = rows[index]["model"]
+        if index == 0 or model != rows[index - 1]["model"]:
+            lines.append([Piece(cut(model, width))])
+        lines.append(line)
+    return Lines(titled(title, lines))
 
 
 def ladder_columns(rows: Sequence[Row]) -> list[Column]:
@@ -62,16 +67,14 @@ def ratio_text(ratio: float) -> str:
 
 def _number_columns(rows: Sequence[Row]) -> list[Column]:
     columns = [
-        Column(
-            "ratio", _cells(rows, "ratio", lambda ratio: f"{ratio_text(ratio)}x"), best_marks(rows)
-        ),
-        _plain("95 % interval", _cells(rows, "ratio_ci95", lambda pair: _interval(*pair))),
-        _plain("images/s", _cells(rows, "images_per_s", format_count)),
-        _plain("of floor", tuple(map(share_of_floor, rows))),
-        _plain("MFU", _cells(rows, "mfu", lambda share: f"{share:.1%}")),
-        _plain("compile", _cells(rows, "compile_time_s", format_seconds)),
-        _plain("pays after", _cells(rows, "break_even_epochs", _pays_after)),
-        *_budget_columns(rows),
+        Column("ratio", _cells(rows, "ratio", lambda r: f"{ratio_text(r)}x"), best_marks(rows)),
+        number_column("95 % interval", _cells(rows, "ratio_ci95", _interval)),
+        number_column("images/s", _cells(rows, "images_per_s", format_count)),
+        number_column("of floor", tuple(map(share_of_floor, rows))),
+        number_column("MFU", _cells(rows, "mfu", "{:.1%}".format)),
+        number_column("compile", _cells(rows, "compile_time_s", format_seconds)),
+        number_column("pays after", _cells(rows, "break_even_epochs", _pays_after)),
+        _budget_column(rows),
         text_column("precision", [row["precision"] for row in rows]),
         text_column("plan", [row["plan"] for row in rows]),
         text_column("adds", [row["adds"] or UNKNOWN for row in rows]),
@@ -79,17 +82,13 @@ def _number_columns(rows: Sequence[Row]) -> list[Column]:
     return [column for column in columns if set(column.cells) - {UNKNOWN}]
 
 
-def _budget_columns(rows: Sequence[Row]) -> list[Column]:
+def _budget_column(rows: Sequence[Row]) -> Column:
     """What a budget comes to: epochs for one in seconds, seconds for the others."""
-    budgets = list(dict.fromkeys(row["budget"] for row in rows))
+    budgets = distinct(row["budget"] for row in rows)
     name = budgets[0] if len(budgets) == 1 else "budget"
-    epochs = _plain(f"epochs in {name}", _cells(rows, "epochs_in_budget", lambda e: f"{e:.3g}"))
-    total = _plain(f"{name} in all", _cells(rows, "total_s", format_seconds))
-    return [epochs if all(map(is_time_budget, budgets)) else total]
-
-
-def _plain(header: str, cells: tuple[str, ...]) -> Column:
-    return Column(header, cells, (False,) * len(cells))
+    if all(map(is_time_budget, budgets)):
+        return number_column(f"epochs in {name}", _cells(rows, "epochs_in_budget", "{:.3g}".format))
+    return number_column(f"{name} in all", _cells(rows, "total_s", format_seconds))
 
 
 def _cells(rows: Sequence[Row], key: str, text: Callable[[Any], str]) -> tuple[str, ...]:
@@ -120,5 +119,5 @@ def _pays_after(epochs: float | str) -> str:
     return f"{epochs:.{1 if epochs < 9.95 else 0}f} epochs"
 
 
-def _interval(low: float, high: float) -> str:
-    return f"{ratio_text(low)} to {ratio_text(high)}"
+def _interval(ends: Sequence[float]) -> str:
+    return " to ".join(map(ratio_text, ends))

@@ -8,9 +8,8 @@ from results.reference.footer import lettered, note_marks, published_footer_line
 from results.reference.rows import PUBLISHED_KEYS, published_rows
 from results.render.columns import UNKNOWN, Column, cells, number_column, text_column
 from results.render.formats import escape_markdown, export
-from results.render.lines import header_line, row_line, rule_line
-from results.render.table import MIN_WIDTH, column_width, fitting
-from results.text import format_seconds
+from results.render.table import MIN_WIDTH, Lines, fitting, table_lines, titled
+from results.text import distinct, format_seconds
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -34,21 +33,12 @@ def render_published(
     all rows share stands in the title. A system that failed keeps its place and its published
     number, with its status as the verdict.
     """
-    from rich.console import Group  # csv and json need no rich
-    from rich.text import Text
-
-    heading = [title] if title else []
     if not rows:
-        return Group(*(Text(text, style="bold") for text in heading), Text("no records"))
+        return Lines(titled(title, []))
     width = max(width, MIN_WIDTH)
-    heading += [f"protocol {rows[0]['protocol']}"] if _is_shared(rows) else []
-    names, *columns = _shown(rows, width)
-    return Group(
-        *([Text(", ".join(heading), style="bold")] if heading else []),
-        header_line(names, columns),
-        rule_line(names, columns, width),
-        *(row_line(names, columns, index) for index in range(len(rows))),
-    )
+    protocol = f"protocol {rows[0]['protocol']}" if _is_shared(rows) else ""
+    heading = ", ".join(distinct([title, protocol]))
+    return Lines(titled(heading, table_lines(_shown(rows, width), width)))
 
 
 def hidden_columns_line(rows: Sequence[Row], width: int) -> str | None:
@@ -115,7 +105,7 @@ def _shown(rows: Sequence[Row], width: int) -> list[Column]:
     for is_lettered in (False, True):
         names, *others = published_columns(rows, is_lettered=is_lettered)
         others = [c for c in others if c.header != "protocol" or not _is_shared(rows)]
-        layouts.append([names, *fitting(others, column_width(names), width)])
+        layouts.append([names, *fitting(others, names, width)])
     return max(layouts, key=lambda layout: sum(c.header not in MINOR for c in layout))
 
 
