@@ -1,18 +1,43 @@
-"""Show rows on stdout: a table for a terminal, exports for programs."""
+"""Show rows on stdout: a table with its notes on a terminal, exports for programs."""
 
+import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.shell import print_rich, terminal_width, write_out
+from bench.shell import print_rich, say, terminal_width, write_out
+from results.errors import ResultsError
+from results.gate.files import annotation
+from results.history.drift import drifts
+from results.history.rows import HISTORY_KEYS, history_rows
+from results.history.table import history_columns, history_footer_lines, render_history
+from results.ladder.footer import ladder_footer_lines, ladder_sentences
+from results.ladder.rows import LADDER_KEYS, ladder_rows
+from results.ladder.table import ladder_columns, render_ladder
+from results.records.record import RunRecord
+from results.reference.footer import published_footer_lines
+from results.reference.replication import is_published
+from results.reference.rows import PUBLISHED_KEYS, published_rows
+from results.reference.table import export_published, hidden_columns_line, render_published
+from results.render.columns import Column
+from results.render.footer import footer_lines
+from results.render.formats import FORMATS, export
+from results.render.parquet import PARQUET, check_parquet, export_parquet
+from results.render.table import render_table
+from results.rows.rows import ROW_KEYS, sort_rows, table_rows
+from results.rows.summary import Summary
+from results.text import distinct, plural
 
 if TYPE_CHECKING:
-    from results import RunRecord
-    from results.render.columns import Column
+    from rich.console import RenderableType
 
 DEFAULT_SORT = "test_accuracy"
+NEWS = 30  # commits: what is older has been seen
+Rows = Sequence[dict[str, Any]]
+Drawn = Callable[[int], "tuple[RenderableType, Sequence[str]]"]
+"""Gives the table at a width, and the notes below it."""
 
 
 def check_format(fmt: str) -> None:
@@ -21,10 +46,6 @@ def check_format(fmt: str) -> None:
     Raises:
         ResultsError: In one line, with the remedy.
     """
-    from results.errors import ResultsError
-    from results.render.formats import FORMATS
-    from results.render.parquet import PARQUET, check_parquet
-
     choices = ("rich", *FORMATS, PARQUET)
     if fmt not in choices:
         raise ResultsError(f"unknown format {fmt!r}; choose from {', '.join(choices)}")
@@ -35,36 +56,39 @@ def check_format(fmt: str) -> None:
     check_parquet()
 
 
+def show_models(summaries: Sequence[Summary], *, fmt: str, sort: str, by: str, notes: bool) -> None:
+    """Write a row for each configuration, told apart by model or plan."""
+    rows = table_rows(summaries, sort)
+
+    def draw(width: int) -> "tuple[RenderableType, Sequence[str]]":
+        table = render_table(rows, width=width, by=by, title="Fashion-MNIST")
+        return table, footer_lines(summaries, rows=rows)
+
+    _show(rows, fmt, ROW_KEYS, draw, by=by, notes=notes)
+
+
 def show_ladders(
-    rungs: "Sequence[RunRecord]", *, fmt: str = "rich", num_others: int = 0, notes: bool = False
+    rungs: Sequence[RunRecord], *, fmt: str = "rich", num_others: int = 0, notes: bool = False
 ) -> None:
-    """Writes ladders to stdout, and to stderr how many other records are left out."""
-    from results.ladder.rows import LADDER_KEYS, ladder_rows
-    from results.ladder.table import ladder_columns
-
+    """Write ladders, and to stderr how many other records are left out."""
     if num_others:
-        sys.stderr.write(f"{num_others} records of ordinary runs left out: a ladder stands alone\n")
+        say(f"{num_others} records of ordinary runs left out: a ladder stands alone")
     rows = ladder_rows(rungs)
-    if fmt == "rich":
-        _show_rich_ladders(rungs, rows, notes=notes)
-        return
-    write_rows(rows, fmt, LADDER_KEYS, ladder_columns(rows))
+
+    def draw(width: int) -> "tuple[RenderableType, Sequence[str]]":
+        table = render_ladder(rows, width=width, title="Fashion-MNIST, ladder of plans")
+        return table, ladder_footer_lines(rungs)
+
+    above = ladder_sentences(rungs)
+    _show(rows, fmt, LADDER_KEYS, draw, ladder_columns(rows), above=above, notes=notes)
 
 
-def show_published(
-    records: "Sequence[RunRecord]", *, fmt: str = "rich", notes: bool = False
-) -> None:
-    """Writes published numbers beside ours to stdout, and to stderr how many records are left out.
+def show_published(records: Sequence[RunRecord], *, fmt: str = "rich", notes: bool = False) -> None:
+    """Write published numbers beside ours, and to stderr how many records are left out.
 
     Raises:
-        ResultsError: no such format, or no record of a reference system.
+        ResultsError: no record of a reference system.
     """
-    from results.errors import ResultsError
-    from results.reference.replication import is_published
-    from results.reference.rows import PUBLISHED_KEYS, published_rows
-    from results.reference.table import export_published
-    from results.render.parquet import PARQUET
-
     runs = [record for record in records if is_published(record)]
     if not runs:
         raise ResultsError(
@@ -72,31 +96,40 @@ def show_published(
             "`fmnist-bench run --recipe published`"
         )
     if num_others := len(records) - len(runs):
-        others = f"{num_others} record{'s' if num_others > 1 else ''}"
-        sys.stderr.write(f"{others} left out: no reference system by its own recipe\n")
-    if fmt == "rich":
-        _show_rich_published(runs, notes=notes)
-    elif fmt == PARQUET:
-        write_rows(published_rows(runs), fmt, PUBLISHED_KEYS)
-    else:
+        say(f"{plural(num_others, 'record')} left out: no reference system by its own recipe")
+    rows = published_rows(runs)
+
+    def draw(width: int) -> "tuple[RenderableType, Sequence[str]]":
+        title = "Fashion-MNIST: published numbers and ours"
+        lines = distinct([*published_footer_lines(runs), hidden_columns_line(rows, width)])
+        return render_published(rows, width=width, title=title), lines
+
+    if fmt in FORMATS:
         write_out(export_published(runs, fmt))
-
-
-def write_rows(
-    rows: "Sequence[dict[str, Any]]",
-    fmt: str,
-    keys: "Sequence[str]",
-    columns: "Sequence[Column] | None" = None,
-    by: str = "model",
-) -> None:
-    """Writes rows to stdout in a format that programs or documents read."""
-    from results.render.formats import export
-    from results.render.parquet import PARQUET, export_parquet
-
-    if fmt == PARQUET:
-        write_out(export_parquet(rows, keys))
     else:
-        write_out(export(rows, fmt, by, columns=columns, keys=keys))
+        _show(rows, fmt, PUBLISHED_KEYS, draw, notes=notes)
+
+
+def show_history(summaries: Sequence[Summary], *, fmt: str, sort: str, notes: bool = False) -> None:
+    """Write the history of models over commits, by time where no other key is named.
+
+    Drift is told below a table for people, and on GitHub, in any format, by warnings on stderr.
+    """
+    rows = history_rows(summaries)
+    rows = rows if sort == DEFAULT_SORT else sort_rows(rows, sort)
+    is_on_github = os.environ.get("GITHUB_ACTIONS") == "true"
+    found = drifts(summaries) if fmt == "rich" or is_on_github else []
+
+    def draw(width: int) -> "tuple[RenderableType, Sequence[str]]":
+        lines = [f"drift: {drift.text}" for drift in found]  # ends with a command, so with no dot
+        table = render_history(rows, width=width, title="Fashion-MNIST, over commits")
+        return table, [*lines, *history_footer_lines(summaries)]
+
+    _show(rows, fmt, HISTORY_KEYS, draw, history_columns(rows), notes=notes)
+    if is_on_github:
+        for drift in found:  # a dip that is over is history
+            if drift.is_worse and drift.is_last and drift.commits_ago <= NEWS:
+                say(annotation("warning", "drift", drift.text))
 
 
 def where_next(*folders: Path) -> str:
@@ -107,24 +140,21 @@ def where_next(*folders: Path) -> str:
     return f"records: {where}; again: fmnist-bench table {words}, or report {words} for a page"
 
 
-def _show_rich_ladders(
-    rungs: "Sequence[RunRecord]", rows: "Sequence[dict[str, Any]]", *, notes: bool
+def _show(
+    rows: Rows,
+    fmt: str,
+    keys: Sequence[str],
+    draw: Drawn,
+    columns: Sequence[Column] | None = None,
+    *,
+    by: str = "model",
+    above: Sequence[str] = (),
+    notes: bool,
 ) -> None:
-    from results.ladder.footer import ladder_footer_lines, ladder_sentences
-    from results.ladder.table import render_ladder
-
-    table = render_ladder(rows, width=terminal_width(), title="Fashion-MNIST, ladder of plans")
-    lines = ladder_footer_lines(rungs)
-    print_rich(table, lines, above=ladder_sentences(rungs), all_notes=notes)
-
-
-def _show_rich_published(runs: "Sequence[RunRecord]", *, notes: bool) -> None:
-    from results.reference.footer import published_footer_lines
-    from results.reference.rows import published_rows
-    from results.reference.table import hidden_columns_line, render_published
-
-    rows, width = published_rows(runs), terminal_width()
-    title = "Fashion-MNIST: published numbers and ours"
-    hidden = hidden_columns_line(rows, width)
-    lines = [*published_footer_lines(runs), *([hidden] if hidden else [])]
-    print_rich(render_published(rows, width=width, title=title), lines, all_notes=notes)
+    if fmt == "rich":
+        table, lines = draw(terminal_width())
+        print_rich(table, lines, above=above, all_notes=notes)
+    elif fmt == PARQUET:
+        write_out(export_parquet(rows, keys))
+    else:
+        write_out(export(rows, fmt, by, columns=columns, keys=keys))

@@ -1,12 +1,13 @@
 """What `compare` and `gate` have in common: fractions that a user gives, and the verdict shown."""
 
 import math
-from typing import TYPE_CHECKING
 
 from bench.errors import UsageError
-
-if TYPE_CHECKING:
-    from results.gate.verdict import Verdict
+from bench.shell import print_rich, terminal_width
+from results.gate.tables import render_verdict, verdict_notes
+from results.gate.verdict import Verdict
+from results.gate.words import headline
+from results.text import one_line
 
 
 def fraction(option: str, value: float) -> float:
@@ -21,13 +22,8 @@ def fraction(option: str, value: float) -> float:
     raise UsageError(f"{option} is a fraction between 0 and 1, not {value:g}; write {remedy}")
 
 
-def show_verdict(verdict: "Verdict", *, notes: bool = False) -> None:
-    """Write a verdict to stdout: its headline, its tables, and the command that repeats it."""
-    from bench.shell import print_rich, terminal_width
-    from results.gate.tables import render_verdict, verdict_notes
-    from results.gate.words import headline
-    from results.text import one_line
-
+def show_verdict(verdict: Verdict, *, notes: bool = False) -> None:
+    """Writes a verdict to stdout: its headline, its tables, and the command that repeats it."""
     table = render_verdict(verdict, width=terminal_width())
     print_rich(
         table,

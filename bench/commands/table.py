@@ -2,28 +2,28 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bench.commands.show import (
     DEFAULT_SORT,
     check_format,
+    show_history,
     show_ladders,
+    show_models,
     show_published,
-    write_rows,
 )
-from bench.commands.show_history import show_history
-from bench.shell import print_rich, say, terminal_width
+from bench.shell import say
 from bench.sweep.folders import read_runs
 from bench.sweep.request import Notes
+from results.errors import ResultsError
+from results.records.record import RunRecord
+from results.rows.comparable import check_comparable, is_ladder
+from results.rows.summary import summarize
 
-if TYPE_CHECKING:
-    from results import RunRecord
-
-GROUPINGS = ("model", "commit", "plan")
-PUBLISHED = "published"
-HISTORY = "commit"
+HISTORY, PUBLISHED = "commit", "published"
+GROUPINGS = ("model", HISTORY, "plan", PUBLISHED)
 
 
 def table(
@@ -61,7 +61,7 @@ def table(
 
 
 def show(
-    records: "Sequence[RunRecord]",
+    records: Sequence[RunRecord],
     *,
     fmt: str = "rich",
     by: str = "model",
@@ -79,57 +79,26 @@ def show(
         NotComparable: the records must not stand side by side, and `mixed` does not allow it.
         ResultsError: no such format, grouping or column.
     """
-    from results import check_comparable, summarize, table_rows
-    from results.render.footer import footer_lines
-    from results.render.table import render_table
-    from results.rows.comparable import is_ladder
-    from results.rows.rows import ROW_KEYS
-
     check_format(fmt)
-    _check_grouping(by)
+    if by not in GROUPINGS:
+        raise ResultsError(f"cannot group by {by!r}; choose from {', '.join(GROUPINGS)}")
     if by == PUBLISHED:
-        _check_published_options(sort)
+        if sort != DEFAULT_SORT:
+            raise ResultsError(
+                "by published, rows are in the order of the projects; leave --sort out"
+            )
         show_published(records, fmt=fmt, notes=notes)
         return
     rungs = [record for record in records if is_ladder(record)]
     if not mixed:
         check_comparable(rungs or records)
     if rungs:
-        _check_ladder_options(by, sort)
+        if (by, sort) != ("model", DEFAULT_SORT):
+            raise ResultsError("a ladder is in the order of its rungs; leave --by and --sort out")
         show_ladders(rungs, fmt=fmt, num_others=len(records) - len(rungs), notes=notes)
         return
     summaries = summarize(records, by)  # type: ignore[arg-type]  # checked above
     if by == HISTORY:
         show_history(summaries, fmt=fmt, sort=sort, notes=notes)
-        return
-    rows = table_rows(summaries, sort)
-    if fmt == "rich":
-        lines = footer_lines(summaries, rows=rows)
-        title = "Fashion-MNIST"
-        print_rich(
-            render_table(rows, width=terminal_width(), by=by, title=title), lines, all_notes=notes
-        )
     else:
-        write_rows(rows, fmt, ROW_KEYS, by=by)
-
-
-def _check_ladder_options(by: str, sort: str) -> None:
-    from results.errors import ResultsError
-
-    if (by, sort) != ("model", DEFAULT_SORT):
-        raise ResultsError("a ladder is in the order of its rungs; leave --by and --sort out")
-
-
-def _check_grouping(by: str) -> None:
-    from results.errors import ResultsError
-
-    if by not in (*GROUPINGS, PUBLISHED):
-        choices = ", ".join((*GROUPINGS, PUBLISHED))
-        raise ResultsError(f"cannot group by {by!r}; choose from {choices}")
-
-
-def _check_published_options(sort: str) -> None:
-    from results.errors import ResultsError
-
-    if sort != DEFAULT_SORT:
-        raise ResultsError("by published, rows are in the order of the projects; leave --sort out")
+        show_models(summaries, fmt=fmt, sort=sort, by=by, notes=notes)
