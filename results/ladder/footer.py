@@ -1,4 +1,4 @@
-"""The lines below ladders: a sentence a model, and what must be known beside the numbers."""
+"""The lines around ladders: a sentence a model, and what must be known beside the numbers."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from results.ladder.rows import (
 )
 from results.records.record import RunRecord
 from results.render.columns import failure_text
-from results.render.footer import place_line
+from results.render.footer import by_reason, place_line, stated
 from results.text import distinct, format_seconds, one_line
 
 Row = Mapping[str, Any]
@@ -32,13 +32,29 @@ def ladder_footer_lines(records: Sequence[RunRecord]) -> list[str]:
     rungs = [rung for ladder in ladders for rung in ladder]
     if not rungs:
         return []
+    failures = by_reason(
+        (
+            f"{rung.spec['model']} {rung.spec['rung']}",
+            failure_text({"status": rung.status, "reason": rung.reason}),
+        )
+        for rung in rungs
+        if rung.status != "ok"
+    )
+    held = {
+        "budget": [rung.spec["budget"] for rung in rungs],
+        "recipe": [rung.spec["recipe"]["name"] for rung in rungs],
+        "batch size": [rung.spec["recipe"].get("batch_size") for rung in rungs],
+    }
+    firsts = [first_measured(ladder) for ladder in ladders]
+    base = " / ".join(distinct(first.spec["rung"] for first in firsts if first))
     lines = [
-        *_failures(rungs),
-        f"{_settings(rungs)}.",
+        *(f"{reason}: {', '.join(names)}." for reason, names in failures.items()),
+        f"{stated(held)}.",
         place_line(rungs),
         f"{_turn_lengths(rungs)}: in every round each rung takes a turn, forward and backward.",
-        f"ratio: images/s over those of {_bases(ladders)} in the same round, median over the "
-        "rounds; interval: 95 %, exact, of that median (order statistics), none below 6 rounds.",
+        f"ratio: images/s over those of {base or 'the first rung'} in the same round, median over "
+        "the rounds; interval: 95 %, exact, of that median (order statistics), none below 6 "
+        "rounds.",
         "compile: seconds before the first step, warm-up included, nothing cached; pays after: "
         "epochs until it is won back against the fastest rung without compilation in the same "
         "precision.",
@@ -53,9 +69,13 @@ def _sentence(ladder: Sequence[RunRecord]) -> str | None:
     if first is None or not racing:
         return None
     best = max(racing, key=lambda row: row["ratio"])
-    parts = [f"{best['model']}: {_compared(best, first.spec['rung'])}", _payment(racing, best)]
-    parts += [_auto(row) for row in rows if row["rung"] == AUTO_RUNG and row is not best]
-    return "; ".join(part for part in parts if part) + "."
+    autos = [row for row in rows if row["rung"] == AUTO_RUNG and row is not best and row["ratio"]]
+    parts = [
+        f"{best['model']}: {_compared(best, first.spec['rung'])}",
+        _payment(racing, best),
+        *(f"auto comes to {row['ratio']:.{_digits(row['ratio_ci95'])}f}x" for row in autos),
+    ]
+    return "; ".join(distinct(parts)) + "."
 
 
 def _compared(best: Row, base: str) -> str:
@@ -79,35 +99,14 @@ def _payment(racing: Sequence[Row], best: Row) -> str | None:
         return "compiling never pays" if compiled else None
     row = best if best in paying else max(paying, key=lambda rival: rival["ratio"])
     subject = "compiling" if row is best else f"compiling ({row['rung']})"
-    return f"{subject} pays {_after(row['break_even_epochs'])}"
-
-
-def _after(epochs: float) -> str:
-    whole = math.ceil(epochs)
-    return "within one epoch" if whole <= 1 else f"after {whole} epochs"
-
-
-def _auto(row: Row) -> str | None:
-    if row["ratio"] is None:
-        return None
-    return f"auto comes to {row['ratio']:.{_digits(row['ratio_ci95'])}f}x"
+    epochs = math.ceil(row["break_even_epochs"])
+    return f"{subject} pays {'within one epoch' if epochs <= 1 else f'after {epochs} epochs'}"
 
 
 def _digits(interval: Sequence[float] | None) -> int:
     """Digits behind the point: finer ones than the interval say nothing."""
-    if interval is None:
-        return 2
-    width = interval[1] - interval[0]
+    width = 0.0 if interval is None else interval[1] - interval[0]
     return 2 if width < 0.2 else 1 if width < 2 else 0
-
-
-def _settings(rungs: Sequence[RunRecord]) -> str:
-    facts = {
-        "budget": [rung.spec["budget"] for rung in rungs],
-        "recipe": [rung.spec["recipe"]["name"] for rung in rungs],
-        "batch size": [rung.spec["recipe"].get("batch_size") for rung in rungs],
-    }
-    return ", ".join(f"{name} {' / '.join(distinct(values))}" for name, values in facts.items())
 
 
 def _turn_lengths(rungs: Sequence[RunRecord]) -> str:
@@ -116,20 +115,5 @@ def _turn_lengths(rungs: Sequence[RunRecord]) -> str:
         return "no turn was measured"
     rounds = sorted({len(turns.values) for turns in measured})
     lengths = sorted(turns.median() for turns in measured)
-    count = f"{rounds[0]}" if len(rounds) == 1 else f"{rounds[0]} to {rounds[-1]}"
+    count = " to ".join(distinct([rounds[0], rounds[-1]]))
     return f"{count} rounds, turns of {format_seconds(lengths[0])} to {format_seconds(lengths[-1])}"
-
-
-def _bases(ladders: Sequence[Sequence[RunRecord]]) -> str:
-    firsts = [first_measured(ladder) for ladder in ladders]
-    return " / ".join(distinct(first.spec["rung"] for first in firsts if first)) or "the first rung"
-
-
-def _failures(rungs: Sequence[RunRecord]) -> list[str]:
-    """A line for each reason, with the rungs that failed or were broken off for it."""
-    reasons: dict[str, list[str]] = {}
-    for rung in rungs:
-        if rung.status != "ok":
-            text = failure_text({"status": rung.status, "reason": rung.reason})
-            reasons.setdefault(text, []).append(f"{rung.spec['model']} {rung.spec['rung']}")
-    return [f"{text}: {', '.join(distinct(names))}." for text, names in reasons.items()]

@@ -116,20 +116,15 @@ def _rows(ladder: Sequence[RunRecord]) -> list[dict[str, Any]]:
 
 
 def _facts(rung: RunRecord) -> dict[str, Any]:
-    turns = rung.measurements.get("throughput")
-    return {
-        "model": rung.spec["model"],
-        "rung": rung.spec["rung"],
-        "plan": rung.spec["plan"],
-        "precision": rung.spec["precision"],
+    turns, spec = rung.measurements.get("throughput"), rung.spec
+    return {key: spec[key] for key in ("model", "rung", "plan", "precision", "budget")} | {
         "compile_time_s": rung.value("compile_time"),
         "status": rung.status,
         "reason": rung.reason,
         "rounds": len(turns.values) if turns else 0,
-        "adds": rung.spec.get("rung_adds"),
-        "budget": rung.spec["budget"],
-        "recipe": rung.spec["recipe"]["name"],
-        "batch_size": rung.spec["recipe"].get("batch_size"),
+        "adds": spec.get("rung_adds"),
+        "recipe": spec["recipe"]["name"],
+        "batch_size": spec["recipe"].get("batch_size"),
         "device": rung.environment.get("device"),
         "record_id": rung.record_id,
     }
@@ -138,8 +133,8 @@ def _facts(rung: RunRecord) -> dict[str, Any]:
 def _ratio(rung: RunRecord, first: RunRecord) -> dict[str, Any]:
     if rung is first:
         return {"ratio": 1.0}
-    pairs = zip(_turns(rung), _turns(first), strict=False)  # the last round may be a part of one
-    ratios = [own / base for own, base in pairs]
+    own, base = (one.measurements["throughput"].values for one in (rung, first))
+    ratios = [a / b for a, b in zip(own, base, strict=False)]  # the last round may be cut short
     interval = median_interval(ratios)
     return {
         "ratio": median(ratios) if ratios else None,
@@ -148,8 +143,10 @@ def _ratio(rung: RunRecord, first: RunRecord) -> dict[str, Any]:
 
 
 def _performance(rung: RunRecord) -> dict[str, Any]:
+    """Speed, and what the budget comes to; before it: compilation, and the probe of `auto`."""
     rate, budget = _images_per_s(rung), str(rung.spec["budget"])
     images, budget_images = rung.value("images_per_epoch"), rung.value("budget_images")
+    before_s = sum(rung.value(name) or 0.0 for name in ("compile_time", "probe_time"))
     train_s = budget_images / rate if budget_images is not None else None
     epochs = None
     if is_time_budget(budget):
@@ -157,7 +154,7 @@ def _performance(rung: RunRecord) -> dict[str, Any]:
         epochs = train_s * rate / images if images else None
     return {
         "images_per_s": rate,
-        "total_s": None if train_s is None else train_s + _before_training(rung),
+        "total_s": None if train_s is None else train_s + before_s,
         "epochs_in_budget": epochs,
     }
 
@@ -178,18 +175,13 @@ def _limit(rung: RunRecord) -> dict[str, Any]:
     }
 
 
-def _before_training(rung: RunRecord) -> float:
-    """Seconds that a plan costs before the first step: compilation, and the probe of `auto`."""
-    return sum(rung.value(name) or 0.0 for name in ("compile_time", "probe_time"))
-
-
 def _break_even(rung: RunRecord, ladder: Sequence[RunRecord]) -> float | str | None:
     """Epochs after which a compiled rung has caught up with the best uncompiled one.
 
     That of the same precision: compilation shall not get the credit for another.
     """
     compile_s, images = rung.value("compile_time"), rung.value("images_per_epoch")
-    rivals = [
+    uncompiled = [
         _images_per_s(other)
         for other in ladder
         if has_numbers(other)
@@ -198,15 +190,11 @@ def _break_even(rung: RunRecord, ladder: Sequence[RunRecord]) -> float | str | N
         and other.spec["precision"] == rung.spec["precision"]
     ]
     is_candidate = rung.spec.get("is_compiled") and rung.spec["rung"] != AUTO_RUNG
-    if not is_candidate or not rivals or compile_s is None or images is None:
+    if not is_candidate or not uncompiled or compile_s is None or images is None:
         return None
-    saved_s = images / max(rivals) - images / _images_per_s(rung)
+    saved_s = images / max(uncompiled) - images / _images_per_s(rung)
     return compile_s / saved_s if saved_s > 0 else NEVER
 
 
 def _images_per_s(rung: RunRecord) -> float:
     return rung.measurements["throughput"].median()
-
-
-def _turns(rung: RunRecord) -> tuple[float, ...]:
-    return rung.measurements["throughput"].values
