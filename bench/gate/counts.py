@@ -1,6 +1,6 @@
 """Counts of two commits held against each other: they are exact, so one that grows is enough."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.counts.baseline import BOUND, FILE, WORDS, Baseline, Rows, model_of
@@ -22,13 +22,8 @@ Counts = Mapping[str, int]
 def consented_counts(base_tree: Path, head_tree: Path, stack: str) -> Rows:
     """Counts that the head's author took into the file of counts, where it said something else.
 
-    Args:
-        base_tree: folder of the base.
-        head_tree: folder of the head.
-        stack: torch and the device, as `bench.counts.baseline.stack_of` has it.
-
-    Returns:
-        The values of the head's file; none where either file is missing or cannot be read.
+    Those of the `stack`, as `bench.counts.baseline.stack_of` has it; a bound only where it is
+    raised. None where the file of either tree is missing or cannot be read.
     """
     try:
         before, after = (
@@ -36,8 +31,13 @@ def consented_counts(base_tree: Path, head_tree: Path, stack: str) -> Rows:
         )
     except UsageError:
         return {}
-    changed = {row: _changed(before.get(row, {}), counts) for row, counts in after.items()}
-    return {row: counts for row, counts in changed.items() if counts}
+    changed: Rows = {}
+    for row, counts in after.items():
+        for quantity, value in counts.items():
+            former = before.get(row, {}).get(quantity, value)
+            if value > former or (value < former and quantity != BOUND):
+                changed.setdefault(row, {})[quantity] = value
+    return changed
 
 
 def judge_counts(
@@ -53,32 +53,25 @@ def judge_counts(
     if not base:
         return [_finding("all", "counts", "unusable", evidence="nothing was counted on the base")]
     found: list[Finding] = []
+    equal: dict[str, int] = {}  # how many counts of each model
     for row, counts in base.items():
-        if row in head:
-            found += _differences(row, counts, head[row], consented.get(row, {}))
-        else:
+        if row not in head:
             found.append(_finding(row, "counts", "worse", evidence=_gone(row, base, head)))
-    new = [row for row in head if row not in base]
-    found += [_finding(row, "counts", "changed", evidence="new") for row in new]
-    return [*found, *_equal(base, head)]
-
-
-def _changed(before: Counts, after: Counts) -> dict[str, int]:
-    """What the later file has otherwise; a bound only where it is raised."""
-    return {
-        quantity: value
-        for quantity, value in after.items()
-        if quantity in before and value != before[quantity]
-        if quantity != BOUND or value > before[quantity]
-    }
-
-
-def _differences(row: str, base: Counts, head: Counts, consented: Counts) -> Iterator[Finding]:
-    for quantity in dict.fromkeys((*WORDS, *base, *head)):  # in the order of the words
-        before, after = base.get(quantity), head.get(quantity)
-        if not _is_equal(quantity, before, after):
-            outcome, evidence = _judge(quantity, before, after, consented.get(quantity))
-            yield _finding(row, quantity, outcome, before, after, evidence)
+            continue
+        for quantity in dict.fromkeys((*WORDS, *counts, *head[row])):  # in the order of the words
+            before, after = counts.get(quantity), head[row].get(quantity)
+            if not _is_equal(quantity, before, after):
+                consent = consented.get(row, {}).get(quantity)
+                outcome, evidence = _judge(quantity, before, after, consent)
+                found.append(_finding(row, quantity, outcome, before, after, evidence))
+            elif before is not None:
+                equal[model_of(row)] = equal.get(model_of(row), 0) + 1
+    new = [_finding(row, "counts", "changed", evidence="new") for row in head if row not in base]
+    same = [
+        _finding(model, "counts", "same", evidence=f"{number:,} equal")
+        for model, number in equal.items()
+    ]
+    return [*found, *new, *same]
 
 
 def _judge(
@@ -91,13 +84,9 @@ def _judge(
         return "changed", "new"
     if quantity not in DEFINING and head < base:
         return "better", EXACT
-    if consented is not None and _covers(quantity, consented, head):
+    if consented is not None and (head <= consented if quantity == BOUND else head == consented):
         return "changed", RENEWED
     return "worse", WORSE.get(quantity, EXACT)
-
-
-def _covers(quantity: str, consented: int, found: int) -> bool:
-    return found <= consented if quantity == BOUND else found == consented
 
 
 def _is_equal(quantity: str, base: int | None, head: int | None) -> bool:
@@ -116,25 +105,13 @@ def _gone(row: str, base: Mapping[str, Counts], head: Mapping[str, Counts]) -> s
     return f"gone; renamed to {alike[0]}?" if is_gone and alike else "gone"
 
 
-def _rows_of(model: str, rows: Mapping[str, Counts]) -> dict[str, dict[str, int]]:
+def _rows_of(model: str, rows: Mapping[str, Counts]) -> Rows:
     """The rows of one model by what follows its name, without what varies."""
     return {
         row.removeprefix(model): {q: value for q, value in counts.items() if q != BOUND}
         for row, counts in rows.items()
         if model_of(row) == model
     }
-
-
-def _equal(base: Mapping[str, Counts], head: Mapping[str, Counts]) -> Iterator[Finding]:
-    """For each model how many of its counts are the same."""
-    numbers: dict[str, int] = {}
-    for row, counts in base.items():
-        after = head.get(row, {})
-        equal = sum(_is_equal(name, value, after.get(name)) for name, value in counts.items())
-        numbers[model_of(row)] = numbers.get(model_of(row), 0) + equal
-    for model, number in numbers.items():
-        if number:
-            yield _finding(model, "counts", "same", evidence=f"{number:,} equal")
 
 
 def _finding(

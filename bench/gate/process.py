@@ -41,23 +41,14 @@ class RefusedError(WorkerError):
 
 @dataclass
 class Process:
-    """A running worker.
-
-    Attributes:
-        side: `base`, `head` or `again`.
-        tree: the folder of its commit.
-        popen: the process.
-        pipe: our end; closing it ends the worker.
-        log: what it writes to stdout and stderr, after what others wrote before.
-        log_start: bytes of the log that are others'.
-    """
+    """A running worker, of `base`, `head` or `again`."""
 
     side: str
-    tree: Path
+    tree: Path  # the folder of its commit
     popen: subprocess.Popen[bytes]
-    pipe: Connection
-    log: Path
-    log_start: int
+    pipe: Connection  # our end; closing it ends the worker
+    log: Path  # what it writes to stdout and stderr, after what others wrote before
+    log_start: int  # bytes of the log that are others'
 
     @classmethod
     def start(cls, side: str, tree: Path, log: Path, module: str | None = None) -> "Process":
@@ -186,13 +177,8 @@ def in_workers(
     """What an action gives for each model in fresh workers, and the models over which one failed.
 
     A worker that dies leaves the models behind to the next ones, and the model it died over too,
-    once: it may be the machine's doing.
-
-    Args:
-        trees: folder by side.
-        models: one after the other.
-        logs: folder for what the workers write.
-        action: is given the workers, in the order of the sides, and a model.
+    once: it may be the machine's doing. The action is given the workers, in the order of the sides,
+    and a model.
 
     Raises:
         WorkerError: one of them cannot start.

@@ -54,18 +54,7 @@ def check_quality(
 
     Seeds take turns: base head, head base. Where something is unclear or worse, as many further
     seeds are trained, and all are judged together. Each model has fresh workers, as the peak of a
-    process never falls.
-
-    Args:
-        trees: folder by side; those of the base and the head are used.
-        workload: models with their plans, the device, settings of the recipe.
-        steps: of each training, by model.
-        data: root of the data.
-        logs: folder for what the workers write.
-        rule: what counts as worse.
-        seeds: of the first round.
-        done: told of each record in the order of training, its side under `gate_side`.
-        timeout_s: longest time for one training.
+    process never falls. `done` is told of each record, its side under the key `gate_side`.
     """
     findings: list[Finding] = []
     sides = {side: trees[side] for side in (BASE, HEAD)}

@@ -35,23 +35,14 @@ OTHERS = 1.5  # three workers start on two cores, where two were timed
 
 @dataclass(frozen=True, kw_only=True)
 class GateOptions:
-    """What is held against what, and how strictly.
+    """What is held against what, and how strictly."""
 
-    Attributes:
-        request: models, device, settings and plan, as `find_ground` takes them.
-        checks: some of CHECKS.
-        speed: when a step is slower.
-        quality: when accuracy or memory is worse.
-        train_s: seconds of each training for quality, about.
-        seeds: trainings of each model and side; once more as many where they leave a doubt.
-    """
-
-    request: Mapping[str, Any]
-    checks: Sequence[str]
+    request: Mapping[str, Any]  # models, device, settings and plan, as `find_ground` takes them
+    checks: Sequence[str]  # some of CHECKS
     speed: SpeedRule
     quality: QualityRule
-    train_s: float
-    seeds: int
+    train_s: float  # of each training for quality, about
+    seeds: int  # trainings of each model and side; as many again where they leave a doubt
 
 
 class Look(NamedTuple):
@@ -65,35 +56,22 @@ class Look(NamedTuple):
 
 @dataclass(kw_only=True)
 class Gate:
-    """Two commits held against each other, and what was found so far.
-
-    Attributes:
-        base: what the head is held to.
-        head: what is judged.
-        trees: folders of base and head, by side.
-        options: how.
-        data: root of the data.
-        folder: for the logs of the workers.
-        command: repeats the gate.
-        say: told of progress, a line at a time.
-        models: those that did not fail.
-        records: of trainings, in their order.
-    """
+    """Two commits held against each other, and what was found so far."""
 
     base: Commit
     head: Commit
-    trees: Mapping[str, Path]
+    trees: Mapping[str, Path]  # folders of base and head, by side
     options: GateOptions
     data: Path
-    folder: Path
-    command: str
-    say: Callable[[str], None]
+    folder: Path  # for the logs of the workers
+    command: str  # repeats the gate
+    say: Callable[[str], None]  # told of progress, a line at a time
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     measured: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
-    records: list[RunRecord] = field(default_factory=list)
-    models: list[str] = field(default_factory=list)
+    records: list[RunRecord] = field(default_factory=list)  # of trainings, in their order
+    models: list[str] = field(default_factory=list)  # those that did not fail
 
     def run(self) -> Verdict:
         """Measure what is asked for and judge it.

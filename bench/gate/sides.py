@@ -15,21 +15,13 @@ from results.gate.verdict import Finding
 
 @dataclass(frozen=True)
 class GateGround:
-    """What both commits are measured on.
-
-    Attributes:
-        workload: models with their plans as the base resolved them, device, settings of the recipe.
-        stack: what counts hold for; see `bench.counts.baseline.stack_of`.
-        environment: of the device.
-        gone: findings of models that the head no longer has.
-        new: models that only the head has.
-    """
+    """What both commits are measured on, as the base resolved it."""
 
     workload: Workload
-    stack: str
+    stack: str  # what counts hold for; see `bench.counts.baseline.stack_of`
     environment: dict[str, Any]
-    gone: Sequence[Finding]
-    new: Sequence[str]
+    gone: Sequence[Finding]  # of models that the head no longer has
+    new: Sequence[str]  # models that only the head has
 
 
 def find_ground(

@@ -27,21 +27,13 @@ Pairs = dict[str, list[Pair]]
 
 @dataclass(frozen=True)
 class Workload:
-    """What every turn trains.
+    """What every turn trains."""
 
-    Attributes:
-        plans: by model, pinned for both commits.
-        device: as torch names it.
-        settings: of the recipe.
-        turn_s: least seconds of a turn on the base.
-        rounds: in each of which every worker takes a turn.
-    """
-
-    plans: Mapping[str, str]
+    plans: Mapping[str, str]  # by model, pinned for both commits
     device: str
-    settings: Sequence[str] = ()
-    turn_s: float = TURN_S
-    rounds: int = ROUNDS
+    settings: Sequence[str] = ()  # of the recipe
+    turn_s: float = TURN_S  # at least, on the base
+    rounds: int = ROUNDS  # in each of which every worker takes a turn
 
 
 class Speed(NamedTuple):
@@ -85,12 +77,7 @@ def take_pairs(
 ) -> tuple[dict[str, Pair], dict[str, WorkerError]]:
     """A pair of each model from three fresh workers, and the models that failed.
 
-    Args:
-        trees: folder by side.
-        workload: what they train.
-        models: some of the workload's.
-        number: of the pair, from 0; says in which order they start and take their turns.
-        logs: folder for what the workers write.
+    The number of the pair, from 0, says in which order they start and take their turns.
 
     Raises:
         WorkerError: one of them cannot start.

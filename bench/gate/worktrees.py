@@ -89,11 +89,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def _repository() -> Path:
-    """The top folder of the git checkout that the user stands in.
-
-    Raises:
-        UsageError: there is none, or no git.
-    """
+    """The top folder of the git checkout that the user stands in."""
     try:
         return Path(git(Path.cwd(), "rev-parse", "--show-toplevel"))
     except UsageError as error:
@@ -101,11 +97,7 @@ def _repository() -> Path:
 
 
 def _find_commit(repository: Path, revision: str) -> Commit:
-    """The commit that a revision names.
-
-    Raises:
-        UsageError: it names none.
-    """
+    """The commit that a revision names."""
     try:
         asked = ("--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         found = git(repository, "rev-parse", *asked)
@@ -122,11 +114,7 @@ def _find_commit(repository: Path, revision: str) -> Commit:
 
 
 def _check_clean(repository: Path) -> None:
-    """Refuses a work tree whose code is not what its commit says.
-
-    Raises:
-        UsageError: some tracked file is changed, or a new one lies in a package.
-    """
+    """Refuses changes of tracked files, and new files in a package."""
     changed = git(repository, "status", "--porcelain", "--untracked-files=no")
     new = git(repository, "status", "--porcelain", "--untracked-files=all", "--", *PACKAGES)
     files = [line[3:] for line in dict.fromkeys([*changed.splitlines(), *new.splitlines()])]
@@ -139,11 +127,7 @@ def _check_clean(repository: Path) -> None:
 
 
 def _check_harness(repository: Path, commit: Commit, side: str) -> None:
-    """Refuses a commit that has no worker to answer the gate.
-
-    Raises:
-        NotComparable: it is older than the gate.
-    """
+    """Refuses a commit that is older than the gate and has no worker to answer it."""
     try:
         git(repository, "cat-file", "-e", f"{commit.commit}:{WORKER}")
     except UsageError:

@@ -24,7 +24,6 @@ from results.render.footer import (
 from results.render.table import (
     GAP,
     MIN_WIDTH,
-    Lines,
     column_width,
     fitting,
     short_column,
@@ -44,7 +43,7 @@ from results.text import (
 )
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Group
 
 MOST_EXCLUDED = 12  # rows shown that do not qualify; a sentence counts the rest
 SHARE_OF_WHY = 0.3  # of the width, kept free for the last column before numbers take theirs
@@ -55,7 +54,7 @@ FRONT = (
 )
 
 
-def render_choice(choice: Choice, *, width: int) -> "RenderableType":
+def render_choice(choice: Choice, *, width: int) -> "Group":
     """A rich renderable no wider than `width` characters (but at least 40).
 
     The recommended row, the runner-up and the Pareto front come first, then what does not qualify.
@@ -64,7 +63,7 @@ def render_choice(choice: Choice, *, width: int) -> "RenderableType":
     width = max(width, MIN_WIDTH)
     shown = _shown(choice)
     if not shown:
-        return Lines(titled(None, []))
+        return titled(None, [])
     names = short_column(text_column("model", [one.label for one in shown]), width)
     words = [_word(one, choice) for one in shown]
     reserved = min(max(map(len, words)), int(SHARE_OF_WHY * width)) + GAP
@@ -72,7 +71,7 @@ def render_choice(choice: Choice, *, width: int) -> "RenderableType":
     used = sum(column_width(column) + GAP for column in (names, *columns))
     room = max(width - used, 1)
     columns.append(text_column("choice"[:room], [cut(word, room) for word in words]))
-    return Lines(table_lines([names, *columns], width))
+    return titled(None, table_lines([names, *columns], width))
 
 
 def choice_notes(choice: Choice) -> list[str]:

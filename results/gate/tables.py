@@ -17,11 +17,12 @@ from results.gate.words import (
     value_text,
 )
 from results.render.columns import UNKNOWN, Column, number_column, text_column
-from results.render.table import MIN_WIDTH, Line, Lines, Piece, fitting, short_column, table_lines
+from results.render.table import MIN_WIDTH, fitting, short_column, table_lines
 from results.text import cut
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Group
+    from rich.text import Text
 
 MOST_TROUBLES = 40  # sentences that a person may still read
 GLUE = "\N{NO-BREAK SPACE}"
@@ -71,22 +72,25 @@ def model_columns(verdict: Verdict) -> list[Column]:
     return [text_column("model", list(map(cut, rows))), *columns] if columns else []
 
 
-def render_verdict(verdict: Verdict, *, width: int) -> "RenderableType":
+def render_verdict(verdict: Verdict, *, width: int) -> "Group":
     """Draw a sentence for each finding in trouble, and the table of models.
 
     Nothing is wider than `width` characters (but at least 40): sentences are wrapped, and the least
     important columns are left out until the rest fits.
     """
+    from rich.console import Group  # json needs no rich
+    from rich.text import Text
+
     width = max(width, MIN_WIDTH)
     found = troubles(verdict)
-    lines = [line for finding in found[:MOST_TROUBLES] for line in _sentence(finding, width)]
+    lines = [_sentence(finding, width) for finding in found[:MOST_TROUBLES]]
     if len(found) > MOST_TROUBLES:
-        lines.append([Piece(f"{len(found) - MOST_TROUBLES:,} more; verdict.json has them all")])
+        lines.append(Text(f"{len(found) - MOST_TROUBLES:,} more; verdict.json has them all"))
     if columns := model_columns(verdict):
         names = short_column(columns[0], width)
-        lines += [[]] if lines else []
+        lines += [Text("")] if lines else []
         lines += table_lines([names, *fitting(columns[1:], names, width)], width)
-    return Lines(lines or ([[Piece("no numbers")]] if verdict.exit_code else []))
+    return Group(*lines or ([Text("no numbers")] if verdict.exit_code else []))
 
 
 def verdict_notes(verdict: Verdict) -> list[str]:
@@ -95,19 +99,20 @@ def verdict_notes(verdict: Verdict) -> list[str]:
     return [*notes(verdict), place(verdict), *changed]
 
 
-def _sentence(finding: Finding, width: int) -> list[Line]:
+def _sentence(finding: Finding, width: int) -> "Text":
     """All of a finding, its outcome in colour, further lines indented."""
-    first, *others = textwrap.wrap(
+    from rich.text import Text
+
+    wrapped = textwrap.wrap(
         # a number and its unit stay on one line
         re.sub(r"(?<=\d) ", GLUE, f"{finding.outcome}: {described(finding)}"),
         width,
         subsequent_indent="  ",
         break_on_hyphens=False,
     )
-    style = "bold red" if finding.outcome == "worse" else "yellow"
-    rest = first.removeprefix(finding.outcome).replace(GLUE, " ")
-    head = [Piece(finding.outcome, style), Piece(rest)]
-    return [head, *([Piece(line.replace(GLUE, " "))] for line in others)]
+    line = Text("\n".join(wrapped).replace(GLUE, " "))
+    line.stylize("bold red" if finding.outcome == "worse" else "yellow", 0, len(finding.outcome))
+    return line
 
 
 def _change_cell(finding: Finding) -> str:

@@ -21,7 +21,6 @@ from results.render.footer import comparability_warning, flag_lines, ground_line
 from results.render.table import (
     MIN_WIDTH,
     NOISE_MARK,
-    Lines,
     fitting,
     short_column,
     table_lines,
@@ -31,7 +30,7 @@ from results.rows.summary import Summary
 from results.text import format_bytes, format_count, one_line, three_digits
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Group
 
 NOTE = (
     "change and ratios: against the row above of the same model. "
@@ -75,9 +74,7 @@ def history_columns(rows: Sequence[Row]) -> list[Column]:
     return [column for column in columns if set(column.cells) - {"", UNKNOWN}]
 
 
-def render_history(
-    rows: Sequence[Row], *, width: int, title: str | None = None
-) -> "RenderableType":
+def render_history(rows: Sequence[Row], *, width: int, title: str | None = None) -> "Group":
     """A rich renderable of the rows, a line each, no wider than `width` (but at least 40).
 
     The least important columns are left out until the rest fits. A failed row says why in place of
@@ -85,7 +82,7 @@ def render_history(
     """
     width = max(width, MIN_WIDTH)
     if not rows:
-        return Lines(titled(title, []))
+        return titled(title, [])
     names, *columns = history_columns(rows)
     names = short_column(names, width)
     ranked = sorted(columns, key=lambda column: _RANKS.index(column.header))
@@ -94,7 +91,7 @@ def render_history(
     headers = [column.header for column in shown]
     place = headers.index("accuracy %") if "accuracy %" in headers else 1
     failures = [None if row["status"] == "ok" else failure_text(row) for row in rows]
-    return Lines(titled(title, table_lines(shown, width, failures, place)))
+    return titled(title, table_lines(shown, width, failures, place))
 
 
 def history_footer_lines(summaries: Sequence[Summary]) -> list[str]:

@@ -12,18 +12,18 @@ from results.render.columns import (
     share_of_floor,
     text_column,
 )
-from results.render.table import MIN_WIDTH, Lines, Piece, fitting, table_lines, titled
+from results.render.table import MIN_WIDTH, fitting, table_lines, titled
 from results.rows.comparable import is_time_budget
 from results.text import cut, distinct, format_count, format_seconds, three_digits
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Group
 
 Row = Mapping[str, Any]
 INDENT = "  "
 
 
-def render_ladder(rows: Sequence[Row], *, width: int, title: str | None = None) -> "RenderableType":
+def render_ladder(rows: Sequence[Row], *, width: int, title: str | None = None) -> "Group":
     """A rich renderable of ladder rows, no wider than `width` characters (but at least 40).
 
     The least important columns are left out until the rest fits; nothing is squeezed. A rung that
@@ -34,6 +34,8 @@ def render_ladder(rows: Sequence[Row], *, width: int, title: str | None = None) 
         width: Characters to use.
         title: A line above the table.
     """
+    from rich.text import Text  # csv and json need no rich
+
     width = max(width, MIN_WIDTH)
     names = text_column("rung", [INDENT + row["rung"] for row in rows])
     failures = [failure_text(row) if _is_failed(row) else None for row in rows]
@@ -44,9 +46,9 @@ def render_ladder(rows: Sequence[Row], *, width: int, title: str | None = None) 
     for index, line in enumerate(body):
         model = rows[index]["model"]
         if index == 0 or model != rows[index - 1]["model"]:
-            lines.append([Piece(cut(model, width))])
+            lines.append(Text(cut(model, width), no_wrap=True))
         lines.append(line)
-    return Lines(titled(title, lines))
+    return titled(title, lines)
 
 
 def ladder_columns(rows: Sequence[Row]) -> list[Column]:

@@ -8,11 +8,11 @@ from results.reference.footer import lettered, note_marks, published_footer_line
 from results.reference.rows import PUBLISHED_KEYS, published_rows
 from results.render.columns import UNKNOWN, Column, cells, number_column, text_column
 from results.render.formats import escape_markdown, export
-from results.render.table import MIN_WIDTH, Lines, fitting, table_lines, titled
+from results.render.table import MIN_WIDTH, fitting, table_lines, titled
 from results.text import distinct, format_seconds
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Group
 
 Row = Mapping[str, Any]
 MINOR = {"notes", "seeds", "epochs", "model", "precision", "device", "remarks"}
@@ -23,9 +23,7 @@ _BELOW: Mapping[str, Callable[[str], str]] = {
 }
 
 
-def render_published(
-    rows: Sequence[Row], *, width: int, title: str | None = None
-) -> "RenderableType":
+def render_published(rows: Sequence[Row], *, width: int, title: str | None = None) -> "Group":
     """A rich renderable of published rows, no wider than `width` characters (but at least 40).
 
     The least important columns are left out until the rest fits; nothing is squeezed. The words in
@@ -34,11 +32,11 @@ def render_published(
     number, with its status as the verdict.
     """
     if not rows:
-        return Lines(titled(title, []))
+        return titled(title, [])
     width = max(width, MIN_WIDTH)
     protocol = f"protocol {rows[0]['protocol']}" if _is_shared(rows) else ""
     heading = ", ".join(distinct([title, protocol]))
-    return Lines(titled(heading, table_lines(_shown(rows, width), width)))
+    return titled(heading, table_lines(_shown(rows, width), width))
 
 
 def hidden_columns_line(rows: Sequence[Row], width: int) -> str | None:

@@ -53,14 +53,11 @@ def value_columns(rows: Sequence[Row], by: str = "model") -> list[Column]:
     Columns that tell rows apart (recipe, device and so on) come first, where rows differ in them.
     """
     own = _target_columns(rows)
-    columns = [_number_column(quantity, rows) for quantity in _QUANTITIES]
-    columns = [column for column in columns if column.header not in {c.header for c in own}]
-    columns = [*identity_columns(rows, by), accuracy_column(rows), *columns]
-    columns.append(_floor_column(rows))
-    columns.append(remarks_column(rows))
-    informative = [column for column in columns if set(column.cells) - {"", UNKNOWN, MISSED}]
-    place = 1 + next((k for k, c in enumerate(informative) if c.header == ACCURACY), -1)
-    return [*informative[:place], *own, *informative[place:]]
+    columns = [*identity_columns(rows, by), accuracy_column(rows), *own]
+    others = (_number_column(quantity, rows) for quantity in _QUANTITIES)
+    columns += [c for c in others if c.header not in {column.header for column in own}]
+    columns += [_floor_column(rows), remarks_column(rows)]
+    return [c for c in columns if c in own or set(c.cells) - {"", UNKNOWN, MISSED}]
 
 
 def has_missed(rows: Sequence[Row]) -> bool:
@@ -81,23 +78,15 @@ class _Quantity:
     best: Callable[[Sequence[float]], float] | None = None
 
 
-def _loss_text(value: float) -> str:
-    return f"{value:.3f}"
-
-
-def _epochs_text(value: float) -> str:
-    return f"{value:.3g}"
-
-
 # In order of importance: a narrow table shows the first of them. Sizes are facts, not merits, so
 # no parameter count is marked as the best.
 _QUANTITIES = (
-    _Quantity("loss", "test_loss", _loss_text, min),
+    _Quantity("loss", "test_loss", "{:.3f}".format, min),
     _Quantity("train time", "train_time_s", format_seconds, min),
     _Quantity("images/s", "images_per_s", format_count, max),
     _Quantity("memory", "peak_memory_bytes", format_bytes, min),
     _Quantity("params", "num_params", format_count),
-    _Quantity("epochs", "epochs", _epochs_text),
+    _Quantity("epochs", "epochs", "{:.3g}".format),
     _Quantity("to 90 %", "time_to_fixed_s", format_seconds, min),
     _Quantity("acc/s", "accuracy_per_s", three_digits, max),
     _Quantity("energy", "energy_j", format_joules, min),
@@ -148,23 +137,16 @@ def _target_columns(rows: Sequence[Row]) -> list[Column]:
     if not targets:
         return []
     values = [row["target_time_s"] for row in rows]
-    cells = [
-        _target_cell(row) if value is None else format_seconds(value)
-        for row, value in zip(rows, values, strict=True)
-    ]
-    if set(cells) == {UNKNOWN}:  # none of the runs ended well
+    missed = [bool(row["n_target_missed"]) for row in rows]
+    if values == [None] * len(rows) and not any(missed):  # none of the runs ended well
         return []
     header = f"to {format_percent(targets.pop())}" if len(targets) == 1 else "to target"
-    return [Column(header, tuple(cells), _best_marks(rows, values, min), values=tuple(values))]
-
-
-def _target_cell(row: Row) -> str:
-    return MISSED if row["n_target_missed"] else UNKNOWN
+    return [_valued(header, rows, values, format_seconds, min, missed)]
 
 
 def accuracy_column(rows: Sequence[Row]) -> Column:
     """Percent with the half-width of the interval over seeds, decimal points in line."""
-    values = [_known(row, "test_accuracy") for row in rows]
+    values = [row["test_accuracy"] for row in rows]
     spreads = [_spread(row) for row in rows]
     pad = max(map(len, spreads), default=0)  # single seeds keep their decimals under the others'
     cells = [
@@ -191,16 +173,41 @@ def _spread(row: Row) -> str:
 
 
 def _number_column(quantity: _Quantity, rows: Sequence[Row]) -> Column:
-    values = [_known(row, quantity.key) for row in rows]
-    cells = [UNKNOWN if value is None else quantity.text(value) for value in values]
     if quantity.key == "time_to_fixed_s":
-        cells = [_missed(row) or cell for row, cell in zip(rows, cells, strict=True)]
-    if quantity.key == "epochs" and len(rows) > 1 and len(set(cells)) == 1:
-        cells = [UNKNOWN] * len(cells)  # the budget says it already
+        times = [row["time_to_target_s"] or {} for row in rows]
+        missed = [_has_missed_fixed(row) for row in rows]
+        values = [seconds.get(FIXED_TARGET) for seconds in times]
+        return _valued(quantity.header, rows, values, quantity.text, quantity.best, missed)
+    values = [row[quantity.key] for row in rows]
     is_equal = quantity.key == "train_time_s" and any(map(holds_time_equal, rows))
     best = None if is_equal else quantity.best
-    marks = _best_marks(rows, values, best)
-    return Column(quantity.header, tuple(cells), marks, values=tuple(values))
+    column = _valued(quantity.header, rows, values, quantity.text, best)
+    if quantity.key == "epochs" and len(rows) > 1 and len(set(column.cells)) == 1:
+        return number_column(column.header, [UNKNOWN] * len(rows))  # the budget says it already
+    return column
+
+
+def _valued(
+    header: str,
+    rows: Sequence[Row],
+    values: Sequence[float | None],
+    text: Callable[[float], str],
+    best: Callable[[Sequence[float]], float] | None,
+    missed: Sequence[bool] = (),
+) -> Column:
+    """Values as text: a dash for an unknown one, ∞ for one that was missed, the best marked."""
+    cells = [
+        text(value) if value is not None else MISSED if missed and missed[index] else UNKNOWN
+        for index, value in enumerate(values)
+    ]
+    return Column(header, tuple(cells), _best_marks(rows, values, best), values=tuple(values))
+
+
+def _has_missed_fixed(row: Row) -> bool:
+    """Whether it looked at 90 % in vain; a run that ended at a lower target has not tried."""
+    times, target = row["time_to_target_s"], row["target"]
+    has_tried = target is None or target >= float(FIXED_TARGET)
+    return has_tried and times is not None and times[FIXED_TARGET] is None
 
 
 def _floor_column(rows: Sequence[Row]) -> Column:
@@ -217,21 +224,6 @@ def share_of_floor(row: Row) -> str:
         return UNKNOWN
     digits = f"{percent:.0f}" if percent >= 9.5 else f"{percent:.2g}"
     return f"{digits} % {row['binding_term'] or ''}".rstrip()
-
-
-def _known(row: Row, key: str) -> float | None:
-    if key == "time_to_fixed_s":
-        times = row["time_to_target_s"]
-        return None if times is None else times[FIXED_TARGET]
-    value: float | None = row[key]
-    return value
-
-
-def _missed(row: Row) -> str | None:
-    """The mark of a miss; a run that ended at a lower target has not tried."""
-    times, target = row["time_to_target_s"], row["target"]
-    has_tried = target is None or target >= float(FIXED_TARGET)
-    return MISSED if has_tried and times is not None and times[FIXED_TARGET] is None else None
 
 
 def _best_marks(
@@ -257,13 +249,7 @@ def _best_marks(
 def _remarks(row: Row) -> str:
     if row["status"] != "ok":
         return failure_text(row)
-    total = row["n_seeds"] + row["n_failed"]
-    failed = [f"{row['n_failed']} of {total} failed"] if row["n_failed"] else []
-    flags = [flag for flag in row["flags"] if flag not in QUIET_FLAGS]
-    return ", ".join([*failed, *_some_missed(row), *flags])
-
-
-def _some_missed(row: Row) -> list[str]:
-    """How many seeds missed the target, where not all or none did."""
-    count, total = row["n_target_missed"], row["n_seeds"]
-    return [f"{count} of {total} missed the target"] if count and count < total else []
+    missed, failed, num_seeds = row["n_target_missed"] or 0, row["n_failed"], row["n_seeds"]
+    remarks = [f"{failed} of {num_seeds + failed} failed"] if failed else []
+    remarks += [f"{missed} of {num_seeds} missed the target"] if 0 < missed < num_seeds else []
+    return ", ".join([*remarks, *(flag for flag in row["flags"] if flag not in QUIET_FLAGS)])

@@ -14,18 +14,10 @@ if TYPE_CHECKING:
 
 PARQUET = "parquet"
 # Of these an unknown is a missing text; of all other keys it is a missing number.
-_TEXTS = frozenset(
-    {
-        "binding_term",
-        "commit_time_utc",
-        "device",
-        "flags",
-        "not_comparable",
-        "reason",
-        "record_ids",
-        "within_noise",
-    }
-)
+_TEXTS = {
+    *("binding_term", "commit_time_utc", "device", "flags"),
+    *("not_comparable", "reason", "record_ids", "within_noise"),
+}
 
 
 def check_parquet() -> None:
@@ -43,14 +35,10 @@ def check_parquet() -> None:
 
 
 def export_parquet(rows: Sequence[Row], keys: Sequence[str]) -> bytes:
-    """The rows as the bytes of a Parquet file, a column for each key of `--format json`.
+    """The rows as the bytes of a Parquet file, a column for each key; `keys` where there are none.
 
     Lists are list columns and objects are struct columns, which pandas.read_parquet gives back as
     arrays and dictionaries; unknowns are nulls. A column with words among its numbers is all text.
-
-    Args:
-        rows: Table rows, all with the same keys.
-        keys: The columns where there are no rows.
 
     Raises:
         ResultsError: pyarrow is not installed.
@@ -72,13 +60,10 @@ def _column(name: str, values: Sequence[object]) -> "pa.Array":
     try:
         column = pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError):  # words among numbers, such as `never`
-        return pa.array([_text(value) for value in values])
+        texts = [v if v is None or isinstance(v, str) else msgspec.json.encode(v).decode() for v in values]
+        return pa.array(texts)
     unknown = pa.string() if name in _TEXTS else pa.float64()
     return column.cast(_typed(column.type, unknown))
-
-
-def _text(value: object) -> str | None:
-    return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _typed(kind: "pa.DataType", unknown: "pa.DataType") -> "pa.DataType":

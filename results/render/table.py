@@ -4,16 +4,16 @@ Lines are laid out here, so that rich is left nothing to squeeze: it draws colou
 the product is made of `table_lines`.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from results.render.columns import Column, Row, failure_text, model_column, value_columns
 from results.text import cut, short_names
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderableType
-    from rich.segment import Segment
+    from rich.console import Group
+    from rich.text import Text
 
 BEST_MARK = "*"  # survives where bold does not: pipes, CI logs
 NOISE_MARK = "~"  # before a number that chance may have made
@@ -22,42 +22,9 @@ MIN_WIDTH = 40
 LEAST_NAME = 12  # characters of a name, however narrow the screen
 
 
-class Piece(NamedTuple):
-    """A part of a line in one of rich's styles."""
-
-    text: str
-    style: str = ""
-
-
-Line = Sequence[Piece]
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """Lines for rich to print as they are: tens of thousands of Texts would take it seconds."""
-
-    lines: Sequence[Line]
-
-    def __rich_console__(self, console: "Console", _: "ConsoleOptions") -> Iterator["Segment"]:
-        """The pieces of each line, and its end; plain ones that follow each other are one."""
-        from rich.segment import Segment
-
-        plain: list[str] = []
-        for line in self.lines:
-            for text, style in line:
-                if not style:
-                    plain.append(text)
-                    continue
-                yield Segment("".join(plain))
-                yield Segment(text, console.get_style(style))
-                plain.clear()
-            plain.append("\n")
-        yield Segment("".join(plain))
-
-
 def render_table(
     rows: Sequence[Row], *, width: int, by: str = "model", title: str | None = None
-) -> "RenderableType":
+) -> "Group":
     """A rich renderable of the rows, no wider than `width` characters (but at least 40).
 
     The least important columns are left out until the rest fits; nothing is squeezed. Failed rows
@@ -75,12 +42,16 @@ def render_table(
     names = short_column(model_column([*succeeded, *failed]), width)
     columns = fitting(value_columns(succeeded, by), names, width) if succeeded else []
     failures = [*[None] * len(succeeded), *map(failure_text, failed)]
-    return Lines(titled(title, table_lines([names, *columns], width, failures)))
+    return titled(title, table_lines([names, *columns], width, failures))
 
 
-def titled(title: str | None, lines: Sequence[Line]) -> list[Line]:
+def titled(title: str | None, lines: "Sequence[Text]") -> "Group":
     """The lines of a table below its title, or a line that there are none."""
-    return [*([[Piece(title, "bold")]] if title else []), *(lines or [[Piece("no records")]])]
+    from rich.console import Group  # csv and json need no rich
+    from rich.text import Text
+
+    heading = [Text(title, style="bold")] if title else []
+    return Group(*heading, *(lines or [Text("no records")]))
 
 
 def table_lines(
@@ -88,7 +59,7 @@ def table_lines(
     width: int,
     failures: Sequence[str | None] = (),
     num_identifying: int = 1,
-) -> list[Line]:
+) -> "list[Text]":
     """Header, rule and a line a row, best values marked and those of chance dim; none of no rows.
 
     Args:
@@ -97,24 +68,25 @@ def table_lines(
         failures: For each row, what stands in place of its numbers, or None.
         num_identifying: How many columns a row that failed keeps.
     """
+    from rich.text import Text
+
     num_rows = len(columns[0].cells)
-    if not num_rows:
-        return []
-    cells = [_cells(column) for column in columns]
-    lines: list[Line] = []
-    for index in range(num_rows):
-        failure = failures[index] if failures else None
+    cells = [_cells(column) for column in columns]  # widths are taken once: rows may be thousands
+    lines = []
+    for row in range(1, num_rows + 1):
+        failure = failures[row - 1] if failures else None
         if failure is None:
-            lines.append(_joined([column[index + 1] for column in cells]))
+            lines.append(_joined([column[row] for column in cells]))
         else:
-            start = "".join(f"{c[index + 1].text}{' ' * GAP}" for c in cells[:num_identifying])
-            room = max(width - _length(start), 1)
-            lines.append([Piece(start), Piece(cut(failure, room), "red")])
-    if len(columns) == 1:  # failures alone have no headers
+            start = "".join(f"{column[row][0]}{' ' * GAP}" for column in cells[:num_identifying])
+            line = Text(start, no_wrap=True)
+            lines.append(line.append(cut(failure, max(width - _length(start), 1)), style="red"))
+    if len(columns) == 1 or not lines:  # failures alone have no headers
         return lines
-    header = "".join(piece.text for piece in _joined([column[0] for column in cells]))
-    length = sum(GAP + _length(column[0].text) for column in cells) - GAP
-    return [[Piece(header, "bold")], [Piece("─" * min(length, width))], *lines]
+    header = _joined([column[0] for column in cells])
+    header.stylize("bold")
+    length = sum(GAP + _length(column[0][0]) for column in cells) - GAP
+    return [header, Text("─" * min(length, width), no_wrap=True), *lines]
 
 
 def fitting(columns: Sequence[Column], names: Column, width: int) -> list[Column]:
@@ -147,30 +119,32 @@ def column_width(column: Column) -> int:
     return max(map(_length, {column.header, *column.cells})) + any(column.is_best)
 
 
-def _cells(column: Column) -> list[Piece]:
-    """The header and the cells of a column at their place."""
+def _cells(column: Column) -> list[tuple[str, str]]:
+    """The header and the cells of a column at their place, each with its style."""
     # Not rich's own alignment: it drops the blanks that keep decimal points in line.
     width, has_best = column_width(column), any(column.is_best)
-    pieces = []
+    cells = []
     for text, is_best in zip((column.header, *column.cells), (False, *column.is_best), strict=True):
-        style = "bold" if is_best else ""
         if column.align == "left":
-            marked = text
-        else:
-            style = "dim" if text.startswith(NOISE_MARK) else style
-            marked = text + (BEST_MARK if is_best else " " if has_best else "")
-        blanks = " " * (width - _length(marked))
-        aligned = f"{marked}{blanks}" if column.align == "left" else f"{blanks}{marked}"
-        pieces.append(Piece(aligned, style))
-    return pieces
+            cells.append((text + " " * (width - _length(text)), ""))
+            continue
+        marked = text + (BEST_MARK if is_best else " " if has_best else "")
+        style = "bold" if is_best else "dim" if text.startswith(NOISE_MARK) else ""
+        cells.append((" " * (width - _length(marked)) + marked, style))
+    return cells
 
 
-def _joined(cells: Sequence[Piece]) -> list[Piece]:
+def _joined(cells: Sequence[tuple[str, str]]) -> "Text":
     """The cells of a row with gaps between them, without blanks at its end."""
-    pieces = [piece for cell in cells for piece in (cell, Piece(" " * GAP))][:-1]
-    while len(pieces) > 1 and not pieces[-1].text.strip():
-        pieces.pop()
-    return [*pieces[:-1], pieces[-1]._replace(text=pieces[-1].text.rstrip())]
+    from rich.text import Text
+
+    text = (" " * GAP).join(cell for cell, _ in cells).rstrip()
+    line, start = Text(text, no_wrap=True, overflow="ellipsis"), 0
+    for cell, style in cells:
+        if style:
+            line.stylize(style, start, start + len(cell))
+        start += len(cell) + GAP
+    return line
 
 
 def _length(text: str) -> int:
