@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands.show_verdict import fraction, show_verdict
+from bench.commands.show import fraction, show_verdict
 from bench.errors import UsageError
 from bench.shell import say, write_out
 from bench.sweep.request import Notes

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from bench.commands.show_verdict import fraction, show_verdict
+from bench.commands.show import fraction, show_verdict
 from bench.errors import UsageError
 from bench.gate.run import CHECKS, QUALITY, Gate, GateOptions
 from bench.gate.worktrees import checked_out, find_commits

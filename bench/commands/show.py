@@ -1,5 +1,6 @@
 """Show rows on stdout: a table with its notes on a terminal, exports for programs."""
 
+import math
 import os
 import shlex
 import sys
@@ -7,9 +8,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import UsageError
 from bench.shell import print_rich, say, terminal_width, write_out
 from results.errors import ResultsError
 from results.gate.files import annotation
+from results.gate.tables import render_verdict, verdict_notes
+from results.gate.verdict import Verdict
+from results.gate.words import headline
 from results.history.drift import drifts
 from results.history.rows import HISTORY_KEYS, history_rows
 from results.history.table import history_columns, history_footer_lines, render_history
@@ -28,7 +33,7 @@ from results.render.parquet import PARQUET, check_parquet, export_parquet
 from results.render.table import render_table
 from results.rows.rows import ROW_KEYS, sort_rows, table_rows
 from results.rows.summary import Summary
-from results.text import distinct, plural
+from results.text import distinct, one_line, plural
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -130,6 +135,29 @@ def show_history(summaries: Sequence[Summary], *, fmt: str, sort: str, notes: bo
         for drift in found:  # a dip that is over is history
             if drift.is_worse and drift.is_last and drift.commits_ago <= NEWS:
                 say(annotation("warning", "drift", drift.text))
+
+
+def show_verdict(verdict: Verdict, *, notes: bool = False) -> None:
+    """Write a verdict: its headline, its tables, and the command that repeats it."""
+    print_rich(
+        render_verdict(verdict, width=terminal_width()),
+        verdict_notes(verdict),
+        above=[": ".join(headline(verdict))],
+        all_notes=notes,
+        again=f"again: {one_line(verdict.command)}",
+    )
+
+
+def fraction(option: str, value: float) -> float:
+    """A fraction between 0 and 1, as `compare` and `gate` take some.
+
+    Raises:
+        UsageError: it is none; the line says how a percentage is written.
+    """
+    if math.isfinite(value) and 0 < value < 1:
+        return value
+    remedy = f"{value / 100:g} for {value:g} %" if 1 <= value < 100 else "for example 0.1"
+    raise UsageError(f"{option} is a fraction between 0 and 1, not {value:g}; write {remedy}")
 
 
 def where_next(*folders: Path) -> str:

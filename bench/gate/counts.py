@@ -56,7 +56,7 @@ def judge_counts(
     equal: dict[str, int] = {}  # how many counts of each model
     for row, counts in base.items():
         if row not in head:
-            found.append(_finding(row, "counts", "worse", evidence=_gone(row, base, head)))
+            found.append(_finding(row, "counts", "worse", evidence="gone"))
             continue
         for quantity in dict.fromkeys((*WORDS, *counts, *head[row])):  # in the order of the words
             before, after = counts.get(quantity), head[row].get(quantity)
@@ -93,25 +93,6 @@ def _is_equal(quantity: str, base: int | None, head: int | None) -> bool:
     if quantity == BOUND and base is not None and head is not None:
         return abs(head - base) <= RECORD_SLACK_BYTES
     return base == head
-
-
-def _gone(row: str, base: Mapping[str, Counts], head: Mapping[str, Counts]) -> str:
-    """That a row is gone; and, of a model that is, which new one has all its counts."""
-    model, known = model_of(row), {model_of(name) for name in base}
-    lost = _rows_of(model, base)
-    new = dict.fromkeys(model_of(name) for name in head if model_of(name) not in known)
-    alike = [name for name in new if _rows_of(name, head) == lost]
-    is_gone = not any(model_of(name) == model for name in head)
-    return f"gone; renamed to {alike[0]}?" if is_gone and alike else "gone"
-
-
-def _rows_of(model: str, rows: Mapping[str, Counts]) -> Rows:
-    """The rows of one model by what follows its name, without what varies."""
-    return {
-        row.removeprefix(model): {q: value for q, value in counts.items() if q != BOUND}
-        for row, counts in rows.items()
-        if model_of(row) == model
-    }
 
 
 def _finding(

@@ -51,17 +51,11 @@ Pairs = Mapping[str, Sequence[Pair]]
 
 @dataclass(frozen=True, slots=True)
 class SpeedRule:
-    """When a step counts as slower.
+    """When a step counts as slower; shares of the base's seconds."""
 
-    Attributes:
-        threshold: the estimate must exceed it; a share of the base's seconds.
-        least_effect: what the test must clear; no reviewer would act on less.
-        error_rate: of one gate, all its models together.
-    """
-
-    threshold: float = 0.10
-    least_effect: float = 0.02
-    error_rate: float = 0.05
+    threshold: float = 0.10  # that the estimate must exceed
+    least_effect: float = 0.02  # that the test must clear; no reviewer would act on less
+    error_rate: float = 0.05  # of one gate, all its models together
 
     def num_pairs(self, num_models: int) -> int:
         """Fresh pairs of a round: with fewer, no exact test could reject anything.
@@ -82,13 +76,7 @@ def unsettled(first: Pairs, rule: SpeedRule) -> list[str]:
 
 
 def judge(first: Pairs, second: Pairs, rule: SpeedRule) -> list[Finding]:
-    """What the pairs say of each model.
-
-    Args:
-        first: a round of every model.
-        second: of those that were unsettled.
-        rule: decides.
-    """
+    """What the pairs say of each model: a round of all, and a second of those unsettled."""
     every = {model: [*pairs, *second.get(model, ())] for model, pairs in first.items()}
     least = math.log1p(rule.least_effect)
     p_values = {model: signed_rank_p(_changes(pairs), least) for model, pairs in every.items()}

@@ -24,17 +24,11 @@ ROUNDING = 1e-9  # a loss of just the margin is allowed: 0.9 - 0.89 is more than
 
 @dataclass(frozen=True, slots=True)
 class QualityRule:
-    """What counts as worse.
+    """What counts as worse."""
 
-    Attributes:
-        margin: of accuracy that may be lost, a fraction.
-        memory_threshold: share by which the peak may grow.
-        least_memory_bytes: growth that is too small to tell: peaks of a CPU process vary by some
-            MiB from run to run.
-    """
-
-    margin: float = 0.01
-    memory_threshold: float = 0.10
+    margin: float = 0.01  # of accuracy that may be lost, a fraction
+    memory_threshold: float = 0.10  # share by which the peak may grow
+    # Growth that is too small to tell: peaks of a CPU process vary by some MiB from run to run.
     least_memory_bytes: int = 8 << 20
 
 
@@ -87,14 +81,9 @@ def judge_accuracy(model: str, base: Seeds, head: Seeds, rule: QualityRule) -> F
 def judge_memory(
     model: str, base: Seeds, head: Seeds, rule: QualityRule, why_unknown: str = ""
 ) -> Finding:
-    """Whether the peak has grown beyond the threshold, at the median and with every seed.
+    """Whether the peak in bytes has grown beyond the threshold, at the median and with every seed.
 
-    Args:
-        model: that was trained.
-        base: peaks of the base, bytes.
-        head: those of the head.
-        rule: with the threshold and the least growth.
-        why_unknown: reason where there is nothing to compare.
+    `why_unknown` is the reason to give where there is nothing to compare.
     """
     finding = partial(Finding, check="memory", model=model, quantity=MEMORY)
     pairs = [(before, after) for before, after in _pairs(base, head) if before > 0]
@@ -141,13 +130,7 @@ def equal_evidence(num_seeds: int) -> str:
 
 
 def interval_evidence(change: float, interval: Interval, seeds: str) -> str:
-    """A change of accuracy in points, and how sure it is.
-
-    Args:
-        change: of the mean, a fraction.
-        interval: at 95 %; None where one seed tells none.
-        seeds: how many these are, in words.
-    """
+    """A change of mean accuracy in points, and how sure it is: one seed has no interval."""
     if interval is None:
         return f"{change * 100:+z.1f} points with one seed: more are needed"
     low, high = interval

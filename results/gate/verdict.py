@@ -17,26 +17,18 @@ COMPARED: tuple[Outcome, ...] = ("changed", "better", "same")
 class Finding:
     """What one check says of one model.
 
-    Attributes:
-        check: which.
-        model: or the row of counts, such as `v2, plan compile`.
-        quantity: what was looked at, in words: `seconds a step`, `FLOPs a step`.
-        outcome: `worse` fails the gate; `unclear` and `unusable` (the base could not be measured)
-            leave it without an answer; `changed` on purpose, `skipped`, `better` and `same` pass.
-        base: value on the base in base units; a fraction for accuracy; None where there is none.
-        head: value on the head.
-        change: head / base - 1, or head - base for accuracy; None where it has no sense.
-        evidence: how sure, or why there is no answer; a few words.
+    `worse` fails the gate; `unclear` and `unusable` (the base could not be measured) leave it
+    without an answer; `changed` on purpose, `skipped`, `better` and `same` pass.
     """
 
     check: Check
-    model: str
-    quantity: str
+    model: str  # or the row of counts, such as `v2, plan compile`
+    quantity: str  # in words: `seconds a step`, `FLOPs a step`
     outcome: Outcome
-    base: float | None = None
+    base: float | None = None  # in base units; a fraction for accuracy; None where there is none
     head: float | None = None
-    change: float | None = None
-    evidence: str = ""
+    change: float | None = None  # head / base - 1, or head - base for accuracy
+    evidence: str = ""  # how sure, or why there is no answer; a few words
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +46,17 @@ class Commit:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Two commits, or two sets of records, held against each other.
-
-    Attributes:
-        base: what the head is held to.
-        head: what is judged.
-        findings: of all checks.
-        command: repeats it.
-        environment: of the device; see `RunRecord`.
-        rule: thresholds and what else decides, by name.
-        measured: raw values behind the findings, as JSON values.
-        notes: lines on what was not compared.
-        seconds: that the gate took.
-    """
+    """Two commits, or two sets of records, held against each other."""
 
     base: Commit
     head: Commit
     findings: Sequence[Finding]
-    command: str
-    environment: dict[str, Any] = field(default_factory=dict)
-    rule: dict[str, Any] = field(default_factory=dict)
-    measured: dict[str, Any] = field(default_factory=dict)
-    notes: Sequence[str] = ()
-    seconds: float | None = None
+    command: str  # repeats it
+    environment: dict[str, Any] = field(default_factory=dict)  # of the device; see `RunRecord`
+    rule: dict[str, Any] = field(default_factory=dict)  # thresholds and what else decides, by name
+    measured: dict[str, Any] = field(default_factory=dict)  # raw values behind the findings
+    notes: Sequence[str] = ()  # lines on what was not compared
+    seconds: float | None = None  # that the gate took
 
     @property
     def exit_code(self) -> int:

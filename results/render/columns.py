@@ -25,21 +25,13 @@ QUIET_FLAGS = {"reached_target"}  # a column of their own says it
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column as text.
-
-    Attributes:
-        header: What stands over it.
-        cells: A text for each row.
-        is_best: For each row, whether its value is the best of the column.
-        align: Side on which the cells line up.
-        values: What the cells were made of, to sort by; empty where they are words.
-    """
+    """One column as text."""
 
     header: str
-    cells: tuple[str, ...]
-    is_best: tuple[bool, ...]
+    cells: tuple[str, ...]  # a text for each row
+    is_best: tuple[bool, ...]  # for each row, whether its value is the best of the column
     align: Literal["left", "right"] = "right"
-    values: tuple[float | None, ...] = ()
+    values: tuple[float | None, ...] = ()  # to sort by; empty where cells are words
 
 
 def model_column(rows: Sequence[Row]) -> Column:
