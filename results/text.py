@@ -101,6 +101,11 @@ def _scaled(value: float, base: int, units: Sequence[str]) -> str:
     return three_digits(value) + units[-1]
 
 
+def format_ratio(ratio: float) -> str:
+    """A ratio to hundredths, from ten on to three digits: 0.25, 1.23, 24.1."""
+    return f"{ratio:.2f}" if ratio < 9.995 else three_digits(ratio)
+
+
 def percent(fraction: float) -> str:
     """An accuracy for a person: 90.52 %."""
     return f"{fraction * 100:.2f} %"

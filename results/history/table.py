@@ -27,7 +27,7 @@ from results.render.table import (
     titled,
 )
 from results.rows.summary import Summary
-from results.text import format_bytes, format_count, one_line, three_digits
+from results.text import format_bytes, format_count, format_ratio, one_line
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -119,7 +119,7 @@ def _ratio_text(row: Row, key: str) -> str:
     ratio = row[key]
     if ratio is None:
         return UNKNOWN
-    return _marked(row, key, f"{ratio:.2f}" if ratio < 9.995 else three_digits(ratio))
+    return _marked(row, key, format_ratio(ratio))
 
 
 def _marked(row: Row, key: str, text: str) -> str:

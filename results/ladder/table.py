@@ -14,7 +14,7 @@ from results.render.columns import (
 )
 from results.render.table import MIN_WIDTH, fitting, table_lines, titled
 from results.rows.comparable import is_time_budget
-from results.text import cut, distinct, format_count, format_seconds, three_digits
+from results.text import cut, distinct, format_count, format_ratio, format_seconds
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -62,14 +62,9 @@ def ladder_columns(rows: Sequence[Row]) -> list[Column]:
     return [*columns, text_column("remarks", remarks)] if any(remarks) else columns
 
 
-def ratio_text(ratio: float) -> str:
-    """A ratio to hundredths, from ten on to three digits."""
-    return f"{ratio:.2f}" if ratio < 9.995 else three_digits(ratio)
-
-
 def _number_columns(rows: Sequence[Row]) -> list[Column]:
     columns = [
-        Column("ratio", _cells(rows, "ratio", lambda r: f"{ratio_text(r)}x"), best_marks(rows)),
+        Column("ratio", _cells(rows, "ratio", lambda r: f"{format_ratio(r)}x"), best_marks(rows)),
         number_column("95 % interval", _cells(rows, "ratio_ci95", _interval)),
         number_column("images/s", _cells(rows, "images_per_s", format_count)),
         number_column("of floor", tuple(map(share_of_floor, rows))),
@@ -122,4 +117,4 @@ def _pays_after(epochs: float | str) -> str:
 
 
 def _interval(ends: Sequence[float]) -> str:
-    return " to ".join(map(ratio_text, ends))
+    return " to ".join(map(format_ratio, ends))

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from results.ladder.rows import AUTO_RUNG, group_ladders, ladder_rows
-from results.ladder.table import best_marks, ratio_text
+from results.ladder.table import best_marks
 from results.records.record import RunRecord
 from results.report.charts.figure import ReportFigure, draw
 from results.report.charts.lanes import Bar, bars, needs_log
 from results.report.charts.theme import ACCENT, series_colour
 from results.report.material import Material, chart_name
-from results.text import cut, format_count, format_seconds, one_line
+from results.text import format_count, format_ratio, format_seconds, one_line, shortened
 
 Row = dict[str, Any]
 GREY = series_colour(5)
@@ -89,7 +89,7 @@ def _bar(row: Row, *, is_best: bool) -> Bar:
     return Bar(
         chart_name(row["rung"]),
         row["ratio"],
-        f"{ratio_text(row['ratio'])}{TIMES}" if _has_ratio(row) else _failure(row),
+        f"{format_ratio(row['ratio'])}{TIMES}" if _has_ratio(row) else _failure(row),
         ACCENT if is_best else GREY,
         None if interval is None else (interval[0], interval[1]),
         _facts(row),
@@ -105,7 +105,7 @@ def _failure(row: Row) -> str:
 
 def _facts(row: Row) -> dict[str, str]:
     interval, rate, compile_s = row["ratio_ci95"], row["images_per_s"], row["compile_time_s"]
-    spread = " to ".join(map(ratio_text, interval)) if interval else "unknown"
+    spread = " to ".join(map(format_ratio, interval)) if interval else "unknown"
     return {
         "rung": one_line(row["rung"]),
         "adds": one_line(row["adds"] or "unknown"),
