@@ -51,13 +51,11 @@ def ladder_footer_lines(records: Sequence[RunRecord]) -> list[str]:
         *(f"{reason}: {', '.join(names)}." for reason, names in failures.items()),
         f"{stated(held)}.",
         place_line(rungs),
-        f"{_turn_lengths(rungs)}: in every round each rung takes a turn, forward and backward.",
+        f"{_turn_lengths(rungs)}: in each round every rung takes a turn, in alternating order.",
         f"ratio: images/s over those of {base or 'the first rung'} in the same round, median over "
-        "the rounds; interval: 95 %, exact, of that median (order statistics), none below 6 "
-        "rounds.",
-        "compile: seconds before the first step, warm-up included, nothing cached; pays after: "
-        "epochs until it is won back against the fastest rung without compilation in the same "
-        "precision.",
+        "rounds; interval: exact 95 % of it, from 6 rounds on.",
+        "compile: warm-up with an empty cache; pays after: epochs to win it back against the "
+        "fastest uncompiled rung of that precision.",
     ]
     return [one_line(line) for line in lines]
 

@@ -186,10 +186,10 @@ def _certainty(summaries: Sequence[Summary]) -> str | None:
     spread = "one seed, so no interval over seeds"
     if seeds[-1] > 1:
         count = " to ".join(distinct([seeds[0], seeds[-1]]))
-        spread = f"means over {count} seeds, ± the 95 % interval of the mean (Student t)"
+        spread = f"mean of {count} seeds ± its 95 % interval (Student t)"
     return (
         f"accuracy: {spread}; test sampling adds ±{(high - low) / 2 * 100:.1f} points "
-        f"at 90 % on {num_images:,} images. The best of a column is marked."
+        f"at 90 % on {num_images:,} images. *: best."
     )
 
 

@@ -60,7 +60,10 @@ def _column(name: str, values: Sequence[object]) -> "pa.Array":
     try:
         column = pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError):  # words among numbers, such as `never`
-        texts = [v if v is None or isinstance(v, str) else msgspec.json.encode(v).decode() for v in values]
+        texts = [
+            v if v is None or isinstance(v, str) else msgspec.json.encode(v).decode()
+            for v in values
+        ]
         return pa.array(texts)
     unknown = pa.string() if name in _TEXTS else pa.float64()
     return column.cast(_typed(column.type, unknown))

@@ -40,7 +40,7 @@ def test_a_sweep_on_a_full_disk_ends_with_its_table_and_loses_nothing(
         assert 0 < len(stored) < 7
         assert len(rescued) == 1  # what was measured last; nothing was begun after it
         assert full.stdout.startswith("Fashion-MNIST\n")
-        assert f"means over {len(stored) + 1} seeds" in full.stdout
+        assert f"mean of {len(stored) + 1} seeds" in full.stdout
         said = full.stderr.splitlines()
         assert said[1].startswith(f"cannot write to {out}: No space left on device: the sweep ends")
         assert said[2].startswith(f"1 record is safe in {shelter}; ")
@@ -52,7 +52,7 @@ def test_a_sweep_on_a_full_disk_ends_with_its_table_and_loses_nothing(
         subprocess.run(["bash", "-c", command], check=True)
         resumed = run("--out", out, "--resume")
         assert resumed.returncode == 0, resumed.stderr
-        assert "means over 7 seeds" in resumed.stdout
+        assert "mean of 7 seeds" in resumed.stdout
         records = read_records(out)
         assert sorted(record.spec["seed"] for record in records) == list(range(7))
         assert records[: len(stored) + 1] == stored + rescued  # none was repeated

@@ -253,7 +253,7 @@ def test_resume_runs_what_is_missing_alone(
 ) -> None:
     assert resumed.returncode == 0, resumed.stderr
     assert ended[ctrl_c_twice].outcomes() == [(0, "ok"), (1, "interrupted"), (1, "ok")]
-    assert "means over 2 seeds" in resumed.stdout
+    assert "mean of 2 seeds" in resumed.stdout
     assert "failed" not in resumed.stdout  # what was interrupted and run again is no failure
 
 
