@@ -10,7 +10,7 @@ from results.report.charts.figure import ReportFigure, draw
 from results.report.charts.lanes import Bar, bars, needs_log
 from results.report.charts.theme import ACCENT, series_colour
 from results.report.material import Material, chart_name
-from results.text import format_count, format_ratio, format_seconds, one_line, shortened
+from results.text import cut, format_count, format_ratio, format_seconds, one_line
 
 Row = dict[str, Any]
 GREY = series_colour(5)
