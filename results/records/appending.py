@@ -47,17 +47,14 @@ class LineFile:
                 raise OSError(errno.ENOSPC, "it took only a part of a record; is the disk full?")
             os.fsync(self.descriptor)
         except OSError:
-            self._take_back(size, written)
+            with contextlib.suppress(OSError):
+                if self.is_locked and self.num_bytes() == size + written:
+                    os.ftruncate(self.descriptor, size)
             raise
 
     def num_bytes(self) -> int:
         """Its size now."""
         return os.fstat(self.descriptor).st_size
-
-    def _take_back(self, size: int, written: int) -> None:
-        with contextlib.suppress(OSError):
-            if self.is_locked and self.num_bytes() == size + written:
-                os.ftruncate(self.descriptor, size)
 
 
 @contextlib.contextmanager
@@ -72,16 +69,6 @@ def open_lines(path: Path) -> Iterator[LineFile]:
         yield LineFile(path, descriptor, _lock(descriptor))
     finally:
         os.close(descriptor)  # and with it the lock goes
-
-
-def append_line(path: Path, line: bytes) -> None:
-    """Appends one line, whoever else does so at the same time.
-
-    Raises:
-        OSError: The disk refused it.
-    """
-    with open_lines(path) as lines:
-        lines.append(line)
 
 
 def sync_folder(folder: Path) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from results.errors import RecordError
 from results.records.appending import TORN_MARK, LineFile, open_lines, sync_folder
 from results.records.record import NoJson, RunRecord
-from results.text import one_line
+from results.text import one_line, plural
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,13 +94,14 @@ class RunStore:
 
     def _check_kept(self) -> None:
         """Refuses to go on in a file that has lost what it held: to do so would hide the loss."""
-        now = _identity(self.path)
-        if not self._known or (now and self._seen and _has_grown_from(self._seen, now)):
+        seen, now = self._seen, _identity(self.path)
+        has_grown = seen and now and now[:2] == seen[:2] and now[2] >= seen[2]
+        if not self._known or has_grown:
             return
         kept = _read_files([self.path]) if now else {}
         if num_gone := len(self._known - kept.keys()):
-            records = f"{num_gone} record{'s' if num_gone > 1 else ''}"
-            raise RecordError(f"{self.path} was removed or replaced, and {records} with it")
+            gone = plural(num_gone, "record")
+            raise RecordError(f"{self.path} was removed or replaced, and {gone} with it")
 
     def load_samples(self, record: RunRecord) -> dict[str, "np.ndarray[Any, Any]"]:
         """The arrays of a record's samples file; none where the record has no samples.
@@ -192,10 +193,6 @@ def _identity(path: Path) -> tuple[int, ...] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return status.st_dev, status.st_ino, status.st_size
-
-
-def _has_grown_from(before: tuple[int, ...], now: tuple[int, ...]) -> bool:
-    return now[:2] == before[:2] and now[2] >= before[2]
 
 
 def _read_files(

@@ -25,14 +25,28 @@ def certainty_lines(summaries: Sequence[Summary], rows: Sequence[Row]) -> list[s
     ]
     if not rivals:
         return []
-    best = max(rivals, key=lambda rival: rival[0])
+    _, best, summary = leader = max(rivals, key=lambda rival: rival[0])
     gaps = [
         (label, gap)
-        for _, label, summary in (rival for rival in rivals if rival is not best)
-        if (gap := difference(best[2], summary))
+        for _, label, other in (rival for rival in rivals if rival is not leader)
+        if (gap := difference(summary, other))
     ]
-    lines = [_not_told_apart(best[1], gaps), _unknown(best[1], gaps)]
-    return [line for line in lines if line]
+    close = [
+        f"{label} ({points(gap.estimate)} points less, {half_width_text(gap)})"
+        for label, gap in gaps
+        if gap.verdict == NOT_TOLD_APART
+    ]
+    unknown = [label for label, gap in gaps if gap.verdict == UNKNOWN and not gap.knows_seeds]
+    lines = []
+    if close:
+        names = listed(close, MOST_NAMED)
+        lines.append(f"accuracy: {names} cannot be told apart from {best}.")
+    if unknown:
+        lines.append(
+            f"accuracy: how much seeds differ is not known (one seed), so whether {best} leads "
+            f"{listed(unknown, MOST_NAMED)} for other seeds too is unknown."
+        )
+    return lines
 
 
 def half_width_text(gap: Difference) -> str:
@@ -41,26 +55,3 @@ def half_width_text(gap: Difference) -> str:
         return "number of test images unknown"
     source = "seeds and test images" if gap.knows_seeds else "test images alone"
     return f"±{points(gap.half_width)} by {source}"
-
-
-def _not_told_apart(best: str, gaps: Sequence[tuple[str, Difference]]) -> str | None:
-    close = [
-        f"{label} ({points(gap.estimate)} points less, {half_width_text(gap)})"
-        for label, gap in gaps
-        if gap.verdict == NOT_TOLD_APART
-    ]
-    return (
-        f"accuracy: {listed(close, MOST_NAMED)} cannot be told apart from {best}."
-        if close
-        else None
-    )
-
-
-def _unknown(best: str, gaps: Sequence[tuple[str, Difference]]) -> str | None:
-    labels_ = [label for label, gap in gaps if gap.verdict == UNKNOWN and not gap.knows_seeds]
-    if not labels_:
-        return None
-    return (
-        f"accuracy: how much seeds differ is not known (one seed), so whether {best} leads "
-        f"{listed(labels_, MOST_NAMED)} for other seeds too is unknown."
-    )

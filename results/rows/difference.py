@@ -63,9 +63,10 @@ def difference(ours: Summary, theirs: Summary) -> Difference | None:
     if not all(values):
         return None
     estimate = mean(values[0]) - mean(values[1])
-    seeds, images = welch_interval(*values), sampling_half_width(ours, theirs)
-    if images is None:
+    seeds, variances = welch_interval(*values), (_variance(ours), _variance(theirs))
+    if None in variances:
         return Difference(estimate, None, UNKNOWN, seeds is not None)
+    images = Z95 * math.sqrt(sum(filter(None, variances)))
     half = images if seeds is None else math.hypot((seeds[1] - seeds[0]) / 2, images)
     verdict = NOT_TOLD_APART if abs(estimate) <= half else DIFFERENT
     if verdict == DIFFERENT and seeds is None:
@@ -73,14 +74,8 @@ def difference(ours: Summary, theirs: Summary) -> Difference | None:
     return Difference(estimate, half, verdict, seeds is not None)
 
 
-def sampling_half_width(ours: Summary, theirs: Summary) -> float | None:
-    """What test images alone may do to a difference of accuracies: an upper bound, a fraction."""
-    shares = [_variance(ours), _variance(theirs)]
-    known = [share for share in shares if share is not None]
-    return Z95 * math.sqrt(sum(known)) if len(known) == len(shares) else None
-
-
 def _variance(summary: Summary) -> float | None:
+    """What test images alone do to an accuracy."""
     accuracy, num_images = summary.mean("test_accuracy"), summary.num_images
     if accuracy is None or num_images is None:
         return None

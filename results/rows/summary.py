@@ -51,7 +51,7 @@ class Summary:
     @cached_property
     def plans(self) -> tuple[str, ...]:
         """The resolved plans: one, but where `auto` chose several."""
-        return tuple(distinct(record.spec["plan"] for record in self.records))
+        return tuple(distinct(str(record.spec["plan"]) for record in self.records))
 
     @cached_property
     def commits(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import math
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from results import RunRecord, choose
@@ -113,6 +113,7 @@ def test_the_order_of_the_records_does_not_matter(
     assert again == choose(records, demanded, objective)
 
 
+@settings(deadline=None)  # the first of them imports scipy
 @given(st.randoms())
 def test_nor_does_the_order_of_seeds(random: Random) -> None:
     records = make_sweep()

@@ -16,7 +16,7 @@ import pytest
 
 from results import RecordError, RunStore, read_records
 from results.records import appending
-from results.records.appending import append_line
+from results.records.appending import open_lines
 from tests.command_line import LIMIT_S
 from tests.results.records_by_hand import make_record
 
@@ -77,12 +77,17 @@ def test_another_kind_of_failure_of_the_lock_is_told(
         store.append(make_record())
 
 
+def append(path: Path, line: bytes) -> None:
+    with open_lines(path) as lines:
+        lines.append(line)
+
+
 def test_the_half_written_line_of_a_live_writer_is_not_sealed(tmp_path: Path) -> None:
     path = tmp_path / "records.jsonl"
     with path.open("ab", buffering=0) as slow:
         fcntl.flock(slow, fcntl.LOCK_EX)
         slow.write(b"half a li")
-        other = threading.Thread(target=append_line, args=(path, b"another\n"))
+        other = threading.Thread(target=append, args=(path, b"another\n"))
         other.start()
         other.join(0.1)  # without the lock it would be through by now
         assert other.is_alive()

@@ -19,7 +19,7 @@ NUM_WRITERS, NUM_LINES, NUM_RECORDS = 16, 1000, 40
 LINES = """
 import hashlib, json, random, sys
 from pathlib import Path
-from results.records.appending import append_line
+from results.records.appending import open_lines
 
 path, writer, count = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 draw = random.Random(writer)
@@ -27,7 +27,8 @@ for number in range(count):
     text = draw.choice("abcdefgh") * draw.randint(2_000, 50_000)
     digest = hashlib.sha256(text.encode()).hexdigest()
     line = {"writer": writer, "number": number, "sha256": digest, "text": text}
-    append_line(path, json.dumps(line).encode() + b"\\n")
+    with open_lines(path) as lines:
+        lines.append(json.dumps(line).encode() + b"\\n")
 """
 RECORDS = """
 import sys
