@@ -172,7 +172,7 @@ def test_the_ladder_in_markdown() -> None:
     assert_golden("ladder.md", export(rows, "markdown", columns=ladder_columns(rows)))
 
 
-@pytest.mark.parametrize("width", range(40, 181, 10))
+@pytest.mark.parametrize("width", [40, 80, 160])
 def test_nothing_is_squeezed_and_nothing_wraps(width: int) -> None:
     lines = drawn(two_models(), width).splitlines()
     assert max(map(len, lines)) <= width

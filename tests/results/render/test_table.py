@@ -45,7 +45,7 @@ def test_the_footer_reads_as_it_should() -> None:
     assert_golden("footer.txt", footer(make_sweep()))
 
 
-@pytest.mark.parametrize("width", range(40, 201, 8))
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
 def test_a_table_fits_and_squeezes_no_number(width: int) -> None:
     lines = drawn(make_sweep(), width).splitlines()
     assert max(map(len, lines)) <= width
