@@ -1,4 +1,4 @@
-"""Adds a run to a history of nights: `python .ci/keep.py RUN HISTORY [NIGHTS]`.
+"""Add a run to a history of nights: `python .ci/keep.py RUN HISTORY [NIGHTS]`.
 
 HISTORY has a folder for each kind of machine, as runs of two kinds cannot be compared, and in it a
 folder with records.jsonl for each night. A commit that is measured again takes the place of its
@@ -20,7 +20,7 @@ RECORDS = "records.jsonl"
 
 
 def keep(run: Path, history: Path, nights: int = NIGHTS) -> Path:
-    """Copies the records of a run into the history, and gives the folder of its machine."""
+    """Copy the records of a run into the history; return the folder of its machine."""
     with (run / RECORDS).open(encoding="utf-8") as lines:
         first = json.loads(lines.readline())
     machine = history / machine_name(first["environment"])
@@ -44,7 +44,7 @@ def keep(run: Path, history: Path, nights: int = NIGHTS) -> Path:
 
 
 def add(run: Path, night: Path) -> None:
-    """Copies the records of a run to a night: whole, or not at all."""
+    """Copy the records of a run to a night, whole or not at all."""
     night.mkdir(parents=True, exist_ok=True)
     part = night / f"{RECORDS}.part"
     try:
@@ -57,13 +57,13 @@ def add(run: Path, night: Path) -> None:
 
 
 def nights_of(history: Path) -> list[Path]:
-    """The folders of all nights, the oldest first; what else may lie there is nobody's night."""
+    """Return the folders of all nights, the oldest first; other files and folders are ignored."""
     nights = (path.parent for path in history.glob(f"*/*/{RECORDS}"))
     return sorted(nights, key=lambda night: night.name)
 
 
 def num_ok(run: Path) -> int:
-    """How many runs of a folder ended well; a line that a crash cut short is none."""
+    """Count the runs of a folder that ended well; a line that a crash cut short is none."""
     number = 0
     for line in (run / RECORDS).read_bytes().splitlines():
         try:
@@ -74,14 +74,14 @@ def num_ok(run: Path) -> int:
 
 
 def machine_name(environment: dict[str, Any]) -> str:
-    """A readable name of all that runs must share to be compared."""
+    """Return a readable name of what runs must share to be compared."""
     text = json.dumps(environment, sort_keys=True)
     device = re.sub(r"[^a-z0-9]+", "-", str(environment["device"]).lower()).strip("-")
     return f"{device}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def forget(history: Path, nights: int) -> None:
-    """Removes all nights but the newest, and machines that are left without any."""
+    """Remove all nights but the newest, and machines that are left without any."""
     oldest_first = nights_of(history)
     for night in oldest_first[: max(len(oldest_first) - nights, 0)]:
         shutil.rmtree(night)

@@ -54,7 +54,7 @@ def main(
 
 
 def report(seconds: dict[str, list[float]], compile_s: dict[str, float]) -> list[str]:
-    """Lines with the median epoch of each side (`ours`, `jax`) and the median ratio of turns.
+    """Report the median epoch of each side (`ours`, `jax`) and the median ratio of turns.
 
     `seconds` are those of an epoch in each turn, `compile_s` those before the first epoch.
     """
@@ -75,7 +75,7 @@ def report(seconds: dict[str, list[float]], compile_s: dict[str, float]) -> list
 
 @contextmanager
 def _side(prepare: Callable[[Path | None], Epochs], data: Path | None) -> Iterator[Connection]:
-    """A process that prepares, tells the seconds of it, then trains a turn whenever asked."""
+    """Start a process that prepares, tells how long that took, then trains a turn when asked."""
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, prepare, data), daemon=True)
@@ -104,7 +104,7 @@ def _serve(pipe: Connection, prepare: Callable[[Path | None], Epochs], data: Pat
 def prepare_timed(
     prepare: Callable[[Path | None], Epochs], data: Path | None
 ) -> tuple[Epochs, float]:
-    """What a side trains with, and the seconds that its first epoch took beyond a second one."""
+    """Prepare a side; return it, and the seconds that its first epoch took beyond a second."""
     train = prepare(data)
     seconds = []
     for _ in range(2):
@@ -188,7 +188,7 @@ def _jax(data: Path | None) -> Epochs:
 
 
 def _uniform(jax: Any, key: Any, inputs: int, outputs: int) -> Any:  # noqa: ANN401
-    """Weight and bias as `torch.nn.Linear` draws them."""
+    """Draw weight and bias as `torch.nn.Linear` does."""
     bound = inputs**-0.5
     first, second = jax.random.split(key)
     weight = jax.random.uniform(first, (inputs, outputs), minval=-bound, maxval=bound)

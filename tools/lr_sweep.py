@@ -63,7 +63,7 @@ def main(
 
 
 def publish(store: RunStore) -> None:
-    """Puts the runs of a store among the committed records; writes table and choices from all."""
+    """Put the runs of a store among the committed records; write table and choices from all."""
     swept = store.read()
     models = {record.spec["model"] for record in swept}
     committed = read_records(RECORDS) if RECORDS.exists() else []
@@ -77,7 +77,7 @@ def publish(store: RunStore) -> None:
 
 
 def spec_of(model: str, rate: float) -> RunSpec:
-    """The run of one model at one rate, evaluated on validation."""
+    """Return the run of one model at one rate, evaluated on validation."""
     return RunSpec(
         model=model,
         recipe=replace(DEFAULT, learning_rate=rate),
@@ -88,7 +88,7 @@ def spec_of(model: str, rate: float) -> RunSpec:
 
 
 def read_grid(records: Iterable[RunRecord]) -> Grid:
-    """Validation accuracy of every run, in the order of `list_models`."""
+    """Read the validation accuracy of every run, in the order of `list_models`."""
     grid: Grid = {name: {} for name in list_models()}
     for record in records:
         if record.status != "interrupted":
@@ -99,7 +99,7 @@ def read_grid(records: Iterable[RunRecord]) -> Grid:
 
 
 def best_rate(accuracies: Mapping[float, float | None]) -> float | None:
-    """The lowest rate within one standard error of the best; None where every run failed.
+    """Return the lowest rate within one standard error of the best; None where all runs failed.
 
     The one-standard-error rule (Breiman et al., Classification and Regression Trees, 1984): rates
     that this many images cannot tell apart tie, and the smallest of them is the safest.
@@ -113,7 +113,7 @@ def best_rate(accuracies: Mapping[float, float | None]) -> float | None:
 
 
 def as_toml(grid: Grid) -> str:
-    """The choices; the base rate, for models not swept, is their lower median."""
+    """Write the choices; the base rate, for models not swept, is their lower median."""
     best = {name: best_rate(accuracies) for name, accuracies in grid.items()}
     rates = {name: rate for name, rate in best.items() if rate is not None}
     base = statistics.median_low(rates.values())
@@ -129,7 +129,7 @@ def as_toml(grid: Grid) -> str:
 
 
 def as_markdown(grid: Grid, device: str) -> str:
-    """The whole grid, the choice of each model in bold."""
+    """Write the whole grid, the choice of each model in bold."""
     lines = [
         "# Peak learning rates of the default recipe",
         "",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def provide(run_folder: Path, recipe: str | None = None, folder: Path = WEIGHTS) -> list[str]:
-    """Takes the saved models of a run; gives their names.
+    """Take the saved models of a run; return their names.
 
     Of several seeds the lowest is taken: choosing by accuracy would choose on the test images. Of
     several recipes that a model was trained by, `recipe` names one.
@@ -49,7 +49,7 @@ def provide(run_folder: Path, recipe: str | None = None, folder: Path = WEIGHTS)
 def _chosen(
     records: "list[RunRecord]", recipe: str | None, run_folder: Path
 ) -> "dict[str, RunRecord]":
-    """The record to take of each model: of its lowest seed that ended well."""
+    """Choose the record of each model: of its lowest seed that ended well."""
     chosen: dict[str, RunRecord] = {}
     for record in sorted(filter(_is_usable, records), key=lambda record: record.spec["seed"]):
         name = record.spec["model"]
@@ -68,7 +68,7 @@ def _chosen(
 
 
 def _is_usable(record: "RunRecord") -> bool:
-    """Whether a run ended well, saved its model, and was scored on the test images as they are."""
+    """Tell whether a run ended well, saved its model, and was scored on the clean test images."""
     spec = record.spec
     is_registered = spec["model"] in fmnist_models.list_models()
     is_clean = spec["evaluation_split"] == "test"
@@ -76,7 +76,7 @@ def _is_usable(record: "RunRecord") -> bool:
 
 
 def _checkpoint(run_folder: Path, record: "RunRecord") -> Path:
-    """The file of the weights that the record's accuracy is of: the best, or else the last."""
+    """Return the file of the weights that the record's accuracy is of: the best or the last."""
     path = run_folder / str(record.conditions["saved"])
     if path.resolve().parent != (run_folder / "checkpoints").resolve():
         raise UsageError(f"{run_folder}: record {record.record_id} names a file elsewhere: {path}")

@@ -22,7 +22,7 @@ from data_pipeline import BatchStream
 def assemble(
     session: Session, spec: RunSpec, engine: Engine, meters: Meters, step_s: float
 ) -> Training:
-    """The training of a seed, without a validation curve."""
+    """Make the training of a seed, without a validation curve."""
     recipe, budget, stream = spec.recipe, spec.budget, batch_stream(session, spec)
     if budget.is_counted:
         steps = budget.total_steps(
@@ -39,13 +39,13 @@ def assemble(
 
 
 def predicted_cost(budget: Budget, meters: Meters, step_s: float) -> float:
-    """What a step costs in the unit of a measured budget, as far as one can tell beforehand."""
+    """Predict the cost of a step in the unit of a measured budget."""
     watts = meters.gpu.power_watts() if budget.unit == "J" and meters.gpu else None
     return step_s if watts is None else watts * step_s
 
 
 def batch_stream(session: Session, spec: RunSpec) -> BatchStream:
-    """The data order of a seed; it depends on the seed alone."""
+    """Make the data order of a seed; it depends on the seed alone."""
     # torch's DataLoader draws on the CPU, and a script that is told a seed uses just that seed
     is_loaders = spec.recipe.order == "dataloader"
     generator = torch.Generator("cpu" if is_loaders else session.device)
@@ -62,7 +62,7 @@ def batch_stream(session: Session, spec: RunSpec) -> BatchStream:
 def add_curve(
     training: Training, session: Session, spec: RunSpec, model: nn.Module, findings: Findings
 ) -> None:
-    """Validation on the way: each epoch where the recipe acts on it, else as a fifth pays for.
+    """Add validation on the way: each epoch where the recipe acts on it, else as a fifth pays for.
 
     A target takes its own looks, at recipes of both kinds.
     """

@@ -1,4 +1,4 @@
-"""The record of a run: made, shortened to 4 KB, checked for its length."""
+"""Make the record of a run, shorten it to 4 KB, check its length."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ def make_record(
     findings: "Findings | None" = None,
     tried: list[Any] | None = None,
 ) -> "RunRecord":
-    """The record of a run, whatever became of it; a run that never began has no findings."""
+    """Make the record of a run however it ended; one that never began has no findings."""
     from bench.measure.findings import Findings
     from results import RunRecord
 
@@ -66,9 +66,9 @@ def make_record(
 
 
 def shortened(record: "RunRecord") -> "RunRecord":
-    """The record without what it can do without, where it would not fit its 4 KB otherwise.
+    """Leave out of a record what matters least, step by step, until it fits its 4 KB.
 
-    In place of one that still does not fit stands a row that says why.
+    One that still does not fit becomes a row that says why.
     """
     from results import RecordError
 
@@ -86,7 +86,7 @@ def shortened(record: "RunRecord") -> "RunRecord":
 
 
 def check_fits(record: "RunRecord") -> None:
-    """Refuses a record that is too long once the store has named its samples.
+    """Refuse a record that is too long once the store has named its samples.
 
     Raises:
         RecordError: with its length.
@@ -95,7 +95,7 @@ def check_fits(record: "RunRecord") -> None:
 
 
 def _with_six_digits(record: "RunRecord") -> "RunRecord":
-    """Measurements and curves to six significant digits: no figure here is known better."""
+    """Round measurements and curve to six significant digits: no figure here is known better."""
     measurements = {
         name: msgspec.structs.replace(measurement, values=_rounded(measurement.values, 6))
         for name, measurement in record.measurements.items()
@@ -105,7 +105,7 @@ def _with_six_digits(record: "RunRecord") -> "RunRecord":
 
 
 def _with_four_digit_times(record: "RunRecord") -> "RunRecord":
-    """Seconds to four digits, one more than tables show; what is no time keeps its own."""
+    """Round seconds to four digits, one more than tables show."""
     measurements = {
         name: msgspec.structs.replace(m, values=_rounded(m.values, 4)) if m.unit == "s" else m
         for name, m in record.measurements.items()
@@ -115,12 +115,12 @@ def _with_four_digit_times(record: "RunRecord") -> "RunRecord":
 
 
 def _rounded(values: Sequence[float], digits: int) -> tuple[float, ...]:
-    """To so many significant digits; whole numbers stay as they are."""
+    """Round to significant digits; whole numbers stay as they are."""
     return tuple(v if float(v).is_integer() else float(f"{v:.{digits}g}") for v in values)
 
 
 def _with_few_points(record: "RunRecord") -> "RunRecord":
-    """Some points of the curve, those that tables ask for among them; all are in the samples."""
+    """Keep a few points of the curve, those that tables need among them; the samples have all."""
     from bench.train.curve import chosen_points
 
     curve = record.curve or []
@@ -136,7 +136,7 @@ def _without(field_name: str, empty: Any, record: "RunRecord") -> "RunRecord":  
 
 
 def _without_reasons(record: "RunRecord") -> "RunRecord":
-    """Nothing of what is missing: what is left then is of bounded length."""
+    """Leave out the reasons for what is missing: the rest is of bounded length."""
     return replace(record, missing={})
 
 

@@ -1,4 +1,4 @@
-"""Runs the seeds of a configuration in this process and makes their records."""
+"""Run the seeds of a configuration in this process and make their records."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def execute(spec: RunSpec, *, device: str = "auto", data: Path | None = None) -> "RunRecord":
-    """Runs one specification in this process and gives its record.
+    """Run one specification in this process and return its record.
 
     A run that fails is a record with another status than `ok`.
 
@@ -42,7 +42,7 @@ def execute_seeds(
     watch: Watcher = lambda _seed, _phase, _progress: None,
     artifacts: Artifacts = NOTHING,
 ) -> Iterator[RunResult]:
-    """Runs the seeds of one configuration one after the other, sharing all that can be shared.
+    """Run the seeds of one configuration one after the other, sharing what can be shared.
 
     The arguments and errors are those of `execute`; `artifacts` are left beside the records.
     """

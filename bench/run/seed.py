@@ -149,7 +149,7 @@ def settle_plan(
     generator: torch.Generator,
     findings: Findings,
 ) -> Plan:
-    """The plan of this session: the one asked for, or what a probe finds best."""
+    """Return the plan of this session: the one asked for, or what a probe finds best."""
     if session.plan is None:
         started = time.perf_counter()
         session.plan, tried, compile_s = settle(session, model, optimizer, generator)
@@ -168,7 +168,7 @@ def warm_engine(
     augmentation: torch.Generator,
     findings: Findings,
 ) -> tuple[Engine, float, int]:
-    """Make the engine and warm it up; gives it and the predicted seconds of a step.
+    """Make the engine and warm it up; return it and the predicted seconds of a step.
 
     What the warm-up changed is put back: the first timed step starts from the seed's own weights.
     The third value is the peak memory of that warm-up in bytes; 0 without CUDA graphs.

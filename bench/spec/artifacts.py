@@ -23,7 +23,7 @@ NOTHING = Artifacts()
 
 
 def parse_every(text: str | None) -> Budget:
-    """Reads how often to save, such as `2epochs`, `500steps` or `60s`; each epoch where None.
+    """Read how often to save, such as `2epochs`, `500steps` or `60s`; each epoch where None.
 
     Raises:
         UsageError: no amount, or one of another unit.

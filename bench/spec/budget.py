@@ -44,7 +44,7 @@ class Budget:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads `3epochs`, `5000steps`, `180000images`, `60s`, `2e15flops` or `500J`.
+        """Read `3epochs`, `5000steps`, `180000images`, `60s`, `2e15flops` or `500J`.
 
         Raises:
             UsageError: the text is none of these; the line says what is.
@@ -69,7 +69,7 @@ class Budget:
     def total_steps(
         self, *, batch_size: int, images_per_epoch: int, flops_per_image: float | None = None
     ) -> int:
-        """Steps that this counted budget pays for; the last one may overrun it by less than a step.
+        """Return the steps that this counted budget pays for; it may be overrun by less than one.
 
         Args:
             batch_size: images in a full batch.
@@ -96,7 +96,7 @@ class Budget:
 
 
 def _shortest(amount: float) -> str:
-    """The shortest decimal that reads back as the same number."""
+    """Return the shortest decimal that reads back as the same number."""
     if amount == int(amount) and amount < 1e9:
         return str(int(amount))
     shortest = (f"{amount:.{digits}g}" for digits in range(1, 18))

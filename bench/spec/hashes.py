@@ -8,7 +8,7 @@ from bench.errors import UsageError
 
 
 def file_hash(model: str) -> str | None:
-    """12 hex digits over a user's model file, which no commit holds; None for other models."""
+    """Return 12 hex digits over a user's model file; None for other models."""
     file, _, _ = model.rpartition(":")
     if not file.endswith(".py"):
         return None
@@ -16,7 +16,7 @@ def file_hash(model: str) -> str | None:
 
 
 def weights_hash(weights: str) -> str | None:
-    """12 hex digits over a file to start from; None for other weights.
+    """Return 12 hex digits over a file to start from; None for other weights.
 
     Raises:
         UsageError: there is no such file.

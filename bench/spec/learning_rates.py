@@ -19,13 +19,13 @@ TABLE = Path(__file__).with_name("learning_rates.toml")
 
 @cache
 def read_rates() -> dict[str, float]:
-    """Peak learning rate by model name; the key `base` is for models that the sweep did not see."""
+    """Read the peak learning rate by model name; `base` is for models that were not swept."""
     rates = tomllib.loads(TABLE.read_text(encoding="utf-8"))["peak"]
     return {name: float(rate) for name, rate in rates.items()}
 
 
 def peak_learning_rate(recipe: Recipe, model: str) -> tuple[float, str]:
-    """The peak rate for this model, and where it comes from.
+    """Return the peak rate for this model, and where it comes from.
 
     That is `recipe`, `sweep`, `changed` (the sweep's, but the recipe is no longer the one swept),
     `sibling` (a variant takes the rate of the model it changes) or `base`.
@@ -42,7 +42,7 @@ def peak_learning_rate(recipe: Recipe, model: str) -> tuple[float, str]:
 
 
 def is_as_swept(recipe: Recipe) -> bool:
-    """Whether a recipe trains as the sweep did: all but precision and validation share alike."""
+    """Tell whether a recipe trains as the sweep did, but for precision and validation share."""
     as_swept = replace(
         recipe,
         name=DEFAULT.name,

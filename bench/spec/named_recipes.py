@@ -172,7 +172,7 @@ SYSTEMS = (
 
 
 def find_recipe(name: str, protocol: str | None = None) -> Recipe:
-    """The recipe of this exact name, under a protocol if one is named.
+    """Return the recipe of this exact name, under a protocol if one is named.
 
     Raises:
         UsageError: there is none; the line lists the choices.
@@ -183,7 +183,7 @@ def find_recipe(name: str, protocol: str | None = None) -> Recipe:
 
 
 def under_protocol(recipe: Recipe, protocol: str) -> Recipe:
-    """A reference recipe as `clean` or `as_published`; the latter's name says so.
+    """Return a reference recipe as `clean` or `as_published`; the latter's name says so.
 
     Raises:
         UsageError: no such protocol, or nobody has published this recipe.
@@ -207,7 +207,7 @@ def under_protocol(recipe: Recipe, protocol: str) -> Recipe:
 
 
 def systems_of(model: str) -> list[System]:
-    """The systems of a model; a variant is trained as the model that it changes.
+    """Return the systems of a model; a variant is trained as the model that it changes.
 
     Raises:
         UsageError: nobody has published it.
@@ -225,7 +225,7 @@ def systems_of(model: str) -> list[System]:
 
 
 def asked_systems(request: str) -> list[System]:
-    """The systems that a `--models` value asks for; `all` are all that were published.
+    """Return the systems that a `--models` value asks for; `all` are all published ones.
 
     Raises:
         UsageError: nobody has published one of them.

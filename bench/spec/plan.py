@@ -92,7 +92,7 @@ class Plan:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads comma-separated tokens such as `channels_last,step:5,threads:2`.
+        """Read comma-separated tokens such as `channels_last,step:5,threads:2`.
 
         What is not named keeps its default (`resident,contiguous,eager,single`).
 
@@ -133,7 +133,7 @@ def _read_token(token: str) -> dict[str, str | int]:
 
 
 def why_not(plan: Plan, recipe: Recipe) -> str | None:
-    """Why a plan cannot train by a recipe, in one line with the remedy; None where it can."""
+    """Say why a plan cannot train by a recipe, in one line with the remedy; None where it can."""
     reason = why_no_whole_step(recipe) if plan.mode == "step" else None
     if reason is None and plan.graph_steps is not None:
         reason = why_no_graph(recipe)
@@ -141,7 +141,7 @@ def why_not(plan: Plan, recipe: Recipe) -> str | None:
 
 
 def why_no_whole_step(recipe: Recipe) -> str | None:
-    """Why compiled whole steps cannot train by a recipe; None where they can."""
+    """Say why compiled whole steps cannot train by a recipe; None where they can."""
     if recipe.precision == "fp16":
         return (
             "plan step has no place for the gradient scaler that fp16 needs; "
@@ -155,7 +155,7 @@ def why_no_whole_step(recipe: Recipe) -> str | None:
 
 
 def why_no_graph(recipe: Recipe) -> str | None:
-    """Why CUDA graphs of steps cannot train by a recipe, whatever the mode; None where they can."""
+    """Say why CUDA graphs cannot train by a recipe in any mode; None where they can."""
     if recipe.optimizer in WITHOUT_RULE:
         return (
             f"plan graph:N would freeze the rate of optimizer {recipe.optimizer}; leave graph:N out"

@@ -36,7 +36,7 @@ BAD_TOML = (ValueError, RecursionError)  # among them a number of thousands of d
 
 
 def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
-    """The recipe with some fields changed, each checked by name and type, and its name extended.
+    """Change fields of a recipe, each checked by name and type, and extend its name.
 
     Raises:
         UsageError: no such field, a value of another type, or out of its range.
@@ -50,7 +50,7 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
 
 
 def read_settings(items: Sequence[str]) -> dict[str, Any]:
-    """Reads `key=value` words (values as in TOML; bare words are strings, `a,b` a list).
+    """Read `key=value` words (values as in TOML; bare words are strings, `a,b` a list).
 
     Raises:
         UsageError: a word without `=`.
@@ -65,7 +65,7 @@ def read_settings(items: Sequence[str]) -> dict[str, Any]:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Reads recipe fields from a TOML file.
+    """Read recipe fields from a TOML file.
 
     Raises:
         UsageError: the file cannot be read, or is no TOML.
@@ -81,7 +81,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def as_plain(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as JSON values, for a record; its source stands beside its name in the code."""
+    """Return the recipe as JSON values, for a record; its source stands in the code."""
     defaults = {field.name: field.default for field in fields(Recipe)}
     told = {
         key: list(value) if isinstance(value, tuple) else value
@@ -100,7 +100,7 @@ def _as_word(key: str, value: Any) -> str:  # noqa: ANN401 - any field
 
 
 def _short(name: str) -> str:
-    """A name that a record has room for; of many changes it tells the number and a hash."""
+    """Shorten a name that a record has no room for to the number of changes and a hash."""
     if len(name) <= MAX_NAME_CHARS:
         return name
     base, *changes = name.split("+")
@@ -116,7 +116,7 @@ def _toml_value(text: str) -> Any:  # noqa: ANN401 - whatever the user wrote; ty
 
 
 def _typed(key: str, value: Any) -> Any:  # noqa: ANN401 - the field decides the type
-    """The value in the type of its field: a whole number may stand for a float, a word for one."""
+    """Return the value in the type of its field: a whole number for a float, a word for a list."""
     if key not in KINDS:
         raise UsageError(f"a recipe has no field {key!r}; choose from {', '.join(KINDS)}")
     kind = KINDS[key]

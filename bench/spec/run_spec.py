@@ -69,11 +69,11 @@ class RunSpec:
         return TEST_IMAGES[self.recipe.split]
 
     def with_chosen_plan(self, plan: Plan) -> Self:
-        """The same run under the plan that `auto` came to."""
+        """Return the same run under the plan that `auto` chose."""
         return replace(self, plan=plan, is_plan_chosen=True)
 
     def resolved_for(self, device_kind: str) -> Self:
-        """The same run with its learning rate and precision settled.
+        """Return the same run with its learning rate and precision settled.
 
         Args:
             device_kind: `cpu` or `cuda`; bf16 autocast is the default precision on the second.
@@ -88,7 +88,7 @@ class RunSpec:
         return replace(self, recipe=recipe, learning_rate_source=source)
 
     def as_plain(self) -> dict[str, Any]:
-        """The spec as JSON values, for a record."""
+        """Return the spec as JSON values, for a record."""
         source = RATE_SOURCES[self.learning_rate_source]
         recipe = as_plain(self.recipe) | {"learning_rate_source": source}
         plain = {
@@ -120,7 +120,7 @@ class RunSpec:
 
 
 def check_target(target: float | None, recipe: Recipe) -> None:
-    """Refuses a target that no training by this recipe may end at.
+    """Refuse a target that no training by this recipe may end at.
 
     Raises:
         UsageError: it is no fraction, or there are no validation images of the training's own.
@@ -142,5 +142,5 @@ def check_target(target: float | None, recipe: Recipe) -> None:
 
 
 def target_text(target: float) -> str:
-    """The fraction as a person writes it: 0.90, 0.925."""
+    """Write the fraction as a person does: 0.90, 0.925."""
     return f"{target:.2f}" if round(target, 2) == target else f"{target:g}"

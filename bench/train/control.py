@@ -37,7 +37,7 @@ class Best(NamedTuple):
 
 @dataclass
 class Control:
-    """Looks at the scores after each epoch, or for a target at every look, and acts.
+    """What a training decides by its validation scores, epoch by epoch or at every look.
 
     The schedule acts before the end of the training is thought of: R2 did it the other way round,
     and its early stopping always came before its scheduler (docs/systems.md).
@@ -68,12 +68,12 @@ class Control:
             )
 
     def see(self, scores: Scores) -> None:
-        """Takes the scores of any look: the first that reaches the target ends the training."""
+        """Take the scores of any look: the first that reaches the target ends the training."""
         if self.target is not None and scores.accuracy >= self.target:
             self.has_reached = self.is_over = True
 
     def end_epoch(self, epoch: float, scores: Scores) -> None:
-        """Takes the scores at the end of an epoch."""
+        """Take the scores at the end of an epoch."""
         self.select(epoch, scores)
         if self._plateau is not None:
             self._plateau.step(scores.loss)
@@ -85,7 +85,7 @@ class Control:
         self.is_over = self.has_reached or is_out_of_patience
 
     def select(self, epoch: float, scores: Scores) -> None:
-        """Keeps the weights where they are the best so far."""
+        """Keep the weights where they are the best so far."""
         selection, best = self.recipe.selection, self.best
         if selection == "last":
             return
@@ -102,17 +102,17 @@ class Control:
 
     @torch.no_grad()
     def use_best(self) -> None:
-        """Puts the best weights into the model, where the recipe selects any."""
+        """Put the best weights into the model, where the recipe selects any."""
         tensors = named_tensors(self.model)
         for name, kept in self._weights.items():
             tensors[name].copy_(kept)
 
     def best_weights(self) -> dict[str, Tensor]:
-        """The best weights on the CPU, by name; none where the last ones count."""
+        """Return the best weights on the CPU, by name; none where the last ones count."""
         return {name: kept.contiguous() for name, kept in self._weights.items()}
 
     def state(self) -> dict[str, Any]:
-        """All of it as tensors and numbers: for a checkpoint."""
+        """Return its state as tensors and numbers, for a checkpoint."""
         plateau = self._plateau.state_dict() if self._plateau else {}
         return {
             "rate_scale": self.rate_scale,
@@ -126,7 +126,7 @@ class Control:
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Goes on from a checkpoint of the same recipe and model."""
+        """Go on from a checkpoint of the same recipe and model."""
         self.rate_scale, self.is_over = float(state["rate_scale"]), bool(state["is_over"])
         self.has_reached = bool(state.get("has_reached"))  # older checkpoints know no target
         self.best = None if state["best"] is None else Best(*state["best"])

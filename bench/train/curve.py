@@ -21,7 +21,7 @@ TARGET_POINTS = tuple(tuple(k / n for k in range(1, n + 1)) for n in (100, 50, 2
 def affordable_points(
     evaluation_s: float, training_s: float | None, choices: Sequence[Sequence[float]] = POINTS
 ) -> Sequence[float]:
-    """The densest set of fixed budget fractions whose evaluations stay within a fifth.
+    """Return the densest set of budget fractions whose evaluations take at most a fifth.
 
     Args:
         evaluation_s: predicted seconds of one pass over the validation split.
@@ -36,7 +36,7 @@ def affordable_points(
 
 
 def in_whole_groups(points: Sequence[float], steps: int, group_steps: int) -> Sequence[float]:
-    """The points moved to ends of groups, so that no look cuts steps that run in one call.
+    """Move the points to ends of groups, so that no look cuts steps that run in one call.
 
     Args:
         points: fractions of a counted budget, the last one 1.
@@ -50,7 +50,7 @@ def in_whole_groups(points: Sequence[float], steps: int, group_steps: int) -> Se
 def chosen_points(
     accuracies: Sequence[float], target: float | None = None, most: int = MAX_CURVE_POINTS
 ) -> list[int]:
-    """Which points a record has room for: evenly spread ones, and those that tables ask for.
+    """Choose the points that a record has room for: spread evenly, and those that tables need.
 
     The latter are the last, the best, and the first at each target accuracy, the run's own too;
     they stay whatever the most is.

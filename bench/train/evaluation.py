@@ -36,7 +36,7 @@ def evaluate(
     precision: str,
     see: Callable[[Tensor], None] | None = None,
 ) -> Quality:
-    """Runs the model over a whole split, in its order, in `eval()` and puts its modes back.
+    """Run the model over a whole split, in its order, in `eval()`, and put its modes back.
 
     The device is read once, at the end. `see` is called with the logits (B, K) float32 of each
     batch, on the device; it must not wait.

@@ -29,7 +29,7 @@ class Live:
 
 
 def state_of(live: Live) -> dict[str, Any]:
-    """Everything but the weights, which a saved model holds, as CPU tensors and plain numbers."""
+    """Return all but the weights, which a saved model holds, as CPU tensors and plain numbers."""
     training, saved = live.training, set(live.model.state_dict())
     return {
         "buffers": {  # those that a state dict leaves out
@@ -61,7 +61,7 @@ def state_of(live: Live) -> dict[str, Any]:
 
 
 def restore(live: Live, weights: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-    """Puts a fresh training where another one of the same configuration was.
+    """Put a fresh training where another one of the same configuration was.
 
     Tensors are filled in place: compiled steps and CUDA graphs hold on to them. `weights` are the
     state dict of the other's model, `state` is what `state_of` gave for it.
@@ -90,14 +90,14 @@ def restore(live: Live, weights: Mapping[str, Tensor], state: Mapping[str, Any])
 
 
 def _amount(value: Any) -> float:  # noqa: ANN401 - whatever a file holds
-    """A number that a budget can be counted by: with NaN it would never be spent."""
+    """Check a number that a budget is counted by: with NaN it would never be spent."""
     if type(value) not in {int, float} or not 0 <= value < math.inf:
         raise ValueError(f"{value!r} is no amount")
     return value  # type: ignore[no-any-return]
 
 
 def _kept(tensor: Tensor) -> Tensor:
-    """A copy on the CPU; the next steps write into the tensor itself."""
+    """Copy to the CPU; the next steps write into the tensor itself."""
     return tensor.detach().to("cpu", copy=True).contiguous()
 
 
@@ -106,7 +106,7 @@ def _parameters(optimizer: optim.Optimizer) -> list[Tensor]:
 
 
 def _fill(slot: dict[str, Any], kept: Mapping[str, Any], parameter: Tensor) -> None:
-    """Fills an optimizer's state of one parameter, and makes what it has not made yet."""
+    """Fill an optimizer's state of one parameter, and make what is not there yet."""
     for key, value in kept.items():
         if isinstance(slot.get(key), Tensor):
             slot[key].copy_(value)
@@ -117,7 +117,7 @@ def _fill(slot: dict[str, Any], kept: Mapping[str, Any], parameter: Tensor) -> N
 
 
 def _made_for(parameter: Tensor, value: Tensor) -> Tensor:
-    """On the device of the parameter and, where it has its shape, with its strides.
+    """Copy to the device of the parameter and, where it has its shape, with its strides.
 
     Fused kernels go over parameter and state in the order of memory, and look at no strides.
     """

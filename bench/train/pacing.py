@@ -1,4 +1,4 @@
-"""Pacing: turns a budget into chunks of steps and gives each step its fraction of the budget.
+"""Pacing: a budget becomes chunks of steps, and each step gets its fraction of the budget.
 
 A chunk is at most 50 ms of predicted steps. Counted budgets (epochs, steps, images, flops) know
 every fraction exactly. For seconds and joules the amount spent is read once a chunk, and the
@@ -26,7 +26,7 @@ class Pacer:
         return (self.spent + self.ahead * self.per_step) / self.limit
 
     def next_fractions(self, max_steps: int, until: float = 1.0) -> list[float]:
-        """Fractions at the start of each of the next steps; empty once the budget is spent.
+        """Return the fraction at the start of each next step; empty once the budget is spent.
 
         They end at the first step that would start at or after the fraction `until`.
         """
@@ -38,7 +38,7 @@ class Pacer:
         return fractions
 
     def observe(self, spent: float, steps: int, ahead: int) -> None:
-        """Takes a reading of what was spent, in the budget's unit.
+        """Take a reading of what was spent, in the budget's unit.
 
         `steps` were between the last reading and this one, `ahead` handed out after it.
         """
@@ -50,5 +50,5 @@ class Pacer:
 
 
 def chunk_steps(step_s: float) -> int:
-    """Steps of so many predicted seconds that fit a chunk, at least one."""
+    """Return how many steps of a predicted length fit a chunk, at least one."""
     return max(1, int(CHUNK_S / step_s)) if step_s > 0 else 1

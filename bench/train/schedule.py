@@ -13,7 +13,7 @@ ONE_CYCLE_FIRST, ONE_CYCLE_LAST = 1 / 25, 1 / 25e4
 
 
 def learning_rate_at(recipe: Recipe, fraction: float) -> float:
-    """Learning rate after a share of the budget: a linear warm-up, then the recipe's schedule.
+    """Return the rate after a share of the budget: a linear warm-up, then the schedule.
 
     The warm-up rises from a tenth of the peak.
     """
@@ -24,7 +24,7 @@ def learning_rate_at(recipe: Recipe, fraction: float) -> float:
 
 
 def momentum_at(recipe: Recipe, fraction: float) -> float:
-    """Momentum of SGD after a share of the budget.
+    """Return the momentum of SGD after a share of the budget.
 
     Where there is a `base_momentum`, it runs against the learning rate, from the recipe's momentum
     down to that.
@@ -39,7 +39,7 @@ def momentum_at(recipe: Recipe, fraction: float) -> float:
 
 
 def _progress(recipe: Recipe, fraction: float) -> float:
-    """Share of the budget spent since the warm-up, in [0, 1]."""
+    """Return the share of the budget spent since the warm-up, in [0, 1]."""
     warmup = recipe.warmup_fraction
     return min(max(fraction - warmup, 0.0) / (1.0 - warmup), 1.0)
 
@@ -64,12 +64,12 @@ def _share_of_peak(recipe: Recipe, progress: float) -> float:
 
 
 def _epoch(recipe: Recipe, progress: float) -> int:
-    """The epoch of the recipe, from 0; rounding must not hold one back at its first step."""
+    """Return the epoch, from 0; rounding must not hold one back at its first step."""
     return int(progress * (recipe.epochs or 1) + 1e-9)
 
 
 def _height_of_triangle(recipe: Recipe, progress: float) -> float:
-    """Height in [0, 1] above the lowest value, stepped once an epoch.
+    """Return the height in [0, 1] above the lowest value, stepped once an epoch.
 
     Under `triangular2` each cycle is half as high as the one before.
     """
@@ -79,7 +79,7 @@ def _height_of_triangle(recipe: Recipe, progress: float) -> float:
 
 
 def _one_cycle(progress: float, first: float, middle: float, last: float) -> float:
-    """From the first value to the middle and on to the last, along half cosines."""
+    """Go from the first value to the middle and on to the last, along half cosines."""
     if progress < ONE_CYCLE_RISE:
         start, end, share = first, middle, progress / ONE_CYCLE_RISE
     else:

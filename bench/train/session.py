@@ -63,7 +63,7 @@ class Session:
     def open(
         cls, spec: RunSpec, device: torch.device, data: Path | None = None, num_seeds: int = 1
     ) -> "Session":
-        """Measures the ceilings, prepares the process and loads the data.
+        """Measure the ceilings, prepare the process and load the data.
 
         Raises:
             RunError: the plan or the precision cannot be had on this device.
@@ -83,7 +83,7 @@ class Session:
         )
 
     def model_for(self, seed: int) -> nn.Module:
-        """The model with the weights of this seed; always the same module, compiled only once.
+        """Return the model with the weights of this seed: always the same module, compiled once.
 
         Weights are drawn on the CPU, so that every device starts from the same ones.
         """
@@ -103,7 +103,7 @@ class Session:
         return train_mode(self._model, recipe.frozen_batchnorm)
 
     def _check_size(self, model: nn.Module) -> None:
-        """Refuses images of a size that the recipe asks for and the model cannot take.
+        """Refuse images of a size that the recipe asks for and the model cannot take.
 
         Raises:
             RunError: it fails on one image (`unsupported`).
@@ -122,7 +122,7 @@ class Session:
             model.train(was_training)
 
     def _check_batches(self, model: nn.Module) -> None:
-        """Refuses a batch of one image where BatchNorm could not train on it.
+        """Refuse a batch of one image where BatchNorm could not train on it.
 
         Raises:
             RunError: the training would fail at that batch, an epoch later (`unsupported`).
@@ -141,7 +141,7 @@ class Session:
     def engine_for(
         self, plan: Plan, model: nn.Module, optimizer: optim.Optimizer, generator: torch.Generator
     ) -> Engine:
-        """The engine of a plan around this model; sets the threads of this process."""
+        """Make the engine of a plan around this model, and set the threads of this process."""
         torch.set_num_threads(plan.threads or usable_cores())
         model.to(memory_format=MEMORY_FORMATS[plan.memory_format])
         if self._maker is None:
@@ -157,7 +157,7 @@ class Session:
 
     @cwd_ignored()  # by Python processes of the compiler
     def meet_shapes(self, engine: Engine) -> None:
-        """Runs each shape of call that training can meet once, so that all is compiled or captured.
+        """Run each shape of call that training can meet once, so that all is compiled or captured.
 
         These are a whole group of steps, a single one that is left over, and a ragged last batch.
         """
@@ -170,18 +170,18 @@ class Session:
             time_group(engine, [self.random_batch(ragged)], rate, clock)
 
     def random_batch(self, size: int | None = None) -> Tensor:
-        """Indices (B,) of any training images, on the device."""
+        """Draw indices (B,) of any training images, on the device."""
         count = size or self.spec.recipe.batch_size
         return torch.randint(len(self.splits.train), (count,), device=self.device)
 
     def small_rate(self) -> float:
-        """A learning rate at which no untimed step overflows."""
+        """Return a learning rate at which no untimed step overflows."""
         return (self.spec.recipe.learning_rate or 0.0) * 1e-3
 
     def evaluate(
         self, model: nn.Module, split: ResidentSplit, see: Callable[[Tensor], None] | None = None
     ) -> Quality:
-        """One pass in eval mode with the recipe's normalisation and precision; see `evaluate`."""
+        """Evaluate with the recipe's normalisation and precision; see `evaluate`."""
         recipe = self.spec.recipe
         return evaluate(
             model, split, normalization=recipe.normalize, precision=recipe.precision, see=see
@@ -190,7 +190,7 @@ class Session:
     def curve_points(
         self, model: nn.Module, validation: ResidentSplit, training_s: float | None
     ) -> tuple[float, ...]:
-        """Budget fractions whose evaluations a training of so many seconds can afford."""
+        """Return the budget fractions at which a training of so many seconds can be evaluated."""
         size = BATCH_SIZES[self.device.type]
         sample = ResidentSplit(validation.images[:size], validation.labels[:size])
         self.evaluate(model, sample)
@@ -203,7 +203,7 @@ class Session:
 
 @torch.no_grad()
 def _copy_tensors(source: nn.Module, target: nn.Module) -> None:
-    """Parameters and buffers; a state dict would leave out buffers that are not persistent."""
+    """Copy parameters and buffers; a state dict leaves out buffers that are not persistent."""
     pairs = zip(
         [*source.parameters(), *source.buffers()],
         [*target.parameters(), *target.buffers()],

@@ -40,7 +40,7 @@ class SplitPart(NamedTuple):
 
 
 def load_splits(spec: RunSpec, device: torch.device, data: Path | None) -> Splits:
-    """Loads, verifies, splits and places the data for a run."""
+    """Load, verify, split and place the data for a run."""
     loaded = load_fashion_mnist(data)
     size = spec.recipe.input_size or model_info(spec.model).input_size
     train, validation, test = parts_of(loaded, spec.recipe)
@@ -54,7 +54,7 @@ def load_splits(spec: RunSpec, device: torch.device, data: Path | None) -> Split
 
 
 def parts_of(data: FashionMNIST, recipe: Recipe) -> tuple[SplitPart, SplitPart | None, SplitPart]:
-    """Training, validation and test images, as `Recipe.split` says."""
+    """Return training, validation and test images, as `Recipe.split` says."""
     train = SplitPart(data.train_images, data.train_labels)
     test = SplitPart(data.test_images, data.test_labels)
     if recipe.split == "test":

@@ -117,7 +117,7 @@ class Training:
     _scores: Scores | None = field(default=None, init=False)  # of the last look
 
     def run(self) -> Trace:
-        """Trains until the budget is spent, or the control ends it.
+        """Train until the budget is spent, or the control ends it.
 
         Raises:
             RunError: the loss is no longer finite (`diverged`, with the step).
@@ -133,7 +133,7 @@ class Training:
         return self.trace
 
     def _pause(self) -> None:
-        """Stops between two legs; looks at validation where an epoch has just ended."""
+        """Stop between two legs; look at validation where an epoch has just ended."""
         is_epoch_end = self.stream.epoch > self._paused[0]
         self._paused = self.stream.epoch, self.meters.seconds
         if self.control and self.control.recipe.validates_each_epoch and is_epoch_end:
@@ -141,7 +141,7 @@ class Training:
         self.on_pause()
 
     def _arrive(self, stop: float) -> None:
-        """Stops at a point of the curve, or at the end; an epoch cut short is looked at as well."""
+        """Stop at a point of the curve, or at the end; look at an epoch cut short as well."""
         is_unseen_end = self.control is not None and not self._has_looked
         if self.validate and (stop in self.curve_fractions or is_unseen_end):
             scores = self._look(stop)
@@ -156,7 +156,7 @@ class Training:
         return bool(curve) and curve[-1].images_seen == self.trace.images_seen
 
     def _look(self, fraction: float) -> Scores:
-        """Validation now; where no step came after the last look, what that has found."""
+        """Validate now; where no step came after the last look, take what that found."""
         assert self.validate is not None, "a recipe that looks at validation has some images for it"
         if self._scores is None or not self._has_looked:
             self._scores = self.validate()
@@ -168,13 +168,13 @@ class Training:
         return scores
 
     def run_turn(self, stop: float) -> tuple[float, int]:
-        """One leg by itself, up to a fraction of the budget: its seconds and images."""
+        """Train one leg, up to a fraction of the budget; return its seconds and images."""
         seconds, images = self.meters.seconds, self.trace.images_seen
         self._run_leg(stop)
         return self.meters.seconds - seconds, self.trace.images_seen - images
 
     def _run_leg(self, stop: float) -> bool:
-        """One window of the clock, up to a share of the budget; False where a pause came first."""
+        """Train in one window of the clock, up to a fraction; False where a pause came first."""
         self._last_mark = self.meters.open()
         has_arrived = True
         try:
@@ -227,7 +227,7 @@ class Training:
             self._settle(self._pending.popleft())
 
     def _settle(self, chunk: _Chunk) -> None:
-        """Reads the time of a chunk that is done, and looks at its losses."""
+        """Read the time of a chunk that is done, and look at its losses."""
         trace, first = self.trace, self.trace.steps + 1
         seconds = self.meters.clock.seconds_between(self._last_mark, chunk.mark)
         self._last_mark = chunk.mark
@@ -247,6 +247,6 @@ class Training:
 
 
 def set_budget(training: Training, steps: int) -> None:
-    """The next turns of the training together are so many steps."""
+    """Make the next turns of the training so many steps together."""
     training.budget = Budget(steps, "steps")
     training.pacer = Pacer(limit=steps, per_step=1.0)

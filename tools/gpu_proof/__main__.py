@@ -1,4 +1,4 @@
-"""`make gpu-proof`: runs, within a limit, what the harness claims of a GPU; keeps what it saw.
+"""`make gpu-proof`: run within a limit what the harness claims of a GPU, and keep the results.
 
 Stages run one after the other, the most telling first; one that outlasts its time is stopped as by
 Ctrl-C, and what it has measured stays. Called again with the same folder it goes on: what has
@@ -30,7 +30,7 @@ OUTCOMES = "proof.json"
 
 
 def read_outcomes(out: Path, device: str, *, is_rehearsal: bool) -> dict[str, Outcome]:
-    """What earlier calls have seen in a folder, by stage.
+    """Read the outcomes of earlier calls in a folder, by stage.
 
     Raises:
         UsageError: the folder is damaged, or of another kind or device.
@@ -55,7 +55,7 @@ def read_outcomes(out: Path, device: str, *, is_rehearsal: bool) -> dict[str, Ou
 def write_outcomes(
     out: Path, outcomes: Mapping[str, Outcome], device: str, *, is_rehearsal: bool
 ) -> None:
-    """Writes `proof.json` and `proof.md`."""
+    """Write `proof.json` and `proof.md`."""
     plain = [asdict(outcome) for outcome in outcomes.values()]
     content = {"rehearsal": is_rehearsal, "device": device, "outcomes": plain}
     write_file(out / OUTCOMES, json.dumps(content, indent=2).encode())
@@ -104,7 +104,7 @@ def main(
 
 
 def _gpu_name(device: str) -> str:
-    """What the driver calls the GPU.
+    """Return the name of the GPU.
 
     Raises:
         UsageError: there is none to be seen.

@@ -1,4 +1,4 @@
-"""What of a proof leaves the machine, and what of it is published with the other tables."""
+"""Pack a proof to leave the machine, and publish it with the other tables."""
 
 import io
 import shutil
@@ -20,7 +20,7 @@ PREFIX = "gpu"  # of published names
 
 
 def archive(out: Path, folder: Path) -> None:
-    """Packs a proof into two files, each put in place at once.
+    """Pack a proof into two files, each put in place at once.
 
     The first is all but the samples: what a second call needs to go on, and what is published. The
     second is as many samples as a file may hold, the smallest first; the rest stays behind.
@@ -44,7 +44,7 @@ def _packed(out: Path, paths: list[Path], mode: str) -> bytes:
 
 
 def keep_tables(out: Path, folder: Path) -> list[Path]:
-    """Puts records and table of each sweep, and the summary, among the published tables.
+    """Put records and table of each sweep, and the summary, among the published tables.
 
     Raises:
         UsageError: there is no proof in the folder.
@@ -66,7 +66,7 @@ def keep_tables(out: Path, folder: Path) -> list[Path]:
 
 
 def table_of(records: "list[RunRecord]") -> str:
-    """The Markdown that `table --format markdown` gives of some records, and the lines below it."""
+    """Return the Markdown of `table --format markdown` for some records, and its footer."""
     from results import summarize, table_rows
     from results.ladder.footer import ladder_footer_lines, ladder_sentences
     from results.ladder.rows import LADDER_KEYS, ladder_rows

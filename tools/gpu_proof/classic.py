@@ -49,7 +49,7 @@ class Trained:
 
 
 def classic_lines(records: "Mapping[str, Sequence[RunRecord]]") -> Iterator[str]:
-    """A table, and for each target that was missed what stands between."""
+    """Yield a table, and for each target that was missed a line on what is in the way."""
     from results import read_records, summarize, table_rows
 
     on_cpu = {one.model: one for one in summarize(read_records(CPU_RECORDS))}
@@ -100,7 +100,7 @@ def _seconds(value: float | None) -> str:
 
 
 def _difference(one: Trained) -> str:
-    """Our accuracy less the CPU's, and whether seeds and test images explain it."""
+    """Say how our accuracy differs from the CPU's, and whether seeds and test images explain it."""
     from results.rows.difference import difference
 
     found = one.on_cpu and difference(one.summary, one.on_cpu)

@@ -1,4 +1,4 @@
-"""`proof.md`: what became of each stage, then each point of what a GPU must show by its numbers."""
+"""`proof.md`: the outcome of each stage, then the numbers of each point that a GPU must show."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ NOTHING = "Nothing was measured."
 
 @dataclass(frozen=True)
 class Seen:
-    """A folder of a proof, and what became of each stage that was due."""
+    """A folder of a proof, and the outcome of each stage that was due."""
 
     out: Path
     outcomes: Mapping[str, Outcome]
@@ -52,7 +52,7 @@ class Seen:
 
 
 def summary(out: Path, outcomes: Mapping[str, Outcome], device: str, *, is_rehearsal: bool) -> str:
-    """Markdown: what was seen and what was not, out of the records and outputs in a folder."""
+    """Write in Markdown what the records and outputs in a folder show."""
     seen = Seen(out, outcomes)
     title = (
         "Rehearsal on a CPU: proves nothing about a GPU" if is_rehearsal else f"Seen on {device}"
@@ -88,7 +88,7 @@ def _row_of_stage(stage: Stage, outcome: Outcome | None) -> str:
 
 
 def results_of_tests(seen: Seen, names: Sequence[str] = TESTS) -> Iterator[str]:
-    """What pytest said last of each part, and the tests that failed."""
+    """Yield the last line of pytest for each part, and the tests that failed."""
     for name in names:
         lines = seen.text(name)
         ends = [line.strip("= ") for line in lines if re.match(r"=+ .*\d+ \w+.* in [\d.]+s", line)]
@@ -191,7 +191,7 @@ def _scored(row: Mapping[str, Any]) -> str:
 
 
 def seconds_of(name: str, records: "Sequence[RunRecord]") -> Iterator[str]:
-    """Where the seconds of a sweep went, a row a model, summed over its runs."""
+    """Yield where the seconds of a sweep went, a row a model, summed over its runs."""
     from results.rows.comparable import is_ladder
 
     runs = [record for record in records if not is_ladder(record)]

@@ -1,4 +1,4 @@
-"""Runs the stages of a proof one after the other within a limit, and says what became of each."""
+"""Run the stages of a proof one after the other within a limit; note the outcome of each."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ MIN_STAGE_S = 15.0  # with less left a stage would see nothing
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a stage of a commit.
+    """The outcome of a stage of a commit.
 
     Its exit code is None where it was not begun or had to be stopped. The seconds are those of all
     calls that went on with it.
@@ -45,7 +45,7 @@ def run_stages(
     limit_s: float,
     earlier: Mapping[str, Outcome],
 ) -> Iterator[Outcome]:
-    """Runs what this source has not passed yet, until the limit is over.
+    """Run what this source has not passed yet, until the limit is over.
 
     A stage may take its seconds and what those before it have left over; where the limit is longer
     than all of them need, it is shared out in proportion.
@@ -70,14 +70,14 @@ def run_stages(
 
 
 def source_of_now() -> str | None:
-    """The commit; outside a git checkout the hash of the sources."""
+    """Return the commit; outside a git checkout the hash of the sources."""
     provenance = describe_provenance()
     commit = provenance["commit"] or provenance["source_hash"]
     return None if commit is None else f"{commit}{'+' * bool(provenance['dirty'])}"
 
 
 def best_first(out: Path) -> str:
-    """All models, those in front that were most accurate in the longest trainings so far."""
+    """List all models, the most accurate in the longest trainings so far first."""
     from results import read_records, summarize
     from results.records.store import RECORDS_FILE
 
@@ -95,7 +95,7 @@ def best_first(out: Path) -> str:
 def _run(
     name: str, command: Sequence[str], out: Path, limit_s: float
 ) -> tuple[str, int | None, float]:
-    """Status, exit code and seconds of a stage."""
+    """Run a stage; return its status, exit code and seconds."""
     if limit_s < MIN_STAGE_S:
         return NOT_BEGUN, None, 0.0
     started = time.monotonic()
@@ -114,7 +114,7 @@ def _run(
 
 
 def _wait(process: subprocess.Popen[bytes], limit_s: float) -> int | None:
-    """The exit code; None where the time was up first, and the process was stopped."""
+    """Return the exit code; None where the time was up first and the process was stopped."""
     try:
         return process.wait(limit_s)
     except subprocess.TimeoutExpired:
@@ -124,7 +124,7 @@ def _wait(process: subprocess.Popen[bytes], limit_s: float) -> int | None:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ctrl-C once, which lets a sweep end its run, then again, which ends it now; then by force."""
+    """Send Ctrl-C, which lets a sweep end its run, again, which ends it now; then kill."""
     try:
         for patience_s in PATIENCE_S:
             if process.poll() is None:

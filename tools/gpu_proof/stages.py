@@ -61,7 +61,7 @@ class Stage:
 def _tests(
     name: str, points: tuple[int, ...], seconds: float, claim: str, files: Sequence[str]
 ) -> Stage:
-    """The tests marked gpu of some files: the others may need what a lent machine lacks."""
+    """Run the tests marked gpu of some files: others may need what a lent machine lacks."""
     command = f"-m pytest -m gpu -v --durations 10 {' '.join(files)}"
     return Stage(name, points, seconds, claim, command)
 
@@ -69,7 +69,7 @@ def _tests(
 def _sweep(
     name: str, point: int, seconds: float, claim: str, options: str, small: str, folder: str = ""
 ) -> Stage:
-    """A sweep or a ladder into a folder of its own, which a second call goes on with."""
+    """Run a sweep or a ladder into a folder of its own, which a second call goes on with."""
     place = f"--device {{device}} --out {{out}}/{folder or name} --resume"
     command = " ".join(["-m bench run", *options.split(), place])
     return Stage(name, (point,), seconds, claim, command, small)
@@ -167,7 +167,7 @@ REHEARSAL = tuple(replace(stage, command=f"{stage.command} {stage.small}") for s
 
 
 def chosen_stages(stages: Sequence[Stage], only: str | None) -> list[Stage]:
-    """The stages of the given names, in their own order; all where no name is given.
+    """Return the stages of the given names, in their own order; all where none is given.
 
     Raises:
         UsageError: there is no such stage.
