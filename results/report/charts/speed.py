@@ -87,8 +87,9 @@ def _bar(speed: BarQuantity, series: Series, fill: str) -> Bar:
         "flags": ", ".join(series.row["flags"]) or "none",
     }
     if speed.measured:
-        spread = f"{speed.text(max(0.0, low))} to {speed.text(high)}" if interval else "one seed"
-        facts["95 % interval"] = spread
+        none = "one seed" if series.row["n_seeds"] == 1 else "unknown"
+        spread = f"{speed.text(max(0.0, low))} to {speed.text(high)}"
+        facts["95 % interval"] = spread if interval else none
     return Bar(
         series.label,
         value / speed.unit,
