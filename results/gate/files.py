@@ -1,6 +1,5 @@
 """What a gate leaves behind: verdict.json, summary.md, and what GitHub shows of it."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from results.gate.markdown import summary_markdown
 from results.gate.tables import troubles
 from results.gate.verdict import Verdict
 from results.gate.words import claim, described, headline, name_of
+from results.records.appending import write_whole
 from results.text import one_line
 
 VERDICT_FILE, SUMMARY_FILE = "verdict.json", "summary.md"
@@ -31,9 +31,11 @@ def write_verdict(verdict: Verdict, folder: Path) -> list[Path]:
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return [_write(folder / name, content) for name, content in contents.items()]
+        for name, content in contents.items():
+            write_whole(folder / name, content)
     except OSError as error:
         raise ResultsError(f"cannot write to {folder}: {error.strerror}") from error
+    return [folder / name for name in contents]
 
 
 def verdict_json(verdict: Verdict) -> bytes:
@@ -95,16 +97,3 @@ def _sound(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(value, dict):
         return {_sound(key): _sound(content) for key, content in value.items()}
     return [_sound(content) for content in value] if isinstance(value, list | tuple) else value
-
-
-def _write(path: Path, content: bytes) -> Path:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path

@@ -1,4 +1,4 @@
-"""Whole lines at the end of a file that several processes append to at once."""
+"""Files that crashes leave whole: lines that several processes append, and new contents."""
 
 import contextlib
 import errno
@@ -69,6 +69,24 @@ def open_lines(path: Path) -> Iterator[LineFile]:
         yield LineFile(path, descriptor, _lock(descriptor))
     finally:
         os.close(descriptor)  # and with it the lock goes
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put a file into its place so that whoever reads it meanwhile finds the old or the new one.
+
+    Raises:
+        OSError: The disk refused it; nothing of it is left.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        with contextlib.suppress(OSError):  # what went wrong before is what counts
+            temporary.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

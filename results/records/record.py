@@ -30,18 +30,13 @@ class RunRecord:
     """What was run, where, how it ended and what was measured; plain JSON values throughout.
 
     Attributes:
-        schema_version: Version of this layout: older lines are migrated, newer ones refused.
         record_id: 16 hex digits, also the name of the samples file.
         config_id: Hash of the configuration without the seed.
         status: One of STATUSES.
-        reason: Why the status is not ok, for a person.
         flags: Remarks that do not make the run a failure, such as at_chance.
-        spec: model, recipe (with its name), budget, plan, requested_plan, seed, precision,
-            evaluation_split.
+        spec: What `layout.Spec` lists, and more.
         environment: What makes runs comparable: device, versions, data_hash and so on.
         conditions: Clocks, throttling, load: flagged, never a reason to refuse.
-        provenance: commit, dirty, time_utc, harness_version.
-        measurements: Quantity name to Measurement.
         missing: Quantity name to the reason why it is unknown.
         confusion: Counts, a row per true class, or None.
         curve: Points of [train_seconds, budget_fraction, images_seen, validation_accuracy].

@@ -11,13 +11,12 @@ import contextlib
 import dataclasses
 import hashlib
 import io
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from results.errors import RecordError
-from results.records.appending import TORN_MARK, LineFile, open_lines, sync_folder
+from results.records.appending import TORN_MARK, LineFile, open_lines, sync_folder, write_whole
 from results.records.record import NoJson, RunRecord
 from results.text import one_line, plural
 
@@ -138,16 +137,7 @@ class RunStore:
         if is_alone:  # then these are of writers that were killed
             for stale in path.parent.glob(".*.tmp"):
                 stale.unlink(missing_ok=True)
-        temporary = path.with_name(f".{record.record_id}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                file.write(packed)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            with contextlib.suppress(OSError):  # what went wrong before is what counts
-                temporary.unlink(missing_ok=True)
+        write_whole(path, packed)
         sync_folder(path.parent)
 
 

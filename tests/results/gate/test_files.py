@@ -72,7 +72,7 @@ def test_a_write_that_fails_leaves_the_former_file(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("results.gate.files.os.fsync", full)
+    monkeypatch.setattr("results.records.appending.os.fsync", full)
     with pytest.raises(ResultsError, match="No space left on device"):
         write_verdict(make_good(), tmp_path)
     assert json.loads(path.read_bytes())["exit_code"] == 1
