@@ -106,10 +106,10 @@ def _nothing_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         raise UsageError(STOPPED)
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("bench.workers.isolation.start_server", lambda: None)
+    monkeypatch.setattr("bench.commands.run.start_server", lambda: None)
     monkeypatch.setattr("bench.commands.run.ensure_data", stop)
     monkeypatch.setattr("bench.commands.gate.hold", stop)
-    monkeypatch.setattr("bench.commands.predict._open", stop)
+    monkeypatch.setattr("bench.keep.classifier.Classifier.open", stop)
 
 
 @pytest.mark.usefixtures("_nothing_runs")
