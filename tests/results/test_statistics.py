@@ -50,18 +50,6 @@ def test_welchs_interval_needs_two_values_on_either_side_and_no_spread() -> None
     assert low <= high  # variances that small come to zero
 
 
-def test_the_wilson_interval_agrees_with_scipy_on_1000_random_cases() -> None:
-    from scipy.stats import binomtest
-
-    rng = np.random.default_rng(0)
-    for _ in range(1000):
-        num_images = int(rng.integers(1, 20_000))
-        correct = int(rng.integers(0, num_images + 1))
-        theirs = binomtest(correct, num_images).proportion_ci(method="wilson")
-        ours = wilson_interval(correct / num_images, num_images)
-        assert ours == pytest.approx((theirs.low, theirs.high), abs=1e-12)
-
-
 def test_one_value_has_neither_spread_nor_interval() -> None:
     assert stdev([0.9]) is None
     assert t_interval([0.9]) is None
@@ -90,7 +78,7 @@ def test_the_prediction_interval_of_three_by_hand() -> None:
     assert prediction_interval([0.8]) is None
 
 
-@pytest.mark.parametrize("count", range(1, 60))
+@pytest.mark.parametrize("count", [*range(1, 13), 20, 59, 400])
 def test_the_median_interval_is_the_narrowest_that_covers_95_percent(count: int) -> None:
     from scipy.stats import binom
 

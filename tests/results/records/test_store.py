@@ -1,8 +1,6 @@
 """The append-only store, with crashes and several writers."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +8,7 @@ import pytest
 
 from results import RecordError, RunRecord, RunStore, read_records
 from results.records.store import newest_run
-from tests.command_line import LIMIT_S
 from tests.results.records_by_hand import make_record
-
-ROOT = Path(__file__).parents[3]
-WRITER = """
-import sys
-from results import RunStore
-from tests.results.records_by_hand import make_record
-
-store, writer = RunStore(sys.argv[1]), int(sys.argv[2])
-for seed in range(100):
-    store.append(make_record(f"writer{writer}", seed, conditions={"load": "x" * (seed * 30)}))
-"""
 
 
 @pytest.fixture
@@ -154,16 +140,6 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordError, match=r"cannot write to .*file/run"):
         RunStore(tmp_path / "file" / "run").append(make_record())
-
-
-def test_four_writers_at_once_keep_every_record_whole(store: RunStore) -> None:
-    command = [sys.executable, "-c", WRITER, str(store.folder)]
-    writers = [subprocess.Popen([*command, str(number)], cwd=ROOT) for number in range(4)]
-    assert [writer.wait(LIMIT_S) for writer in writers] == [0, 0, 0, 0]
-    said: list[str] = []
-    runs = {(r.spec["model"], r.spec["seed"]) for r in read_records(store.folder, say=said.append)}
-    assert runs == {(f"writer{number}", seed) for number in range(4) for seed in range(100)}
-    assert said == []
 
 
 def test_a_folder_without_records_is_an_error_with_the_remedy(tmp_path: Path) -> None:
