@@ -14,7 +14,7 @@ from bench.shell import run_app, settle_streams
 def main() -> None:
     """Run the command line and exit with its code."""
     settle_streams()
-    gc.set_threshold(200_000, 50, 50)  # records are millions of objects, and hold no cycles
+    gc.set_threshold(1_000_000, 50, 50)  # records are millions of objects, and hold no cycles
     try:
         from bench.cli import app
 
