@@ -60,6 +60,20 @@ def test_links_lead_somewhere() -> None:
     assert broken == []
 
 
+def test_a_file_that_is_named_is_there() -> None:
+    """From the root of the checkout, or from `bench/` as docs/design.md names files; not in history."""
+    path = re.compile(r"(?<![\w/.])((?:[a-z]\w*/)+\w+\.(?:py|toml))\b")
+    missing = [
+        f"{page.name}: {name}"
+        for page, text in DOCUMENTS.items()
+        if page.name not in {"log.md", "CHANGELOG.md"}
+        for name in path.findall(text)
+        if not name.startswith("path/")
+        and not any((top / name).exists() for top in (ROOT, ROOT / "bench"))
+    ]
+    assert missing == []
+
+
 def test_a_page_stays_short() -> None:
     """The README 150 lines, others 200; those that are generated or only grow are exempt."""
     limits = {"README.md": 150, "cli.md": 400, "CHANGELOG.md": 1000}
