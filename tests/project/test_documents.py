@@ -61,7 +61,7 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_a_file_that_is_named_is_there() -> None:
-    """From the root of the checkout, or from `bench/` as docs/design.md names files; not in history."""
+    """From the root of the checkout, or from `bench/` as docs/design.md has it; not in history."""
     path = re.compile(r"(?<![\w/.])((?:[a-z]\w*/)+\w+\.(?:py|toml))\b")
     missing = [
         f"{page.name}: {name}"
