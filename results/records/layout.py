@@ -142,7 +142,7 @@ class Line(Struct, kw_only=True):
     tried: list[Any] = []
 
     def __post_init__(self) -> None:
-        """Refuses what no type can say."""
+        """Refuse what no type can tell."""
         for name, reason in self.missing.items():
             if not isinstance(reason, str):
                 raise ValueError(f"missing.{cut(name)} is {cut(repr(reason))}, not text")
@@ -157,7 +157,7 @@ FIELDS = Line.__struct_fields__
 
 
 def check(values: Mapping[str, Any], layout: type[Struct] = Line, place: str = "") -> None:
-    """Refuse values of a layout that they do not have.
+    """Refuse values that a layout does not allow.
 
     Args:
         values: Of a JSON object.
@@ -179,7 +179,7 @@ def check(values: Mapping[str, Any], layout: type[Struct] = Line, place: str = "
 
 
 def read_measurements(stored: Mapping[str, Any]) -> dict[str, Measurement]:
-    """The measurements of a line, each stored as a list of its unit and its values.
+    """Read the measurements of a line, each a list of its unit and its values.
 
     Raises:
         RecordError: One is malformed, or has a value that cannot be.
@@ -214,11 +214,11 @@ def migrated(loaded: dict[str, Any]) -> dict[str, Any]:
         )
     if version > SCHEMA_VERSION:
         raise RecordError(
-            f"written by a newer fmnist-bench (record schema {version}, this one reads up to "
-            f"{SCHEMA_VERSION}); update fmnist-bench"
+            f"written by a newer fmnist-bench (record schema {cut(str(version))}, this one reads "
+            f"up to {SCHEMA_VERSION}); update fmnist-bench"
         )
     if version < 1:
-        raise RecordError(f"no run record: schema_version {version} never was")
+        raise RecordError(f"no run record: schema_version {cut(str(version))} never was")
     for step in range(version, SCHEMA_VERSION):
         loaded = MIGRATIONS[step](loaded) | {"schema_version": step + 1}
     return loaded
