@@ -98,8 +98,8 @@ def test_an_unknown_accuracy_has_no_difference() -> None:
     assert difference(failed, summary_of("v2", 0.9)) is None
 
 
-@pytest.mark.parametrize("num_seeds", [(2, 2), (2, 5), (3, 3), (5, 5)])
-@pytest.mark.parametrize("spread", [0.0, 0.002, 0.02])
+@pytest.mark.parametrize("num_seeds", [(2, 2), (2, 5), (5, 5)])
+@pytest.mark.parametrize("spread", [0.0, 0.02])
 def test_identical_models_are_called_different_in_at_most_a_twentieth(
     num_seeds: tuple[int, int], spread: float
 ) -> None:

@@ -34,6 +34,16 @@ def test_a_seed_run_twice_counts_once() -> None:
     assert summary.values("test_accuracy") == pytest.approx((0.85, 0.95))
 
 
+def test_rates_are_of_one_seed_though_a_run_of_another_lacks_a_quantity() -> None:
+    bare = make_record(seed=0, values={"train_time": 2.0}, conditions={"turn": 0})
+    fast, slow = (
+        make_record(seed=seed, values={"images_seen": images, "train_time": 2.0})
+        for seed, images in ((1, 200.0), (0, 100.0))
+    )
+    (summary,) = summarize([bare, fast, slow])
+    assert summary.rates() == (50.0, 100.0)
+
+
 def test_failures_are_counted_and_leave_the_numbers_alone() -> None:
     good = make_record(seed=0, values={"test_accuracy": 0.9})
     bad = make_record(
