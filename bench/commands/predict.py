@@ -191,6 +191,6 @@ def _percent(fraction: float, digits: int = 1) -> str:
 
 
 def _write_json(content: object) -> None:
-    import orjson
+    import msgspec
 
-    write_out(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode() + "\n")
+    write_out(msgspec.json.format(msgspec.json.encode(content)).decode() + "\n")

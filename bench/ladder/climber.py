@@ -15,6 +15,8 @@ from bench.workers import messages
 from bench.workers.interruption import Interruption
 from bench.workers.isolation import STOPPED, Child
 
+MOST = 2**63  # of seconds or images of a turn: a child may send an integer of any length
+
 
 @dataclass
 class Ready:
@@ -141,7 +143,7 @@ def checked_ready(content: object) -> Ready:
                 values = {name: float(value) for name, value in measured.items()}
                 if all(map(math.isfinite, values.values())):
                     return Ready(Plan.parse(plan), values, conditions)
-    except (TypeError, ValueError, UsageError):
+    except (TypeError, ValueError, OverflowError, UsageError):
         pass
     raise RunError("crashed", "the child said nothing sensible when it was ready")
 
@@ -154,7 +156,7 @@ def checked_turn(content: object) -> tuple[float, int]:
     """
     match content:
         case {"seconds": int() | float() as seconds, "images": int(images)} if (
-            0 < seconds < math.inf and images > 0
+            0 < seconds < MOST and 0 < images < MOST
         ):
             return float(seconds), images
     raise RunError("crashed", "the child said nothing sensible after a turn")

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 
 VARIABLE = "FMNIST_CACHE"
 ROOM_BYTES = 2**20  # of compiled code: a small model's
@@ -65,8 +65,10 @@ def read_cached(name: str) -> dict[str, Any] | None:
     """The JSON values kept by `write_cached` under this name; None where nothing can be read."""
     path = cache_folder() / name
     try:
-        loaded = orjson.loads(path.read_bytes()) if path.is_file() else None  # no pipe: it waits
-    except (OSError, orjson.JSONDecodeError):
+        loaded = (
+            msgspec.json.decode(path.read_bytes()) if path.is_file() else None
+        )  # no pipe: it waits
+    except (OSError, msgspec.DecodeError, RecursionError):
         return None
     return loaded if isinstance(loaded, dict) else None
 
@@ -80,7 +82,7 @@ def write_cached(name: str, content: dict[str, Any]) -> None:
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(orjson.dumps(content))
+        draft.write_bytes(msgspec.json.encode(content))
         draft.replace(path)
     except OSError:
         with contextlib.suppress(OSError):

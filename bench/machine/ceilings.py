@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
-import orjson
+import msgspec
 import torch
 
 from bench.machine.cache import read_cached, write_cached
@@ -116,7 +116,7 @@ def _cached(environment: Mapping[str, Any]) -> Ceilings | None:
         return None
     try:
         return Ceilings.from_plain(plain)
-    except (KeyError, TypeError, ValueError, AttributeError):  # not what we wrote
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError):  # not what we wrote
         return None
 
 
@@ -255,5 +255,5 @@ def _switches_kept(device: torch.device) -> Iterator[None]:
 def _cache_name(environment: Mapping[str, Any]) -> str:
     machine = {key: value for key, value in environment.items() if key != "data_hash"}
     machine["version"] = VERSION
-    digest = hashlib.sha256(orjson.dumps(machine, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    digest = hashlib.sha256(msgspec.json.encode(machine, order="sorted")).hexdigest()
     return f"ceilings/{digest[:12]}.json"

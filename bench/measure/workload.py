@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn, optim
@@ -98,7 +98,7 @@ def count_kernels(run: Callable[[], object], num_steps: int) -> float | None:
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder, "trace.json")
         profiler.export_chrome_trace(str(trace))
-        kernels = kernels_in(orjson.loads(trace.read_bytes()))
+        kernels = kernels_in(msgspec.json.decode(trace.read_bytes()))
     return None if kernels is None else kernels / num_steps
 
 

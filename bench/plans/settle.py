@@ -145,7 +145,7 @@ def read_timings(name: str) -> dict[Plan, PlanCandidate]:
     kept = (read_cached(name) or {}).get("timings")
     found: dict[Plan, PlanCandidate] = {}
     for plain in kept if isinstance(kept, list) else ():
-        with suppress(KeyError, TypeError, ValueError, AttributeError, UsageError):
+        with suppress(KeyError, TypeError, ValueError, OverflowError, AttributeError, UsageError):
             candidate = PlanCandidate.from_plain(plain)
             # damaged ones would choose a plan by what nobody has measured
             seconds, compile_s = candidate.step_seconds, candidate.compile_s

@@ -5,7 +5,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import orjson
+import msgspec
 
 from bench.errors import RunError, UsageError
 from bench.run.record import RunResult, check_fits, make_record
@@ -161,7 +161,7 @@ def checked_record(line: object, spec: RunSpec, waiting: set[int]) -> RunRecord:
     seed = record.spec["seed"]
     if type(seed) is not int or seed not in waiting:
         raise RunError("crashed", f"the child sent a record of seed {seed}")
-    asked = orjson.loads(orjson.dumps(replace(spec, seed=seed).as_plain()))
+    asked = msgspec.json.decode(msgspec.json.encode(replace(spec, seed=seed).as_plain()))
     if spec.plan is None:  # the child has settled it
         with suppress(UsageError):
             asked["plan"] = str(Plan.parse(str(record.spec["plan"])))

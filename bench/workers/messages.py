@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
-import orjson
+import msgspec
 
 from bench.errors import RunError, short_line
 
@@ -43,7 +43,7 @@ Patience = Callable[[], None]
 
 def send(pipe: Connection, kind: str, content: Any = None) -> None:  # noqa: ANN401 - JSON
     """Send one JSON frame."""
-    pipe.send_bytes(orjson.dumps({"kind": kind, "content": content}))
+    pipe.send_bytes(msgspec.json.encode({"kind": kind, "content": content}))
 
 
 def send_progress(pipe: Connection, content: Any) -> None:  # noqa: ANN401 - JSON
@@ -106,7 +106,11 @@ def receive(pipe: Connection, patience: Patience | None = None) -> tuple[str, An
         EOFError: the child has closed the pipe.
         ValueError: the frame is none of ours.
     """
-    message = orjson.loads(_receive_frame(pipe, MAX_MESSAGE_BYTES, patience))
+    frame = _receive_frame(pipe, MAX_MESSAGE_BYTES, patience)
+    try:
+        message = msgspec.json.decode(frame)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(NO_MESSAGE) from error
     if not isinstance(message, dict) or not isinstance(message.get("kind"), str):
         raise ValueError(NO_MESSAGE)
     return message["kind"], message.get("content")

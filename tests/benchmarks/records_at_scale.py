@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
+from msgspec import json
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "results/tables/cpu-default-30s.jsonl"
@@ -70,13 +70,13 @@ def write_store(path: Path, num_records: int) -> Path:
     """A file of that many records, the same on every machine."""
     with path.open("wb") as file:
         for record in synthetic_records(num_records):
-            file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+            file.write(json.encode(record) + b"\n")
     return path
 
 
 def synthetic_records(num_records: int) -> Iterator[dict[str, Any]]:
     """Records as sweeps over all models and seeds would leave them, commit after commit."""
-    templates = [orjson.loads(line) for line in MODELS.read_bytes().splitlines()]
+    templates = [json.decode(line) for line in MODELS.read_bytes().splitlines()]
     generator = random.Random(0)
     for number in range(num_records):
         sweep, turn = divmod(number, len(templates) * NUM_SEEDS)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 import pytest
 from hypothesis import strategies as st
 
@@ -22,7 +22,8 @@ NAME = "plans/a.json"
 TIMED = PlanCandidate(Plan.parse("eager"), [0.5, 0.25], 1.5, True)
 ENVIRONMENT = {"device": "one of a kind"}
 CEILINGS = Ceilings({1024: 1e9, 2048: 2e9}, {"fp32": 1e11}, 1e-6)
-NUMBERS = JSON_VALUES | st.sampled_from([-1, 0, 1e308, "nan", "inf", "1", True, 10**30, None])
+HUGE = 10**400
+NUMBERS = JSON_VALUES | st.sampled_from([-1, 0, 1e308, "nan", "inf", "1", True, 10**30, HUGE, None])
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +79,7 @@ def assert_ceilings(found: Ceilings | None) -> None:
 
 @fuzzed(data=st.data())
 def test_damaged_ceilings(folder: Path, data: st.DataObject) -> None:
-    content = data.draw(damaged(orjson.dumps(CEILINGS.as_plain())))
+    content = data.draw(damaged(msgspec.json.encode(CEILINGS.as_plain())))
     (folder / _cache_name(ENVIRONMENT)).write_bytes(content)
     assert_ceilings(read_or_refused("cached ceilings", lambda: _cached(ENVIRONMENT)))
 
@@ -97,6 +98,16 @@ def test_odd_ceilings(folder: Path, plain: dict[str, Any]) -> None:
     whole = CEILINGS.as_plain() | plain
     (folder / _cache_name(ENVIRONMENT)).write_bytes(_json(whole))
     assert_ceilings(read_or_refused("cached ceilings", lambda: _cached(ENVIRONMENT)))
+
+
+def test_a_number_that_no_float_holds_is_damage(folder: Path) -> None:
+    (folder / _cache_name(ENVIRONMENT)).write_bytes(
+        _json(CEILINGS.as_plain() | {"latency_s": HUGE})
+    )
+    assert _cached(ENVIRONMENT) is None
+    timing = TIMED.as_plain(digits=12, fastest=2)
+    (folder / NAME).write_bytes(_json({"timings": [timing | {"step_s": [HUGE]}]}))
+    assert read_timings(NAME) == {}
 
 
 def test_whole_ceilings_are_trusted() -> None:
@@ -143,5 +154,5 @@ def test_counts(folder: Path, content: bytes) -> None:
 
 
 def _json(value: object) -> bytes:
-    """As JSON, with whole numbers of any size, which orjson does not write."""
+    """As JSON, with whole numbers of any size, which msgspec does not read."""
     return json.dumps(value, ensure_ascii=True).encode()

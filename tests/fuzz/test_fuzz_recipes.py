@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 import torch
 from hypothesis import strategies as st
+from msgspec import json
 
 from bench.spec.artifacts import parse_every
 from bench.spec.budget import UNITS, Budget
@@ -69,7 +69,7 @@ def assert_trainable(recipe: Recipe | None) -> None:
         assert not isinstance(value, float) or (math.isfinite(value) and 0 <= value < 1e3), name
         assert name not in CHOICES or value in CHOICES[name]
     assert len(recipe.augment) <= MAX_AUGMENTATIONS
-    assert len(orjson.dumps(as_plain(recipe))) < 2_000
+    assert len(json.encode(as_plain(recipe))) < 2_000
     assert recipe.name.isprintable()
     assert len(recipe.name) <= 200
 
@@ -272,6 +272,6 @@ def test_options_together(options: dict[str, Any]) -> None:
         assert specs
         for spec in specs:
             assert_trainable(spec.recipe)
-            assert len(orjson.dumps(spec.as_plain())) < 3_000
+            assert len(json.encode(spec.as_plain())) < 3_000
         seeds = checked.seed_list("cpu")
         assert len(set(seeds)) == len(seeds) <= 1_000

@@ -6,8 +6,8 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import orjson
 import pytest
+from msgspec import json
 
 from results import RecordError, RunRecord, RunStore, read_records
 from results.report.compose import compose
@@ -61,17 +61,17 @@ def test_a_file_that_holds_no_plain_arrays_costs_the_pictures_not_the_page(
 def test_samples_lie_where_the_id_says_or_the_line_is_refused(file: str, tmp_path: Path) -> None:
     secret = tmp_path / "x.npz"
     np.savez(secret, loss=np.ones(3))
-    loaded = orjson.loads(make_record().to_json_line())
+    loaded = json.decode(make_record().to_json_line())
     place = {"file": file, "sha256": hashlib.sha256(secret.read_bytes()).hexdigest()}
     (tmp_path / "a" / "run").mkdir(parents=True)
     path = tmp_path / "a" / "run" / "records.jsonl"
-    path.write_bytes(orjson.dumps(loaded | {"samples": place}) + b"\n")
+    path.write_bytes(json.encode(loaded | {"samples": place}) + b"\n")
     with pytest.raises(RecordError, match=r"records\.jsonl, line 1: .*samples\.file"):
         read_records(path)
 
 
 @pytest.mark.parametrize("name", ["../../../etc/passw", "/etc/passwd00000", "0123456789abcde/"])
 def test_an_id_that_is_a_path_is_refused(name: str) -> None:
-    loaded = orjson.loads(make_record().to_json_line())
+    loaded = json.decode(make_record().to_json_line())
     with pytest.raises(RecordError, match="not 16 lower-case hex digits"):
-        RunRecord.from_json_line(orjson.dumps(loaded | {"record_id": name}))
+        RunRecord.from_json_line(json.encode(loaded | {"record_id": name}))

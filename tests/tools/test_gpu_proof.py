@@ -11,8 +11,8 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-import orjson
 import pytest
+from msgspec import json
 
 from bench.errors import UsageError
 from bench.sweep.checked import check_options
@@ -232,7 +232,7 @@ def test_a_rehearsal_writes_the_folder_and_goes_on(data_root: Path, tmp_path: Pa
     second = rehearse(data_root, tmp_path / "out", *some, "--archive", str(tmp_path / "packed"))
     assert second.returncode == 0, second.stderr
     assert "bench: " not in second.stderr  # not run again
-    stored = orjson.loads((tmp_path / "out" / "proof.json").read_bytes())["outcomes"]
+    stored = json.decode((tmp_path / "out" / "proof.json").read_bytes())["outcomes"]
     assert {one["name"] for one in stored} == set(some[1].split(","))
     assert {one["status"] for one in stored} == {PASSED}
     elsewhere = tmp_path / "elsewhere"  # as on a fresh machine

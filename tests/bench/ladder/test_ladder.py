@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import RunError
 from bench.ladder import climber, ladder
 from bench.ladder.ladder import Ladder, climb_ladder, is_complete
 from bench.ladder.rungs import Rung, RungSpec
@@ -104,6 +105,14 @@ def test_a_rung_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
     assert records[6].reason == "the child said nothing sensible after a turn"
     assert records[7].reason == "the child sent a message that nobody expects: 'babble'"
     assert "plan step has no place" in str(records[1].reason)
+
+
+def test_a_number_that_no_float_holds_is_not_sensible() -> None:
+    ready = {"plan": "eager", "measured": {"compile_time": 10**400}, "conditions": {}}
+    with pytest.raises(RunError, match="when it was ready"):
+        climber.checked_ready(ready)
+    with pytest.raises(RunError, match="after a turn"):
+        climber.checked_turn({"seconds": 10**400, "images": 1})
 
 
 def test_kernels_of_a_gpu_are_counted_when_all_turns_are_over(tmp_path: Path) -> None:

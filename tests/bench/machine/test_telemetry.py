@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import orjson
 import pytest
+from msgspec import json
 
 from bench.machine.meters import Meters
 from bench.machine.nvml import Reading, Sampler
@@ -152,7 +152,7 @@ def test_reasons_of_all_readings_are_gathered_and_fit_a_record() -> None:
         "power brake",
     )
     conditions = sampler.conditions() | {"energy_method": "counter"}
-    assert len(orjson.dumps(conditions)) <= 270  # every reason at once, which no card gives
+    assert len(json.encode(conditions)) <= 270  # every reason at once, which no card gives
 
 
 def test_what_no_reading_tells_is_null() -> None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 import torch
+from msgspec import json
 from torch import nn, optim
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -200,7 +200,7 @@ class FakeProfiler:
 
     def export_chrome_trace(self, path: str) -> None:
         """As torch's own."""
-        Path(path).write_bytes(orjson.dumps(self.trace))
+        Path(path).write_bytes(json.encode(self.trace))
 
 
 def profiled(

@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-import orjson
+from msgspec import json
 
 from bench.measure.findings import UNITS
 from bench.run.record import SAMPLES_PLACE, shortened
@@ -63,10 +63,10 @@ def worst_case() -> RunRecord:
 
 def in_schema_1(record: RunRecord) -> bytes:
     """The record as the first schema wrote it."""
-    loaded: dict[str, Any] = orjson.loads(record.to_json_line())
+    loaded: dict[str, Any] = json.decode(record.to_json_line())
     measured = loaded["measurements"].items()
     old = {name: {"unit": unit, "values": values} for name, (unit, *values) in measured}
-    return orjson.dumps(loaded | {"measurements": old, "schema_version": 1}) + b"\n"
+    return json.encode(loaded | {"measurements": old, "schema_version": 1}) + b"\n"
 
 
 def test_a_worst_case_record_of_a_gpu_keeps_its_curve_and_its_confusion_matrix() -> None:

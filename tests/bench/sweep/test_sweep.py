@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pytest
+from msgspec import json
 
 from bench import Budget, Plan, RunSpec
 from bench.errors import RunError
@@ -128,13 +128,13 @@ def test_a_gpu_that_is_gone_for_good_is_a_row_for_every_seed(tmp_path: Path) -> 
 
 
 def frame(kind: str, content: object) -> bytes:
-    return orjson.dumps({"kind": kind, "content": content})
+    return json.encode({"kind": kind, "content": content})
 
 
 def line(**changes: Any) -> str:  # noqa: ANN401
     """What a child would send of seed 0, but for some fields."""
     record = make_record(V0, "ok", None, environment=ENVIRONMENT)
-    return orjson.dumps(orjson.loads(record.to_json_line()) | changes).decode()
+    return json.encode(json.decode(record.to_json_line()) | changes).decode()
 
 
 @pytest.mark.parametrize(

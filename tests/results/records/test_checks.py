@@ -4,14 +4,14 @@ import copy
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
+from msgspec import json
 
 from results import RecordError, RunRecord, read_records
 from tests.golden_text import GOLDEN
 
 LINES = (GOLDEN / "records-schema-2.jsonl").read_bytes().splitlines()
-RUN, RUNG = map(orjson.loads, LINES[:2])
+RUN, RUNG = map(json.decode, LINES[:2])
 CURVES: tuple[object, ...] = (
     *([[1, 2, 3]], [[1, 0.1, 5, "x"]], [1], ["abcd"], [[1, 0.1, 5, None]], [[1, 0.1, 5, 1.5]]),
     *([[-1, 0.1, 5, 0.5]], [[1e300, 0.1, 5, 0.5]], [[1, 1, 1, 1], []], [{"a": 1}], [[[]] * 4]),
@@ -59,7 +59,7 @@ def with_field(record: dict[str, Any], field: str, value: object) -> dict[str, A
 
 def refuses(record: dict[str, Any], field: str, tmp_path: Path) -> None:
     path = tmp_path / "records.jsonl"
-    path.write_bytes(orjson.dumps(RUN) + b"\n" + orjson.dumps(record) + b"\n")
+    path.write_bytes(json.encode(RUN) + b"\n" + json.encode(record) + b"\n")
     with pytest.raises(RecordError) as refused:
         read_records(path)
     message = str(refused.value)
@@ -96,7 +96,7 @@ def test_a_value_that_cannot_be_is_refused(quantity: str, value: float, tmp_path
     ],
 )
 def test_a_value_that_can_be_is_read_as_it_stands(quantity: str, value: float) -> None:
-    line = orjson.dumps(with_field(RUN, f"measurements.{quantity}", ["s", value]))
+    line = json.encode(with_field(RUN, f"measurements.{quantity}", ["s", value]))
     record = RunRecord.from_json_line(line)
     assert record.value(quantity) == value
     assert RunRecord.from_json_line(record.to_json_line()) == record

@@ -4,8 +4,8 @@ import copy
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
+from msgspec import json
 
 from results import RecordError, RunRecord, read_records
 from results.records.layout import MIGRATIONS, SCHEMA_VERSION, from_1_to_2, migrated
@@ -39,7 +39,7 @@ def test_every_version_has_a_step_to_the_next_and_a_frozen_file() -> None:
     assert sorted(MIGRATIONS) == list(VERSIONS[:-1]), "a new version needs a step in migrations.py"
     for version in VERSIONS:
         assert fixture_of(version).is_file(), f"freeze lines of version {version} in tests/golden"
-        stored = {orjson.loads(line)["schema_version"] for line in lines_of(version)}
+        stored = {json.decode(line)["schema_version"] for line in lines_of(version)}
         assert stored == {version}
 
 
@@ -48,7 +48,7 @@ def test_a_line_of_any_version_is_read_as_what_it_says(version: int) -> None:
     records = read_records(fixture_of(version))
     assert [record.status for record in records] == ["ok"] * 4 + ["interrupted"]
     for record, line in zip(records, lines_of(version), strict=True):
-        loaded = orjson.loads(line)
+        loaded = json.decode(line)
         assert record.schema_version == SCHEMA_VERSION
         assert {name: getattr(record, name) for name in FIELDS} == {n: loaded[n] for n in FIELDS}
         assert list(record.flags) == loaded["flags"]
@@ -70,22 +70,22 @@ def test_the_newest_layout_is_frozen() -> None:
 
 def test_a_step_changes_nothing_of_what_it_is_given() -> None:
     for line in lines_of(1):
-        loaded = orjson.loads(line)
+        loaded = json.decode(line)
         before = copy.deepcopy(loaded)
         assert migrated(loaded)["schema_version"] == SCHEMA_VERSION
         assert loaded == before
 
 
 def test_unknown_keys_of_an_older_line_are_kept_at_any_depth() -> None:
-    loaded = orjson.loads(lines_of(1)[0])
+    loaded = json.decode(lines_of(1)[0])
     new = {"carbon": {"g": [1, 2.5, None]}}
     loaded |= new
     for name in ("spec", "environment", "conditions", "provenance", "samples"):
         loaded[name] |= new
     loaded["spec"]["recipe"] |= new
     loaded["conditions"]["limit"] |= new
-    record = RunRecord.from_json_line(orjson.dumps(loaded))
-    written = orjson.loads(record.to_json_line())
+    record = RunRecord.from_json_line(json.encode(loaded))
+    written = json.decode(record.to_json_line())
     assert {name: written[name] for name in (*FIELDS, "carbon")} == {
         name: loaded[name] for name in (*FIELDS, "carbon")
     }
@@ -99,31 +99,31 @@ def test_unknown_keys_of_an_older_line_are_kept_at_any_depth() -> None:
     + [{"unit": 1, "values": [1]}, {"unit": ["s"], "values": [1]}],
 )
 def test_a_malformed_measurement_of_the_first_version_is_refused(malformed: object) -> None:
-    loaded = orjson.loads(lines_of(1)[0])
+    loaded = json.decode(lines_of(1)[0])
     loaded["measurements"]["train_time"] = malformed
     with pytest.raises(RecordError, match="measurement 'train_time'") as refused:
-        RunRecord.from_json_line(orjson.dumps(loaded))
+        RunRecord.from_json_line(json.encode(loaded))
     assert str(refused.value).isprintable()
 
 
 def test_measurements_that_are_no_object_are_refused_in_every_version() -> None:
     for version in VERSIONS:
-        loaded = orjson.loads(lines_of(version)[0]) | {"measurements": [1]}
+        loaded = json.decode(lines_of(version)[0]) | {"measurements": [1]}
         with pytest.raises(RecordError, match="measurements: expected `object`"):
-            RunRecord.from_json_line(orjson.dumps(loaded))
+            RunRecord.from_json_line(json.encode(loaded))
     assert from_1_to_2({"measurements": None}) == {"measurements": None}
 
 
 @pytest.mark.parametrize("version", [0, -1, True, False, "1", 1.0, None, [1], 2**70, -(2**63)])
 def test_a_version_that_never_was_is_refused_in_a_line(version: object) -> None:
-    loaded = orjson.loads(lines_of(1)[0]) | {"schema_version": version}
+    loaded = json.decode(lines_of(1)[0]) | {"schema_version": version}
     with pytest.raises(RecordError, match="schema") as refused:
-        RunRecord.from_json_line(orjson.dumps(loaded) if version != 2**70 else _huge(loaded))
+        RunRecord.from_json_line(json.encode(loaded) if version != 2**70 else _huge(loaded))
     assert str(refused.value).isprintable()
 
 
 def _huge(loaded: dict[str, Any]) -> bytes:
-    """A version that orjson itself would not write."""
-    return orjson.dumps(loaded | {"schema_version": 7}).replace(
+    """A version of more than 64 bits."""
+    return json.encode(loaded | {"schema_version": 7}).replace(
         b'_version":7', b'_version":%d' % 2**70
     )

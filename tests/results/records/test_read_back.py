@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import json
 
 from results import (
     Measurement,
@@ -114,8 +114,8 @@ def test_a_malformed_measurement_is_refused_at_its_line_when_it_is_read(
 
 
 def line_with(measurements: dict[str, object]) -> bytes:
-    loaded = orjson.loads(make_record().to_json_line())
-    return orjson.dumps(loaded | {"measurements": measurements})
+    loaded = json.decode(make_record().to_json_line())
+    return json.encode(loaded | {"measurements": measurements})
 
 
 def test_equal_values_of_other_types_are_written_back_as_they_were() -> None:

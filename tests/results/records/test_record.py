@@ -3,10 +3,10 @@
 import dataclasses
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import json
 
 from results import Measurement, RecordError, RunRecord
 from results.records.record import STATUSES
@@ -59,10 +59,10 @@ def test_a_record_survives_its_line(record: RunRecord) -> None:
 
 
 def test_keys_of_a_later_version_are_kept_and_written_back() -> None:
-    line = orjson.dumps(orjson.loads(make_record().to_json_line()) | {"carbon_g": {"mean": 3}})
+    line = json.encode(json.decode(make_record().to_json_line()) | {"carbon_g": {"mean": 3}})
     record = RunRecord.from_json_line(line)
     assert record.extra == {"carbon_g": {"mean": 3}}
-    assert orjson.loads(record.to_json_line())["carbon_g"] == {"mean": 3}
+    assert json.decode(record.to_json_line())["carbon_g"] == {"mean": 3}
 
 
 def test_whole_numbers_are_written_without_a_point_and_read_back_as_floats() -> None:
@@ -96,7 +96,7 @@ def test_a_line_of_4096_bytes_passes_and_one_more_does_not() -> None:
 
 
 def test_a_newer_schema_is_refused_with_the_remedy() -> None:
-    line = orjson.dumps(orjson.loads(make_record().to_json_line()) | {"schema_version": 3})
+    line = json.encode(json.decode(make_record().to_json_line()) | {"schema_version": 3})
     with pytest.raises(RecordError, match=r"record schema 3.*update fmnist-bench"):
         RunRecord.from_json_line(line)
 
@@ -113,7 +113,7 @@ def test_a_newer_schema_is_refused_with_the_remedy() -> None:
     ],
 )
 def test_a_line_that_is_no_record_says_why(change: dict[str, Any], message: str) -> None:
-    line = orjson.dumps(orjson.loads(make_record().to_json_line()) | change)
+    line = json.encode(json.decode(make_record().to_json_line()) | change)
     with pytest.raises(RecordError, match=message) as caught:
         RunRecord.from_json_line(line)
     assert "\n" not in str(caught.value)
