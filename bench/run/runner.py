@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,15 +48,19 @@ def execute_seeds(
     """
     from bench.machine.device import pick_device
     from bench.machine.environment import describe_conditions, describe_environment
-    from bench.train.session import Session
     from data_pipeline import ensure_data
 
     started: float | None = time.perf_counter()
     chosen = pick_device(device)
     spec = spec.resolved_for(chosen.type)
     environment = describe_environment(chosen, ensure_data(data).data_hash)
-    # opened once; where that failed, the next seed tries again
-    open_session = cache(partial(Session.open, spec, chosen, data, len(seeds)))
+
+    @cache  # where it failed, the next seed tries again
+    def open_session() -> "Session":
+        from bench.train.session import Session  # on the clock of the cold total
+
+        return Session.open(spec, chosen, data, len(seeds))
+
     for seed in seeds:
         watch(seed, "set-up", None)
         conditions, run = describe_conditions(chosen), replace(spec, seed=seed)

@@ -1,5 +1,7 @@
 """Records of runs: what they do without where they would not fit, and what a process may use."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,24 @@ from bench.run.record import SAMPLES_PLACE, shortened
 from bench.sweep.folders import check_same
 from results import Measurement, RecordError, RunStore
 from tests.bench.ladder.test_rungs import SPEC
+from tests.command_line import REPOSITORY
 from tests.results.records_by_hand import ENVIRONMENT, make_record
+
+BEGIN = """
+import sys
+from types import SimpleNamespace
+from bench.run import runner
+
+def begin():
+    sys.exit("bench.train.session" in sys.modules)
+
+runner.time = SimpleNamespace(perf_counter=begin)
+next(runner.execute_seeds(None, [0]))
+"""
+
+
+def test_the_imports_of_training_are_in_the_cold_total() -> None:
+    subprocess.run([sys.executable, "-c", BEGIN], cwd=REPOSITORY, check=True)
 
 
 @pytest.mark.parametrize("plan", ["compile", "channels_last,step:5,threads:1"])
