@@ -47,6 +47,6 @@ def device_model(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     with contextlib.suppress(OSError):
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-        if found := re.search(r"^model name[^:\n]*:[ \t]*(.+)", text, re.MULTILINE):
+        if found := re.search(r"^model name[^:\n]*:[ \t]*(\S.*)", text, re.MULTILINE):
             return found.group(1).rstrip()
     return platform.processor() or platform.machine()
