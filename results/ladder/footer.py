@@ -108,7 +108,8 @@ def _digits(interval: Sequence[float] | None) -> int:
 
 
 def _turn_lengths(rungs: Sequence[RunRecord]) -> str:
-    measured = [rung.measurements["turn_seconds"] for rung in rungs if has_numbers(rung)]
+    timed = [rung.measurements.get("turn_seconds") for rung in rungs if has_numbers(rung)]
+    measured = [turns for turns in timed if turns]  # another program may have kept the rates alone
     if not measured:
         return "no turn was measured"
     rounds = sorted({len(turns.values) for turns in measured})

@@ -73,7 +73,7 @@ def _number_columns(rows: Sequence[Row]) -> list[Column]:
         number_column("pays after", _cells(rows, "break_even_epochs", _pays_after)),
         _budget_column(rows),
         text_column("precision", [row["precision"] for row in rows]),
-        text_column("plan", [row["plan"] for row in rows]),
+        text_column("plan", [row["plan"] or UNKNOWN for row in rows]),
         text_column("adds", [row["adds"] or UNKNOWN for row in rows]),
     ]
     return [column for column in columns if set(column.cells) - {UNKNOWN}]

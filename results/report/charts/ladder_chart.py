@@ -109,7 +109,7 @@ def _facts(row: Row) -> dict[str, str]:
     return {
         "rung": one_line(row["rung"]),
         "adds": one_line(row["adds"] or "unknown"),
-        "plan": one_line(row["plan"]),
+        "plan": one_line(row["plan"] or "unknown"),
         "precision": one_line(row["precision"]),
         "throughput": "unknown" if rate is None else f"{format_count(rate)} images/s",
         "95 % interval of the ratio": spread,

@@ -126,6 +126,17 @@ def test_a_rung_that_failed_late_shows_its_reason_and_no_numbers() -> None:
     assert failed.measurements["throughput"].values  # what it measured stays in the record
 
 
+def test_a_ladder_of_another_program_may_lack_a_plan_and_the_seconds_of_its_turns() -> None:
+    first, second = make_rung("resident"), make_rung("step")
+    rates = {"throughput": second.measurements["throughput"]}
+    second = replace(second, spec=second.spec | {"plan": None}, measurements=rates)
+    *_, plans, _ = ladder_columns(ladder_rows([first, second]))
+    assert (plans.header, plans.cells[1]) == ("plan", "-")
+    assert "step" in drawn([first, second], 200)
+    assert "7 rounds" in ladder_footer_lines([first, second])[2]
+    assert "no turn was measured" in ladder_footer_lines([second])[2]
+
+
 def test_ratios_refer_to_the_first_rung_that_was_measured() -> None:
     lost = make_rung("dataloader", measurements={}, status="unsupported", reason="why")
     records = [lost, make_rung("resident"), make_rung("step")]

@@ -1,5 +1,6 @@
 """Charts of ladders hold the ratios of the ladder's table."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,12 @@ def test_a_failed_rung_keeps_its_place_and_says_why(tmp_path: Path) -> None:
     assert "step" not in values_of(figure, "value")
     assert f"{text}</text>" in svg_of(figure)
     check_figures([figure])
+
+
+def test_a_rung_without_a_plan_is_drawn(tmp_path: Path) -> None:
+    rungs = [replace(rung, spec=rung.spec | {"plan": None}) for rung in make_ladder()]
+    (figure,) = ladder_figures(make_material(rungs, tmp_path))
+    assert {row["plan"] for row in rows_of(figure)} == {"unknown"}
 
 
 def test_each_ladder_of_a_model_has_a_title_of_its_own(tmp_path: Path) -> None:
