@@ -1,5 +1,6 @@
 """Standard streams and exit codes: what is written to them, and what an error comes to."""
 
+import contextlib
 import errno
 import io
 import os
@@ -116,11 +117,13 @@ class _Lasting(io.FileIO):
     """A file that goes to /dev/null once it takes no more."""
 
     def write(self, content: Any, /) -> int:  # noqa: ANN401 - bytes of any kind
-        try:
-            return super().write(content)
-        except OSError:
+        written = None
+        with contextlib.suppress(OSError):
+            written = super().write(content)
+        if written is None:  # refused, or full and of the kind that does not wait for its reader
             silence(self.fileno())
-            return super().write(content)
+            written = super().write(content)
+        return written
 
 
 def silence(number: int) -> None:

@@ -67,6 +67,18 @@ def test_a_sweep_outlives_whoever_read_what_it_says(
         assert "records: run; again" in said
 
 
+def test_a_pipe_that_is_full_and_does_not_wait_for_its_reader_ends_nothing() -> None:
+    says = "from bench.shell import say, settle_streams; settle_streams()"
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    script = f"{says}\nfor _ in range(3000): say(99 * 'x')\nprint('done')"
+    command = [sys.executable, "-c", script]
+    said = subprocess.check_output(command, cwd=REPOSITORY, stderr=theirs)
+    assert (said, os.read(ours, 100)) == (b"done\n", 99 * b"x" + b"\n")
+    os.close(ours)
+    os.close(theirs)
+
+
 @pytest.fixture
 def run_folder(tmp_path: Path) -> Path:
     (tmp_path / "run").mkdir()
