@@ -222,7 +222,23 @@ def duration(seconds: float) -> str:
 
 
 def _ask_all(running: Sequence[Process], question: str, **content: Any) -> dict[str, Rows]:  # noqa: ANN401 - JSON
-    """The answers by side, worked out at the same time."""
+    """The answers by side, worked out at the same time.
+
+    All are heard before one that failed counts: what a worker has left to say would be taken for
+    its answer to the next question.
+
+    Raises:
+        WorkerError: the first of those that failed.
+    """
+    answers: dict[str, Rows] = {}
+    failures: list[WorkerError] = []
     for process in running:
         process.put(question, **content)
-    return {process.side: process.answer(question) for process in running}
+    for process in running:
+        try:
+            answers[process.side] = process.answer(question)
+        except WorkerError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return answers

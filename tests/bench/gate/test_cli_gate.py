@@ -102,6 +102,15 @@ def test_accuracy_that_seeds_leave_open_ends_with_3(gate: Gate, tmp_path: Path) 
     assert finished.stdout.startswith("Inconclusive")
 
 
+def test_the_failure_of_a_model_is_not_taken_for_that_of_the_next(
+    gate: Gate, tmp_path: Path
+) -> None:
+    sides = answers(fails=["v0"]), answers(fails=["v0"])
+    finished = gate(make_repository(tmp_path / "r", *sides), "--checks", "counts")
+    assert finished.returncode == 4, finished.stderr
+    assert outcomes(tmp_path) == {"unusable": ["run v0"], "same": ["counts v2", "counts epoch"]}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("base", "head", "code"),
