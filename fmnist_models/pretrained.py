@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from fmnist_models import external
 from fmnist_models.catalogue import ModelError
 from fmnist_models.parts import Parts, is_within, parts_of
 from fmnist_models.weight_files import fetch_imagenet, load_plain, weights_in
@@ -65,23 +66,31 @@ def start_from(model: nn.Module, name: str, weights: str, stem: str) -> Start:
     )
     if not own:
         raise ModelError(f"{complaint}: it would leave all at random; {remedy}")
-    _copy(own, found, complaint, remedy)
+    _check_fit(own, found, complaint, remedy)
+    with torch.no_grad():
+        for key, tensor in found.items():
+            own[key].copy_(tensor)
     return Start(True, f"at random: {', '.join(at_random)}" if at_random else None)
 
 
 def put_weights(model: nn.Module, tensors: dict[str, Tensor], complaint: str, remedy: str) -> None:
-    """Copy a whole state dict into a model, wrapped or not.
+    """Load a whole state dict, of a wrapped model or not, as the model itself loads one.
 
     Raises:
         ModelError: the complaint, the first tensor that does not fit, and the remedy.
     """
-    _copy(_own_tensors(model), _unwrapped(tensors, model), complaint, remedy)
+    found = _unwrapped(tensors, model)
+    _check_fit(_own_tensors(model), found, complaint, remedy)
+    try:
+        model.load_state_dict(found)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ModelError(f"{complaint}: {external.message_of(error)}; {remedy}") from None
 
 
-def _copy(
+def _check_fit(
     own: Mapping[str, Tensor], found: Mapping[str, Tensor], complaint: str, remedy: str
 ) -> None:
-    """Copy found tensors into a model's own: all of them, or none where one does not fit."""
+    """Refuse found tensors that are not a model's own, by name, shape and numbers."""
     for key, tensor in own.items():
         if key not in found:
             if not key.endswith("num_batches_tracked"):  # older files have none
@@ -94,14 +103,16 @@ def _copy(
     unknown = next((key for key in found if key not in own), None)
     if unknown is not None:
         raise ModelError(f"{complaint}: the model has no tensor {unknown}; {remedy}")
-    with torch.no_grad():
-        for key, tensor in found.items():
-            own[key].copy_(tensor)
 
 
 def _is_usable(found: Tensor, own: Tensor) -> bool:
-    """Tell whether a model can use these numbers: with one NaN, all its answers are NaN."""
-    return found.is_complex() == own.is_complex() and bool(found.to(own.dtype).isfinite().all())
+    """Tell whether a model can use these numbers: with one NaN, all its answers are NaN.
+
+    Where its own are infinite, as in the mask of an attention, they may be so.
+    """
+    if found.is_complex() != own.is_complex():
+        return False
+    return bool((found.to(own).isfinite() | ~own.isfinite()).all())
 
 
 def _adapt(own: dict[str, Tensor], found: dict[str, Tensor], parts: Parts, stem: str) -> list[str]:

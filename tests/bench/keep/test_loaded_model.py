@@ -67,3 +67,36 @@ def test_a_users_own_file_must_be_the_one_trained_with(
     assert refusal(load_model, saved).startswith(wanted)
     assert not Path("executed").exists()
     assert load_model(saved, checks_text=False)(torch.zeros(1, 1, 28, 28)).shape == (1, 10)
+
+
+OWN_RULES = """
+import torch
+from torch import nn
+
+class Halved(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(784, 10)
+        self.register_buffer("mask", torch.full((2,), -torch.inf))
+
+    def forward(self, images):
+        return self.head(images.flatten(1))
+
+    def state_dict(self, *args, **kwargs):
+        return {name: tensor / 2 for name, tensor in super().state_dict(*args, **kwargs).items()}
+
+    def load_state_dict(self, state, *args, **kwargs):
+        doubled = {name: 2 * tensor for name, tensor in state.items()}
+        return super().load_state_dict(doubled, *args, **kwargs)
+"""
+
+
+def test_a_model_with_a_mask_of_infinities_loads_its_state_dict_by_its_own_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(OWN_RULES)
+    name = "net.py:Halved"
+    live = build_model(name)
+    saved = saved_model_of(live, name=name, recipe=DEFAULT, trained={}, model_hash=file_hash(name))
+    assert torch.equal(load_model(saved).head.weight, live.head.weight)  # type: ignore[arg-type, union-attr]
