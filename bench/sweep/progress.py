@@ -4,6 +4,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Self
 
+from bench.workers.messages import MAX_SHOWN_CHARS
 from results import RunRecord
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def describe_run(
     label = f"seed {seed} · {phase}"
     if progress is None:
         return label, None, ""
-    return label, min(progress.fraction, 1.0), _speed(progress)
+    return label, min(progress.fraction, 1.0), _speed(progress)[:MAX_SHOWN_CHARS]
 
 
 def _speed(progress: "Progress") -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bench.sweep.progress import ProgressBars, describe_record, describe_run
+from bench.sweep.sweep import checked_progress
 from bench.train.training import Progress
 from tests.results.records_by_hand import make_record
 
@@ -71,6 +72,11 @@ def test_the_line_of_a_training(changes: dict[str, Any], text: str) -> None:
     progress = TRAINING._replace(**changes)
     told = ("seed 3 · train", min(progress.fraction, 1.0), text)
     assert describe_run(3, "train", progress) == told
+
+
+def test_the_line_of_a_training_is_one_that_a_parent_takes() -> None:
+    told = describe_run(3, "train", TRAINING._replace(loss=1e300))
+    assert checked_progress(list(told)) == told
 
 
 def test_a_phase_without_progress_leaves_the_bar() -> None:
