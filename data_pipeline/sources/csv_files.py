@@ -176,8 +176,9 @@ def _unpacked(file: _CsvFile, limit_bytes: int) -> bytes:
                 opened = _zip_member(stream, file.path.name.partition(".csv")[0] + ".csv")
             content = opened.read(limit_bytes + 1)
     except Exception as error:  # damaged archives raise a dozen kinds
-        reason = (error.strerror if isinstance(error, OSError) else None) or error
-        raise DataError(f"cannot read {file.path} ({reason}); {REMEDY}") from error
+        refusal = error.strerror if isinstance(error, OSError) else None
+        remedy = f"mend its rights or {REMEDY}" if refusal else REMEDY
+        raise DataError(f"cannot read {file.path} ({refusal or error}); {remedy}") from error
     if len(content) > limit_bytes:
         raise file.error(f"expected at most {limit_bytes:,} bytes, found more")
     return content

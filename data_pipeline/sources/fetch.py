@@ -88,7 +88,7 @@ def find_or_fetch(
 
     The arguments and errors are those of `ensure_data`.
     """
-    root = root or default_root()
+    root = Path(root or default_root())
     try:
         root = root.expanduser()
     except RuntimeError as error:

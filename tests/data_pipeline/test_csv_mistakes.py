@@ -235,7 +235,8 @@ def test_a_folder_in_the_place_of_a_file_is_refused(root: Path) -> None:
     (root / TRAIN).unlink()
     (root / TRAIN).mkdir()
     message = error_line(root)
-    assert message.startswith(f"cannot read {root / TRAIN} (Is a directory); ")
+    what = f"cannot read {root / TRAIN} (Is a directory)"
+    assert message == f"{what}; mend its rights or {REMEDY.removeprefix('; ')}"
 
 
 def test_without_csv_files_all_is_as_before(tmp_path: Path) -> None:
