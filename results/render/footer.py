@@ -59,8 +59,8 @@ def footer_lines(
     rows = table_rows(summaries) if rows is None else sort_rows(rows)
     warning = comparability_warning(records)
     lines = [
+        warning,  # before all others: many failures must not take its place on a terminal
         *failure_lines(summaries),
-        warning,
         *flag_lines(summaries),
         *ground_lines(summaries),
         _certainty(summaries),

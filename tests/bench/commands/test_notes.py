@@ -9,7 +9,7 @@ from bench.__main__ import main
 from bench.commands.table import show
 from bench.shell import print_rich
 from tests.bench.ladder.ladder_by_hand import make_ladder
-from tests.results.records_by_hand import make_sweep
+from tests.results.records_by_hand import make_record, make_sweep
 
 MANY = [f"note {number}" for number in range(1, 10)]
 
@@ -51,6 +51,17 @@ def test_failures_and_their_reasons_come_first(capsys: pytest.CaptureFixture[str
     assert short[:5] == whole[:5]
     assert short[5] == f"{len(whole) - 5} more notes: add --notes"
     assert [line.startswith("failed: ") for line in whole] == [True] * 3 + [False] * 9
+
+
+def test_many_failures_do_not_hide_that_rows_are_not_comparable(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    failed = [make_record(f"m{k}", status="crashed", reason=f"reason {k}") for k in range(9)]
+    records = [make_record("v0"), make_record("v1", spec={"budget": "60s"}), *failed]
+    show(records, mixed=True)
+    first, second, *_ = below(capsys.readouterr().out)
+    assert first.startswith("Not comparable: budget is 3epochs for v0 but 60s for v1")
+    assert second.startswith("failed: m0: crashed: reason 0")
 
 
 def test_what_a_ladder_comes_to_stands_above_it(capsys: pytest.CaptureFixture[str]) -> None:
