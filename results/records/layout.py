@@ -47,7 +47,7 @@ class Spec(Struct):
     recipe: Recipe
     budget: str
     plan: str | None
-    seed: Whole
+    seed: int
     precision: str
     evaluation_split: str
     requested_plan: str | None = None
@@ -59,7 +59,9 @@ class Spec(Struct):
     rung_adds: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuses a budget of nothing, and a rung without its place."""
+        """Refuses a seed that torch has not, a budget of nothing, and a rung without its place."""
+        if not -(2**63) <= self.seed < 2**64:  # wider than msgspec's own bounds can be
+            raise ValueError(f"seed is {cut(str(self.seed))}, not a whole number of 64 bits")
         match = _BUDGET.fullmatch(self.budget)
         if match is None or not 0 < float(match[1]) < math.inf:
             raise ValueError(f"budget is {cut(self.budget)!r}, not one such as 3epochs or 60s")

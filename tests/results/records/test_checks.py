@@ -27,7 +27,7 @@ ODD: tuple[tuple[str, object], ...] = (
     *(("flags", flags) for flags in ([1], [None], [["a"]])),
     *(("samples.sha256", digest) for digest in (7, None)),
     *(("samples.file", file) for file in ("../../x", "/etc/passwd", None, 7)),
-    *(("spec.seed", seed) for seed in ("0", None, 1.0, True, [1])),
+    *(("spec.seed", seed) for seed in ("0", None, 1.0, True, [1], 2**64, -(2**63) - 1, 10**4000)),
     *(("spec.budget", budget) for budget in ("", "soon", "3", "1e999s", "0s", "-1s", 3, None)),
     *(("spec.target", target) for target in ("0.9", True, 1.5, -0.1)),
     *((f"spec.{name}", 3) for name in ("model", "plan", "precision", "evaluation_split")),
@@ -100,6 +100,12 @@ def test_a_value_that_can_be_is_read_as_it_stands(quantity: str, value: float) -
     record = RunRecord.from_json_line(line)
     assert record.value(quantity) == value
     assert RunRecord.from_json_line(record.to_json_line()) == record
+
+
+@pytest.mark.parametrize("seed", [-(2**63), 2**63, 2**64 - 1])
+def test_every_seed_that_torch_takes_is_kept(seed: int) -> None:
+    record = RunRecord.from_json_line(json.encode(with_field(RUN, "spec.seed", seed)))
+    assert RunRecord.from_json_line(record.to_json_line()).spec["seed"] == seed
 
 
 @pytest.mark.parametrize("name", ["rung", "rung_index"])
