@@ -98,6 +98,9 @@ def _check_fit(
         elif found[key].shape != tensor.shape:
             shapes = f"{tuple(found[key].shape)}, not {tuple(tensor.shape)}"
             raise ModelError(f"{complaint}: its {key} is {shapes}; {remedy}")
+        elif found[key].is_complex() != tensor.is_complex():
+            kinds = ("complex", "real") if found[key].is_complex() else ("real", "complex")
+            raise ModelError(f"{complaint}: its {key} is {kinds[0]}, not {kinds[1]}; {remedy}")
         elif not _is_usable(found[key], tensor):
             raise ModelError(f"{complaint}: its {key} holds no finite numbers; {remedy}")
     unknown = next((key for key in found if key not in own), None)
@@ -110,8 +113,6 @@ def _is_usable(found: Tensor, own: Tensor) -> bool:
 
     Where its own are infinite, as in the mask of an attention, they may be so.
     """
-    if found.is_complex() != own.is_complex():
-        return False
     return bool((found.to(own).isfinite() | ~own.isfinite()).all())
 
 

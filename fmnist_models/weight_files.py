@@ -31,7 +31,7 @@ def load_plain(path: Path, remedy: str) -> Any:  # noqa: ANN401 - whatever the f
 
     Args:
         path: of the file.
-        remedy: what to do where there is no such file.
+        remedy: what to do where there is no such file, or another kind of file.
 
     Raises:
         ModelError: there is none, it is damaged, or holds other objects.
@@ -47,7 +47,7 @@ def load_plain(path: Path, remedy: str) -> Any:  # noqa: ANN401 - whatever the f
     with stream, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what kind the file is instead
         if not _is_whole(path):
-            raise ModelError(f"{path} is damaged: its checksums differ; {remedy}")
+            raise ModelError(f"{path} is damaged: its checksums differ; fetch or write it anew")
         try:
             return torch.load(stream, map_location="cpu", weights_only=True)
         except Exception as error:  # a damaged file may raise anything

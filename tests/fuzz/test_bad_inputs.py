@@ -140,7 +140,7 @@ def test_weights_without_finite_numbers_start_nothing(tmp_path: Path, odd: torch
     weights = build_model("v0").state_dict()
     bias = next(name for name in weights if name.endswith("bias"))
     torch.save(dict(weights) | {bias: odd}, tmp_path / "weights.pt")
-    with pytest.raises(ModelError, match="holds no finite numbers"):
+    with pytest.raises(ModelError, match=r"no finite numbers|is complex, not real"):
         start_from(build_model("v0"), "v0", str(tmp_path / "weights.pt"), "rgb_sum")
 
 

@@ -27,6 +27,10 @@ WRONG_WEIGHTS: dict[str, tuple[dict[str, Any], str]] = {
         {"weights": build_model("v0").state_dict() | {"2.weight": torch.zeros(10, 11)}},
         "does not fit v0: its 2.weight is (10, 11), not (10, 10); name another file",
     ),
+    "complex numbers": (
+        {"weights": build_model("v0").state_dict() | {"2.bias": torch.zeros(10) * 1j}},
+        "does not fit v0: its 2.bias is complex, not real; name another file, or train anew",
+    ),
     "no numbers": (
         {"weights": build_model("v0").state_dict() | {"2.weight": torch.eye(10) / 0}},
         "does not fit v0: its 2.weight holds no finite numbers; name another file, or train anew",
