@@ -33,7 +33,7 @@ from results.render.parquet import PARQUET, check_parquet, export_parquet
 from results.render.table import render_table
 from results.rows.rows import ROW_KEYS, sort_rows, table_rows
 from results.rows.summary import Summary
-from results.text import distinct, one_line, plural
+from results.text import one_line, plural
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -106,7 +106,7 @@ def show_published(records: Sequence[RunRecord], *, fmt: str = "rich", notes: bo
 
     def draw(width: int) -> "tuple[RenderableType, Sequence[str]]":
         title = "Fashion-MNIST: published numbers and ours"
-        lines = distinct([*published_footer_lines(runs), hidden_columns_line(rows, width)])
+        lines = published_footer_lines(runs, hidden_columns_line(rows, width))
         return render_published(rows, width=width, title=title), lines
 
     if fmt in FORMATS:
@@ -126,9 +126,8 @@ def show_history(summaries: Sequence[Summary], *, fmt: str, sort: str, notes: bo
     found = drifts(summaries) if fmt == "rich" or is_on_github else []
 
     def draw(width: int) -> "tuple[RenderableType, Sequence[str]]":
-        lines = [f"drift: {drift.text}" for drift in found]  # ends with a command, so with no dot
         table = render_history(rows, width=width, title="Fashion-MNIST, over commits")
-        return table, [*lines, *history_footer_lines(summaries)]
+        return table, history_footer_lines(summaries, found)
 
     _show(rows, fmt, HISTORY_KEYS, draw, history_columns(rows), notes=notes)
     if is_on_github:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from results.history.drift import Drift
 from results.render.columns import (
     UNKNOWN,
     Column,
@@ -94,13 +95,14 @@ def render_history(rows: Sequence[Row], *, width: int, title: str | None = None)
     return titled(title, table_lines(shown, width, failures, place))
 
 
-def history_footer_lines(summaries: Sequence[Summary]) -> list[str]:
-    """What a reader must know beside the history, a fact a line, warnings first."""
+def history_footer_lines(summaries: Sequence[Summary], drifts: Sequence[Drift] = ()) -> list[str]:
+    """What a reader must know beside the history, a fact a line, warnings and drift first."""
     if not summaries:
         return []
     records = [record for summary in summaries for record in summary.records]
     lines = [
         comparability_warning(records),
+        *(f"drift: {drift.text}" for drift in drifts),  # ends with a command, so with no dot
         *flag_lines(summaries),
         NOTE,
         *ground_lines(summaries),

@@ -44,8 +44,13 @@ READING = (
 )
 
 
-def published_footer_lines(records: Sequence[RunRecord]) -> list[str]:
-    """What a reader must know beside the table: failures and warnings first, the notes last."""
+def published_footer_lines(records: Sequence[RunRecord], hidden: str | None = None) -> list[str]:
+    """What a reader must know beside the table: failures and warnings first, the notes last.
+
+    Args:
+        records: Of the table.
+        hidden: Which columns a terminal has no room for.
+    """
     groups = group_replications(records)
     if not groups:
         return []
@@ -54,6 +59,7 @@ def published_footer_lines(records: Sequence[RunRecord]) -> list[str]:
     precisions = " / ".join(distinct(record.spec["precision"] for record in shown))
     lines = [
         *failure_lines(summaries, names),
+        *([hidden] if hidden else []),
         *_verdict_lines(groups),
         *(f"{g.label}: {dead}." for g in groups if (dead := never_predicted_by(g.summary))),
         *(flag for flag in flag_lines(summaries, names) if not flag.startswith(SAID_BY_MARKS)),
