@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CSV_NAMES = ("fashion-mnist_train.csv", "fashion-mnist_test.csv")
 REMEDY = "put Kaggle's file there, or remove both CSV files and run `fmnist-bench doctor --fetch`"
 _MAX_FIELD_BYTES = 16  # many times what Kaggle's files need: guards the memory, no more
+_PIECE_BYTES = 1 << 20
 _MAX_LABEL, _MAX_PIXEL = 9, 255
 
 
@@ -174,14 +175,19 @@ def _unpacked(file: _CsvFile, limit_bytes: int) -> bytes:
                 opened = gzip.GzipFile(fileobj=stream)
             elif magic == b"PK":
                 opened = _zip_member(stream, file.path.name.partition(".csv")[0] + ".csv")
-            content = opened.read(limit_bytes + 1)
+            # in pieces: `read` takes at once all the memory that it may need
+            read = io.BytesIO()
+            while read.tell() <= limit_bytes and (piece := opened.read(_PIECE_BYTES)):
+                read.write(piece)
+    except MemoryError:
+        raise
     except Exception as error:  # damaged archives raise a dozen kinds
         refusal = error.strerror if isinstance(error, OSError) else None
         remedy = f"mend its rights or {REMEDY}" if refusal else REMEDY
         raise DataError(f"cannot read {file.path} ({refusal or error}); {remedy}") from error
-    if len(content) > limit_bytes:
+    if read.tell() > limit_bytes:
         raise file.error(f"expected at most {limit_bytes:,} bytes, found more")
-    return content
+    return read.getvalue()
 
 
 def _zip_member(stream: IO[bytes], name: str) -> IO[bytes]:

@@ -1,12 +1,15 @@
 """Every mistake in a CSV file is one line that names the file, the place and the remedy."""
 
 import gzip
+import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from data_pipeline import DataError, ensure_data
+from data_pipeline.sources import csv_files
 from tests.data_pipeline.csv_by_hand import TEST, TRAIN, SmallData, csv_text, header_line
 
 DATA = SmallData.drawn()
@@ -229,6 +232,32 @@ def test_one_of_the_two_files_alone_is_refused(root: Path, lone: str, missing: s
         f"{root}: no {missing} beside {lone}; "
         "put it there, or remove the other and run `fmnist-bench doctor --fetch`"
     )
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_reading_takes_the_memory_of_what_the_file_holds(
+    root: Path, monkeypatch: pytest.MonkeyPatch, pack: Callable[[bytes], bytes]
+) -> None:
+    (root / TRAIN).write_bytes(pack(AS_WRITTEN.encode()))
+    monkeypatch.setattr(csv_files, "_MAX_FIELD_BYTES", 1 << 20)  # half a gigabyte in all
+    tracemalloc.start()
+    try:
+        ensure_data(root, fetch=False, files=FILES)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 26
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_that_cannot_be_had_is_no_damage(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> bytes:
+        raise MemoryError
+
+    (root / TRAIN).write_bytes(gzip.compress(AS_WRITTEN.encode()))
+    monkeypatch.setattr(gzip.GzipFile, "read", refuse)
+    with pytest.raises(MemoryError):
+        ensure_data(root, fetch=False, files=FILES)
 
 
 def test_a_folder_in_the_place_of_a_file_is_refused(root: Path) -> None:
