@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench import Plan, Recipe
-from bench.engine.engine import MEMORY_FORMATS, Feed, loss_function
+from bench.engine.engine import MEMORY_FORMATS, Feed, LoaderEngine, loss_function
 from bench.engine.optimizer import make_optimizer
 from bench.errors import RunError
 from data_pipeline import NORMALIZATIONS, parse_augmentation
@@ -125,6 +125,18 @@ def test_rates_and_momenta_must_be_as_many_as_batches(
 ) -> None:
     with pytest.raises(ValueError, match="zip"):
         engine_of(small_net(), HEAVY_BALL, Plan.parse(plan)).run(some_batches(2), rates, momenta)
+
+
+def test_the_loader_s_engine_resets_the_scale_of_fp16() -> None:
+    engine = engine_of(small_net(), replace(RECIPE, precision="fp16"), Plan.parse("dataloader"))
+    assert isinstance(engine, LoaderEngine)
+    scaler = engine.steps.scaler
+    assert scaler is not None
+    first = scaler.get_scale()
+    scaler.load_state_dict(scaler.state_dict() | {"scale": 2.0})
+    assert scaler.get_scale() == 2.0
+    engine.reset()
+    assert scaler.get_scale() == first
 
 
 def test_several_steps_a_call_equal_one_a_call() -> None:

@@ -271,6 +271,14 @@ def test_timings_are_kept_and_failures_are_not(spec: RunSpec) -> None:
     assert read_timings(name) == {STEP: timed}
 
 
+def test_seconds_that_nobody_can_have_measured_choose_no_plan(spec: RunSpec) -> None:
+    name = cache_name(spec, torch.device("cpu"))
+    write_timings(name, [PlanCandidate(STEP, [0.5, -0.5]), PlanCandidate(Plan(), [0.0])])
+    assert read_timings(name) == {}
+    write_timings(name, [PlanCandidate(STEP, [0.5], compile_s=-1.0)])
+    assert read_timings(name) == {}
+
+
 def test_timings_serve_every_budget_but_no_other_recipe(spec: RunSpec) -> None:
     cpu = torch.device("cpu")
     name = cache_name(spec, cpu)

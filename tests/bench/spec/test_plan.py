@@ -92,6 +92,7 @@ def test_an_unknown_part_is_refused_with_the_choices(text: str) -> None:
         ("step:257", "choose step:1 to step:256"),
         ("graph:0", "choose graph:1 to graph:256"),
         ("threads:0", "threads:0 is out of range"),
+        ("threads:1025", "choose threads:1 to threads:1024"),
     ],
 )
 def test_what_cannot_be_says_why(text: str, line: str) -> None:

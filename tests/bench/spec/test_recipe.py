@@ -2,6 +2,7 @@
 
 from dataclasses import FrozenInstanceError, fields
 from datetime import date
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,13 @@ def test_a_bad_setting_is_one_line(setting: str) -> None:
         {"input_size": 513},
         {"validation_fraction": 0.51},
         {"validation_fraction": float("nan")},
+        {"epochs": 0},
+        {"base_learning_rate": 0.0},
+        {"base_momentum": 1.0},
+        {"schedule_epochs": 0},
+        {"schedule_factor": 1.0},
+        {"schedule_patience": -1},
+        {"stop_patience": 0},
     ],
 )
 def test_out_of_range_names_the_field(changes: dict[str, float]) -> None:
@@ -156,10 +164,15 @@ def test_out_of_range_names_the_field(changes: dict[str, float]) -> None:
         override(BASE, changes)
 
 
+def test_a_whole_number_has_few_enough_digits_for_a_record() -> None:
+    with pytest.raises(UsageError, match="batch_size takes int, not 1000"):
+        override(BASE, {"batch_size": 10**40})
+
+
 def test_an_unknown_choice_is_refused_with_the_choices() -> None:
-    for key in CHOOSABLE:
-        with pytest.raises(UsageError, match=f"unknown {key} 'nonsense'; choose from .*, "):
-            override(BASE, {key: "nonsense"})
+    for key, word in product(CHOOSABLE, ("nonsense", "none")):
+        with pytest.raises(UsageError, match=f"unknown {key} '{word}'; choose from .*, "):
+            override(BASE, {key: word})
 
 
 def test_nesterov_needs_momentum() -> None:
