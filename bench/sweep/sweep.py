@@ -21,6 +21,7 @@ from bench.workers import messages
 from bench.workers.interruption import Interruption, watch_signals
 from bench.workers.isolation import FAREWELL_S, PARTING_S, STOPPED, Child
 from results import RecordError, RunRecord, RunStore
+from results.text import one_line
 
 if TYPE_CHECKING:
     from bench.train.training import Progress
@@ -171,7 +172,7 @@ def checked_record(line: object, spec: RunSpec, waiting: set[int]) -> RunRecord:
 
 
 def checked_progress(content: object) -> tuple[str, float | None, str]:
-    """What a child tells of its progress, as `describe_run` says it.
+    """What a child tells of its progress, as `describe_run` says it; steers no terminal.
 
     Raises:
         RunError: it is none (`crashed`).
@@ -180,7 +181,8 @@ def checked_progress(content: object) -> tuple[str, float | None, str]:
         case [str(label), None | int() | float() as fraction, str(note)] if (
             max(len(label), len(note)) <= messages.MAX_SHOWN_CHARS
         ):
-            return label, fraction, note
+            share = None if fraction is None else min(1.0, max(0.0, fraction))  # of nan, 0
+            return one_line(label), share, one_line(note)
     raise RunError("crashed", "the child sent progress that is none")
 
 
