@@ -4,7 +4,6 @@ Catches a feature whose command is still accepted and no longer works. Paths and
 files; ImageNet's weights would be downloaded, so the network is refused as on a machine without.
 """
 
-import re
 import shlex
 from collections.abc import Callable
 from functools import partial
@@ -18,10 +17,9 @@ from bench.train import splits
 from data_pipeline import FashionMNIST
 from tests.command_line import REPOSITORY, Finished, call, read_lines
 from tests.freeze.few_images import load_first_images
+from tests.project.test_features_doc import COMMANDS
 from tests.tiers import slow_but
 
-TEXT = (REPOSITORY / "docs" / "features.md").read_text(encoding="utf-8")
-COMMANDS = sorted(set(re.findall(r"`(fmnist-bench [^`]+)`", TEXT)))
 RUNS = [command for command in COMMANDS if command.startswith("fmnist-bench run")]
 OTHERS = [command for command in COMMANDS if command not in RUNS]
 QUICK = {
