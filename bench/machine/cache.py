@@ -64,9 +64,9 @@ def use_empty_cache(folder: Path) -> None:
 def read_cached(name: str) -> dict[str, Any] | None:
     """The JSON values kept by `write_cached` under this name; None where nothing can be read."""
     path = cache_folder() / name
-    if not path.is_file():  # a pipe would wait
-        return None
-    try:
+    try:  # the folder may be closed to us
+        if not path.is_file():  # a pipe would wait
+            return None
         loaded = msgspec.json.decode(path.read_bytes())
     except (OSError, msgspec.DecodeError, RecursionError):
         return None
