@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from data_pipeline.batches.decode import FashionMNIST, load_fashion_mnist
     from data_pipeline.batches.loader import ImageDataset, LoaderStream
     from data_pipeline.batches.normalization import NORMALIZATIONS, normalize
-    from data_pipeline.batches.resident import ResidentSplit, place
-    from data_pipeline.batches.split import stratified_split
+    from data_pipeline.batches.resident import ResidentSplit, place, stratified_split
     from data_pipeline.batches.stream import BatchStream
     from data_pipeline.errors import DataError
     from data_pipeline.photos import INVERSIONS, read_photo
@@ -56,8 +55,7 @@ _NAMES_OF_MODULE = {
     "batches.decode": "FashionMNIST load_fashion_mnist",
     "batches.loader": "ImageDataset LoaderStream",
     "batches.normalization": "NORMALIZATIONS normalize",
-    "batches.resident": "ResidentSplit place",
-    "batches.split": "stratified_split",
+    "batches.resident": "ResidentSplit place stratified_split",
     "batches.stream": "BatchStream",
     "errors": "DataError",
     "photos": "INVERSIONS read_photo",

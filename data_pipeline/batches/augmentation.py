@@ -5,18 +5,14 @@ compiled steps keep the draw outside. Nothing here waits for the device or loops
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from data_pipeline.errors import DataError
-
-Draw = Callable[[int, int, torch.Generator, torch.device | str], Tensor]
-Apply = Callable[[Tensor, Tensor], Tensor]
 
 AUGMENTATION_FORMS = ("flip", "shiftP (such as shift2)", "cutoutS (such as cutout8)")
 
@@ -27,14 +23,40 @@ class Augmentation:
 
     Attributes:
         name: such as "flip", "shift2", "cutout8".
-        draw: takes batch size, image size in pixels, generator and device; returns the random
-            part, (B, ...) on the device.
-        apply: takes images (B, 1, S, S) uint8 and what was drawn; returns new images alike.
+        kind: the name without its number.
+        num_pixels: farthest move of a shift, side of a cutout's square.
     """
 
     name: str
-    draw: Draw
-    apply: Apply
+    kind: str
+    num_pixels: int = 0
+
+    def draw(
+        self,
+        batch_size: int,
+        image_size: int,
+        generator: torch.Generator,
+        device: torch.device | str,
+    ) -> Tensor:
+        """Return the random part, all values equally likely.
+
+        Of a flip (B,) float32 in [0, 1); of a shift (B, 2) int64, any of its 2P+1 moves down and
+        to the right; of a cutout (B, 2) int64, any pixel of the image.
+        """
+        if self.kind == "flip":
+            return torch.rand(batch_size, generator=generator, device=device)
+        low, high = 0, image_size
+        if self.kind == "shift":
+            low, high = -self.num_pixels, self.num_pixels + 1
+        return torch.randint(low, high, (batch_size, 2), generator=generator, device=device)
+
+    def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
+        """Return new images (B, 1, S, S) uint8, changed by what was drawn for them."""
+        if self.kind == "flip":
+            return flip(images, drawn)
+        if self.kind == "shift":
+            return shift(images, drawn, self.num_pixels)
+        return cutout(images, drawn, self.num_pixels)
 
 
 def flip(images: Tensor, chances: Tensor) -> Tensor:
@@ -77,16 +99,12 @@ def parse_augmentation(name: str) -> Augmentation:
         DataError: the name is unknown.
     """
     if name == "flip":
-        return Augmentation(name, _draw_chances, flip)
+        return Augmentation(name, "flip")
     match = re.fullmatch(r"(shift|cutout)([1-9][0-9]{0,2})", name)
     if match is None:
         choices = ", ".join(AUGMENTATION_FORMS)
         raise DataError(f"unknown augmentation {name!r}; choose from {choices}")
-    num_pixels = int(match[2])
-    if match[1] == "shift":
-        draw = partial(_draw_offsets, padding=num_pixels)
-        return Augmentation(name, draw, partial(shift, padding=num_pixels))
-    return Augmentation(name, _draw_centers, partial(cutout, size=num_pixels))
+    return Augmentation(name, match[1], int(match[2]))
 
 
 def draw_augmentations(
@@ -110,28 +128,3 @@ def apply_augmentations(
     for augmentation, draw in zip(augmentations, drawn, strict=True):
         images = augmentation.apply(images, draw)
     return images
-
-
-def _draw_chances(
-    batch_size: int, image_size: int, generator: torch.Generator, device: torch.device | str
-) -> Tensor:
-    """Return (B,) float32 in [0, 1)."""
-    return torch.rand(batch_size, generator=generator, device=device)
-
-
-def _draw_offsets(
-    batch_size: int,
-    image_size: int,
-    generator: torch.Generator,
-    device: torch.device | str,
-    padding: int,
-) -> Tensor:
-    """Return (B, 2) int64, each of the 2P+1 moves equally likely."""
-    return torch.randint(-padding, padding + 1, (batch_size, 2), generator=generator, device=device)
-
-
-def _draw_centers(
-    batch_size: int, image_size: int, generator: torch.Generator, device: torch.device | str
-) -> Tensor:
-    """Return (B, 2) int64, any pixel of the image equally likely."""
-    return torch.randint(image_size, (batch_size, 2), generator=generator, device=device)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_pipeline.sources.csv_files import CsvData
 from data_pipeline.sources.fetch import find_or_fetch
 from data_pipeline.sources.files import CLASS_NAMES, FASHION_MNIST_FILES, DataFile
 
@@ -51,11 +50,11 @@ def load_fashion_mnist(
     Raises:
         DataError: a file is bad or missing, or the root cannot be used.
     """
-    found = find_or_fetch(root, fetch=fetch, files=files)
-    if isinstance(found, CsvData):
+    found, arrays = find_or_fetch(root, fetch=fetch, files=files)
+    if arrays is not None:
         import torch
 
-        parts = [torch.from_numpy(array) for array in found.arrays]
+        parts = [torch.from_numpy(array) for array in arrays]
     else:
         from torchvision.datasets.mnist import read_image_file, read_label_file  # takes 3 s
 

@@ -1,10 +1,12 @@
-"""A split that lies on the device, resized once and kept as bytes."""
+"""Splits: which images are in them, and how they lie on the device, resized once, as bytes."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
+
+from data_pipeline.errors import DataError
 
 _CHUNK_BYTES = 64 * 1024**2
 
@@ -18,6 +20,28 @@ class ResidentSplit:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+def stratified_split(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Return training and validation indices, each (n,) int64 in rising order on the CPU.
+
+    Every class gives exactly `round(fraction * count)` of its examples to validation. The split
+    depends on the labels, the fraction and the seed only, not on the device.
+
+    A fraction of 0 leaves validation empty.
+
+    Raises:
+        DataError: the fraction lies outside [0, 1).
+    """
+    if not 0 <= fraction < 1:
+        raise DataError(f"validation fraction {fraction} is not in [0, 1); choose such as 0.1")
+    labels = labels.cpu()
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    is_validation = torch.zeros(len(labels), dtype=torch.bool)
+    for label in labels.unique():
+        members = order[labels[order] == label]
+        is_validation[members[: round(fraction * len(members))]] = True
+    return (~is_validation).nonzero().flatten(), is_validation.nonzero().flatten()
 
 
 def place(

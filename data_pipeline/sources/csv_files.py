@@ -24,25 +24,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Bytes = NDArray[np.uint8]
+    Arrays = tuple[Bytes, Bytes, Bytes, Bytes]
 
 CSV_NAMES = ("fashion-mnist_train.csv", "fashion-mnist_test.csv")
 REMEDY = "put Kaggle's file there, or remove both CSV files and run `fmnist-bench doctor --fetch`"
 _MAX_FIELD_BYTES = 16  # many times what Kaggle's files need: guards the memory, no more
 _PIECE_BYTES = 1 << 20
 _MAX_LABEL, _MAX_PIXEL = 9, 255
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CsvData:
-    """Data read from CSV files: their folder, the bytes, the hash of the IDX files they make.
-
-    Attributes:
-        arrays: train images (N, H, W), train labels (N,), test images and test labels, all uint8.
-    """
-
-    folder: Path
-    arrays: "tuple[Bytes, Bytes, Bytes, Bytes]"
-    data_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +78,10 @@ def _find(root: Path, name: str) -> Path | None:
     return path
 
 
-def load_csv(paths: tuple[Path, Path], files: Sequence[DataFile]) -> CsvData:
-    """Return what the CSV files hold: 1 s for Fashion-MNIST.
+def load_csv(paths: tuple[Path, Path], files: Sequence[DataFile]) -> "tuple[Arrays, str]":
+    """Return what the CSV files hold, in 1 s, and the data hash of the IDX files that it makes.
+
+    The arrays are train images (N, H, W), train labels (N,), test images and labels, all uint8.
 
     Args:
         paths: of the train and the test file.
@@ -120,7 +110,7 @@ def load_csv(paths: tuple[Path, Path], files: Sequence[DataFile]) -> CsvData:
         DataFile.holding(file.name, _idx_header(array.shape) + array.tobytes())
         for file, array in zip(files, arrays, strict=True)
     ]
-    return CsvData(paths[0].parent, arrays, data_hash(as_idx))
+    return arrays, data_hash(as_idx)
 
 
 def _split(rows: "Bytes") -> "tuple[Bytes, Bytes]":

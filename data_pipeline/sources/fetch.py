@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data_pipeline.errors import DataError
-from data_pipeline.sources.csv_files import CsvData, find_csv, load_csv
+from data_pipeline.sources.csv_files import find_csv, load_csv
 from data_pipeline.sources.files import (
     FASHION_MNIST_FILES,
     REMEDY,
@@ -20,6 +21,9 @@ from data_pipeline.sources.files import (
     write_file,
 )
 from data_pipeline.sources.places import SOURCES, Say, Source, SourceError
+
+if TYPE_CHECKING:
+    from data_pipeline.sources.csv_files import Arrays
 
 FOUND = "found"
 CSV = "CSV files"
@@ -63,17 +67,7 @@ def ensure_data(
     Raises:
         DataError: a file is bad or missing, or the root cannot be used.
     """
-    found = find_or_fetch(root, fetch=fetch, say=say, files=files, sources=sources)
-    if isinstance(found, DataFolder):
-        return found
-    official = data_hash(files)
-    if say and found.data_hash != official:
-        say(
-            f"the CSV files in {found.folder} hold other images, or another order of them, than "
-            f"the official files: their results are comparable among themselves only "
-            f"(data hash {found.data_hash}, not {official})"
-        )
-    return DataFolder(found.folder, found.data_hash, CSV)
+    return find_or_fetch(root, fetch=fetch, say=say, files=files, sources=sources)[0]
 
 
 def find_or_fetch(
@@ -83,8 +77,8 @@ def find_or_fetch(
     say: Say | None = None,
     files: Sequence[DataFile] = FASHION_MNIST_FILES,
     sources: Sequence[Source] = SOURCES,
-) -> DataFolder | CsvData:
-    """Return where verified IDX files lie, or what the CSV files hold, as these are read anyway.
+) -> "tuple[DataFolder, Arrays | None]":
+    """Return what `ensure_data` does, and what CSV files hold, as these are read anyway.
 
     The arguments and errors are those of `ensure_data`.
     """
@@ -98,12 +92,20 @@ def find_or_fetch(
         missing = [file for file in files if not _find(folder, file, files)]
         csv_paths = find_csv(root) if missing else None
     if csv_paths:
-        return load_csv(csv_paths, files)
+        arrays, found_hash = load_csv(csv_paths, files)
+        official = data_hash(files)
+        if say and found_hash != official:
+            say(
+                f"the CSV files in {root} hold other images, or another order of them, than the "
+                "official files: their results are comparable among themselves only "
+                f"(data hash {found_hash}, not {official})"
+            )
+        return DataFolder(root, found_hash, CSV), arrays
     source = FOUND
     if missing:
         say = say or (lambda _line: None)
         source = _fetch(folder, missing, files, sources if fetch else (), say)
-    return DataFolder(folder, data_hash(files), source)
+    return DataFolder(folder, data_hash(files), source), None
 
 
 def _find(folder: Path, file: DataFile, files: Sequence[DataFile]) -> bool:

@@ -3,14 +3,16 @@
 import gzip
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from data_pipeline import ensure_data
-from data_pipeline.sources.csv_files import CsvData, load_csv
+from data_pipeline.sources.csv_files import load_csv
 from data_pipeline.sources.fetch import find_or_fetch
 from data_pipeline.sources.files import DataFile, unpack
 from data_pipeline.sources.places import Say, Source, SourceError, read_debian_folder
@@ -46,11 +48,11 @@ def zipped(content: bytes, name: str = TRAIN, packing: int = zipfile.ZIP_DEFLATE
     return stream.getvalue()
 
 
-def held(data: CsvData) -> tuple[list[list[int]], list[list[int]]]:
+def held(arrays: Sequence[NDArray[np.uint8]]) -> tuple[list[list[int]], list[list[int]]]:
     """The rows of train and test, as SmallData has them."""
     train, test = (
         [[int(label), *map(int, image.reshape(-1))] for image, label in zip(*pair, strict=True)]
-        for pair in (data.arrays[:2], data.arrays[2:])
+        for pair in (arrays[:2], arrays[2:])
     )
     return train, test
 
@@ -128,8 +130,8 @@ def test_a_source_that_sends_rubbish_leaves_nothing_behind(
     assert written == (CONTENTS if found else {})
 
 
-def read_csv(root: Path) -> CsvData:
-    return load_csv((root / TRAIN, root / TEST), FILES)
+def read_csv(root: Path) -> tuple[NDArray[np.uint8], ...]:
+    return load_csv((root / TRAIN, root / TEST), FILES)[0]
 
 
 def plain_value(field: str) -> int | None:
@@ -189,7 +191,7 @@ def test_damaged_csv_files_are_refused_or_right(
     (root / TEST).write_bytes(TEST_TEXT)
     found = read_or_refused("CSV file", lambda: read_csv(root))
     if found is not None:
-        images, labels = found.arrays[:2]
+        images, labels = found[:2]
         assert images.shape == (12, 2, 2)
         assert int(labels.max()) <= 9
         if pack(TRAIN_TEXT) != TRAIN_TEXT:  # every archive has a checksum
