@@ -1,4 +1,4 @@
-"""Chooses a row: the best by an objective among those that meet every demand.
+"""Choose a row: the best by an objective among those that meet every demand.
 
 Where rows tie by the objective, the more accurate one is chosen, then the one that is cheaper in
 training time, memory, parameters and energy, in this order, then by name. So no other row that
@@ -9,7 +9,7 @@ is unknown counts as worse there than any value known.
 import math
 import statistics
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from results.choice.constraints import Constraints, Miss, charged, misses
@@ -28,23 +28,18 @@ ACCURACY, PER_SECOND, PER_JOULE, TO_TARGET = OBJECTIVES = (
     "time-to-target",
 )
 DEFAULT_TARGET = 0.9
-BEST_VALIDATION = "best_validation_accuracy"
 COST_KEYS = ("train_time_s", "peak_memory_bytes", "num_params", "energy_j")
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What is to be best.
-
-    Raises:
-        ResultsError: There is no such objective; the line names the choices.
-    """
+    """What is to be best."""
 
     by: str = ACCURACY  # one of OBJECTIVES
     target: float = DEFAULT_TARGET  # validation accuracy that time-to-target asks for
 
     def __post_init__(self) -> None:
-        """Refuse what no row could be judged by."""
+        """Refuse an objective that does not exist, in a line that names the choices."""
         if self.by not in OBJECTIVES:
             choices = ", ".join(OBJECTIVES)
             raise ResultsError(f"cannot choose by {self.by!r}; choose from {choices}")
@@ -82,7 +77,7 @@ class Candidate:
 
     label: str
     row: Row
-    summary: Summary
+    summary: Summary = field(compare=False)  # would compare all records; the row has their ids
     misses: tuple[Miss, ...] = ()
 
     @property
@@ -149,7 +144,9 @@ def choose(
     The order of the records does not matter; failed ones are listed as what they are.
     """
     constraints, objective = constraints or Constraints(), objective or Objective()
-    summaries = summarize(sorted(records, key=_canonical))
+    summaries = summarize(
+        sorted(records, key=lambda r: (str(r.spec["model"]), f"{r.spec['seed']:>20}", r.record_id))
+    )
     rows = rows_of(summaries)
     candidates = [
         Candidate(label, row, summary, _misses(row, summary, constraints, objective))
@@ -169,10 +166,6 @@ def axes_of(row: Row, objective: Objective) -> tuple[float, ...]:
     costs = [charged(row, key) for key in COST_KEYS]
     axes = [value, None if accuracy is None else -accuracy, *costs]
     return tuple(math.inf if axis is None else axis for axis in axes)
-
-
-def _canonical(record: RunRecord) -> tuple[str, str, str]:
-    return str(record.spec["model"]), f"{record.spec['seed']:>20}", record.record_id
 
 
 def _misses(
@@ -211,4 +204,5 @@ def _objective_miss(row: Row, summary: Summary, objective: Objective) -> Miss:
     why = f"validation never {place}" + (f" ({percent(best)})" if best is not None else "")
     if unknown:
         why = f"{unknown}, so time to {place} unknown"
-    return Miss(f"--target {objective.target:g}", BEST_VALIDATION, best, objective.target, why)
+    option, key = f"--target {objective.target:g}", "best_validation_accuracy"
+    return Miss(option, key, best, objective.target, why)

@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass
+from operator import gt, lt
 
 from results.rows.comparable import Row
 from results.text import format_bytes, format_count, format_joules, format_seconds, percent
@@ -50,8 +51,8 @@ def misses(row: Row, constraints: Constraints) -> list[Miss]:
     found = []
     for name, option, key, noun, text in _DEMANDS:
         bound, value = getattr(constraints, name), charged(row, key)
-        sign = "<" if name == "min_accuracy" else ">"
-        if bound is None or (value is not None and not _is_broken(value, sign, bound)):
+        sign, is_broken = ("<", lt) if name == "min_accuracy" else (">", gt)
+        if bound is None or (value is not None and not is_broken(value, bound)):
             continue
         why = f"{noun} unknown"
         if value is not None:
@@ -63,10 +64,6 @@ def misses(row: Row, constraints: Constraints) -> list[Miss]:
         typed = text(bound).replace(" ", "") if is_scaled else f"{bound:g}"
         found.append(Miss(f"{option} {typed}", key, value, bound, why))
     return found
-
-
-def _is_broken(value: float, sign: str, bound: float) -> bool:
-    return value < bound if sign == "<" else value > bound
 
 
 def charged(row: Row, key: str) -> float | None:

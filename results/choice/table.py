@@ -77,7 +77,7 @@ def render_choice(choice: Choice, *, width: int) -> "Group":
 def choice_notes(choice: Choice) -> list[str]:
     """What a reader must know beside the table, a fact a line, warnings first."""
     shown = _shown(choice)
-    beaten = [one.label for one in choice.qualifying if not _is_among(one, shown)]
+    beaten = [one.label for one in choice.qualifying if one not in shown]
     num_more = len(choice.excluded) - MOST_EXCLUDED
     notes = {
         f"{choice.objective.by} favours tiny models: look at accuracy and train time as well.": (
@@ -102,18 +102,14 @@ def choice_notes(choice: Choice) -> list[str]:
 
 def _shown(choice: Choice) -> list[Candidate]:
     best = choice.qualifying[:2]
-    rest = [one for one in choice.front if not _is_among(one, best)]
+    rest = [one for one in choice.front if one not in best]
     return [*best, *rest, *choice.excluded[:MOST_EXCLUDED]]
-
-
-def _is_among(candidate: Candidate, others: Sequence[Candidate]) -> bool:
-    return any(candidate is other for other in others)  # equal ones would compare all records
 
 
 def _word(candidate: Candidate, choice: Choice) -> str:
     if candidate.why:
         return f"no: {one_line(candidate.why)}"
-    word = "on the front" if _is_among(candidate, choice.front) else ""
+    word = "on the front" if candidate in choice.front else ""
     if candidate is choice.recommended:
         word = "recommended"
     elif candidate is choice.runner_up:

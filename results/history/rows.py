@@ -9,22 +9,14 @@ from results.rows.rows import ROW_KEYS, rows_of
 from results.rows.summary import Summary
 from results.statistics import t_interval
 
-# Keys are only ever added, at the end: programs read them.
-HISTORY_KEYS = (
-    *ROW_KEYS,
-    "commit",
-    "commit_time_utc",
-    "test_accuracy_change",
-    "images_per_s_ratio",
-    "peak_memory_ratio",
-    "within_noise",
-    "not_comparable",
-)
 _CHANGES = {
     "test_accuracy": "test_accuracy_change",
     "images_per_s": "images_per_s_ratio",
     "peak_memory_bytes": "peak_memory_ratio",
 }
+# Keys are only ever added, at the end: programs read them.
+_OWN_KEYS = ("commit", "commit_time_utc", *_CHANGES.values(), "within_noise", "not_comparable")
+HISTORY_KEYS = (*ROW_KEYS, *_OWN_KEYS)
 Row = dict[str, Any]
 
 
@@ -82,8 +74,8 @@ def _changes(before: tuple[Summary, Row] | None, now: tuple[Summary, Row]) -> Ro
     changes: Row = dict.fromkeys(_CHANGES.values()) | {"within_noise": [], "not_comparable": None}
     if before is None or now[1]["status"] != "ok":
         return changes
-    field = _what_differs(before, now)
-    if field is not None:
+    own = next((key for key in ("recipe", "precision") if before[1][key] != now[1][key]), None)
+    if field := own or differing_field(before[0].records[0], now[0].records[0]):
         return changes | {"not_comparable": field}
     for key, name in _CHANGES.items():
         first, second = before[1][key], now[1][key]
@@ -93,13 +85,6 @@ def _changes(before: tuple[Summary, Row] | None, now: tuple[Summary, Row]) -> Ro
         if _may_be_chance(key, before[0], now[0]):
             changes["within_noise"].append(name)
     return changes
-
-
-def _what_differs(before: tuple[Summary, Row], now: tuple[Summary, Row]) -> str | None:
-    for key in ("recipe", "precision"):
-        if before[1][key] != now[1][key]:
-            return key
-    return differing_field(before[0].records[0], now[0].records[0])
 
 
 def _may_be_chance(key: str, before: Summary, now: Summary) -> bool:

@@ -118,10 +118,7 @@ def _change_text(row: Row) -> str:
 
 
 def _ratio_text(row: Row, key: str) -> str:
-    ratio = row[key]
-    if ratio is None:
-        return UNKNOWN
-    return _marked(row, key, format_ratio(ratio))
+    return UNKNOWN if row[key] is None else _marked(row, key, format_ratio(row[key]))
 
 
 def _marked(row: Row, key: str, text: str) -> str:

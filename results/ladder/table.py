@@ -28,11 +28,6 @@ def render_ladder(rows: Sequence[Row], *, width: int, title: str | None = None) 
 
     The least important columns are left out until the rest fits; nothing is squeezed. A rung that
     failed keeps its place, status and reason in place of numbers.
-
-    Args:
-        rows: As `ladder_rows` gives them.
-        width: Characters to use.
-        title: A line above the table.
     """
     from rich.text import Text  # csv and json need no rich
 
@@ -41,11 +36,10 @@ def render_ladder(rows: Sequence[Row], *, width: int, title: str | None = None) 
     failures = [failure_text(row) if _is_failed(row) else None for row in rows]
     columns = fitting(_number_columns(rows), names, width)
     lines = table_lines([names, *columns], width, failures)
-    body = lines[len(lines) - len(rows) :]
-    lines = lines[: len(lines) - len(rows)]
-    for index, line in enumerate(body):
-        model = rows[index]["model"]
-        if index == 0 or model != rows[index - 1]["model"]:
+    lines, body = lines[: -len(rows) or None], lines[-len(rows) :]
+    models = [row["model"] for row in rows]
+    for model, before, line in zip(models, [None, *models], body, strict=False):
+        if model != before:
             lines.append(Text(cut(model, width), no_wrap=True))
         lines.append(line)
     return titled(title, lines)

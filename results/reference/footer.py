@@ -47,9 +47,7 @@ READING = (
 def published_footer_lines(records: Sequence[RunRecord], hidden: str | None = None) -> list[str]:
     """What a reader must know beside the table: failures and warnings first, the notes last.
 
-    Args:
-        records: Of the table.
-        hidden: Which columns a terminal has no room for.
+    `hidden` is a line on the columns that a terminal has no room for.
     """
     groups = group_replications(records)
     if not groups:

@@ -275,9 +275,7 @@ _BY_NAMES = {(reported.model, reported.recipe): reported for reported in REPORTE
 def find_reported(model: str, recipe: str) -> Reported | None:
     """What is reported of a model under a recipe; None where that is no reference system.
 
-    Args:
-        model: registered name.
-        recipe: as records name it: `NAME`, `NAME@clean` or `NAME@as_published`, `+key=value` behind
-            it or not.
+    The recipe is named as in records: `NAME`, `NAME@clean` or `NAME@as_published`, and behind that
+    any number of `+key=value`.
     """
     return _BY_NAMES.get((model, re.split("[@+]", recipe, maxsplit=1)[0]))

@@ -1,11 +1,11 @@
 """The classic table of a proof: beside the CPU's accuracy, published seconds and targets."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from results.render.columns import share_of_floor
+from results.render.columns import UNKNOWN, share_of_floor
 from results.text import format_latency, format_seconds, percent
 
 if TYPE_CHECKING:
@@ -74,29 +74,23 @@ def _cells(one: Trained) -> list[str]:
     from results.reference.reported import find_reported
 
     row, reported = one.row, find_reported(one.summary.model, "classic")
-    kernels = row["kernels_per_step"]
     failure = None if row["status"] == "ok" else f"{row['status']}: {row['reason']}"
-    on_cpu = None if one.on_cpu is None else one.on_cpu.mean("test_accuracy")
     return [
         *(one.folder, one.summary.model, row["plan"]),
-        failure or _seconds(row["train_time_s"]),
-        _seconds(reported.seconds if reported else None),
-        _seconds(one.target_s),
-        "-" if kernels is None else f"{kernels:.4g}",
-        _seconds(one.floor_s),
+        failure or _known(row["train_time_s"], format_seconds),
+        _known(reported.seconds if reported else None, format_seconds),
+        _known(one.target_s, format_seconds),
+        _known(row["kernels_per_step"], "{:.4g}".format),
+        _known(one.floor_s, format_seconds),
         share_of_floor(row),
-        _percent(row["test_accuracy"]),
-        _percent(on_cpu),
+        _known(row["test_accuracy"], percent),
+        _known(one.on_cpu.mean("test_accuracy") if one.on_cpu else None, percent),
         _difference(one),
     ]
 
 
-def _percent(fraction: float | None) -> str:
-    return "-" if fraction is None else percent(fraction)
-
-
-def _seconds(value: float | None) -> str:
-    return "-" if value is None else format_seconds(value)
+def _known(value: float | None, text: Callable[[float], str]) -> str:
+    return UNKNOWN if value is None else text(value)
 
 
 def _difference(one: Trained) -> str:
@@ -105,7 +99,7 @@ def _difference(one: Trained) -> str:
 
     found = one.on_cpu and difference(one.summary, one.on_cpu)
     if not found:
-        return "-"
+        return UNKNOWN
     half = "" if found.half_width is None else f" ± {100 * found.half_width:.2f}"
     return f"{100 * found.estimate:+.2f}{half} points: {found.verdict}"
 
@@ -114,11 +108,13 @@ def _what_stands_between(one: Trained, target_s: float) -> str:
     said = f"{one.row['train_time_s'] / target_s:.3g} times its target"
     if one.floor_s is None or one.latency_s is None:
         return f"{said}; no floor is known"
-    cost = f"{_seconds(one.floor_s)}, bound by {one.row['binding_term']}"
+    cost = f"{format_seconds(one.floor_s)}, bound by {one.row['binding_term']}"
     if one.row["kernels_per_step"] is not None:
         latency = format_latency(one.latency_s)
         cost += f" ({one.row['kernels_per_step']:.4g} kernels a step, {latency} a node)"
     if one.floor_s > target_s:
         return f"{said}; its floor is above the target: {cost}: only fewer kernels would do"
     above_s = one.row["train_time_s"] - one.floor_s
-    return f"{said}; its floor is {cost}; {_seconds(above_s)} lie above it: longer kernels, gaps"
+    return (
+        f"{said}; its floor is {cost}; {format_seconds(above_s)} lie above it: longer kernels, gaps"
+    )
