@@ -219,13 +219,27 @@ def _read_line_by_line(file: _CsvFile, stream: io.TextIOWrapper, num_lines: int)
         for fields in reader:
             if len(fields) < 2 and not "".join(fields).strip():
                 continue  # an empty line
-            numbers = [_whole_number(field) for field in fields]
-            if len(fields) != len(columns) or None in numbers or (numbers[0] or 0) > _MAX_LABEL:
-                raise file.error(f"line {num_lines + reader.line_num}{_fault(fields, columns)}")
-            rows.append(np.array(numbers, np.uint8))
+            rows.append(np.array(_numbers(fields, columns), np.uint8))
     except csv.Error as error:  # a quote without an end
         raise file.error(f"line {num_lines + reader.line_num}: {error}") from None
+    except ValueError as error:
+        raise file.error(f"line {num_lines + reader.line_num}{error}") from None
     return np.stack(rows) if rows else np.empty((0, len(columns)), np.uint8)
+
+
+def _numbers(fields: Sequence[str], columns: Sequence[str]) -> list[int | None]:
+    """Return what the fields of a line hold, or raise ValueError for the first bad column."""
+    if len(fields) != len(columns):
+        raise ValueError(f": expected {len(columns)} columns, found {len(fields):,}")
+    numbers = [_whole_number(field) for field in fields]
+    if numbers[0] is not None and numbers[0] > _MAX_LABEL:
+        numbers[0] = None
+    if None in numbers:
+        bad = numbers.index(None)
+        wanted = f"expected a whole number in 0..{_MAX_PIXEL if bad else _MAX_LABEL}"
+        found = f"found {fields[bad][:20]!r}"
+        raise ValueError(f", column {bad + 1} ({columns[bad]}): {wanted}, {found}")
+    return numbers
 
 
 @lru_cache(maxsize=4096)
@@ -238,14 +252,3 @@ def _whole_number(field: str) -> int | None:
     except ValueError:
         return None
     return int(number) if number in range(_MAX_PIXEL + 1) else None  # 3.0 is, 0.5 and NaN are not
-
-
-def _fault(fields: Sequence[str], columns: Sequence[str]) -> str:
-    """Say which column of a bad line is wrong, and how."""
-    if len(fields) != len(columns):
-        return f": expected {len(columns)} columns, found {len(fields):,}"
-    limits = (_MAX_LABEL, *[_MAX_PIXEL] * (len(columns) - 1))
-    numbers = [_whole_number(field) for field in fields]
-    bad = next(k for k, number in enumerate(numbers) if number is None or number > limits[k])
-    wanted = f"expected a whole number in 0..{limits[bad]}, found {fields[bad][:20]!r}"
-    return f", column {bad + 1} ({columns[bad]}): {wanted}"
