@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from data_pipeline.sources.files import write_file
+
 VARIABLE = "FMNIST_CACHE"
 ROOM_BYTES = 2**20  # of compiled code: a small model's
 
@@ -79,11 +81,6 @@ def write_cached(name: str, content: dict[str, Any]) -> None:
     A folder that refuses is no failure: a cache only saves time.
     """
     path = cache_folder() / name
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
+    with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(msgspec.json.encode(content))
-        draft.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
+        write_file(path, msgspec.json.encode(content))
