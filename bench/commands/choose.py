@@ -65,7 +65,8 @@ def choose(
     notes: Notes = False,
 ) -> None:
     """Recommend a model among finished runs, and say why; needs no torch."""
-    from bench.sweep.folders import read_runs
+    from bench.sweep.folders import named_or_newest
+    from results import read_records
     from results.choice.constraints import Constraints
 
     constraints = Constraints(
@@ -77,7 +78,8 @@ def choose(
     )
     if fmt not in {"rich", "json"}:
         raise UsageError(f"unknown format {fmt!r}; choose from rich, json")
-    records = _ordinary(read_runs(run_dirs, say), is_mixed=mixed)
+    found = read_records(*named_or_newest(run_dirs), say=say)
+    records = _ordinary(found, is_mixed=mixed)
     objective = _objective(by, target, records)
     raise typer.Exit(answer(records, constraints, objective, fmt, notes=notes))
 

@@ -15,10 +15,11 @@ from bench.commands.show import (
     show_published,
 )
 from bench.shell import say
-from bench.sweep.folders import read_runs
+from bench.sweep.folders import named_or_newest
 from bench.sweep.request import Notes
 from results.errors import ResultsError
 from results.records.record import RunRecord
+from results.records.store import read_records
 from results.rows.comparable import check_comparable, is_ladder
 from results.rows.summary import summarize
 
@@ -57,7 +58,8 @@ def table(
     notes: Notes = False,
 ) -> None:
     """Print the table of finished runs; needs no torch."""
-    show(read_runs(run_dirs, say), fmt=fmt, by=by, sort=sort, mixed=mixed, notes=notes)
+    records = read_records(*named_or_newest(run_dirs), say=say)
+    show(records, fmt=fmt, by=by, sort=sort, mixed=mixed, notes=notes)
 
 
 def show(

@@ -4,29 +4,20 @@ import contextlib
 import itertools
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
-from results import RecordError, RunRecord, RunStore, read_records
+from results import RecordError, RunStore
 
 ROOM_BYTES = 2**18  # some records and their samples
 RUNS = Path("results/runs")
 
 
-def read_runs(run_dirs: Sequence[Path] | None, say: Callable[[str], None]) -> list[RunRecord]:
-    """The records of the named folders, or of the newest run.
-
-    Raises:
-        RecordError: there is no run, or a folder has no records.
-    """
-    return read_records(*named_or_newest(run_dirs), say=say)
-
-
 def named_or_newest(run_dirs: Sequence[Path] | None) -> Sequence[Path]:
-    """The named folders, or the folder of the newest run.
+    """Return the named folders, or the folder of the newest run.
 
     Raises:
         RecordError: none is named, and there is no run.
@@ -41,7 +32,7 @@ def named_or_newest(run_dirs: Sequence[Path] | None) -> Sequence[Path]:
 
 
 def new_folder(parent: Path) -> Path:
-    """Make a folder in `parent` named by the time; two begun at once share none."""
+    """Make a folder named by the time; two runs that begin at once get two folders."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # local time: a person looks for it
     for count in itertools.count():
         folder = parent / (f"{stamp}-{count}" if count else stamp)
@@ -93,12 +84,7 @@ def check_takes_records(folder: Path) -> None:
 def check_same(
     store: RunStore, environment: dict[str, Any], configurations: Iterable[tuple[str, str]]
 ) -> None:
-    """Refuse to mix a sweep into the records of another.
-
-    Args:
-        store: where its records shall go.
-        environment: of this machine.
-        configurations: model and config_id of each.
+    """Refuse to mix a sweep of these (model, config_id) into the records of another.
 
     Raises:
         UsageError: the store was begun in another environment, or holds one of the models under
