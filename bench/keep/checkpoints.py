@@ -41,7 +41,7 @@ def plan_gone_on_with(artifacts: Artifacts, spec: RunSpec) -> Plan | None:
 
 @dataclass
 class Checkpoints:
-    """Writes and reads the saved models of one seed."""
+    """The saved models of one seed: writes them, and goes on from the last."""
 
     session: Session
     spec: RunSpec
@@ -53,7 +53,7 @@ class Checkpoints:
 
     @cached_property
     def bound_to(self) -> dict[str, Any]:
-        """What a training cannot leave: environment, data hash, whether it began pretrained."""
+        """What must be the same to go on: environment, data hash, whether it began pretrained."""
         session = self.session
         is_pretrained = session.start is not None and session.start.is_pretrained
         environment = describe_environment(session.device, session.splits.data_hash)
@@ -67,7 +67,7 @@ class Checkpoints:
         return Pauses(at_epochs=True) if every.unit == "epochs" else Pauses(every_s=every.amount)
 
     def go_on(self) -> int | None:
-        """Go on where an earlier try of the same run was; its steps, None where there is none.
+        """Go on where an earlier try of the same run was; return its steps, None without one.
 
         Raises:
             RunError: the file is not of this run (`crashed`).
@@ -145,7 +145,7 @@ class Checkpoints:
         return path
 
     def write_best(self, told: Mapping[str, Any]) -> Path:
-        """Write the best weights, and what the final pass has told of them; return the file.
+        """Write the best weights, with what the final pass found; return the file.
 
         Raises:
             UsageError: it cannot be written; the one before stays.

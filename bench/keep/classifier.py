@@ -1,4 +1,4 @@
-"""A trained model that answers: probabilities of the classes for images, and what it gets wrong."""
+"""A trained model in use: class probabilities for images, and the images it gets wrong."""
 
 from dataclasses import dataclass
 from pathlib import Path

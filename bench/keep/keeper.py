@@ -1,4 +1,4 @@
-"""Keeps what a run was asked to leave beside its record: saved models, TensorBoard's files."""
+"""What a run leaves beside its record: saved models, TensorBoard's files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ def _add_pauses(live: Live, pauses: Pauses) -> None:
 
 @dataclass
 class Keeper:
-    """Keeps saved models and TensorBoard's log, each where it is asked for."""
+    """Saved models and TensorBoard's log of one run, each where it is asked for."""
 
     live: Live
     findings: Findings
@@ -59,7 +59,7 @@ class Keeper:
     log: RunLog | None = None
 
     def open_log(self, session: Session, spec: RunSpec, folder: Path) -> None:
-        """Begin to tell TensorBoard."""
+        """Begin the log for TensorBoard."""
 
         def begin() -> None:
             self.log = RunLog.open(session, spec, self.live, folder)
@@ -67,7 +67,7 @@ class Keeper:
         self._tell(begin)
 
     def on_pause(self) -> None:
-        """Save and tell between two legs of the training."""
+        """Save and log between two legs of the training."""
         if self.checkpoints:
             self._save(self.checkpoints.on_pause)
         if self.log:
@@ -88,20 +88,19 @@ class Keeper:
 
     def end_run(self) -> None:
         """Save the weights that the final pass scored, with what it found."""
-        if self.checkpoints is not None:
-            self._save(self._save_scored)
+        checkpoints, control = self.checkpoints, self.live.training.control
+        if checkpoints is None:
+            return
+        write = checkpoints.write_best if control and control.best else checkpoints.write_last
 
-    def _save_scored(self) -> None:
-        assert self.checkpoints is not None, "asked before"
-        told = {"test_accuracy": self.findings.measurements["test_accuracy"].values[0]}
-        control = self.live.training.control
-        is_best = control and control.best
-        write = self.checkpoints.write_best if is_best else self.checkpoints.write_last
-        path = write(told)
-        self.findings.conditions["saved"] = f"{path.parent.name}/{path.name}"
+        def save_scored() -> None:
+            path = write({"test_accuracy": self.findings.measurements["test_accuracy"].values[0]})
+            self.findings.conditions["saved"] = f"{path.parent.name}/{path.name}"
+
+        self._save(save_scored)
 
     def _tell(self, write: Callable[[], None]) -> None:
-        """Write to the log; where it cannot be written, flag that and tell no more."""
+        """Write to the log; where it cannot be written, flag that and log no more."""
         try:
             write()
         except OSError as error:

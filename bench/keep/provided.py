@@ -13,7 +13,7 @@ RECORDS = "records.jsonl"
 
 
 def provided_models(folder: Path = WEIGHTS) -> dict[str, Path]:
-    """Return the files of the models that come trained, by name in alphabetical order."""
+    """Return the files of the models that come trained, by name."""
     return {path.stem: path for path in sorted(folder.glob("*.pt"))}
 
 

@@ -31,27 +31,16 @@ _PLAIN = {type(None), bool, int, float, str, list, tuple, dict, Tensor, nn.Param
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SavedModel:
-    """A trained model at rest.
+    """A trained model at rest."""
 
-    Attributes:
-        name: what `build_model` builds it by.
-        input_size: S, pixels a side of the images that it was trained on.
-        normalize: a name of NORMALIZATIONS; how bytes become its input.
-        weights: the state dict: tensors on the CPU, contiguous, by the names of the bare model.
-        trained: how it came about, plain values: recipe, budget, seed, epoch, accuracy and so on.
-        model_hash: `bench.spec.hashes.file_hash` of a user's own .py file; None for other models.
-        classes: names of the ten classes, in label order.
-        path: the file that it was read from, for whoever complains; None for a live one.
-    """
-
-    name: str
-    input_size: int
-    normalize: str
-    weights: Mapping[str, Tensor]
-    trained: Mapping[str, Any]
-    model_hash: str | None = None
-    classes: tuple[str, ...] = CLASS_NAMES
-    path: Path | None = None
+    name: str  # what `build_model` builds it by
+    input_size: int  # S, pixels a side of the images that it was trained on
+    normalize: str  # a name of NORMALIZATIONS
+    weights: Mapping[str, Tensor]  # on the CPU, contiguous, by the names of the bare model
+    trained: Mapping[str, Any]  # plain values: recipe, budget, seed, epoch, accuracy and so on
+    model_hash: str | None = None  # `file_hash` of a user's own .py file; None for other models
+    classes: tuple[str, ...] = CLASS_NAMES  # in label order
+    path: Path | None = None  # that it was read from, for messages; None for a live one
 
 
 def saved_model_of(
@@ -65,13 +54,8 @@ def saved_model_of(
 ) -> SavedModel:
     """Return a live model with its weights copied, so that training may go on.
 
-    Args:
-        model: on any device, in any memory format, within a DataParallel wrapper or not.
-        name: what `build_model` builds it by.
-        recipe: that it is trained by; goes into `trained` as well.
-        trained: whatever else there is to tell, plain values.
-        model_hash: of a user's own file as it was read; None for other models.
-        input_size: of the images; None for the recipe's, or what the model registered.
+    The model may be on any device, in any memory format, in a DataParallel wrapper or not. Without
+    `input_size` it is the recipe's, or what the model registered. `trained` gets the recipe too.
     """
     bare = model.module if isinstance(model, nn.DataParallel) else model
     return SavedModel(
@@ -93,10 +77,7 @@ def _at_rest(tensor: Any) -> Tensor:  # noqa: ANN401 - a state dict may hold any
 def write_saved(path: Path, saved: SavedModel, resume: Mapping[str, Any] | None = None) -> None:
     """Write the file at once, so that neither a crash nor a reader meets half of it.
 
-    Args:
-        path: of the file; missing folders are made.
-        saved: the model.
-        resume: what going on with the training takes: optimizer, random states, progress.
+    `resume` is what going on with the training takes: optimizer, random states, progress.
 
     Raises:
         UsageError: the file cannot be written.
@@ -220,10 +201,8 @@ def _require(condition: bool, otherwise: str) -> None:
 def load_model(saved: SavedModel, *, checks_text: bool = True) -> nn.Module:
     """Build the network with its weights, on the CPU and in eval mode; draws nothing.
 
-    Args:
-        saved: the model.
-        checks_text: whether a user's own .py file must still be the one it was trained with. The
-            saved file names what is executed, so leave this on unless the user has named it too.
+    `checks_text`: a user's own .py file must still be the one it was trained with. The saved file
+    names what is executed, so leave this on unless the user has named it too.
 
     Raises:
         ModelError: no such model here, or the weights are not its weights; one line.

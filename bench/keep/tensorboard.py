@@ -1,4 +1,4 @@
-"""What TensorBoard is told of a run: sample images, the model's graph, losses and scores.
+"""A run's log for TensorBoard: sample images, the model's graph, losses and scores.
 
 Nothing here may be called while the training clock runs: files are written, the model is traced.
 """
@@ -37,10 +37,9 @@ EXPECTED_WARNINGS = (
 
 @dataclass
 class RunLog:
-    """Writes at a pause what is new since the last one; it is on disk when a method returns.
+    """The log of one run, and how much of the training is in it so far.
 
-    The numbers count what has been written so far: steps, images and seconds of training, points of
-    the curve.
+    Each pause adds what is new since the last one; it is on disk when a method returns.
     """
 
     writer: "SummaryWriter"
@@ -92,11 +91,8 @@ def begin_log(
 ) -> "SummaryWriter":
     """Open the event files of a run with sample images and the graph of the model.
 
-    Args:
-        folder: of this run alone; made if need be.
-        model: on any device; stays as it is.
-        images: (B, 1, S, S) float as the model takes them, in any range, on any device.
-        labels: a word for each image.
+    The model, on any device, stays as it is. The images are (B, 1, S, S) float as it takes them, in
+    any range, on any device.
     """
     from torch.utils.tensorboard import SummaryWriter  # as heavy as it is rarely asked for
 

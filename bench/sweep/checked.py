@@ -30,18 +30,11 @@ MAX_LIMIT_GB = 1e6  # no machine has a petabyte
 
 @dataclass(frozen=True)
 class CheckedRequest:
-    """A request without a mistake that can be seen before a child has looked.
-
-    Attributes:
-        request: as the user gave it.
-        trainings: what is trained, with all overrides.
-        plan: None for `auto`, and for the plans of a ladder.
-        save_every: how often to save models, where they are saved.
-    """
+    """A request without a mistake that can be seen before a child has looked."""
 
     request: Request
-    trainings: tuple[RequestedTraining, ...]
-    plan: Plan | None
+    trainings: tuple[RequestedTraining, ...]  # with all overrides
+    plan: Plan | None  # None for `auto`, and for the plans of a ladder
     save_every: Budget
 
     @property
@@ -60,12 +53,12 @@ class CheckedRequest:
         return tuple(dict.fromkeys(one.model for one in self.trainings))
 
     def check_job(self, data_hash: str) -> CheckJob:
-        """What a child must look at before the sweep."""
+        """Return what a child must look at before the sweep."""
         request = self.request
         return CheckJob(request.device, data_hash, self.trainings, request.max_memory_bytes)
 
     def specs(self, device_kind: str) -> list[RunSpec]:
-        """One spec a training, settled for the device but for a plan left to `auto`."""
+        """Return one spec a training, settled for the device but for a plan left to `auto`."""
         return [
             replace(
                 self.spec_of(one, device_kind),
@@ -76,7 +69,7 @@ class CheckedRequest:
         ]
 
     def spec_of(self, one: RequestedTraining, device_kind: str) -> RunSpec:
-        """The spec of a training, before anything is looked at that it names.
+        """Return the spec of a training, before reading any file that it names.
 
         Raises:
             UsageError: plan, target and recipe cannot be together.
@@ -91,7 +84,7 @@ class CheckedRequest:
         )
 
     def seed_list(self, device_kind: str) -> list[int]:
-        """Seeds 0, 1, ..., as many as asked for; from R4's own where its protocol is followed."""
+        """Return the seeds: 0, 1, ..., or as published, from R4's own on."""
         is_published = self.trainings[0].recipe.protocol == AS_PUBLISHED
         first = FIRST_SEED if is_published else 0
         return list(range(first, first + (self.request.seeds or DEFAULTS[device_kind][1])))
@@ -122,7 +115,7 @@ def check_options(request: Request) -> CheckedRequest:
 
 
 def _trainings(request: Request) -> tuple[RequestedTraining, ...]:
-    """What is trained, and as long as its source did where it follows one without a budget."""
+    """List the trainings; one that follows a source lasts as long as there unless --budget is."""
     budget = Budget.parse(request.budget) if request.budget else None
     if request.recipe == PUBLISHED_RECIPES:
         protocol = request.protocol or CLEAN
@@ -141,7 +134,7 @@ def _trainings(request: Request) -> tuple[RequestedTraining, ...]:
 
 
 def _changed(recipe: Recipe, request: Request) -> Recipe:
-    """The recipe as the options change it; precision is no change of its name."""
+    """Change the recipe by the options; its name does not tell of the precision."""
     if request.config:
         recipe = override(recipe, read_config(request.config))
     recipe = override(recipe, read_settings(request.settings or ()))
@@ -151,7 +144,7 @@ def _changed(recipe: Recipe, request: Request) -> Recipe:
 
 
 def _check_numbers(request: Request) -> None:
-    """Refuse what is out of range, where the command line has not done so."""
+    """Refuse numbers out of range, where the command line has not done so."""
     seeds, limit_gb, timeout_s = request.seeds, request.max_memory_gb, request.timeout_s
     if seeds is not None and not 1 <= seeds <= MAX_SEEDS:
         raise UsageError(f"--seeds {seeds} is out of range; choose 1 to {MAX_SEEDS}")
@@ -164,23 +157,19 @@ def _check_numbers(request: Request) -> None:
 
 
 def _check_ladder(checked: CheckedRequest) -> None:
-    """Refuse what has no sense where plans are measured against each other."""
+    """Refuse options that make no sense where plans are measured against each other."""
     request = checked.request
-    refused = {
-        "--plan ladder measures the plans of one recipe; name it with --recipe": (
-            checked.is_published
-        ),
-        "--plan ladder measures speed; leave --deterministic out": request.deterministic,
-        "--plan ladder repeats turns, not seeds; leave --seeds out": (request.seeds or 1) > 1,
-        "--plan ladder trains to no end; leave --target out": request.target is not None,
-        "--plan ladder needs its child processes; leave --in-process out": request.in_process,
-        "--plan ladder trains to no end; leave --save and --tensorboard out": (
-            request.save or request.save_every or request.tensorboard
-        ),
-    }
-    for line, is_asked in refused.items():
+    keeps = request.save or request.save_every or request.tensorboard
+    for is_asked, why in (
+        (checked.is_published, "measures the plans of one recipe; name it with --recipe"),
+        (request.deterministic, "measures speed; leave --deterministic out"),
+        ((request.seeds or 1) > 1, "repeats turns, not seeds; leave --seeds out"),
+        (request.target is not None, "trains to no end; leave --target out"),
+        (request.in_process, "needs its child processes; leave --in-process out"),
+        (keeps, "trains to no end; leave --save and --tensorboard out"),
+    ):
         if is_asked:
-            raise UsageError(line)
+            raise UsageError(f"--plan ladder {why}")
 
 
 def _check_deterministic(checked: CheckedRequest) -> None:

@@ -86,7 +86,7 @@ def run_seeds(pipe: Connection, job: RunJob) -> None:
 
 
 def sendable(result: RunResult) -> RunResult:
-    """The result without its samples where they are more than a parent takes."""
+    """Leave the samples out of a result where they are more than a parent takes."""
     num_bytes = sum(array.nbytes for array in result.samples.values())
     if num_bytes < messages.MAX_SAMPLES_BYTES - SAMPLES_OVERHEAD_BYTES:
         return result
@@ -110,7 +110,7 @@ def check_request(pipe: Connection, job: CheckJob) -> None:
 
 
 def _check_memory(device: str, max_bytes: int) -> None:
-    """Refuse a limit that no training can keep, then keep it: what follows is the user's code."""
+    """Refuse a memory limit below what any training takes, then set it: user code follows."""
     _import_torch()
     import torch
 
@@ -129,7 +129,7 @@ def _check_memory(device: str, max_bytes: int) -> None:
 
 
 def check(job: CheckJob) -> dict[str, Any]:
-    """Device and environment, after trying what a user may have got wrong.
+    """Try what a user may have got wrong; return the device and the environment.
 
     Raises:
         UsageError: no such device, or no NVML for a budget in joules.
@@ -184,17 +184,17 @@ def _import_torch() -> None:
 
 @contextmanager
 def _as_child(pipe: Connection) -> Iterator[None]:
-    """A child ends when its parent is gone, whatever it is doing."""
-    threading.Thread(target=_exit_with_parent, args=(pipe,), daemon=True).start()
+    """End this process when its parent is gone, whatever it is doing."""
+
+    def exit_with_parent() -> None:
+        # The parent never writes: the pipe becomes readable only when the parent is gone.
+        with contextlib.suppress(OSError, EOFError):
+            pipe.recv_bytes()
+        leave()
+
+    threading.Thread(target=exit_with_parent, daemon=True).start()
     yield
     pipe.close()
-
-
-def _exit_with_parent(pipe: Connection) -> None:
-    # The parent never writes: the pipe becomes readable only when the parent is gone.
-    with contextlib.suppress(OSError, EOFError):
-        pipe.recv_bytes()
-    leave()
 
 
 def _throttled(pipe: Connection) -> Watcher:

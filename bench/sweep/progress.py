@@ -77,22 +77,16 @@ class ProgressBars:
 def describe_run(
     seed: int, phase: str, progress: "Progress | None"
 ) -> tuple[str, float | None, str]:
-    """What `ProgressBars.show` takes of a run under way: seed and phase, share, speed."""
+    """Describe a run under way as `ProgressBars.show` takes it: label, share, note."""
     label = f"seed {seed} · {phase}"
     if progress is None:
         return label, None, ""
-    return label, min(progress.fraction, 1.0), _speed(progress)[:MAX_SHOWN_CHARS]
-
-
-def _speed(progress: "Progress") -> str:
-    """Throughput, loss and time left."""
-    seconds, fraction = progress.seconds, progress.fraction
-    if seconds <= 0:
-        return ""
-    rate = f"{progress.images_seen / seconds:,.0f} images/s, loss {progress.loss:.3f}"
-    if fraction < MIN_FRACTION:
-        return rate
-    return f"{rate}, {max(seconds / fraction - seconds, 0.0):.0f} s left"
+    note, seconds, fraction = "", progress.seconds, progress.fraction
+    if seconds > 0:
+        note = f"{progress.images_seen / seconds:,.0f} images/s, loss {progress.loss:.3f}"
+        if fraction >= MIN_FRACTION:
+            note += f", {max(seconds / fraction - seconds, 0.0):.0f} s left"
+    return label, min(fraction, 1.0), note[:MAX_SHOWN_CHARS]
 
 
 def describe_record(record: RunRecord) -> str:

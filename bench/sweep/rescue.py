@@ -1,4 +1,4 @@
-"""Bring to safety the results that their store refuses, as on a full disk."""
+"""Rescue the results that their store refuses, as on a full disk."""
 
 import secrets
 import shlex
@@ -33,10 +33,10 @@ class Refused(Exception):  # noqa: N818 - it is what the store has done
 def store_or_refuse(
     store: RunStore, results: Sequence[RunResult], done: Callable[[RunRecord], None]
 ) -> None:
-    """Append results, and tell of each record as it was written.
+    """Append results to the store, and report each record as written.
 
     Raises:
-        Refused: with all that is not in the store.
+        Refused: the store takes no more; holds the results that are not in it.
     """
     for number, result in enumerate(results):
         try:
@@ -48,17 +48,11 @@ def store_or_refuse(
 
 @dataclass(frozen=True)
 class Ended:
-    """What there is after a sweep, however it ended.
-
-    Attributes:
-        records: of the sweep, wherever they are.
-        folders: that hold them.
-        exit_code: 1 where the store refused, 130 and so on where the user interrupted, else None.
-    """
+    """The records of a sweep, however it ended, and the folders that hold them."""
 
     records: list[RunRecord]
     folders: list[Path]
-    exit_code: int | None
+    exit_code: int | None  # 1 where the store refused, 128 + signal after one, else None
 
 
 def run_and_rescue(
@@ -66,12 +60,9 @@ def run_and_rescue(
     store: RunStore,
     read: Callable[[], list[RunRecord]],
 ) -> Ended:
-    """Run a sweep; where its store refuses, bring to safety what was measured.
+    """Run a sweep; where its store refuses, save the results elsewhere.
 
-    Args:
-        work: runs it, and tells of each new record.
-        store: where records go.
-        read: what the store holds of this sweep.
+    `work` runs it and reports each new record; `read` gives those of this sweep in the store.
     """
     recorded = read()
     try:
@@ -88,7 +79,7 @@ def run_and_rescue(
 
 
 def _rescue(store: RunStore, recorded: Sequence[RunRecord], refused: Refused) -> Ended:
-    """Bring to safety what the store does not hold; say what happened and how to go on."""
+    """Save elsewhere what the store does not hold; say what happened and how to go on."""
     say(f"{refused.reason}: the sweep ends here; mend that, then go on with --resume")
     kept = _kept_ids(store)
     gone = [record for record in recorded if record.record_id not in kept]
@@ -122,7 +113,7 @@ def _kept_ids(store: RunStore) -> set[str]:
 
 
 def _with_its_samples(store: RunStore, record: RunRecord) -> RunResult:
-    """A record that is gone, with its samples where they are still there."""
+    """Return a record that is gone, with its samples where they are still there."""
     try:
         return RunResult(record, store.load_samples(record))
     except (RecordError, OSError):
@@ -147,7 +138,7 @@ def _saved(result: RunResult, shelter: RunStore, store: RunStore | None) -> RunR
 
 
 def without_samples(record: RunRecord, reason: str) -> RunRecord:
-    """The record without naming a file that it cannot have."""
+    """Take a record's samples out, and give the reason."""
     return shortened(replace(record, samples=None, missing=record.missing | {"samples": reason}))
 
 

@@ -32,24 +32,17 @@ Report = Callable[[str, float | None, str], None]
 
 @dataclass(frozen=True)
 class Sweep:
-    """What to run, and how.
+    """What to run, and how."""
 
-    Attributes:
-        specs: one resolved spec a configuration; their seeds are not looked at.
-        environment: of the device, for the records of runs that die without one.
-        request: where the data lies, and how children run: timeout, memory limit, in process.
-        done: told of each new record.
-    """
-
-    specs: Sequence[RunSpec]
+    specs: Sequence[RunSpec]  # one resolved spec a configuration, of any seed
     seeds: Sequence[int]
     device: str
-    environment: dict[str, Any]
+    environment: dict[str, Any]  # for the records of runs that die without one
     store: RunStore
     request: Request
     artifacts: Artifacts = NOTHING
     report: Report = lambda _label, _fraction, _note: None
-    done: Callable[[RunRecord], None] = lambda _record: None
+    done: Callable[[RunRecord], None] = lambda _record: None  # told of each new record
 
 
 def run_shown(sweep: Sweep, read: Callable[[], list[RunRecord]], num_done: int = 0) -> Ended:
@@ -87,7 +80,7 @@ def run_sweep(sweep: Sweep) -> Interruption:
 
 
 def _recorded(sweep: Sweep, spec: RunSpec) -> dict[int, RunRecord]:
-    """Runs of a configuration that need not be repeated, by seed."""
+    """Return the runs of a configuration that need not be repeated, by seed."""
     try:
         records = sweep.store.read()
     except RecordError as error:  # it could be read when the sweep began
@@ -124,7 +117,7 @@ def _run_configuration(
 
 
 def _pinned(spec: RunSpec, recorded: dict[int, RunRecord]) -> RunSpec:
-    """Further seeds of a configuration run under the plan that its first ones were given."""
+    """Give further seeds of a configuration the plan that its first ones ran under."""
     plans = {record.spec["plan"] for record in recorded.values() if record.status == "ok"}
     if spec.requested_plan != AUTO or len(plans) != 1:
         return spec
@@ -149,10 +142,10 @@ def _here(
 
 
 def checked_record(line: object, spec: RunSpec, waiting: set[int]) -> RunRecord:
-    """The record that a child sent; user code runs there, so nothing in it is taken on trust.
+    """Check and return the record that a child sent; user code runs there, so trust nothing.
 
     Raises:
-        RunError: it is none, none that can be stored, or that of another run (`crashed`).
+        RunError: it is no record, cannot be stored, or is of another run (`crashed`).
     """
     try:
         record = RunRecord.from_json_line(str(line).encode("utf-8", "replace"))
@@ -172,10 +165,10 @@ def checked_record(line: object, spec: RunSpec, waiting: set[int]) -> RunRecord:
 
 
 def checked_progress(content: object) -> tuple[str, float | None, str]:
-    """What a child tells of its progress, as `describe_run` says it; steers no terminal.
+    """Check progress that a child sent in the form of `describe_run`; it steers no terminal.
 
     Raises:
-        RunError: it is none (`crashed`).
+        RunError: it is no progress (`crashed`).
     """
     match content:
         case [str(label), None | int() | float() as fraction, str(note)] if (
@@ -189,10 +182,10 @@ def checked_progress(content: object) -> tuple[str, float | None, str]:
 def _in_child(
     sweep: Sweep, spec: RunSpec, seeds: tuple[int, ...], interruption: Interruption
 ) -> Generator[RunResult]:
-    """Results of a child.
+    """Run the seeds in a child; yield its results.
 
     Raises:
-        RunError: it died, hung or was stopped before it was through.
+        RunError: it died, hung or was stopped before its last seed.
     """
     job = RunJob(spec, seeds, sweep.device, sweep.request.data, sweep.artifacts)
     child = Child.start(run_seeds, job, sweep.request.max_memory_bytes)

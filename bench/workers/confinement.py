@@ -1,10 +1,9 @@
-"""What a child does to itself first, so that it harms nobody and goes in time.
+"""What a child sets for itself first, so that it harms nobody and ends in time.
 
 It leads a session of its own, whose group is killed with it; what has left that group is handed to
 the fork server (a *subreaper*) when its parents die, where `isolation` finds it. Where the sweep
 itself is killed with SIGKILL nobody looks there: the child ends, what has left its group lives on.
-The kernel takes a child before its parent where memory runs out, and it may be told to do with
-less.
+When memory runs out, the kernel kills a child before its parent.
 """
 
 import contextlib
@@ -38,7 +37,7 @@ def settle_in(max_memory_bytes: int | None = None) -> None:
 
 
 def adopt_orphans() -> None:
-    """Descendants whose own parent has died become children of this process, wherever they are."""
+    """Become the parent of descendants whose own parent has died."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -48,7 +47,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def go_first(path: Path = OOM_SCORE) -> None:
-    """Make the kernel take this process, and what it starts, before its parent."""
+    """Have the kernel kill this process, and what it starts, before its parent."""
     with contextlib.suppress(OSError, ValueError):  # no Linux, or a sandbox
         score = int(path.read_text(encoding="ascii"))
         path.write_text(str(min(score + MORE_LIKELY, MOST_LIKELY)), encoding="ascii")

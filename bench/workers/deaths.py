@@ -20,7 +20,7 @@ TAKEN = "the kernel killed the process for want of memory; use a smaller batch_s
 
 
 def describe_exit(code: int | None) -> str | None:
-    """One line about an exit code; None for a clean end."""
+    """Describe an exit code in one line; None for a clean end."""
     if not code:
         return None
     if code > 0:
@@ -33,12 +33,9 @@ def describe_exit(code: int | None) -> str | None:
 def explain_death(
     code: int | None, *, was_taken: bool = False, max_memory_bytes: int | None = None
 ) -> RunError:
-    """The error of a run whose process ended without a result.
+    """Make the error of a run whose process ended without a result.
 
-    Args:
-        code: its exit code.
-        was_taken: whether the kernel has killed a process for want of memory meanwhile.
-        max_memory_bytes: what it was limited to; None for no limit.
+    `was_taken`: the kernel has killed some process for want of memory meanwhile.
     """
     if code in {-signal.SIGKILL, LOST} and was_taken:
         return RunError("out_of_memory", TAKEN)
@@ -51,10 +48,10 @@ def explain_death(
 
 
 def count_oom_kills(root: Path = ROOT) -> int | None:
-    """How many processes the kernel has killed for want of memory.
+    """Count the processes that the kernel has killed for want of memory.
 
     In this process's own control group (version 2, then 1), else on the whole machine; None where
-    nothing says so.
+    neither is known.
     """
     for path in (*_counters(root), root / "proc/vmstat"):
         with contextlib.suppress(OSError, ValueError):
@@ -66,7 +63,7 @@ def count_oom_kills(root: Path = ROOT) -> int | None:
 
 
 def _counters(root: Path) -> Iterator[Path]:
-    """Where control groups keep the count; a container may see its own group as the root."""
+    """List where control groups keep the count; a container may see its own as the root."""
     with contextlib.suppress(OSError, ValueError):
         groups = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
         for controllers, group in sorted(line.split(":", 2)[1:] for line in groups):

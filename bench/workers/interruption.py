@@ -13,17 +13,11 @@ NOTICE = "\nstopping after the current {}; press Ctrl-C again to stop now\n"
 
 @dataclass
 class Interruption:
-    """What the user has asked for so far.
+    """What the user has asked for so far."""
 
-    Attributes:
-        count: how often Ctrl-C was pressed; SIGTERM and SIGHUP count for two.
-        exit_code: 130 after SIGINT, 143 after SIGTERM, 129 after SIGHUP, else None.
-        unit: what the first Ctrl-C lets come to its end.
-    """
-
-    count: int = 0
-    exit_code: int | None = None
-    unit: str = "run"
+    count: int = 0  # how often Ctrl-C was pressed; SIGTERM and SIGHUP count for two
+    exit_code: int | None = None  # 128 + the number of the last signal
+    unit: str = "run"  # what the first Ctrl-C lets come to its end
 
     @property
     def after_run(self) -> bool:
@@ -36,7 +30,7 @@ class Interruption:
         return self.count >= 2
 
     def count_signal(self, number: int) -> None:
-        """Count a signal; at the first Ctrl-C say what the next will do."""
+        """Count a signal; at the first Ctrl-C, say what the next will do."""
         self.count += 1 if number == signal.SIGINT else 2
         self.exit_code = 128 + number
         if not self.now:
@@ -49,10 +43,8 @@ class Interruption:
 def watch_signals(*, raises: bool = False, unit: str = "run") -> Iterator[Interruption]:
     """Count SIGINT, SIGTERM and SIGHUP while the block runs.
 
-    Args:
-        raises: whether the signal that means *now* also raises KeyboardInterrupt, for work that
-            is done in this very process.
-        unit: what the first Ctrl-C lets come to its end.
+    With `raises`, the signal that means *now* also raises KeyboardInterrupt, for work in this very
+    process.
     """
     interruption = Interruption(unit=unit)
 

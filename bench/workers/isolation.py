@@ -1,7 +1,7 @@
 """Children: one process for each configuration, forked from a server that has torch imported.
 
-A child that dies, hangs or runs wild takes nothing with it: its parent reads what it sent before,
-and learns from the exit code what became of it.
+A child that dies, hangs or runs wild takes nothing with it: its parent keeps what it sent before,
+and learns from the exit code how it died.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ CHECK_S = 300.0  # a check before a sweep gets this long
 
 
 def fork_server() -> ForkServerContext:
-    """The context whose server imports torch, torchvision and the harness once for all children."""
+    """Return the context whose server imports torch and the harness once for all children."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["bench.workers.preload"])
     return context
@@ -54,7 +54,7 @@ def start_server() -> None:
 
 
 def _ensure_server() -> None:
-    """Have a server that runs; in the middle of a sweep an OSError is no mistake of the user's."""
+    """Start the server unless it runs; raises OSError where the system refuses."""
     fork_server()
     with cwd_ignored(PYTHONPATH=our_path()):
         resource_tracker.ensure_running()  # here, since its start unblocks SIGINT
@@ -87,17 +87,12 @@ def end_server() -> None:
 
 @dataclass
 class Child:
-    """A running child and its pipe.
-
-    Attributes:
-        pipe: our end; closing it ends the child.
-        num_taken: processes that the kernel had killed for want of memory when it began.
-    """
+    """A running child and its pipe."""
 
     process: ForkServerProcess
-    pipe: Connection
+    pipe: Connection  # our end; closing it ends the child
     max_memory_bytes: int | None = None
-    num_taken: int | None = field(default_factory=count_oom_kills)
+    num_taken: int | None = field(default_factory=count_oom_kills)  # when it began
 
     @classmethod
     def start(
@@ -123,7 +118,7 @@ class Child:
     def messages(
         self, *, timeout_s: float | None, should_stop: Callable[[], bool]
     ) -> Iterator[tuple[str, Any]]:
-        """Messages as they come, a record with its samples, until the child closes its pipe.
+        """Yield messages as they come, a record with its samples, until the pipe is closed.
 
         Args:
             timeout_s: longest time without a record; None for no limit.
@@ -140,7 +135,8 @@ class Child:
                 raise RunError("interrupted", STOPPED)
             if limit.is_over():
                 raise RunError("timeout", f"no result within {timeout_s:g} s")
-            if self.has_ended():
+            # a grandchild may keep the pipe of a dead child open
+            if wait([self.process.sentinel], 0) and not wait([self.pipe], 0):
                 raise EOFError
 
         while message := self._next(patience):
@@ -149,7 +145,7 @@ class Child:
                 limit = TimeLimit(timeout_s)
 
     def _next(self, patience: Callable[[], None]) -> tuple[str, Any] | None:
-        """The next message, a record together with its samples; None at the end."""
+        """Read the next message, a record together with its samples; None at the end."""
         try:
             kind, content = messages.receive(self.pipe, patience)
             if kind == messages.RECORD:
@@ -160,12 +156,8 @@ class Child:
             raise RunError("crashed", str(error)) from None
         return kind, content
 
-    def has_ended(self) -> bool:
-        """Whether it is gone and has left nothing unread; a grandchild may keep the pipe open."""
-        return bool(wait([self.process.sentinel], 0)) and not wait([self.pipe], 0)
-
     def close(self, farewell_s: float = FAREWELL_S) -> RunError:
-        """End the child if it does not end by itself in time; say how it died."""
+        """End the child unless it ends by itself in time; return how it died."""
         self.process.join(farewell_s)
         is_alive = self.process.is_alive()
         self.kill()
@@ -179,10 +171,7 @@ class Child:
         )
 
     def kill(self) -> None:
-        """End the child now, whatever it does, and whatever it has started.
-
-        Once only: later its id may be a stranger's.
-        """
+        """End the child and what it has started; once only: later its id may be a stranger's."""
         if self.pipe.closed:
             return
         if self.process.pid is not None:
@@ -223,14 +212,14 @@ def _begin(
     job: object,
     max_memory_bytes: int | None,
 ) -> None:
-    """The first thing that runs in a child."""
+    """Set a child up, then run its target."""
     set_variables(variables)  # the server's own are no business of what a model starts
     settle_in(max_memory_bytes)
     target(pipe, job)
 
 
 def end_orphans() -> None:
-    """End what dead children have left to the fork server: daemons, and whatever they start."""
+    """End what dead children have left to the fork server: daemons, and what they start."""
     deadline = time.monotonic() + ORPHANS_S
     while (orphans := _orphans()) and time.monotonic() < deadline:
         for pid in orphans:
@@ -240,7 +229,7 @@ def end_orphans() -> None:
 
 
 def _orphans() -> set[int]:
-    """Children of the fork server that are none of ours."""
+    """Find children of the fork server that are not ours."""
     server = getattr(forkserver._forkserver, "_forkserver_pid", None)
     try:
         listed = Path(f"/proc/{server}/task/{server}/children").read_text(encoding="ascii")
@@ -251,7 +240,7 @@ def _orphans() -> set[int]:
 
 
 def ask(target: Callable[..., None], job: object, *, max_memory_bytes: int | None = None) -> Any:  # noqa: ANN401
-    """The one answer of a short-lived child, as JSON values.
+    """Start a child for one question and return its answer, as JSON values.
 
     Raises:
         UsageError: it refused, or died.

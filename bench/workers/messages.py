@@ -69,7 +69,7 @@ def refuse(pipe: Connection, error: Exception) -> None:
 
 
 def unexpected(kind: str, content: object) -> RunError:
-    """What becomes of a run whose child refuses, or sends a message that makes no sense there."""
+    """Make the error of a run whose child refuses, or sends a message that makes no sense."""
     if kind == REFUSAL:
         return RunError("crashed", short_line(content))
     shown = repr(kind[:MAX_SHOWN_CHARS])
@@ -132,7 +132,7 @@ def receive_samples(pipe: Connection, patience: Patience | None = None) -> dict[
 
 
 def _receive_frame(pipe: Connection, max_bytes: int, patience: Patience | None) -> bytes:
-    """The bytes of the next frame; a length that is none costs neither time nor memory."""
+    """Return the bytes of the next frame; refuse a false length before any time or memory."""
     (size,) = HEADER.unpack(_receive_bytes(pipe, HEADER.size, patience))
     if not 0 <= size <= max_bytes:
         raise ValueError(NO_MESSAGE)
