@@ -94,7 +94,7 @@ def gate(
     default = DEDICATED if dedicated else SHARED
     options = GateOptions(
         request={"models": models, "device": device, "settings": settings, "plan": plan},
-        checks=_chosen_checks(checks),
+        checks=_read_checks(checks),
         speed=SpeedRule(
             threshold=default if threshold is None else fraction("--threshold", threshold)
         ),
@@ -115,7 +115,7 @@ def gate(
 def hold(
     base: str, head: str, options: GateOptions, data: Path | None, out: Path | None
 ) -> Verdict:
-    """Measures two commits against each other and writes what was found.
+    """Measure two commits against each other, and write what was found.
 
     Raises:
         UsageError: no such commits, an unclean work tree, or a request that the base refuses.
@@ -124,10 +124,13 @@ def hold(
     repository, commits = find_commits(base, head)
     if QUALITY in options.checks:
         ensure_data(data, say=say)
-    folder = _folder(out)
+    if out and (out / VERDICT_FILE).exists():
+        raise UsageError(f"{out} already holds a verdict; name another --out")
+    folder = out or new_folder(GATES)
+    make_folder(folder)
     say(f"{commits[1]} against {commits[0]}, into {folder}")
     with checked_out(repository, *commits) as trees:
-        gate_ = Gate(
+        comparison = Gate(
             base=commits[0],
             head=commits[1],
             trees=trees,
@@ -137,10 +140,10 @@ def hold(
             command=_again(sys.argv[1:], *commits),
             say=say,
         )
-        verdict = gate_.run()
+        verdict = comparison.run()
         write_verdict(verdict, folder)  # before the worktrees go: git may fail to remove them
         try:
-            records = b"".join(record.to_json_line() for record in gate_.records)
+            records = b"".join(record.to_json_line() for record in comparison.records)
             (folder / RECORDS).write_bytes(records)
         except (OSError, RecordError) as error:
             say(f"warning: the records behind the verdict are not in {folder}: {error}")
@@ -148,7 +151,7 @@ def hold(
 
 
 def _again(arguments: Sequence[str], base: Commit, head: Commit) -> str:
-    """The command that repeats a gate: commits by their hash, as branches move on; no --out."""
+    """Return the command that repeats a gate: commits by hash, as branches move on; no --out."""
     kept, fixed = [], ("--base", "--head", "--out")
     values = iter(arguments)
     for argument in values:
@@ -160,22 +163,8 @@ def _again(arguments: Sequence[str], base: Commit, head: Commit) -> str:
     return shlex.join(["fmnist-bench", *kept, *hashes])
 
 
-def _chosen_checks(text: str) -> tuple[str, ...]:
+def _read_checks(text: str) -> tuple[str, ...]:
     asked = {part.strip() for part in text.split(",") if part.strip()}
     if not asked or asked - set(CHECKS):
         raise UsageError(f"cannot read --checks {text!r}; choose from {', '.join(CHECKS)}")
     return tuple(check for check in CHECKS if check in asked)
-
-
-def _folder(out: Path | None) -> Path:
-    """The folder of this gate, made here; one that holds a verdict already is refused.
-
-    Raises:
-        UsageError: it cannot be used.
-    """
-    if out is None:
-        return new_folder(GATES)
-    if (out / VERDICT_FILE).exists():
-        raise UsageError(f"{out} already holds a verdict; name another --out")
-    make_folder(out)
-    return out

@@ -39,7 +39,6 @@ PORTABLE = (
 BOUND = "most_record_bytes"  # times and names of devices are longer or shorter
 BOUND_STEP = 128
 MOST = 2**63 - 1
-_PLAN = ", plan "
 HEAD = """\
 # What no commit changes by accident: `python -m bench.counts` compares, `make counts` renews.
 # A step trains 8 images under the default recipe and plan eager; bytes are those of its tensors,
@@ -129,12 +128,7 @@ def _lines(rows: Rows) -> Iterator[str]:
 
 def compiled_row(model: str, plan: str) -> str:
     """Return the row of a model under a compiled plan: `v2, plan compile`."""
-    return f"{model}{_PLAN}{plan}"
-
-
-def model_of(row: str) -> str:
-    """Return the model that a row is of; the row itself where it is an epoch's."""
-    return row.partition(_PLAN)[0]
+    return f"{model}, plan {plan}"
 
 
 def without_stack(found: Rows) -> Rows:

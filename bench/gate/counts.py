@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.counts.baseline import BOUND, FILE, WORDS, Baseline, Rows, model_of
+from bench.counts.baseline import BOUND, FILE, WORDS, Baseline, Rows
 from bench.errors import UsageError
 from results.gate.verdict import Finding, Outcome
+from results.gate.words import own_name
 
 DEFINING = ("parameters", "trainable_parameters", "images", "steps")  # say what is measured at all
 RECORD_SLACK_BYTES = 32  # digits of a record's times; 10 were seen over 80 records, a field has 37
@@ -20,7 +21,7 @@ Counts = Mapping[str, int]
 
 
 def consented_counts(base_tree: Path, head_tree: Path, stack: str) -> Rows:
-    """Counts that the head's author took into the file of counts, where it said something else.
+    """Return the counts in the head's file of counts that are not those of the base's file.
 
     Those of the `stack`, as `bench.counts.baseline.stack_of` has it; a bound only where it is
     raised. None where the file of either tree is missing or cannot be read.
@@ -43,12 +44,9 @@ def consented_counts(base_tree: Path, head_tree: Path, stack: str) -> Rows:
 def judge_counts(
     base: Mapping[str, Counts], head: Mapping[str, Counts], consented: Mapping[str, Counts]
 ) -> list[Finding]:
-    """Each count that differs, each row that is gone or new, and for each model what is equal.
+    """Judge each count that differs, and each row that is gone or new; say how many are equal.
 
-    Args:
-        base: counts by row and quantity.
-        head: the same of the head.
-        consented: what the head's author has taken into the file of counts.
+    All are counts by row and quantity, `consented` those that `consented_counts` returns.
     """
     if not base:
         return [_finding("all", "counts", "unusable", evidence="nothing was counted on the base")]
@@ -65,7 +63,7 @@ def judge_counts(
                 outcome, evidence = _judge(quantity, before, after, consent)
                 found.append(_finding(row, quantity, outcome, before, after, evidence))
             elif before is not None:
-                equal[model_of(row)] = equal.get(model_of(row), 0) + 1
+                equal[own_name(row)] = equal.get(own_name(row), 0) + 1
     new = [_finding(row, "counts", "changed", evidence="new") for row in head if row not in base]
     same = [
         _finding(model, "counts", "same", evidence=f"{number:,} equal")
@@ -77,7 +75,7 @@ def judge_counts(
 def _judge(
     quantity: str, base: int | None, head: int | None, consented: int | None
 ) -> tuple[Outcome, str]:
-    """What a difference is, and why."""
+    """Judge a difference, and say why."""
     if head is None:
         return "worse", "no longer counted"
     if base is None:

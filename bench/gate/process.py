@@ -52,7 +52,7 @@ class Process:
 
     @classmethod
     def start(cls, side: str, tree: Path, log: Path, module: str | None = None) -> "Process":
-        """Starts a fresh interpreter, this very one, on the code in `tree`."""
+        """Start a fresh interpreter, this very one, on the code in `tree`."""
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", module or MODULE, str(theirs.fileno())]
         with log.open("ab") as out:
@@ -71,7 +71,7 @@ class Process:
         return cls(side, tree, popen, Connection(ours.detach()), log, log_start)
 
     def ask(self, question: str, *, timeout_s: float = TIMEOUT_S, **content: Any) -> Any:  # noqa: ANN401 - JSON
-        """The answer to a question.
+        """Ask, and wait for the answer.
 
         Raises:
             WorkerError: it failed, died, or took too long.
@@ -80,7 +80,7 @@ class Process:
         return self.answer(question, timeout_s)
 
     def put(self, question: str, **content: Any) -> None:  # noqa: ANN401 - JSON
-        """Asks without waiting for the answer, so that another worker can be asked too.
+        """Ask without waiting for the answer, so that another worker can be asked too.
 
         Raises:
             WorkerDiedError: it is gone.
@@ -91,7 +91,7 @@ class Process:
             raise self._death() from None
 
     def answer(self, question: str, timeout_s: float = TIMEOUT_S) -> Any:  # noqa: ANN401 - JSON
-        """The answer to what was put last; the errors are those of `ask`.
+        """Wait for the answer to what was put last; the errors are those of `ask`.
 
         A worker that is late is ended: its answer would be taken for that to the next question.
         """
@@ -120,7 +120,7 @@ class Process:
         raise failure(self.side, str(why))
 
     def stop(self) -> None:
-        """Ends the worker now; once only, as later its id may be a stranger's."""
+        """End the worker now; once only, as later its id may be a stranger's."""
         if self.pipe.closed:
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS's word for zombies
@@ -129,25 +129,23 @@ class Process:
         self.pipe.close()
 
     def _death(self) -> WorkerDiedError:
-        reason = self._last_words()
-        self.stop()
-        return WorkerDiedError(self.side, reason)
-
-    def _last_words(self) -> str:
-        """How it died: by a signal, else the last line that it wrote, or its exit code."""
+        """Say how it died: by a signal, else the last line that it wrote, or its exit code."""
         try:
             code = self.popen.wait(5)
+            reason = describe_exit(code) or "it ended without a word"
+            written = self.log.read_bytes()[self.log_start :].decode(errors="replace")
+            lines = written.strip().splitlines()
+            if lines and code >= 0:
+                reason = lines[-1][-LAST_WORDS_CHARS:]
         except subprocess.TimeoutExpired:
-            return "it closed its pipe"
-        died = describe_exit(code) or "it ended without a word"
-        written = self.log.read_bytes()[self.log_start :].decode(errors="replace")
-        lines = written.strip().splitlines()
-        return lines[-1][-LAST_WORDS_CHARS:] if lines and code >= 0 else died
+            reason = "it closed its pipe"
+        self.stop()
+        return WorkerDiedError(self.side, reason)
 
 
 @contextlib.contextmanager
 def started(trees: Mapping[str, Path], logs: Path) -> Iterator[list[Process]]:
-    """A fresh worker a side, started together and in this order; all are ended with the block.
+    """Start a fresh worker a side, together and in this order; all are ended with the block.
 
     Raises:
         WorkerError: one of them cannot start.
@@ -174,7 +172,7 @@ def in_workers(
     logs: Path,
     action: Callable[[Sequence[Process], str], Answer],
 ) -> tuple[dict[str, Answer], dict[str, WorkerError]]:
-    """What an action gives for each model in fresh workers, and the models over which one failed.
+    """Run an action for each model in fresh workers; return answers and failures by model.
 
     A worker that dies leaves the models behind to the next ones, and the model it died over too,
     once: it may be the machine's doing. The action is given the workers, in the order of the sides,

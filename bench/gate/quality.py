@@ -20,13 +20,13 @@ SIDE = "gate_side"  # key of a record; both commits may be the same one
 
 
 def quality_steps(step_s: float, train_s: float) -> int | None:
-    """Steps of a training of so many seconds, or None where they are too few to judge."""
+    """Return the steps of a training of so many seconds; None where they are too few to judge."""
     steps = int(train_s / step_s)
     return min(steps, MOST_STEPS) if steps >= LEAST_STEPS else None
 
 
 def skipped(model: str, step_s: float, train_s: float) -> Finding:
-    """That a model is not trained, and the remedy."""
+    """Say that a model is not trained, and the remedy."""
     steps = int(train_s / step_s)
     why = f"{plural(steps, 'step')} in {train_s:g} s {'is' if steps == 1 else 'are'} too few"
     return Finding(
@@ -41,7 +41,8 @@ def skipped(model: str, step_s: float, train_s: float) -> Finding:
 def check_quality(
     trees: Mapping[str, Path],
     workload: Workload,
-    steps: Mapping[str, int],
+    model: str,
+    steps: int,
     data: Path,
     logs: Path,
     rule: QualityRule,
@@ -50,33 +51,29 @@ def check_quality(
     done: Callable[[RunRecord], None],
     timeout_s: float = TIMEOUT_S,
 ) -> list[Finding]:
-    """Trains models on both commits, and judges accuracy, peak memory and runs that failed.
+    """Train a model on both commits, and judge accuracy, peak memory and runs that failed.
 
     Seeds take turns: base head, head base. Where something is unclear or worse, as many further
     seeds are trained, and all are judged together. Each model has fresh workers, as the peak of a
     process never falls. `done` is told of each record, its side under the key `gate_side`.
     """
-    findings: list[Finding] = []
-    sides = {side: trees[side] for side in (BASE, HEAD)}
-    for model, count in steps.items():
-        job = {
-            "plan": workload.plans[model],
-            "device": workload.device,
-            "settings": list(workload.settings),
-            "steps": count,
-            "data": str(data),
-            "timeout_s": timeout_s,
-        }
-        check = partial(_check_model, job=job, seeds=seeds, rule=rule, done=done)
-        try:
-            found, failed = in_workers(sides, [model], logs, check)
-        except WorkerError as error:
-            found, failed = {}, {model: error}
-        findings += found[model] if model in found else [could_not_run(model, failed[model])]
-    return findings
+    job = {
+        "plan": workload.plans[model],
+        "device": workload.device,
+        "settings": list(workload.settings),
+        "steps": steps,
+        "data": str(data),
+        "timeout_s": timeout_s,
+    }
+    check = partial(_train_in_turns, job=job, seeds=seeds, rule=rule, done=done)
+    try:
+        found, failed = in_workers(trees, [model], logs, check)
+    except WorkerError as error:
+        return [could_not_run(model, error)]
+    return found[model] if model in found else [could_not_run(model, failed[model])]
 
 
-def _check_model(
+def _train_in_turns(
     running: Sequence[Process],
     model: str,
     job: Mapping[str, Any],
@@ -84,7 +81,7 @@ def _check_model(
     rule: QualityRule,
     done: Callable[[RunRecord], None],
 ) -> list[Finding]:
-    """Findings of one model, after a second round of seeds where the first leaves a doubt."""
+    """Train a round of seeds, and a second one where the first leaves a doubt."""
     trained: dict[str, list[RunRecord]] = {BASE: [], HEAD: []}
     findings: list[Finding] = []
     for first in (0, seeds):
@@ -110,13 +107,7 @@ def _train(process: Process, job: Mapping[str, Any]) -> RunRecord:
 
 
 def could_not_run(model: str, error: WorkerError) -> Finding:
-    """What could not be measured: the head is worse, and a base leaves nothing to compare."""
+    """Say that a model could not be measured: a head is worse, a base is nothing to compare to."""
     if error.side == HEAD:
         return failed_run(model, error.reason)
     return failed_run(model, f"on the base: {error.reason}", outcome="unusable")
-
-
-def could_not_start(error: WorkerError) -> Finding:
-    """The same of a commit that cannot so much as be imported."""
-    side = HEAD if error.side == HEAD else BASE
-    return replace(could_not_run("", error), quantity=f"the {side}", evidence=error.reason)

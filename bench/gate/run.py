@@ -3,24 +3,26 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.counts.baseline import Rows
+from bench.errors import UsageError
 from bench.gate.counts import consented_counts, judge_counts
-from bench.gate.process import TIMEOUT_S, Process, WorkerError, in_workers, started
-from bench.gate.quality import (
-    SIDE,
-    check_quality,
-    could_not_run,
-    could_not_start,
-    quality_steps,
-    skipped,
+from bench.gate.process import (
+    PROTOCOL,
+    TIMEOUT_S,
+    Process,
+    RefusedError,
+    WorkerError,
+    in_workers,
+    started,
 )
-from bench.gate.sides import GateGround, find_ground
-from bench.gate.speed import SIDES, Workload, measure_speed, prepare, take_pairs
+from bench.gate.quality import SIDE, check_quality, could_not_run, quality_steps, skipped
+from bench.gate.speed import SIDES, Workload, measure_speed, prepare
+from results.errors import NotComparable
 from results.gate.pairs import AGAIN, BASE, HEAD, SpeedRule, judge
 from results.gate.quality import QualityRule
 from results.gate.verdict import Commit, Finding, Verdict
@@ -37,7 +39,7 @@ OTHERS = 1.5  # three workers start on two cores, where two were timed
 class GateOptions:
     """What is held against what, and how strictly."""
 
-    request: Mapping[str, Any]  # models, device, settings and plan, as `find_ground` takes them
+    request: Mapping[str, Any]  # models, device, settings and plan, as `Worker.resolve` takes them
     checks: Sequence[str]  # some of CHECKS
     speed: SpeedRule
     quality: QualityRule
@@ -84,7 +86,9 @@ class Gate:
         try:
             self._measure()
         except WorkerError as error:  # its commit cannot so much as start
-            self.findings.append(could_not_start(error))
+            name = "the head" if error.side == HEAD else "the base"
+            failure = could_not_run("", error)
+            self.findings.append(replace(failure, quantity=name, evidence=error.reason))
         return Verdict(
             base=self.base,
             head=self.head,
@@ -101,30 +105,52 @@ class Gate:
         begun, checks = time.monotonic(), self.options.checks
         with started(self.trees, self.folder) as running:
             start_s = time.monotonic() - begun
-            ground = find_ground(running, **self.options.request)
-        workload = ground.workload
-        self._take_note(ground)
+            workload, stack = self._agree(*running)
         look_at = partial(self._look_at, workload=workload)
         looks, failures = in_workers(self.trees, self.models, self.folder, look_at)
         self._leave_out(failures)
         if looks and {SPEED, QUALITY} & {*checks}:
             self.say(self._forecast(looks, workload, start_s))
         if COUNTS in checks:
-            self._judge_counts(ground, looks)
+            self._judge_counts(workload.device, stack, looks)
         if SPEED in checks and self.models:
             self._judge_speed(workload)
         if QUALITY in checks and self.models:
             self._judge_quality(workload, looks)
 
-    def _take_note(self, ground: GateGround) -> None:
-        self.environment, self.models = ground.environment, [*ground.workload.plans]
-        self.findings += ground.gone
-        self.measured["plans"] = dict(ground.workload.plans)
-        self.measured["settings"] = list(ground.workload.settings)
+    def _agree(self, base: Process, head: Process) -> tuple[Workload, str]:
+        """Ask both commits what they have; what the base makes of the request holds for both.
+
+        Returns:
+            What every turn trains, and the stack that counts hold for.
+
+        Raises:
+            UsageError: the base refuses the request.
+            NotComparable: a commit speaks another protocol.
+        """
+        for process in (base, head):
+            _check_introduction(process)
+        try:
+            answer: dict[str, Any] = base.ask("resolve", **self.options.request)
+        except RefusedError as error:
+            raise UsageError(error.reason) from None
+        before, after = answer["all_models"], head.ask("list_models")
+        new = [model for model in after if model not in before]
+        why = f"gone; renamed to {' or '.join(new)}?" if new else "gone"
+        gone = Finding(check="run", model="", quantity="model", outcome="worse", evidence=why)
+        plans: dict[str, str] = {}
+        for model, plan in answer["plans"].items():
+            if model in after or model not in before:  # one of the user's own is in neither
+                plans[model] = plan
+            else:
+                self.findings.append(replace(gone, model=model))
+        self.environment, self.models = answer["environment"], [*plans]
+        self.measured |= {"plans": plans, "settings": answer["settings"]}
         if self.base.commit == self.head.commit:
             self.notes.append("base and head are the same commit: this measures the gate alone")
-        if ground.new:
-            self.notes.append(f"new, with nothing to be compared with: {', '.join(ground.new)}")
+        if new:
+            self.notes.append(f"new, with nothing to be compared with: {', '.join(new)}")
+        return Workload(plans, answer["device"], answer["settings"]), answer["stack"]
 
     def _leave_out(self, failures: Mapping[str, WorkerError]) -> None:
         """Note models that could not be measured, and leave them out from here on."""
@@ -139,32 +165,26 @@ class Gate:
             counts = _ask_all(running, "count", model=model, device=workload.device)
         if not {SPEED, QUALITY} & {*self.options.checks}:
             return Look(counts[BASE], counts[HEAD])
-        base = next(process for process in running if process.side == BASE)
-        begun = time.monotonic()
+        base, begun = running[0], time.monotonic()
         step_s, ready_s = prepare(base, model, workload)["step_s"], time.monotonic() - begun
         base.ask("drop", model=model)
         return Look(counts[BASE], counts[HEAD], step_s, ready_s)
 
-    def _judge_counts(self, ground: GateGround, looks: Mapping[str, Look]) -> None:
+    def _judge_counts(self, device: str, stack: str, looks: Mapping[str, Look]) -> None:
         with started(self.trees, self.folder) as running:
-            epochs = _ask_all(running, "count_epochs", device=ground.workload.device)
+            epochs = _ask_all(running, "count_epochs", device=device)
         base: Rows = {}
         head: Rows = {}
         for look in [*looks.values(), Look(epochs[BASE], epochs[HEAD])]:
             base, head = base | look.base, head | look.head
-        consented = consented_counts(self.trees[BASE], self.trees[HEAD], ground.stack)
+        consented = consented_counts(self.trees[BASE], self.trees[HEAD], stack)
         self.findings += judge_counts(base, head, consented)
         self.measured["counts"] = {BASE: base, HEAD: head}
 
     def _judge_speed(self, workload: Workload) -> None:
         trees = {**self.trees, AGAIN: self.trees[BASE]}
         rule = self.options.speed
-        speed = measure_speed(
-            lambda models, number: take_pairs(trees, workload, models, number, self.folder),
-            self.models,
-            rule,
-            self.say,
-        )
+        speed = measure_speed(trees, workload, self.models, rule, self.folder, self.say)
         self._leave_out(speed.failures)
         self.findings += judge(speed.first, speed.second, rule)
         self.measured["pairs"] = {
@@ -173,24 +193,24 @@ class Gate:
         }
 
     def _judge_quality(self, workload: Workload, looks: Mapping[str, Look]) -> None:
-        train_s, steps = self.options.train_s, {}
+        train_s = self.options.train_s
         for model in self.models:
-            count = quality_steps(looks[model].step_s, train_s)
-            if count is None:
+            steps = quality_steps(looks[model].step_s, train_s)
+            if steps is None:
                 self.findings.append(skipped(model, looks[model].step_s, train_s))
-            else:
-                steps[model] = count
-        self.findings += check_quality(
-            self.trees,
-            workload,
-            steps,
-            self.data,
-            self.folder,
-            self.options.quality,
-            self.options.seeds,
-            done=self._keep,
-            timeout_s=max(TIMEOUT_S, 10 * train_s),
-        )
+                continue
+            self.findings += check_quality(
+                self.trees,
+                workload,
+                model,
+                steps,
+                self.data,
+                self.folder,
+                self.options.quality,
+                self.options.seeds,
+                done=self._keep,
+                timeout_s=max(TIMEOUT_S, 10 * train_s),
+            )
         self.measured["trainings"] = [record.record_id for record in self.records]
 
     def _keep(self, record: RunRecord) -> None:
@@ -215,14 +235,29 @@ class Gate:
         return f"{plural(len(looks), 'model')}: about {once}, {twice} if all must be measured again"
 
 
+def _check_introduction(process: Process) -> None:
+    introduction = process.ask("introduce")
+    if Path(introduction["root"]) != process.tree.resolve():
+        raise UsageError(
+            f"the worker of the {process.side} runs {introduction['root']}, not its commit: "
+            "something comes before the worktree on Python's path; look at PYTHONPATH and .pth "
+            "files"
+        )
+    if introduction.get("protocol") != PROTOCOL:
+        raise NotComparable(
+            f"the {process.side} speaks protocol {introduction.get('protocol')} and this gate "
+            f"{PROTOCOL}; run the gate of a commit that is as old as both"
+        )
+
+
 def duration(seconds: float) -> str:
-    """Seconds as a person says them, to five: 45 s, 2 min 5 s."""
+    """Write seconds in minutes and seconds, rounded to five: 45 s, 2 min 5 s."""
     minutes, rest = divmod(5 * round(seconds / 5), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _ask_all(running: Sequence[Process], question: str, **content: Any) -> dict[str, Rows]:  # noqa: ANN401 - JSON
-    """The answers by side, worked out at the same time.
+    """Ask all workers at the same time, and return the answers by side.
 
     All are heard before one that failed counts: what a worker has left to say would be taken for
     its answer to the next question.

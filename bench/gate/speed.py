@@ -19,10 +19,6 @@ SIDES = (BASE, HEAD, AGAIN)
 # Each side is as often first, second and third in three rounds, so that a drift of the machine
 # cancels, and none has two turns in a row: it would find its own data in the caches.
 ORDERS = ((0, 1, 2), (1, 2, 0), (2, 0, 1), (0, 2, 1), (2, 1, 0), (1, 0, 2))
-Take = Callable[[Sequence[str], int], tuple[dict[str, Pair], dict[str, WorkerError]]]
-"""Gives what fresh workers took in turns of some models, as the pair of this number."""
-Pairs = dict[str, list[Pair]]
-"""Pairs by model."""
 
 
 @dataclass(frozen=True)
@@ -37,27 +33,32 @@ class Workload:
 
 
 class Speed(NamedTuple):
-    """Pairs of the first round and of the one that confirms; models that failed are in neither."""
+    """Pairs by model of the first round and of the one that confirms; failed models have none."""
 
-    first: Pairs
-    second: Pairs
+    first: dict[str, list[Pair]]
+    second: dict[str, list[Pair]]
     failures: dict[str, WorkerError]
 
 
 def measure_speed(
-    take: Take, models: Sequence[str], rule: SpeedRule, say: Callable[[str], None]
+    trees: Mapping[str, Path],
+    workload: Workload,
+    models: Sequence[str],
+    rule: SpeedRule,
+    logs: Path,
+    say: Callable[[str], None],
 ) -> Speed:
-    """Takes as many pairs as the rule wants, and as many again of the models it doubts.
+    """Take as many pairs as the rule wants, and as many again of the models that it doubts.
 
     Raises:
         WorkerError: a commit's workers cannot start.
     """
     failures: dict[str, WorkerError] = {}
 
-    def round_of(names: Sequence[str], numbers: range) -> Pairs:
-        found: Pairs = {model: [] for model in names}
+    def round_of(names: Sequence[str], numbers: range) -> dict[str, list[Pair]]:
+        found: dict[str, list[Pair]] = {model: [] for model in names}
         for number in numbers:
-            pairs, failed = take([*found], number)
+            pairs, failed = take_pairs(trees, workload, [*found], number, logs)
             failures.update(failed)
             found = {m: [*taken, pairs[m]] for m, taken in found.items() if m not in failed}
             changes = (f"{model} {percent(pair.change)}" for model, pair in pairs.items())
@@ -65,17 +66,18 @@ def measure_speed(
         return found
 
     count = rule.num_pairs(len(models))
-    first, second = round_of(models, range(count)), Pairs()
-    if doubted := unsettled(first, rule):
+    first = round_of(models, range(count))
+    doubted = unsettled(first, rule)
+    if doubted:
         say(f"measuring again, to be sure: {', '.join(doubted)}")
-        second = round_of(doubted, range(count, 2 * count))
+    second = round_of(doubted, range(count, 2 * count)) if doubted else {}
     return Speed({m: pairs for m, pairs in first.items() if m not in failures}, second, failures)
 
 
 def take_pairs(
     trees: Mapping[str, Path], workload: Workload, models: Sequence[str], number: int, logs: Path
 ) -> tuple[dict[str, Pair], dict[str, WorkerError]]:
-    """A pair of each model from three fresh workers, and the models that failed.
+    """Take a pair of each model from three fresh workers; return pairs and failures by model.
 
     The number of the pair, from 0, says in which order they start and take their turns.
 
@@ -87,7 +89,7 @@ def take_pairs(
 
 
 def _take_turns(running: Sequence[Process], model: str, workload: Workload) -> Pair:
-    """Rounds of one model, every worker taking a turn in each, in one order after the other.
+    """Take rounds of one model, a turn of every worker in each, in one order after the other.
 
     The number of steps is what the base needs to fill a turn; both commits then do the same work.
     """
@@ -104,7 +106,7 @@ def _take_turns(running: Sequence[Process], model: str, workload: Workload) -> P
 
 
 def prepare(process: Process, model: str, workload: Workload) -> dict[str, Any]:
-    """Makes a model ready in a worker: `steps` that fill a turn, and `step_s`."""
+    """Make a model ready in a worker, and return `steps` that fill a turn, and `step_s`."""
     ready: dict[str, Any] = process.ask(
         "prepare",
         model=model,
@@ -118,7 +120,7 @@ def prepare(process: Process, model: str, workload: Workload) -> dict[str, Any]:
 
 
 def checked_seconds(side: str, answer: object) -> float:
-    """Seconds a step, as a worker said them.
+    """Return the seconds a step that a worker answered with.
 
     Raises:
         WorkerError: they are none.

@@ -16,8 +16,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import fmnist_models
 from bench.counts import count as counting
 from bench.counts.baseline import EPOCHS, compiled_row, stack_of
@@ -50,28 +48,26 @@ MAX_NOISE_IMAGES, MAX_NOISE_BYTES = 54_000, 64 << 20
 
 @dataclass
 class Worker:
-    """Answers the questions of a gate; models that were made ready take turns in it.
+    """Answers to the questions of a gate; models that were made ready take turns in it."""
 
-    Attributes:
-        ready: trainings by the name of their model.
-        device: where they train.
-    """
-
-    ready: dict[str, Training] = field(default_factory=dict)
-    device: str = "cpu"
+    ready: dict[str, Training] = field(default_factory=dict)  # by the name of their model
+    device: str = "cpu"  # where they train
 
     def introduce(self) -> dict[str, Any]:
-        """Protocol, and where the code that answers lies."""
+        """Return the protocol, and where the code that answers lies."""
         return {"protocol": PROTOCOL, "root": str(Path(__file__).resolve().parents[2])}
 
     def resolve(
         self, models: str, device: str, settings: Sequence[str] | None, plan: str | None
     ) -> dict[str, Any]:
-        """Models asked for and the plan of each, device, settings, all models of this commit."""
+        """Return the plan of each model asked for, device, settings, all models of this commit."""
         chosen = pick_device(device)
         names = fmnist_models.resolve_names(models)
-        if plan is not None:
-            _check_plan(plan, chosen)
+        if plan is not None:  # refuses one that there is not here, or that would have to probe
+            try:
+                check_supported(_spec("v0", plan, ()).resolved_for(chosen.type), chosen)
+            except RunError as error:
+                raise UsageError(error.reason) from None
         if settings is None:
             settings = DEFAULT_SETTINGS[chosen.type]
         override(DEFAULT, read_settings(settings))  # refuses what is none
@@ -85,11 +81,11 @@ class Worker:
         }
 
     def list_models(self) -> list[str]:
-        """All models that this commit ships."""
+        """Return all models that this commit ships."""
         return fmnist_models.list_models()
 
     def count(self, model: str, device: str) -> dict[str, dict[str, int]]:
-        """Counts of a model and of its compiled training; see `bench.counts.count`."""
+        """Count a model and its compiled training; see `bench.counts.count`."""
         build = fmnist_models.build_model
         size = fmnist_models.model_info(model).input_size
         rows = {model: counting.count_net(build(model), size, device)}
@@ -97,7 +93,7 @@ class Worker:
         return rows | {compiled_row(model, "compile"): compiled}
 
     def count_epochs(self, device: str) -> dict[str, dict[str, int]]:
-        """Images and steps of an epoch, bytes of a record."""
+        """Count images and steps of an epoch, and bytes of a record."""
         return {
             row: counting.count_epoch(drop_last=drop, device=device) for row, drop in EPOCHS.items()
         }
@@ -110,7 +106,7 @@ class Worker:
         settings: Sequence[str],
         turn_s: float,
     ) -> dict[str, Any]:
-        """Makes a model ready to train on noise, and says how many steps fill a turn."""
+        """Make a model ready to train on noise, and say how many steps fill a turn."""
         training = _prepare_training(model, plan, device, settings)
         self.ready[model], self.device = training, device
         self.turn(model, _steps_of_turn(training.step_s, 0.0, plan))  # the first one takes longer
@@ -118,7 +114,7 @@ class Worker:
         return {"steps": _steps_of_turn(step_s, turn_s, plan), "step_s": step_s}
 
     def turn(self, model: str, steps: int) -> float:
-        """Trains so many steps, and gives the seconds of one of them.
+        """Train so many steps, and return the seconds of one of them.
 
         On a GPU by its own clock, on a CPU without the time in which the training was kept waiting
         for a core.
@@ -132,7 +128,7 @@ class Worker:
         return seconds / trace.steps
 
     def drop(self, model: str) -> None:
-        """Forgets a model that was ready."""
+        """Forget a model that was ready."""
         self.ready.pop(model, None)
 
     def train(
@@ -145,7 +141,7 @@ class Worker:
         seed: int,
         data: str,
     ) -> str:
-        """Trains on the real images and evaluates on validation ones; the record as JSON."""
+        """Train on the real images, evaluate on validation ones, and return the record as JSON."""
         spec = replace(
             _spec(model, plan, settings),
             budget=Budget(steps, "steps"),
@@ -156,7 +152,7 @@ class Worker:
 
 
 def serve(pipe: Connection, worker: Worker) -> None:
-    """Answers questions until the gate closes the pipe."""
+    """Answer questions until the gate closes the pipe."""
     with contextlib.suppress(EOFError, OSError):  # the gate has heard enough, or is gone
         while True:
             question, content = messages.receive(pipe)
@@ -165,7 +161,7 @@ def serve(pipe: Connection, worker: Worker) -> None:
 
 
 def _answer(worker: Worker, question: str, content: Mapping[str, Any]) -> tuple[str, Any]:
-    """What a public method of the worker's class gives; nothing else that it has is a question."""
+    """Answer with a public method of the worker's class; nothing else that it has is a question."""
     kind = type(worker)
     known = [name for name in dir(kind) if name[0] != "_" and callable(getattr(kind, name))]
     try:
@@ -180,7 +176,7 @@ def _answer(worker: Worker, question: str, content: Mapping[str, Any]) -> tuple[
 
 
 def _prepare_training(model: str, plan: str, device: str, settings: Sequence[str]) -> Training:
-    """A training on images of noise, warm, its next step the first on a clock."""
+    """Return a warm training on images of noise, whose next step is the first on a clock."""
     chosen = pick_device(device)
     spec = _spec(model, plan, settings).resolved_for(chosen.type)
     prepare_process(spec, chosen)
@@ -205,7 +201,7 @@ def _spec(model: str, plan: str, settings: Sequence[str]) -> RunSpec:
 
 
 def _eager_plan(model: str, device_kind: str) -> str:
-    """Eager: what a compiler makes of a commit may differ from one compilation to the next.
+    """Choose an eager plan: two compilations of one commit may differ.
 
     One thread on a CPU: beside other work two of them wait for each other, and a step of 0.2 ms
     takes 100.
@@ -218,28 +214,11 @@ def _eager_plan(model: str, device_kind: str) -> str:
     return str(replace(plan, threads=1) if device_kind == "cpu" else plan)
 
 
-def _check_plan(plan: str, device: torch.device) -> None:
-    """Refuses a plan that there is not, that the device cannot have, or that would have to probe.
-
-    Raises:
-        UsageError: in one line.
-    """
-    try:
-        check_supported(_spec("v0", plan, ()).resolved_for(device.type), device)
-    except RunError as error:
-        raise UsageError(error.reason) from None
-
-
 def _steps_of_turn(step_s: float, turn_s: float, plan: str) -> int:
     at_once = Plan.parse(plan).group_steps
     return max(1, math.ceil(turn_s / step_s / at_once)) * at_once
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Serves the gate at the other end of the pipe whose number is the one argument."""
-    settle_in()
-    serve(Connection(int(arguments[0])), Worker())
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    settle_in()
+    serve(Connection(int(sys.argv[1])), Worker())

@@ -18,14 +18,17 @@ SECONDS = 120.0  # that a call of git may take
 
 
 def find_commits(base: str, head: str) -> tuple[Path, tuple[Commit, Commit]]:
-    """The repository that the user stands in, and the two commits, fit to be measured.
+    """Find the repository that the user stands in, and the two commits, fit to be measured.
 
     Raises:
         UsageError: this is no git checkout, a revision names nothing, or the head is what is
             checked out and the work tree differs from it.
         NotComparable: a commit is older than the gate.
     """
-    repository = _repository()
+    try:
+        repository = Path(git(Path.cwd(), "rev-parse", "--show-toplevel"))
+    except UsageError as error:
+        raise UsageError(f"the gate compares commits: run it in a git checkout ({error})") from None
     commits = _find_commit(repository, base), _find_commit(repository, head)
     if commits[1].commit == _find_commit(repository, "HEAD").commit:
         _check_clean(repository)
@@ -36,7 +39,7 @@ def find_commits(base: str, head: str) -> tuple[Path, tuple[Commit, Commit]]:
 
 @contextmanager
 def checked_out(repository: Path, base: Commit, head: Commit) -> Iterator[dict[str, Path]]:
-    """Folders `base` and `head`: paths of one length, as that shifts addresses on the stack.
+    """Check out folders `base` and `head`: paths of one length, as that shifts stack addresses.
 
     Raises:
         UsageError: git cannot make them.
@@ -53,7 +56,7 @@ def checked_out(repository: Path, base: Commit, head: Commit) -> Iterator[dict[s
 
 
 def _remove(repository: Path, tree: Path) -> None:
-    """Removes a worktree, locked or half made too; what git leaves, the folder's end removes."""
+    """Remove a worktree, locked or half made too; what git leaves, the folder's end removes."""
     with suppress(UsageError):
         git(repository, "worktree", "remove", "--force", "--force", str(tree))
     shutil.rmtree(tree, ignore_errors=True)
@@ -62,7 +65,7 @@ def _remove(repository: Path, tree: Path) -> None:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """What git says, without the last line break.
+    """Run git, and return what it says without the last line break.
 
     Raises:
         UsageError: it failed; its last line says why.
@@ -88,16 +91,8 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.rstrip("\n")
 
 
-def _repository() -> Path:
-    """The top folder of the git checkout that the user stands in."""
-    try:
-        return Path(git(Path.cwd(), "rev-parse", "--show-toplevel"))
-    except UsageError as error:
-        raise UsageError(f"the gate compares commits: run it in a git checkout ({error})") from None
-
-
 def _find_commit(repository: Path, revision: str) -> Commit:
-    """The commit that a revision names."""
+    """Find the commit that a revision names."""
     try:
         asked = ("--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         found = git(repository, "rev-parse", *asked)
@@ -114,7 +109,7 @@ def _find_commit(repository: Path, revision: str) -> Commit:
 
 
 def _check_clean(repository: Path) -> None:
-    """Refuses changes of tracked files, and new files in a package."""
+    """Refuse changes of tracked files, and new files in a package."""
     changed = git(repository, "status", "--porcelain", "--untracked-files=no")
     new = git(repository, "status", "--porcelain", "--untracked-files=all", "--", *PACKAGES)
     files = [line[3:] for line in dict.fromkeys([*changed.splitlines(), *new.splitlines()])]
@@ -127,7 +122,7 @@ def _check_clean(repository: Path) -> None:
 
 
 def _check_harness(repository: Path, commit: Commit, side: str) -> None:
-    """Refuses a commit that is older than the gate and has no worker to answer it."""
+    """Refuse a commit that is older than the gate and has no worker to answer it."""
     try:
         git(repository, "cat-file", "-e", f"{commit.commit}:{WORKER}")
     except UsageError:

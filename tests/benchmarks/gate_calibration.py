@@ -30,8 +30,7 @@ from scipy.stats import beta
 
 from bench.gate import process
 from bench.gate.process import started
-from bench.gate.sides import find_ground
-from bench.gate.speed import SIDES, take_pairs
+from bench.gate.speed import SIDES, Workload, take_pairs
 from results.gate.pairs import AGAIN, BASE, HEAD, Pair, SpeedRule, judge, unsettled
 from tests.benchmarks.slowed_worker import SLOW_DOWN
 
@@ -54,8 +53,9 @@ def record(
     """Add real pairs to a file, a line a set of workers."""
     with TemporaryDirectory() as folder, _slowed_trees(Path(folder)) as heads:
         logs = Path(folder)
-        with started({BASE: ROOT, HEAD: ROOT}, logs) as running:
-            workload = find_ground(running, models=models).workload
+        with started({BASE: ROOT}, logs) as (base,):
+            answer = base.ask("resolve", models=models, device="auto", settings=None, plan=None)
+        workload = Workload(answer["plans"], answer["device"], answer["settings"])
         process.MODULE = MODULE
         for number in range(pairs):
             slow_down, begun = SLOW_DOWNS[number % len(SLOW_DOWNS)], time.monotonic()

@@ -2,20 +2,21 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from bench.gate import process
+from bench.gate import process, speed
 from bench.gate.process import WorkerDiedError, WorkerError, in_workers
 from bench.gate.quality import quality_steps
 from bench.gate.run import Gate, GateOptions, Look, duration
 from bench.gate.speed import (
     ORDERS,
     SIDES,
+    Speed,
     Workload,
     checked_seconds,
     measure_speed,
@@ -144,7 +145,21 @@ def test_a_failure_that_kills_nobody_leaves_the_workers_alive(
     assert Counter(scripted)[BASE, "stop"] == 1
 
 
-def test_what_looks_slower_is_measured_again_and_only_that() -> None:
+def measured(
+    monkeypatch: pytest.MonkeyPatch,
+    take: Callable[[Sequence[str], int], tuple[dict[str, Pair], dict[str, WorkerError]]],
+    say: Callable[[str], None] = lambda _line: None,
+) -> Speed:
+    """What comes of both rounds of v0 and v2, whose pairs of a number are taken by `take`."""
+
+    def take_pairs(_trees: Any, _load: Any, models: Sequence[str], number: int, _logs: Any) -> Any:  # noqa: ANN401
+        return take(models, number)
+
+    monkeypatch.setattr(speed, "take_pairs", take_pairs)
+    return measure_speed({}, WORKLOAD, ["v0", "v2"], SpeedRule(), Path("logs"), say)
+
+
+def test_what_looks_slower_is_measured_again_and_only_that(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[list[str], int]] = []
     said: list[str] = []
 
@@ -152,23 +167,25 @@ def test_what_looks_slower_is_measured_again_and_only_that() -> None:
         asked.append(([*models], number))
         return {model: SLOW if model == "v2" else SAME for model in models}, {}
 
-    speed = measure_speed(take, ["v0", "v2"], SpeedRule(), said.append)
+    found = measured(monkeypatch, take, said.append)
     assert asked[:6] == [(["v0", "v2"], number) for number in range(6)]
     assert asked[6:] == [(["v2"], number) for number in range(6, 12)]
-    assert [len(speed.first["v0"]), len(speed.second["v2"]), "v0" in speed.second] == [6, 6, False]
+    assert [len(found.first["v0"]), len(found.second["v2"]), "v0" in found.second] == [6, 6, False]
     assert said[0] == "pair 1 of 6: v0 +0.0 %, v2 +30.0 %"
     assert "measuring again, to be sure: v2" in said
 
 
 @pytest.mark.parametrize("fails_at", [0, 3, 8])
-def test_a_model_that_fails_is_out_of_both_rounds(fails_at: int) -> None:
+def test_a_model_that_fails_is_out_of_both_rounds(
+    monkeypatch: pytest.MonkeyPatch, fails_at: int
+) -> None:
     def take(models: Sequence[str], number: int) -> tuple[dict[str, Pair], dict[str, WorkerError]]:
         failures = {"v2": WorkerError(HEAD, "ill")} if number == fails_at else {}
         return {model: SLOW for model in models if model not in failures}, failures
 
-    speed = measure_speed(take, ["v0", "v2"], SpeedRule(), lambda _line: None)
-    assert (set(speed.first), set(speed.second)) == ({"v0"}, {"v0"})
-    assert set(speed.failures) == {"v2"}
+    found = measured(monkeypatch, take)
+    assert (set(found.first), set(found.second)) == ({"v0"}, {"v0"})
+    assert set(found.failures) == {"v2"}
 
 
 def forecast(checks: Sequence[str], look: Look, tmp_path: Path) -> str:

@@ -227,7 +227,8 @@ def test_two_workers_of_this_tree_train_alike(tmp_path: Path, data_root: Path) -
     findings = check_quality(
         {"base": REPOSITORY, "head": REPOSITORY},
         Workload({"v0": plan}, "cpu", []),
-        {"v0": 150},
+        "v0",
+        150,
         data_root.resolve(),
         tmp_path,
         QualityRule(),
