@@ -19,8 +19,8 @@ STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 MOST_ANNOTATIONS = 10  # of a kind that GitHub shows for a step
 
 
-def write_verdict(verdict: Verdict, folder: Path) -> list[Path]:
-    """Write verdict.json and summary.md, each whole or not at all, and return their paths.
+def write_verdict(verdict: Verdict, folder: Path) -> None:
+    """Write verdict.json and summary.md, each whole or not at all.
 
     Raises:
         ResultsError: the disk refused it.
@@ -35,19 +35,17 @@ def write_verdict(verdict: Verdict, folder: Path) -> list[Path]:
             write_whole(folder / name, content)
     except OSError as error:
         raise ResultsError(f"cannot write to {folder}: {error.strerror}") from error
-    return [folder / name for name in contents]
 
 
 def verdict_json(verdict: Verdict) -> bytes:
-    """The verdict as verdict.json holds it; bytes of a name that are no UTF-8 become `?`."""
+    """Return the content of verdict.json; bytes of a name that are no UTF-8 become `?`."""
     return msgspec.json.format(msgspec.json.encode(_sound(verdict.as_plain()))) + b"\n"
 
 
 def append_step_summary(text: str, environ: Mapping[str, str]) -> str | None:
     """Add the text to the summary of the step on GitHub, where this is one.
 
-    Returns:
-        A line of warning where that failed: the verdict stands without it.
+    Where that fails, the line of warning is returned: the verdict stands without it.
     """
     path = environ.get(STEP_SUMMARY)
     if not path:
@@ -61,7 +59,7 @@ def append_step_summary(text: str, environ: Mapping[str, str]) -> str | None:
 
 
 def annotations(verdict: Verdict) -> list[str]:
-    """Commands that make GitHub show what is in trouble, errors first, at most ten of a kind."""
+    """Return the commands that make GitHub show troubles, errors first, at most ten of a kind."""
     if not verdict.findings:
         return [annotation("error", "gate", ": ".join(headline(verdict)))]
     lines: dict[str, list[str]] = {"error": [], "warning": []}
@@ -77,21 +75,16 @@ def annotations(verdict: Verdict) -> list[str]:
 
 
 def annotation(kind: str, title: str, message: str) -> str:
-    """The command that makes GitHub show a line beside the run.
+    """Return the command that makes GitHub show an `error` or a `warning` beside the run.
 
     Nothing in title or message starts a command of its own, or steers a terminal.
-
-    Args:
-        kind: error or warning.
-        title: what it is about.
-        message: the line.
     """
     title, message = (one_line(text).replace("%", "%25") for text in (title, message))
     return f"::{kind} title={title.replace(':', '%3A').replace(',', '%2C')}::{message}"
 
 
 def _sound(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """The value without what no JSON holds: bytes that were no UTF-8 where they came from."""
+    """Replace what no JSON holds: bytes that were no UTF-8 where they came from."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):

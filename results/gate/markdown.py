@@ -22,7 +22,7 @@ BREAK = "\u200b"  # of no width: GitHub sees no mention and no link in what it p
 
 
 def summary_markdown(verdict: Verdict) -> str:
-    """The verdict in one line, what is in trouble, all models, and how to repeat it.
+    """Write the verdict in one line, what is in trouble, all models, and how to repeat it.
 
     At most 20,000 characters: of what is too long, a line says how much was left out.
     """
@@ -31,14 +31,14 @@ def summary_markdown(verdict: Verdict) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text on one line, all that GitHub would read as markup, mention or link escaped."""
+    """Put the text on one line, and escape all that GitHub reads as markup, mention or link."""
     text = escape_markdown(text.replace("&", "&amp;"))
     text = re.sub(r"([~$])", r"\\\1", text)  # strikes out; mathematics
     return re.sub(r"(@|:(?=//)|www(?=\.))", rf"\1{BREAK}", text, flags=re.IGNORECASE)
 
 
 def item(text: str) -> str:
-    """The text as an item of a list; what starts a block at the start of a line starts none."""
+    """Make the text an item of a list; what would start a block in it starts none."""
     text = re.sub(r"^([#>+=-])", r"\\\1", escaped(text))
     return "- " + re.sub(r"^(\d+)([.)])", r"\1\\\2", text)
 
@@ -60,7 +60,7 @@ def _composed(verdict: Verdict, most: int) -> str:
 
 
 def _troubles(columns: Sequence[Column], most: int) -> list[str]:
-    """The gravest in the open, others behind a click."""
+    """Show the gravest in the open, the others behind a click."""
     num_open = min(most, MOST_OPEN)
     rest = len(columns[0].cells) - num_open
     shown = _table(columns, 0, num_open)
@@ -80,7 +80,7 @@ def _list(title: str, lines: Sequence[str], most: int) -> list[str]:
 
 
 def _command(command: str) -> list[str]:
-    """How to repeat it, in a block of code whose fence is longer than any in the command."""
+    """Say how to repeat it, in a block of code with a fence longer than any in the command."""
     if not command:
         return []
     if len(command) > MOST_COMMAND_CHARS:  # a part of a command is none
@@ -95,8 +95,7 @@ def _table(columns: Sequence[Column], first: int, last: int) -> str:
     return tabulated(rows, "github", escaped, "{}")
 
 
-def _folded(title: str, body: str) -> str:
-    """A body that is shown on a click; the title is ours."""
+def _folded(title: str, body: str) -> str:  # the title is ours, so it needs no escape
     return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
 
 

@@ -58,7 +58,7 @@ class SpeedRule:
     error_rate: float = 0.05  # of one gate, all its models together
 
     def num_pairs(self, num_models: int) -> int:
-        """Fresh pairs of a round: with fewer, no exact test could reject anything.
+        """Return the pairs of a round: with fewer, no exact test could reject anything.
 
         Of k pairs that all agree, the test has p = 2^-k; over m models the smallest of
         them must come below error_rate / m.
@@ -67,7 +67,7 @@ class SpeedRule:
 
 
 def unsettled(first: Pairs, rule: SpeedRule) -> list[str]:
-    """Models that need a second round: slower by more than the threshold, or with a bad control."""
+    """List models for a second round: slower by more than the threshold, or with a bad control."""
     return [
         model
         for model, pairs in first.items()
@@ -76,7 +76,7 @@ def unsettled(first: Pairs, rule: SpeedRule) -> list[str]:
 
 
 def judge(first: Pairs, second: Pairs, rule: SpeedRule) -> list[Finding]:
-    """What the pairs say of each model: a round of all, and a second of those unsettled."""
+    """Judge each model by its pairs: a round of all, and a second of those unsettled."""
     every = {model: [*pairs, *second.get(model, ())] for model, pairs in first.items()}
     least = math.log1p(rule.least_effect)
     p_values = {model: signed_rank_p(_changes(pairs), least) for model, pairs in every.items()}
@@ -86,19 +86,30 @@ def judge(first: Pairs, second: Pairs, rule: SpeedRule) -> list[Finding]:
         again = second.get(model)
         # the second round must show half of the threshold by itself
         is_confirmed = not again or estimate(again) > math.log1p(rule.threshold / 2)
-        findings.append(
-            _finding(model, pairs, rule, is_sure=is_confirmed and is_significant[model])
+        outcome, why = _outcome(pairs, rule, is_sure=is_confirmed and is_significant[model])
+        changes = _changes(pairs)
+        finding = Finding(
+            check="speed",
+            model=model,
+            quantity=STEP,
+            outcome=outcome,
+            base=median([seconds for pair in pairs for seconds in (*pair.base, *pair.again)]),
+            head=median([seconds for pair in pairs for seconds in pair.head]),
+            change=math.expm1(estimate(pairs)),
+            evidence=f"{why}{len(pairs)} pairs, {percent(min(changes))} to "
+            f"{percent(max(changes))}; base against itself {percent(_control(pairs))}",
         )
+        findings.append(finding)
     return findings
 
 
 def estimate(pairs: Sequence[Pair]) -> float:
-    """Logarithm of head over base: the median of the pairs."""
+    """Estimate the logarithm of head over base: the median of the pairs."""
     return median(_changes(pairs))
 
 
 def holm(p_values: Mapping[str, float], error_rate: float) -> dict[str, bool]:
-    """Which hypotheses are rejected, so that any false one is with at most this probability.
+    """Reject hypotheses, so that any true one is rejected with at most this probability.
 
     The smallest of m values is held to error_rate / m, the next to error_rate / (m - 1), and so
     on up to the first that is too large (Holm 1979, A simple sequentially rejective procedure).
@@ -112,7 +123,7 @@ def holm(p_values: Mapping[str, float], error_rate: float) -> dict[str, bool]:
 
 
 def signed_rank_p(values: Sequence[float], shift: float = 0.0) -> float:
-    """Exact one-sided p of Wilcoxon's signed-rank test: do the values lie above `shift`?
+    """Return the exact one-sided p of Wilcoxon's signed-rank test that values lie above `shift`.
 
     Ranks, as one pair in ten on a busy machine is off by more than all the others together.
     """
@@ -123,24 +134,8 @@ def signed_rank_p(values: Sequence[float], shift: float = 0.0) -> float:
 
 
 def percent(logarithm: float) -> str:
-    """A logarithm of a ratio as the change that it stands for: +14.8 %."""
+    """Write a logarithm of a ratio as the change that it stands for: +14.8 %."""
     return f"{100 * math.expm1(logarithm):+.1f} %"
-
-
-def _finding(model: str, pairs: Sequence[Pair], rule: SpeedRule, *, is_sure: bool) -> Finding:
-    outcome, why = _outcome(pairs, rule, is_sure=is_sure)
-    changes = _changes(pairs)
-    return Finding(
-        check="speed",
-        model=model,
-        quantity=STEP,
-        outcome=outcome,
-        base=median([seconds for pair in pairs for seconds in (*pair.base, *pair.again)]),
-        head=median([seconds for pair in pairs for seconds in pair.head]),
-        change=math.expm1(estimate(pairs)),
-        evidence=f"{why}{len(pairs)} pairs, {percent(min(changes))} to {percent(max(changes))}; "
-        f"base against itself {percent(_control(pairs))}",
-    )
 
 
 def _outcome(pairs: Sequence[Pair], rule: SpeedRule, *, is_sure: bool) -> tuple[Outcome, str]:
@@ -155,7 +150,7 @@ def _outcome(pairs: Sequence[Pair], rule: SpeedRule, *, is_sure: bool) -> tuple[
 
 
 def _doubt(pairs: Sequence[Pair], rule: SpeedRule) -> float:
-    """By how much the base differs from itself; 0 where that is below half the threshold."""
+    """Return by how much the base differs from itself; 0 below half the threshold."""
     size = abs(_control(pairs))
     return size if size >= math.log1p(rule.threshold / 2) else 0.0
 

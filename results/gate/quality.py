@@ -35,7 +35,7 @@ class QualityRule:
 def judge_quality(
     model: str, base: Sequence[RunRecord], head: Sequence[RunRecord], rule: QualityRule
 ) -> list[Finding]:
-    """Accuracy and memory, or just the runs that failed: those that are left are no fair choice."""
+    """Judge accuracy and memory, or just the runs that failed: what is left is no fair choice."""
     if failed := list(_failed_runs(model, base, head)):
         return failed
     accuracies = _by_seed(base, "test_accuracy"), _by_seed(head, "test_accuracy")
@@ -54,12 +54,12 @@ def judge_quality(
 
 
 def failed_run(model: str, reason: str, outcome: Outcome = "worse") -> Finding:
-    """That a model could not be trained on one of the commits."""
+    """Say that a model could not be trained on one of the commits."""
     return Finding(check="run", model=model, quantity="training", outcome=outcome, evidence=reason)
 
 
 def judge_accuracy(model: str, base: Seeds, head: Seeds, rule: QualityRule) -> Finding:
-    """Whether the head is not inferior to the base by more than the margin."""
+    """Judge whether the head is inferior to the base by more than the margin."""
     finding = partial(Finding, check="accuracy", model=model, quantity=ACCURACY)
     pairs = _pairs(base, head)
     if not pairs:
@@ -81,7 +81,7 @@ def judge_accuracy(model: str, base: Seeds, head: Seeds, rule: QualityRule) -> F
 def judge_memory(
     model: str, base: Seeds, head: Seeds, rule: QualityRule, why_unknown: str = ""
 ) -> Finding:
-    """Whether the peak in bytes has grown beyond the threshold, at the median and with every seed.
+    """Judge whether the peak in bytes grew beyond the threshold, at the median and in every seed.
 
     `why_unknown` is the reason to give where there is nothing to compare.
     """
@@ -102,7 +102,7 @@ def judge_memory(
 
 
 def paired_interval(changes: Sequence[float]) -> Interval:
-    """The 95 % Student interval of the mean of paired changes; None where one seed has changed.
+    """Return the 95 % Student interval of the mean of paired changes; None for one that changed.
 
     What is equal seed by seed is so without a spread: on a CPU the same code gives the same bits.
     """
@@ -110,7 +110,7 @@ def paired_interval(changes: Sequence[float]) -> Interval:
 
 
 def margin_outcome(change: float, interval: Interval, margin: float) -> Outcome:
-    """What a change of mean accuracy is, of which no more than a margin may be lost.
+    """Judge a change of mean accuracy, of which no more than a margin may be lost.
 
     `same` (not inferior) where the 95 % interval stays above the margin; `worse` where the mean
     falls below it and the interval excludes 0; `unclear` in between.
@@ -125,12 +125,12 @@ def margin_outcome(change: float, interval: Interval, margin: float) -> Outcome:
 
 
 def equal_evidence(num_seeds: int) -> str:
-    """That accuracies are equal seed by seed."""
+    """Say that accuracies are equal seed by seed."""
     return f"the same in {'all ' if num_seeds > 1 else ''}{plural(num_seeds, 'seed')}"
 
 
 def interval_evidence(change: float, interval: Interval, seeds: str) -> str:
-    """A change of mean accuracy in points, and how sure it is: one seed has no interval."""
+    """Write a change of mean accuracy in points, and how sure it is: one seed has no interval."""
     if interval is None:
         return f"{change * 100:+z.1f} points with one seed: more are needed"
     low, high = interval
@@ -140,7 +140,7 @@ def interval_evidence(change: float, interval: Interval, seeds: str) -> str:
 def _failed_runs(
     model: str, base: Sequence[RunRecord], head: Sequence[RunRecord]
 ) -> Iterator[Finding]:
-    """Runs that did not end well, the first of each side.
+    """Find the runs that did not end well, the first of each side.
 
     What fails on the base leaves nothing to hold the head to; and where a seed fails on both the
     head is not worse.
@@ -160,7 +160,7 @@ def _failure(record: RunRecord) -> str:
 
 
 def _lost(base: Seeds, head: Seeds) -> str:
-    """That the head no longer measures what the base does with some seed; empty where it does."""
+    """Say what the head no longer measures that the base does; empty where it measures all."""
     seeds = ", ".join(str(seed) for seed in sorted(base.keys() - head.keys()))
     return f"no longer measured with seed {seeds}" if seeds else ""
 

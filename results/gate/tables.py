@@ -29,12 +29,12 @@ GLUE = "\N{NO-BREAK SPACE}"
 
 
 def troubles(verdict: Verdict) -> list[Finding]:
-    """What is worse, unusable or unclear, in this order, the gravest first."""
+    """Return what is worse, unusable or unclear, in this order, the gravest first."""
     return gravest_first(verdict.of(*TROUBLE))
 
 
 def trouble_columns(findings: Sequence[Finding]) -> list[Column]:
-    """A row a finding: outcome, model, quantity, values, how sure; without what nobody knows."""
+    """Make a row a finding: outcome, model, quantity, values, how sure; no column of unknowns."""
     columns = [
         text_column("", [finding.outcome for finding in findings]),
         text_column("model", [cut(finding.model) or UNKNOWN for finding in findings]),
@@ -48,7 +48,7 @@ def trouble_columns(findings: Sequence[Finding]) -> list[Column]:
 
 
 def model_columns(verdict: Verdict) -> list[Column]:
-    """A row a model, the most important column first; none where no model has a number."""
+    """Make a row a model, the most important column first; none where no model has a number."""
     rows: dict[str, list[Finding]] = {}
     for finding in verdict.findings:
         if finding.model:
@@ -94,13 +94,13 @@ def render_verdict(verdict: Verdict, *, width: int) -> "Group":
 
 
 def verdict_notes(verdict: Verdict) -> list[str]:
-    """What stands below the tables: what was not compared, where it ran, changes on purpose."""
+    """Say below the tables what was not compared, where it ran, what changed on purpose."""
     changed = (f"changed on purpose: {described(finding)}" for finding in verdict.of("changed"))
     return [*notes(verdict), place(verdict), *changed]
 
 
 def _sentence(finding: Finding, width: int) -> "Text":
-    """All of a finding, its outcome in colour, further lines indented."""
+    """Write all of a finding, its outcome in colour, further lines indented."""
     from rich.text import Text
 
     wrapped = textwrap.wrap(

@@ -60,17 +60,17 @@ class Verdict:
 
     @property
     def exit_code(self) -> int:
-        """0 ok, 1 a regression, 3 inconclusive, 4 nothing comparable, or nothing was compared."""
+        """Return 0 ok, 1 a regression, 3 inconclusive, 4 nothing comparable or nothing compared."""
         found = {finding.outcome for finding in self.findings}
         nothing = 0 if found - {"skipped"} else EXIT_CODES["unusable"]
         return next((code for outcome, code in EXIT_CODES.items() if outcome in found), nothing)
 
     def of(self, *outcomes: Outcome) -> list[Finding]:
-        """Findings with one of these outcomes, in their order."""
+        """Return the findings with one of these outcomes, in their order."""
         return [finding for finding in self.findings if finding.outcome in outcomes]
 
     def as_plain(self) -> dict[str, Any]:
-        """JSON values: verdict.json."""
+        """Return the JSON values of verdict.json."""
         code = self.exit_code
         head = {"schema_version": SCHEMA_VERSION, "verdict": NAMES[code], "exit_code": code}
         return head | asdict(self)

@@ -38,7 +38,7 @@ WORSE: Mapping[Check, str] = {
 
 
 def value_text(finding: Finding, value: float | None) -> str:
-    """A value of a finding in the unit of its check: 14.1 ms, 91.23 %, 48.0 MiB, 1,234."""
+    """Write a value of a finding in the unit of its check: 14.1 ms, 91.23 %, 48.0 MiB, 1,234."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
     if finding.check == "speed":
@@ -50,7 +50,7 @@ def value_text(finding: Finding, value: float | None) -> str:
 
 
 def change_text(finding: Finding) -> str:
-    """The change with its sign, never -0.0: +14.8 %, of accuracies -2.10 points."""
+    """Write the change with its sign, never -0.0: +14.8 %, of accuracies -2.10 points."""
     change = finding.change
     if change is None or not math.isfinite(change):
         return UNKNOWN
@@ -60,18 +60,18 @@ def change_text(finding: Finding) -> str:
 
 
 def name_of(finding: Finding) -> str:
-    """Model and quantity; one of them where the other says nothing."""
+    """Name model and quantity; one of them where the other says nothing."""
     return ", ".join(distinct([cut(finding.model), cut(finding.quantity)]))
 
 
 def described(finding: Finding) -> str:
-    """All that a finding says: v2, seconds a step: from 12.3 ms to 14.1 ms (+14.8 %), how sure."""
+    """Write out a finding: v2, seconds a step: from 12.3 ms to 14.1 ms (+14.8 %), how sure."""
     facts = ", ".join(distinct([_values(finding), cut(finding.evidence, MOST_EVIDENCE_CHARS)]))
     return f"{name_of(finding)}: {facts}" if facts else name_of(finding)
 
 
 def claim(finding: Finding) -> str:
-    """A finding in the fewest words, where it is worse or better: v2 is 14.8 % slower a step."""
+    """Put a finding that is worse or better in the fewest words: v2 is 14.8 % slower a step."""
     change = change_text(finding)
     if finding.outcome not in {"worse", "better"} or not finding.change or change == UNKNOWN:
         return described(finding)
@@ -87,12 +87,12 @@ def claim(finding: Finding) -> str:
 
 
 def own_name(row: str) -> str:
-    """The model of a row of counts."""
+    """Return the model of a row of counts; the row itself where it is an epoch's."""
     return row.partition(PLAN)[0]
 
 
 def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
-    """Findings in the order of their outcomes, then of checks, then of the size of the change."""
+    """Sort findings by their outcomes, then checks, then by the size of the change."""
     outcomes, checks = [*TROUBLE, *COMPARED, "skipped"], get_args(Check)
 
     def rank(finding: Finding) -> tuple[int, int, float]:
@@ -104,7 +104,7 @@ def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def headline(verdict: Verdict) -> tuple[str, str]:
-    """The verdict, and what a reader must know who reads one line."""
+    """Return the verdict, and what a reader must know who reads one line."""
     name = HEADLINES[verdict.exit_code]
     if not verdict.of(*TROUBLE, *COMPARED):
         skipped = f", {plural(len(verdict.findings), 'check')} skipped" if verdict.findings else ""
@@ -143,7 +143,7 @@ def notes(verdict: Verdict) -> list[str]:
 
 
 def place(verdict: Verdict) -> str:
-    """Where it was measured, which commits, and how long it took."""
+    """Say where it was measured, which commits, and how long it took."""
     took = "" if verdict.seconds is None else f"took {format_seconds(verdict.seconds)}"
     commits = [f"base {_commit_text(verdict.base)}", f"head {_commit_text(verdict.head)}"]
     where = stated(environment_facts([verdict.environment]))
@@ -174,13 +174,13 @@ def _all_is_well(verdict: Verdict) -> str:
 
 
 def _models(findings: Iterable[Finding]) -> list[str]:
-    """Models that findings are about; an epoch is a row of counts, but no model."""
+    """Return models that findings are about; an epoch is a row of counts, but no model."""
     rows = (finding.model for finding in findings)
     return distinct(own_name(row) for row in rows if ", " not in row or PLAN in row)
 
 
 def _commit_text(commit: Commit) -> str:
-    """Hash and subject, and the name where it says more than the hash."""
+    """Write hash and subject, and the name where it says more than the hash."""
     if not commit.commit:  # a set of records of several commits
         return cut(commit.revision)
     short = one_line(commit.commit)[:SHORT_HASH]

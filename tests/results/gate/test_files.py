@@ -25,35 +25,36 @@ from tests.results.gate.verdicts_by_hand import (
 
 @pytest.mark.parametrize("verdict", [make_regression(), make_good(), make_verdict([])])
 def test_both_files_hold_the_verdict(verdict: Verdict, tmp_path: Path) -> None:
-    paths = write_verdict(verdict, tmp_path / "new" / "folder")
-    assert [path.name for path in paths] == ["verdict.json", "summary.md"]
-    written = json.loads(paths[0].read_text(encoding="utf-8"))
+    folder = tmp_path / "new" / "folder"
+    write_verdict(verdict, folder)
+    written = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
     assert written == json.loads(json.dumps(verdict.as_plain()))
-    assert paths[1].read_text(encoding="utf-8") == summary_markdown(verdict)
+    assert (folder / "summary.md").read_text(encoding="utf-8") == summary_markdown(verdict)
 
 
 def test_the_file_says_verdict_and_exit_code_first(tmp_path: Path) -> None:
-    path, _ = write_verdict(make_regression(), tmp_path)
-    content = json.loads(path.read_text(encoding="utf-8"))
+    write_verdict(make_regression(), tmp_path)
+    content = json.loads((tmp_path / "verdict.json").read_text(encoding="utf-8"))
     assert list(content)[:3] == ["schema_version", "verdict", "exit_code"]
     assert (content["verdict"], content["exit_code"]) == ("regression", 1)
 
 
 def test_files_are_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
     write_verdict(make_regression(), tmp_path)
-    path, _ = write_verdict(make_good(), tmp_path)
-    assert json.loads(path.read_bytes())["exit_code"] == 0
+    write_verdict(make_good(), tmp_path)
+    assert json.loads((tmp_path / "verdict.json").read_bytes())["exit_code"] == 0
     assert sorted(file.name for file in tmp_path.iterdir()) == ["summary.md", "verdict.json"]
 
 
 def test_no_json_that_is_none_is_written(tmp_path: Path) -> None:
     measured = {"pairs": (float("nan"), float("-inf"), 1.5), "by": {3: "\udcff"}}
-    path, _ = write_verdict(make_verdict(make_hostile().findings, measured=measured), tmp_path)
+    write_verdict(make_verdict(make_hostile().findings, measured=measured), tmp_path)
 
     def refuse(word: str) -> None:
         raise AssertionError(word)
 
-    content = json.loads(path.read_bytes(), parse_constant=refuse)
+    text = (tmp_path / "verdict.json").read_bytes()
+    content = json.loads(text, parse_constant=refuse)
     assert content["measured"] == {"pairs": [None, None, 1.5], "by": {"3": "?"}}
     assert content["findings"][0]["base"] is None
 
@@ -67,7 +68,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
 def test_a_write_that_fails_leaves_the_former_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, _ = write_verdict(make_regression(), tmp_path)
+    write_verdict(make_regression(), tmp_path)
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
@@ -75,7 +76,7 @@ def test_a_write_that_fails_leaves_the_former_file(
     monkeypatch.setattr("results.records.appending.os.fsync", full)
     with pytest.raises(ResultsError, match="No space left on device"):
         write_verdict(make_good(), tmp_path)
-    assert json.loads(path.read_bytes())["exit_code"] == 1
+    assert json.loads((tmp_path / "verdict.json").read_bytes())["exit_code"] == 1
     assert len(list(tmp_path.iterdir())) == 2
 
 
