@@ -118,6 +118,7 @@ def _ours(data: Path | None) -> Epochs:
     import torch
 
     from bench.engine.optimizer import make_optimizer
+    from bench.engine.warmup import Learner
     from bench.spec.budget import Budget
     from bench.spec.named_recipes import RECIPES
     from bench.spec.plan import Plan
@@ -130,8 +131,8 @@ def _ours(data: Path | None) -> Epochs:
     spec = spec.resolved_for(device.type)
     session = Session.open(spec, device, data)
     model, generator = session.model_for(0), torch.Generator()
-    optimizer = make_optimizer(spec.recipe, model)
-    engine = session.engine_for(Plan.parse(PLAN), model, optimizer, generator)
+    learner = Learner(model, make_optimizer(spec.recipe, model), generator)
+    engine = session.engine_for(Plan.parse(PLAN), learner)
     stream = BatchStream(
         len(session.splits.train), BATCH_SIZE, drop_last=False, generator=generator, device=device
     )

@@ -46,7 +46,7 @@ class Captured:
     losses: Tensor
 
     def replay(self, inputs: Buffers) -> Tensor:
-        """The losses (K,) of K steps on these inputs."""
+        """Return the losses (K,) of K steps on these inputs."""
         for own, given in zip(self.buffers, inputs, strict=True):
             torch._foreach_copy_(own, given, non_blocking=True)
         self.graph.replay()
@@ -66,7 +66,7 @@ class GraphSteps:
         self.captured: dict[tuple[int, int], Captured] = {}
 
     def __call__(self, indices: Sequence[Tensor], drawn: Sequence[Drawn], rates: Tensor) -> Tensor:
-        """Losses (K,) of K steps."""
+        """Return the losses (K,) of K steps."""
         shape = len(indices), len(indices[0])
         inputs = [list(indices), *map(list, zip(*drawn, strict=True)), list(rates.unbind())]
         if shape not in self.captured:
@@ -109,7 +109,7 @@ def capture(advance: Advance, inputs: Buffers, pool: "torch.cuda._POOL_HANDLE") 
 
 @cache
 def capture_stream() -> torch.cuda.Stream:
-    """The one stream of a process that steps are captured on.
+    """Return the one stream of a process that steps are captured on.
 
     Libraries keep a workspace of some MiB for each stream that they ever met. The warm-up is on it
     as well: a workspace that is first asked for in a capture would lie in the memory of its graph.

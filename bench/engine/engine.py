@@ -39,6 +39,10 @@ AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 Drawn: TypeAlias = tuple[Tensor, ...]
 """The random draws of each augmentation for one batch."""
+Batches: TypeAlias = Sequence[Tensor]
+"""Index tensors (B,) int64 into the training split, on its device, one a step."""
+Rates: TypeAlias = Sequence[float]
+"""Learning rates or momenta, one a step."""
 LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """(images, labels) -> scalar loss."""
 
@@ -49,22 +53,11 @@ class Engine(Protocol):
     group_steps: int
     """Steps that it runs in one call of Python; chunks may be of any length."""
 
-    def run(
-        self,
-        batches: Sequence[Tensor],
-        learning_rates: Sequence[float],
-        momenta: Sequence[float] | None = None,
-    ) -> Tensor:
-        """One optimizer step for each batch.
+    def run(self, batches: Batches, learning_rates: Rates, momenta: Rates | None = None) -> Tensor:
+        """Take one optimizer step for each batch; return the losses, (len(batches),) on the host.
 
-        Args:
-            batches: index tensors (B,) int64 into the training split, on the device.
-            learning_rates: one a batch.
-            momenta: of SGD, one a batch, where the recipe cycles it; None leaves it as it is.
-
-        Returns:
-            The losses, (len(batches),) float32 on the host; on CUDA the copy may still be under
-            way and is complete once a later mark of the clock has been reached.
+        On CUDA their copy may still be under way; it is complete once a later mark of the clock
+        has been reached. Momenta are of SGD, where the recipe cycles it; None leaves it as it is.
         """
 
     def reset(self) -> None:
@@ -83,7 +76,7 @@ class Feed:
     dtype: torch.dtype = torch.float32
 
     def draw(self, batch_size: int) -> Drawn:
-        """The random part of one batch; compiled and captured steps keep it outside."""
+        """Draw the random part of one batch; compiled and captured steps keep it outside."""
         images = self.split.images
         return draw_augmentations(
             self.augmentations, batch_size, images.shape[-1], self.generator, images.device
@@ -92,7 +85,7 @@ class Feed:
     def gather(
         self, images: Tensor, labels: Tensor, index: Tensor, drawn: Drawn
     ) -> tuple[Tensor, Tensor]:
-        """Images (B, 1, S, S) and labels (B,) int64, a pure function of its arguments.
+        """Return images (B, 1, S, S) and labels (B,) int64, a pure function of the arguments.
 
         Args:
             images: (N, 1, S, S) uint8, all of the split.
@@ -108,19 +101,19 @@ class Feed:
         return batch, labels.index_select(0, index)
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (B, 1, S, S) and labels (B,) int64, augmented by a fresh draw."""
+        """Return images (B, 1, S, S) and labels (B,) int64, augmented by a fresh draw."""
         return self.gather(self.split.images, self.split.labels, index, self.draw(len(index)))
 
 
 def autocast(precision: str, device_type: str) -> AbstractContextManager[object]:
-    """The autocast context of a precision; none for fp32 and tf32."""
+    """Return the autocast context of a precision; none for fp32 and tf32."""
     if precision not in AUTOCAST:
         return nullcontext()
     return torch.autocast(device_type, dtype=AUTOCAST[precision], cache_enabled=False)
 
 
 def loss_function(model: Callable[..., Tensor], recipe: Recipe, device_type: str) -> LossFunction:
-    """Forward pass and mean cross-entropy, in float32 at least.
+    """Return forward pass and mean cross-entropy, in float32 at least, as one function.
 
     The loss function raises RunError (`crashed`) where the model returns no logits (B, 10), of
     which cross-entropy would make an obscure error, or none at all.
@@ -139,7 +132,7 @@ def loss_function(model: Callable[..., Tensor], recipe: Recipe, device_type: str
 
 
 def check_tensor(output: object) -> Tensor:
-    """The output of a model, if it is a tensor.
+    """Return the output of a model, if it is a tensor.
 
     Raises:
         RunError: `crashed`; auxiliary outputs in training make a tuple, for example.
@@ -166,13 +159,8 @@ class StepEngine:
         if self.precision == "fp16":
             self.scaler = torch.amp.GradScaler(self.feed.split.images.device.type)
 
-    def run(
-        self,
-        batches: Sequence[Tensor],
-        learning_rates: Sequence[float],
-        momenta: Sequence[float] | None = None,
-    ) -> Tensor:
-        """One optimizer step for each batch; see `Engine.run`."""
+    def run(self, batches: Batches, learning_rates: Rates, momenta: Rates | None = None) -> Tensor:
+        """Take one optimizer step for each batch; see `Engine.run`."""
         own_momenta: Sequence[float | None] = momenta or [None] * len(batches)
         steps = zip(batches, learning_rates, own_momenta, strict=True)
         losses = [self.update(*self.feed.batch(index), rate, own) for index, rate, own in steps]
@@ -186,7 +174,7 @@ class StepEngine:
 
     @torch.enable_grad()
     def advance(self, index: Tensor, drawn: Drawn, rate: Tensor) -> Tensor:
-        """One step to be captured, with a learning rate () on the device; gives its loss ()."""
+        """Take one step to be captured, with a rate () on the device; return its loss ()."""
         split = self.feed.split
         return self.update(*self.feed.gather(split.images, split.labels, index, drawn), rate)
 
@@ -197,7 +185,7 @@ class StepEngine:
         learning_rate: float | Tensor,
         momentum: float | None = None,
     ) -> Tensor:
-        """One optimizer step on a batch; gives its loss, a scalar on the device."""
+        """Take one optimizer step on a batch; return its loss (), on the device."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
             if momentum is not None:
@@ -231,13 +219,8 @@ class LoaderEngine:
         dataset = ImageDataset(self.feed.split, self.feed.augmentations, self.feed.normalization)
         self.stream = LoaderStream(dataset, self.device)
 
-    def run(
-        self,
-        batches: Sequence[Tensor],
-        learning_rates: Sequence[float],
-        momenta: Sequence[float] | None = None,
-    ) -> Tensor:
-        """One optimizer step for each batch; see `Engine.run`."""
+    def run(self, batches: Batches, learning_rates: Rates, momenta: Rates | None = None) -> Tensor:
+        """Take one optimizer step for each batch; see `Engine.run`."""
         drawn = [self.feed.draw(len(index)) for index in batches]
         loaded = self.stream.batches(batches, drawn)
         own_momenta: Sequence[float | None] = momenta or [None] * len(batches)

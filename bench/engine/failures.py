@@ -38,7 +38,7 @@ COMPILERS = ("torch._dynamo", "torch._inductor", "torch.fx")
 
 
 def classify(error: BaseException) -> tuple[str, str]:
-    """Status and one-line reason of a run that raised."""
+    """Return the status and the one-line reason of a run that raised."""
     if isinstance(error, RunError):
         return error.status, error.reason
     # the error itself or what it was raised from, whichever says that there is no memory
@@ -56,7 +56,7 @@ def classify(error: BaseException) -> tuple[str, str]:
 
 
 def loses_device(error: BaseException) -> bool:
-    """True where an error leaves this process without its GPU; out of memory alone does not."""
+    """Whether an error leaves this process without its GPU; out of memory alone does not."""
     return any(
         isinstance(one, torch.AcceleratorError) or _says(one, LOST_DEVICE)
         for one in _with_causes(error)
@@ -65,7 +65,7 @@ def loses_device(error: BaseException) -> bool:
 
 
 def _with_causes(error: BaseException) -> list[BaseException]:
-    """The error and what it was raised from: compilers wrap what they meet.
+    """Return the error and what it was raised from: compilers wrap what they meet.
 
     Also what it was raised beside: a CUDA graph that cannot be captured to its end says so, and
     nothing of why.
@@ -85,12 +85,12 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def _says(error: BaseException, texts: Sequence[str]) -> bool:
-    """True for an error of a library's C++ code whose message has one of these texts."""
+    """Whether it is an error of a library's C++ code whose message has one of these texts."""
     return isinstance(error, RuntimeError) and any(text in text_of(error) for text in texts)
 
 
 def _memory_reason(error: BaseException) -> str:
-    """The line of its message that says so, and the limit of the host's memory where it counts."""
+    """Quote the line that says so, with the limit of the host's memory where it counts."""
     lines = text_of(error).splitlines() or [type(error).__name__]
     line = next((line for line in lines if any(text in line for text in OUT_OF_MEMORY)), lines[0])
     limit = memory_limit()
@@ -100,7 +100,7 @@ def _memory_reason(error: BaseException) -> str:
 
 
 def _compiler_complaint(error: BaseException) -> str:
-    """The one or two lines of the many that say what a compiler did not like."""
+    """Return the one or two lines of the many that say what a compiler did not like."""
     inner = getattr(error, "inner_exception", None) or error
     lines = [line.strip() for line in text_of(inner).splitlines() if line.strip()]
     complaints = [line for line in lines if " error: " in line or line.startswith("Explanation:")]

@@ -19,7 +19,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn, optim
 
-from bench.engine.engine import Drawn, Feed
+from bench.engine.engine import Batches, Drawn, Feed, Rates
 
 RunGroup: TypeAlias = Callable[[Sequence[Tensor], Sequence[Drawn], Tensor], Tensor]
 """(index tensors (B,) of K steps, their draws, rates (K,) on the device) -> losses (K,) there."""
@@ -38,13 +38,8 @@ class GroupEngine:
     reset: Callable[[], None] = lambda: None
 
     @torch.no_grad()
-    def run(
-        self,
-        batches: Sequence[Tensor],
-        learning_rates: Sequence[float],
-        momenta: Sequence[float] | None = None,
-    ) -> Tensor:
-        """One optimizer step for each batch; see `Engine.run`."""
+    def run(self, batches: Batches, learning_rates: Rates, momenta: Rates | None = None) -> Tensor:
+        """Take one optimizer step for each batch; see `Engine.run`."""
         assert momenta is None, "what is compiled or captured holds the momentum (spec/plan.py)"
         rates = torch.tensor(learning_rates, dtype=self.feed.dtype)
         device = self.feed.split.images.device
@@ -60,7 +55,7 @@ class GroupEngine:
 
 
 def groups(sizes: Sequence[int], group_steps: int) -> Iterator[tuple[int, int]]:
-    """First step and number of steps of each group, from the images of each batch in order."""
+    """Yield first step and number of steps of each group, from the images of each batch."""
     first = 0
     while first < len(sizes):
         ahead = sizes[first : first + group_steps]

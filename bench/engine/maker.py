@@ -32,7 +32,7 @@ class EngineMaker:
     _whole_steps: dict[Plan, Functions] = field(default_factory=dict, init=False)
 
     def make(self, plan: Plan, optimizer: optim.Optimizer, feed: Feed) -> Engine:
-        """The engine of a plan; the model must have the plan's memory format.
+        """Make the engine of a plan; the model must have the plan's memory format.
 
         The optimizer's state is made beforehand under every plan: a compiled step and a graph need
         it, and torch's fused SGD leaves a momentum buffer unset where fp16 skips the first step.

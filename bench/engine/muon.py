@@ -45,7 +45,7 @@ class MuonAndAdamW(optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One update of all parameters that have a gradient; takes no closure."""
+        """Update all parameters that have a gradient; takes no closure."""
         of_muon, of_adamw = self.param_groups
         self._step_muon(of_muon)
         if self._adamw is not None:
@@ -71,7 +71,7 @@ class MuonAndAdamW(optim.Optimizer):
 
 
 def split_parameters(model: nn.Module) -> tuple[Parameters, Parameters]:
-    """The trainable parameters of a model: those for Muon, and those for AdamW.
+    """Return the trainable parameters of a model: those for Muon, and those for AdamW.
 
     A net with no hidden matrix, such as `v0`, has nothing for Muon and trains by AdamW alone.
     """
@@ -82,7 +82,7 @@ def split_parameters(model: nn.Module) -> tuple[Parameters, Parameters]:
 
 
 def hidden_kernels(model: nn.Module) -> Parameters:
-    """The weights (out, in, ...) between the first layer and the head, in their order.
+    """Return the weights (out, in, ...) between the first layer and the head, in their order.
 
     The head is the last linear layer or, in a net without, the last kernel. Class tokens and
     positions of a transformer are no weights by name, and thus none here.

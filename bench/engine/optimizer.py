@@ -31,7 +31,7 @@ ALPHA = 0.99  # of RMSprop
 
 
 def make_optimizer(recipe: Recipe, model: nn.Module) -> optim.Optimizer:
-    """PyTorch's own optimizer with the recipe's settings, over the trainable parameters.
+    """Make PyTorch's own optimizer by the recipe, over the trainable parameters.
 
     The fused kernels update all parameters in one call, on a CPU as on CUDA. RMSprop has none: its
     `foreach` form takes 230 instead of 330 us on ResNet-8 (one thread of a 2-core AMD EPYC), and
@@ -68,7 +68,7 @@ class UpdateRule(NamedTuple):
 
 
 def update_rule(recipe: Recipe) -> UpdateRule:
-    """The rule of a recipe's optimizer; `muon` has none (`spec/plan.py`)."""
+    """Return the rule of a recipe's optimizer; `muon` has none (`spec/plan.py`)."""
     slots, apply = {
         "sgd": ((), _sgd),
         "rmsprop": (("square_avg",), _rmsprop),
@@ -81,7 +81,7 @@ def update_rule(recipe: Recipe) -> UpdateRule:
 
 
 def prepare_state(optimizer: optim.Optimizer, rule: UpdateRule) -> tuple[list[Tensors], Tensors]:
-    """Makes the optimizer's state, which it would make at its first step, from the same zeros.
+    """Make the optimizer's state, which it would make at its first step, from the same zeros.
 
     A compiled step takes the state as arguments and a CUDA graph holds its addresses, so it must be
     there beforehand; what is there already stays.

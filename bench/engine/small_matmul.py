@@ -23,7 +23,7 @@ aten = torch.ops.aten
 
 
 def product(left: Tensor, right: Tensor) -> Tensor:
-    """(M, K) x (K, N) in the form that is fastest when compiled; NotImplemented to leave it."""
+    """Multiply (M, K) x (K, N) in the form that compiles best; NotImplemented to leave it."""
     rows, depth = left.shape
     columns = right.shape[1]
     if rows * depth * columns <= WRITTEN_OUT:
@@ -37,7 +37,7 @@ def product(left: Tensor, right: Tensor) -> Tensor:
 def product_and_bias(
     bias: Tensor, left: Tensor, right: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> Tensor:
-    """`product`, and a bias (N,) on each row; NotImplemented to leave it."""
+    """Add a bias (N,) to each row of `product`; NotImplemented to leave it."""
     if beta != 1 or alpha != 1:
         return NotImplemented  # type: ignore[no-any-return]
     found = product(left, right)
@@ -45,7 +45,7 @@ def product_and_bias(
 
 
 def decompositions(version: str) -> Mapping[OpOverload, Callable[..., Tensor]]:
-    """The operations that a compiled step on a CPU replaces under this version of torch."""
+    """Return the operations that a compiled step on a CPU replaces under this version of torch."""
     major, minor, *_ = version.split(".")
     if (int(major), int(minor)) < SOUND_SINCE:
         return {}

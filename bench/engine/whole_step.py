@@ -76,7 +76,7 @@ class WholeStep:
         )
 
     def run(self, indices: Sequence[Tensor], drawn: Sequence[Drawn], rates: Tensor) -> Tensor:
-        """Losses (K,) of K steps in one call, compiled when their shape comes for the first time.
+        """Return the losses (K,) of K steps in one call, compiled when their shape first comes.
 
         To be called under `no_grad`; `rates` (K,) may begin at any 4 bytes.
         """
@@ -91,7 +91,7 @@ class WholeStep:
         return self.functions[shape](*arguments)
 
     def advance(self, index: Tensor, drawn: Drawn, rate: Tensor) -> Tensor:
-        """One step to be captured, with a learning rate (); gives its loss ()."""
+        """Take one step to be captured, with a rate () on the device; return its loss ()."""
         return self.run([index], [drawn], rate[None])[0]
 
     @contextmanager
@@ -104,7 +104,7 @@ class WholeStep:
             torch._foreach_copy_(self.counts, [self.state.step] * len(self.counts))
 
     def _steps(self, spec: TreeSpec, *arguments: Tensor) -> Tensor:
-        """The function that is traced: takes its arguments apart and runs step after step."""
+        """Take the arguments apart and run step after step: the function that is traced."""
         state, images, labels, indices, drawn, rates = tree_unflatten(arguments, spec)
         losses = []
         for k, (index, own) in enumerate(zip(indices, drawn, strict=True)):
@@ -113,7 +113,7 @@ class WholeStep:
         return torch.stack(losses)
 
     def step(self, state: State, images: Tensor, labels: Tensor, rate: Tensor) -> Tensor:
-        """One step on a batch, as it is written down for the compiler; gives the loss ()."""
+        """Take one step on a batch, as it is traced for the compiler; return the loss ()."""
         with torch.enable_grad():
             leaves = {name: p.detach().requires_grad_() for name, p in state.trainable.items()}
             model = partial(functional_call, self.model, leaves | state.fixed)

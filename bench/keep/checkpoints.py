@@ -174,7 +174,7 @@ class Checkpoints:
             "best": None if control is None or control.best is None else control.best._asdict(),
         }
         return saved_model_of(
-            self.live.model,
+            self.live.learner.model,
             name=self.spec.model,
             recipe=self.spec.recipe,
             trained=trained | dict(told),

@@ -55,7 +55,7 @@ class RunLog:
         split = session.splits.train
         images = normalize(split.images[:MAX_SAMPLES], spec.recipe.normalize)
         labels = [CLASS_NAMES[label] for label in split.labels[:MAX_SAMPLES].tolist()]
-        writer = begin_log(folder / folder_name(spec), live.model, images, labels)
+        writer = begin_log(folder / folder_name(spec), live.learner.model, images, labels)
         training, trace = live.training, live.training.trace
         seconds = training.meters.seconds
         return cls(writer, training, trace.steps, trace.images_seen, seconds, len(trace.curve))

@@ -7,9 +7,7 @@ import math
 import os
 from dataclasses import replace
 
-from torch import nn, optim
-
-from bench.engine.warmup import restored
+from bench.engine.warmup import Learner, restored
 from bench.machine.roofline import Roofline, StepCost, roofline_of
 from bench.measure.findings import Findings
 from bench.measure.workload import count_kernels, passes_of_step
@@ -25,13 +23,7 @@ NOT_LINEAR = "the model calls other operations for other batch sizes"
 BEAT_FLOOR = "beat_floor"  # the footer of a table says what that means
 
 
-def count_step(
-    session: Session,
-    plan: Plan,
-    model: nn.Module,
-    optimizer: optim.Optimizer,
-    findings: Findings,
-) -> None:
+def count_step(session: Session, plan: Plan, learner: Learner, findings: Findings) -> None:
     """FLOPs and bytes of a step, counted once a plan; random states move on.
 
     Must come after the warm-up, which has made the optimizer's state, and have everything put back.
@@ -41,7 +33,9 @@ def count_step(
         size = session.splits.train.images.shape[-1]
         session.costs[plan] = StepCost(
             flops=findings.measurements["flops_per_image"].values[0] * recipe.batch_size,
-            passes=passes_of_step(model, optimizer, size, recipe.batch_size, recipe.precision),
+            passes=passes_of_step(
+                learner.model, learner.optimizer, size, recipe.batch_size, recipe.precision
+            ),
         )
     cost = session.costs[plan]
     findings.add("flops_per_step", cost.flops)
@@ -60,7 +54,7 @@ def count_step_kernels(session: Session, live: Live, findings: Findings) -> None
         if session.num_seeds > 1:  # has the profiler let go of CUPTI before the next training
             os.environ.setdefault("TEARDOWN_CUPTI", "1")
         steps = engine.group_steps * math.ceil(LEAST_PROFILED_STEPS / engine.group_steps)
-        with restored(live.model, live.optimizer, [live.augmentation]):
+        with restored(live.learner):
             batches = [session.random_batch() for _ in range(steps)]
             rates = [session.small_rate()] * steps
             kernels = count_kernels(lambda: engine.run(batches, rates), steps)

@@ -19,12 +19,12 @@ UNROLLED_S = 5.0  # what several steps in one function take beyond that
 
 
 def has_convolutions(model: nn.Module) -> bool:
-    """True where the memory format can matter; other nets have steps so short that calls matter."""
+    """Whether the memory format can matter; other nets have steps so short that calls matter."""
     return any(isinstance(module, nn.Conv2d) for module in model.modules())
 
 
 def uncompiled_plans(model: nn.Module, device_kind: str) -> tuple[Plan, ...]:
-    """Memory formats for convolutions, else one CPU thread against all; on CUDA also as graphs.
+    """Return memory formats for convolutions, else one CPU thread and all; on CUDA also graphs.
 
     The steps of a linear net are so short that a second thread can cost more than it brings.
     """
@@ -39,7 +39,7 @@ def uncompiled_plans(model: nn.Module, device_kind: str) -> tuple[Plan, ...]:
 
 
 def compiled_plans(best: Plan, model: nn.Module, device_kind: str) -> Sequence[Plan]:
-    """Whole compiled steps, in the memory format that won without a compiler.
+    """Return whole compiled steps, in the memory format that won without a compiler.
 
     Those of a linear net run on one thread: what is left of a step is shorter than waking another.
     """
@@ -53,14 +53,14 @@ def compiled_plans(best: Plan, model: nn.Module, device_kind: str) -> Sequence[P
 
 
 def expected_compile_s(model: nn.Module) -> float:
-    """About how long compiling a whole step takes where nothing is cached."""
+    """Estimate how long compiling a whole step takes where nothing is cached."""
     layers = sum(1 for module in model.modules() if next(module.children(), None) is None)
     unrolled_s = 0.0 if has_convolutions(model) else UNROLLED_S
     return COMPILE_BASE_S + unrolled_s + COMPILE_S_PER_LAYER * layers
 
 
 def hope(model: nn.Module, device_kind: str) -> float:
-    """The largest share of training time that compiling was seen, or can be thought, to save."""
+    """Return the largest share of training time that compiling can be expected to save."""
     if device_kind == "cuda":
         return 0.9
     return 0.3 if has_convolutions(model) else 0.8

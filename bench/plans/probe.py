@@ -39,11 +39,11 @@ class PlanCandidate:
         return min(self.step_seconds) if self.error is None else math.inf
 
     def total_s(self, steps: float) -> float:
-        """Seconds of compilation and of so many steps."""
+        """Return the seconds of compilation and of so many steps."""
         return self.compile_s + steps * self.best_s
 
     def as_plain(self, digits: int = 6, fastest: int = KEPT_STEPS) -> dict[str, Any]:
-        """JSON values; a record, of at most 4 KB, keeps the fastest steps, to the microsecond."""
+        """Return JSON values; a record, of at most 4 KB, keeps the fastest steps, in whole us."""
         plain: dict[str, Any] = {"plan": str(self.plan)}
         if self.step_seconds:
             plain["step_s"] = [round(s, digits) for s in sorted(self.step_seconds)[:fastest]]
@@ -53,7 +53,7 @@ class PlanCandidate:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "PlanCandidate":
-        """The candidate written by `as_plain`."""
+        """Read a candidate that `as_plain` has written."""
         return cls(
             Plan.parse(plain["plan"]),
             [float(seconds) for seconds in plain["step_s"]],
@@ -88,7 +88,7 @@ class Probe:
         cap_s: float,
         known: Mapping[Plan, PlanCandidate],
     ) -> tuple[Plan, list[PlanCandidate]]:
-        """The best plan and all that was seen.
+        """Return the best plan and all that was tried.
 
         Args:
             plans: that need no compiler; where all of them fail, the last failure is raised.
@@ -154,7 +154,7 @@ class Probe:
 
 
 def probe_seconds(budget: Budget) -> float:
-    """Seconds after which no further round of a probe begins."""
+    """Return the seconds after which no further round of a probe begins."""
     return min(CAP_S, MAX_SHARE * budget.amount) if budget.unit == "s" else CAP_S
 
 

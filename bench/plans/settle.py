@@ -1,4 +1,4 @@
-"""Settles the plan of a session under `--plan auto`, by trying candidates on its real step.
+"""Settle the plan of a session under `--plan auto`, by trying candidates on its real step.
 
 What was timed is kept for later runs on this machine: timings, not choices, as the best plan
 depends on the budget, and is chosen anew each time.
@@ -11,12 +11,12 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
-from torch import nn, optim
 
 from bench.engine.engine import Engine
-from bench.engine.warmup import restored, time_group
+from bench.engine.warmup import Learner, restored, time_group
 from bench.errors import UsageError
 from bench.machine.cache import read_cached, write_cached
 from bench.machine.clock import make_clock
@@ -39,20 +39,18 @@ class Trial:
     """Tries plans on a session's model; whatever the steps change is put back."""
 
     session: Session
-    model: nn.Module
-    optimizer: optim.Optimizer
-    generator: torch.Generator
+    learner: Learner
     compilations: dict[Plan, Compilation] = field(default_factory=dict)
 
     @contextmanager
     def _engine(self, plan: Plan) -> Iterator[Engine]:
         # each plan starts without optimizer state: CUDA's fused kernels refuse the strides of a
         # memory format that the parameters no longer have
-        with restored(self.model, self.optimizer, [self.generator]):
-            yield self.session.engine_for(plan, self.model, self.optimizer, self.generator)
+        with restored(self.learner):
+            yield self.session.engine_for(plan, self.learner)
 
     def time_steps(self, plan: Plan) -> list[float]:
-        """Seconds a step of two groups of steps, after one that is not timed."""
+        """Return the seconds a step of two groups of steps, after one that is not timed."""
         session, clock = self.session, make_clock(self.session.device)
         with self._engine(plan) as engine:
             seconds = []
@@ -62,7 +60,7 @@ class Trial:
             return [taken / engine.group_steps for taken in seconds[1:]]
 
     def compile(self, plan: Plan) -> Compilation:
-        """Makes a plan ready for every shape of training."""
+        """Make a plan ready for every shape of training."""
         started, before = time.perf_counter(), compile_counts()
         with self._engine(plan) as engine:
             self.session.meet_shapes(engine)
@@ -71,23 +69,21 @@ class Trial:
         return self.compilations[plan]
 
 
-def settle(
-    session: Session, model: nn.Module, optimizer: optim.Optimizer, generator: torch.Generator
-) -> tuple[Plan, list[PlanCandidate], float]:
-    """The plan that trains through the session's budget in the least time.
+def settle(session: Session, learner: Learner) -> tuple[Plan, list[PlanCandidate], float]:
+    """Return the plan that trains through the session's budget in the least time.
 
-    With it all that was tried, and the seconds of its compilation in this run.
+    With it come all that was tried, and the seconds of its compilation in this run.
     """
-    kind, recipe = session.device.type, session.spec.recipe
-    trial = Trial(session, model, optimizer, generator)
+    model, kind, recipe = learner.model, session.device.type, session.spec.recipe
+    trial = Trial(session, learner)
     probe = Probe(
         time_steps=trial.time_steps,
         compile=trial.compile,
         expected_compile_s=expected_compile_s(model),
-        steps_at=lambda step_s: num_steps(session, step_s),
+        steps_at=partial(num_steps, session),
         hope=hope(model, kind),
         now=time.perf_counter,
-        why_not=lambda plan: why_not(plan, recipe),
+        why_not=partial(why_not, recipe=recipe),
     )
     name = cache_name(session.spec, session.device)
     # a published figure is one training, and a compiler rounds in another order
@@ -113,7 +109,7 @@ def remember_compilation(session: Session, plan: Plan, compilation: Compilation)
 
 
 def num_steps(session: Session, step_s: float) -> float:
-    """Steps of all seeds that the budget pays for at so many seconds a step."""
+    """Return the steps of all seeds that the budget pays for at so many seconds a step."""
     budget, recipe = session.spec.budget, session.spec.recipe
     if budget.unit == "J":
         return session.num_seeds * budget.amount / PROBABLE_WATTS / step_s
@@ -129,7 +125,7 @@ def num_steps(session: Session, step_s: float) -> float:
 
 
 def cache_name(spec: RunSpec, device: torch.device) -> str:
-    """File of the timings of a model under a recipe, on this device, with this very source."""
+    """Name the file of a model's timings under a recipe, on this device, with this source."""
     plain = spec.as_plain()
     parts = [
         *(plain[key] for key in ("model", "model_hash", "recipe", "deterministic")),
@@ -141,7 +137,7 @@ def cache_name(spec: RunSpec, device: torch.device) -> str:
 
 
 def read_timings(name: str) -> dict[Plan, PlanCandidate]:
-    """Plans that were timed before; empty where nothing usable is kept."""
+    """Return the plans that were timed before; empty where nothing usable is kept."""
     kept = (read_cached(name) or {}).get("timings")
     found: dict[Plan, PlanCandidate] = {}
     for plain in kept if isinstance(kept, list) else ():

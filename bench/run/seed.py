@@ -9,11 +9,11 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from torch import nn, optim
+from torch import nn
 
 from bench.engine.engine import Engine
 from bench.engine.optimizer import make_optimizer
-from bench.engine.warmup import restored, warm_up
+from bench.engine.warmup import Learner, restored, warm_up
 from bench.keep.checkpoints import plan_gone_on_with
 from bench.keep.keeper import begin_keeping
 from bench.machine.clock import make_clock
@@ -116,21 +116,20 @@ def prepare(
 ) -> Live:
     """Get a seed ready for its first timed step: counts, plan, warm engine, training."""
     count_workload(session, model, findings)
-    optimizer = make_optimizer(spec.recipe, model)
     augmentation = torch.Generator(session.device).manual_seed(spec.seed + AUGMENTATION_SEED)
+    learner = Learner(model, make_optimizer(spec.recipe, model), augmentation)
     tell("probe", None)
-    plan = settle_plan(session, model, optimizer, augmentation, findings)
+    plan = settle_plan(session, learner, findings)
     tell("warm-up", None)
-    engine, step_s, graph_peak = warm_engine(
-        session, plan, model, optimizer, augmentation, findings
-    )
-    meters = make_meters(session.device, model, optimizer, is_parallel=plan.parallel == "dp")
+    engine, step_s, graph_peak = warm_engine(session, plan, learner, findings)
+    is_parallel = plan.parallel == "dp"
+    meters = make_meters(session.device, model, learner.optimizer, is_parallel=is_parallel)
     if graph_peak:  # replays allocate nothing of their own
         meters.other_peaks.append(graph_peak)
     training = assemble(session, spec, engine, meters, step_s)
     add_curve(training, session, spec, model, findings)
     training.report = partial(tell, "train")
-    return Live(training, model, optimizer, augmentation)
+    return Live(training, learner)
 
 
 def count_workload(session: Session, model: nn.Module, findings: Findings) -> None:
@@ -142,17 +141,11 @@ def count_workload(session: Session, model: nn.Module, findings: Findings) -> No
     findings.add("flops_per_image", session.flops_per_image)
 
 
-def settle_plan(
-    session: Session,
-    model: nn.Module,
-    optimizer: optim.Optimizer,
-    generator: torch.Generator,
-    findings: Findings,
-) -> Plan:
+def settle_plan(session: Session, learner: Learner, findings: Findings) -> Plan:
     """Return the plan of this session: the one asked for, or what a probe finds best."""
     if session.plan is None:
         started = time.perf_counter()
-        session.plan, tried, compile_s = settle(session, model, optimizer, generator)
+        session.plan, tried, compile_s = settle(session, learner)
         session.tried = [candidate.as_plain() for candidate in tried]
         session.setup_s["compile"] = compile_s
         session.setup_s["probe"] = time.perf_counter() - started - compile_s
@@ -161,12 +154,7 @@ def settle_plan(
 
 
 def warm_engine(
-    session: Session,
-    plan: Plan,
-    model: nn.Module,
-    optimizer: optim.Optimizer,
-    augmentation: torch.Generator,
-    findings: Findings,
+    session: Session, plan: Plan, learner: Learner, findings: Findings
 ) -> tuple[Engine, float, int]:
     """Make the engine and warm it up; return it and the predicted seconds of a step.
 
@@ -175,8 +163,8 @@ def warm_engine(
     """
     started, before = time.perf_counter(), compile_counts()
     # made outside: the optimizer state that it prepares must last
-    engine = session.engine_for(plan, model, optimizer, augmentation)
-    with restored(model, optimizer, [augmentation]):
+    engine = session.engine_for(plan, learner)
+    with restored(learner):
         with peak_of_graphs(session.device) as peaks:
             session.meet_shapes(engine)
         ready_s = time.perf_counter() - started
@@ -184,9 +172,11 @@ def warm_engine(
         step_s = warm_up(engine, session.random_batch, session.small_rate(), clock)
         seconds = time.perf_counter() - started
         counts = compile_counts().since(before)
-        count_step(session, plan, model, optimizer, findings)
+        count_step(session, plan, learner, findings)
     engine.reset()
-    copies = model_bytes(model) + state_bytes(optimizer)  # those that `restored` kept
+    copies = model_bytes(learner.model) + state_bytes(
+        learner.optimizer
+    )  # those that `restored` kept
     graph_peak = peaks[0] - copies if plan.graph_steps and peaks else 0
     compiled = Compilation(ready_s, counts.cache_misses > 0) if counts.compilations else None
     report_warm_up(session, plan, compiled, seconds, findings)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn, optim
 
-from bench.engine.warmup import named_tensors
+from bench.engine.warmup import fill_tensors, named_tensors
 from bench.spec.recipe import Recipe
 
 # what changes in the state of torch's plateau; the rest is what the recipe says
@@ -100,12 +100,10 @@ class Control:
             for name, tensor in named_tensors(self.model).items()
         }
 
-    @torch.no_grad()
     def use_best(self) -> None:
         """Put the best weights into the model, where the recipe selects any."""
-        tensors = named_tensors(self.model)
-        for name, kept in self._weights.items():
-            tensors[name].copy_(kept)
+        if self._weights:
+            fill_tensors(self.model, self._weights)
 
     def best_weights(self) -> dict[str, Tensor]:
         """Return the best weights on the CPU, by name; none where the last ones count."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn, optim
+from torch import Tensor, optim
 
-from bench.engine.warmup import named_tensors
+from bench.engine.warmup import Learner, fill_tensors, named_tensors
 from bench.train.training import CurvePoint, Training
 
 
@@ -23,23 +23,22 @@ class Live:
     """A training and all that its steps change."""
 
     training: Training
-    model: nn.Module
-    optimizer: optim.Optimizer
-    augmentation: torch.Generator  # of its draws
+    learner: Learner
 
 
 def state_of(live: Live) -> dict[str, Any]:
     """Return all but the weights, which a saved model holds, as CPU tensors and plain numbers."""
-    training, saved = live.training, set(live.model.state_dict())
+    training, optimizer = live.training, live.learner.optimizer
+    saved = set(live.learner.model.state_dict())
     return {
         "buffers": {  # those that a state dict leaves out
             name: _kept(tensor)
-            for name, tensor in named_tensors(live.model).items()
+            for name, tensor in named_tensors(live.learner.model).items()
             if name not in saved
         },
         "optimizer": [
             {key: _kept(x) if isinstance(x, Tensor) else x for key, x in slot.items()}
-            for slot in map(live.optimizer.state.__getitem__, _parameters(live.optimizer))
+            for slot in map(optimizer.state.__getitem__, _parameters(optimizer))
         ],
         "random": _random_state(live),
         "stream": training.stream.state(),
@@ -66,13 +65,11 @@ def restore(live: Live, weights: Mapping[str, Tensor], state: Mapping[str, Any])
     Tensors are filled in place: compiled steps and CUDA graphs hold on to them. `weights` are the
     state dict of the other's model, `state` is what `state_of` gave for it.
     """
-    training, kept_tensors = live.training, {**weights, **state["buffers"]}
+    training, optimizer = live.training, live.learner.optimizer
+    fill_tensors(live.learner.model, {**weights, **state["buffers"]})
     with torch.no_grad():
-        for name, tensor in named_tensors(live.model).items():
-            tensor.copy_(kept_tensors[name])
-        pairs = zip(_parameters(live.optimizer), state["optimizer"], strict=True)
-        for parameter, kept in pairs:
-            _fill(live.optimizer.state[parameter], kept, parameter)
+        for parameter, kept in zip(_parameters(optimizer), state["optimizer"], strict=True):
+            _fill(optimizer.state[parameter], kept, parameter)
     training.stream.load_state(state["stream"])
     pacer, meters = state["pacer"], state["meters"]
     training.pacer.spent, training.pacer.ahead = _amount(pacer["spent"]), int(pacer["ahead"])
@@ -128,13 +125,13 @@ def _made_for(parameter: Tensor, value: Tensor) -> Tensor:
 
 def _random_state(live: Live) -> dict[str, Any]:
     device = live.training.stream.device
-    state = {"cpu": torch.get_rng_state(), "augmentation": live.augmentation.get_state()}
+    state = {"cpu": torch.get_rng_state(), "augmentation": live.learner.augmentation.get_state()}
     return state | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
 
 
 def _restore_random(live: Live, state: Mapping[str, Any]) -> None:
     torch.set_rng_state(state["cpu"])
-    live.augmentation.set_state(state["augmentation"])
+    live.learner.augmentation.set_state(state["augmentation"])
     if "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"], live.training.stream.device)
 

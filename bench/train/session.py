@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn, optim
+from torch import Tensor, nn
 
 from bench.engine.engine import MEMORY_FORMATS, Engine, Feed
 from bench.engine.maker import EngineMaker
-from bench.engine.warmup import time_group
+from bench.engine.warmup import Learner, fill_tensors, named_tensors, time_group
 from bench.errors import RunError
 from bench.import_path import cwd_ignored
 from bench.machine.ceilings import Ceilings, ceilings_of
@@ -97,7 +97,7 @@ class Session:
             self._check_batches(fresh)
             self._model = fresh.to(self.device)
         else:
-            _copy_tensors(fresh, self._model)
+            fill_tensors(self._model, named_tensors(fresh))
             self._model.zero_grad()
         # an evaluation that failed may have left it in eval mode
         return train_mode(self._model, recipe.frozen_batchnorm)
@@ -138,22 +138,21 @@ class Session:
                 "BatchNorm cannot train; set drop_last=true or another batch_size",
             )
 
-    def engine_for(
-        self, plan: Plan, model: nn.Module, optimizer: optim.Optimizer, generator: torch.Generator
-    ) -> Engine:
-        """Make the engine of a plan around this model, and set the threads of this process."""
+    def engine_for(self, plan: Plan, learner: Learner) -> Engine:
+        """Make the engine of a plan, and set the threads of this process."""
         torch.set_num_threads(plan.threads or usable_cores())
-        model.to(memory_format=MEMORY_FORMATS[plan.memory_format])
+        memory_format = MEMORY_FORMATS[plan.memory_format]
+        learner.model.to(memory_format=memory_format)
         if self._maker is None:
-            self._maker = EngineMaker(model, self.spec.recipe)
+            self._maker = EngineMaker(learner.model, self.spec.recipe)
         feed = Feed(
             split=self.splits.train,
-            augmentations=tuple(parse_augmentation(name) for name in self.spec.recipe.augment),
+            augmentations=tuple(map(parse_augmentation, self.spec.recipe.augment)),
             normalization=self.spec.recipe.normalize,
-            generator=generator,
-            memory_format=MEMORY_FORMATS[plan.memory_format],
+            generator=learner.augmentation,
+            memory_format=memory_format,
         )
-        return self._maker.make(plan, optimizer, feed)
+        return self._maker.make(plan, learner.optimizer, feed)
 
     @cwd_ignored()  # by Python processes of the compiler
     def meet_shapes(self, engine: Engine) -> None:
@@ -199,15 +198,3 @@ class Session:
         cost = (time.perf_counter() - started) * len(validation) / len(sample)
         choices = POINTS if self.spec.target is None else TARGET_POINTS
         return tuple(affordable_points(cost, training_s, choices))
-
-
-@torch.no_grad()
-def _copy_tensors(source: nn.Module, target: nn.Module) -> None:
-    """Copy parameters and buffers; a state dict leaves out buffers that are not persistent."""
-    pairs = zip(
-        [*source.parameters(), *source.buffers()],
-        [*target.parameters(), *target.buffers()],
-        strict=True,
-    )
-    for tensor, own in pairs:
-        own.copy_(tensor)

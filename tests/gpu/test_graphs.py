@@ -18,6 +18,7 @@ from tests.bench.engine.test_graph_refusals import Reads
 from tests.bench.train.training_by_hand import (
     RECIPE,
     flat_state,
+    learner_of,
     random_split,
     small_net,
     some_batches,
@@ -50,9 +51,8 @@ def batches(count: int) -> list[Tensor]:
 def train(plan: str, recipe: Recipe, rates: list[float]) -> tuple[Tensor, nn.Module]:
     """Losses, and the model, after a warm-up that is put back: two graphs and one step more."""
     model = small_net().cuda()
-    engine, feed = cuda_engine(model, plan, recipe)
-    optimizer: torch.optim.Optimizer = engine.optimizer  # type: ignore[attr-defined]
-    with restored(model, optimizer, [feed.generator]):
+    engine, _ = cuda_engine(model, plan, recipe)
+    with restored(learner_of(engine)):
         engine.run(batches(5), [0.3] * 5)
     engine.reset()
     losses = engine.run(batches(len(rates)), rates)

@@ -11,6 +11,7 @@ from torch import nn
 
 from bench import Plan, RunSpec
 from bench.engine.optimizer import make_optimizer
+from bench.engine.warmup import Learner
 from bench.errors import RunError
 from bench.measure.findings import Findings
 from bench.plans.settle import Trial
@@ -107,7 +108,7 @@ def test_a_model_that_cannot_be_captured_leaves_the_other_plans_of_a_probe(
     model = small_net(size=28).append(Reads("item"))
     opened = open_session(spec_of("adamw"))
     optimizer = make_optimizer(opened.spec.recipe, model)
-    trial = Trial(opened, model, optimizer, torch.Generator())
+    trial = Trial(opened, Learner(model, optimizer, torch.Generator()))
     before = [parameter.clone() for parameter in model.parameters()]
     with pytest.raises(RunError, match="leave graph:N out"):
         trial.time_steps(Plan.parse("graph:4"))

@@ -20,6 +20,7 @@ from fmnist_models.freezing import train_mode
 from tests.bench.engine.cuda_by_hand import Simulation, simulate_cuda
 from tests.bench.train.training_by_hand import (
     RECIPE,
+    learner_of,
     random_split,
     small_net,
     some_batches,
@@ -78,10 +79,9 @@ def batches(count: int) -> list[Tensor]:
     return [*whole[:5], whole[5][:3], *whole[6:-1], whole[-1][:3]]
 
 
-def warm(engine: Engine, model: nn.Module) -> None:
+def warm(engine: Engine) -> None:
     """Meets every shape, as a session does."""
-    optimizer, feed = engine.optimizer, engine.feed  # type: ignore[attr-defined]
-    with restored(model, optimizer, [feed.generator]):
+    with restored(learner_of(engine)):
         for shape in (some_batches(engine.group_steps), some_batches(1), [some_batches(1)[0][:3]]):
             engine.run(shape, [0.25] * len(shape))
     engine.reset()
@@ -98,7 +98,7 @@ def trained(plan: str, recipe: Recipe, *, dropout: float = 0.5) -> list[Tensor]:
     """Losses of a warmed engine in two chunks, and all that it trained."""
     model = small_net(dropout=dropout)
     engine = made(model, plan, recipe)
-    warm(engine, model)
+    warm(engine)
     torch.manual_seed(7)
     losses = [engine.run(batches(10), RATES), engine.run(batches(10), RATES[::-1])]
     return [*losses, *state_of(engine, model)]
@@ -167,7 +167,7 @@ def test_several_seeds_share_what_was_compiled(simulation: Simulation) -> None:
             model.load_state_dict(small_net(seed=seed).state_dict())
             model.zero_grad()
             engine = made(model, plan, maker=maker)
-            warm(engine, model)
+            warm(engine)
             torch.manual_seed(seed)
             found.append([engine.run(batches(10), RATES), *state_of(engine, model)])
         assert_alike(found[0], found[2], is_exact=True)
@@ -180,7 +180,7 @@ def test_steps_are_counted(simulation: Simulation) -> None:
     for plan in ("graph:4", "step,graph:4"):
         model = small_net()
         engine = made(model, plan)
-        warm(engine, model)
+        warm(engine)
         engine.run(batches(10), RATES)
         engine.run(batches(7), RATES[:7])
         states = engine.optimizer.state.values()  # type: ignore[attr-defined]
@@ -196,7 +196,7 @@ def test_the_scale_of_fp16_backs_off_grows_and_begins_again(
         model = small_net()
         engine = made(model, plan, RECIPES["fp16, adam"])
         steps: Any = engine if plan == "eager" else engine.run_group.advance.__self__  # type: ignore[attr-defined]
-        warm(engine, model)
+        warm(engine)
         scaler = steps.scaler
         seen = [scaler.get_scale()]
         with torch.no_grad():
@@ -239,7 +239,7 @@ def test_frozen_parts_and_buffers_that_are_not_saved(plan: str, simulation: Simu
             part.requires_grad_(False)
         train_mode(model, "eval")
         engine = made(model, name)
-        warm(engine, model)
+        warm(engine)
         losses = engine.run(batches(10), RATES)
         assert model[2].seen == 10
         found[name] = [losses, *state_of(engine, model)]
@@ -274,6 +274,6 @@ def test_forward_and_backward_may_be_compiled(
     for plan in ("eager", "compile,graph:4"):
         model = small_net()
         engine = made(model, plan, maker=EngineMaker(model, ADAMW, backend="aot_eager"))
-        warm(engine, model)
+        warm(engine)
         found[plan] = [engine.run(batches(10), RATES), *state_of(engine, model)]
     assert_alike(found["compile,graph:4"], found["eager"], is_exact=False)

@@ -29,6 +29,7 @@ from tests.bench.train.training_by_hand import (
     RECIPE,
     engine_of,
     flat_state,
+    learner_of,
     random_split,
     small_net,
     some_batches,
@@ -112,9 +113,7 @@ def test_a_compiled_step_survives_a_warm_up_without_a_trace() -> None:
         model = small_net()
         engine = engine_of(model, ADAMW, STEP)
         if is_warmed:
-            feed = engine.feed  # type: ignore[attr-defined]
-            optimizer = engine.optimizer  # type: ignore[attr-defined]
-            with restored(model, optimizer, [feed.generator]):
+            with restored(learner_of(engine)):
                 engine.run(some_batches(3), [0.05] * 3)
         losses = engine.run(some_batches(5), [0.01] * 5)
         nets[is_warmed] = (losses, flat_state(model))

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 
 from bench.engine.engine import StepEngine
-from bench.engine.warmup import MAX_STEPS, MIN_STEPS, restored, time_group, warm_up
+from bench.engine.warmup import MAX_STEPS, MIN_STEPS, Learner, restored, time_group, warm_up
 from tests.bench.train.training_by_hand import (
     RECIPE,
     FakeClock,
     FakeEngine,
     flat_state,
+    learner_of,
     make_engine,
     small_net,
     some_batches,
@@ -53,7 +54,7 @@ def test_training_after_a_warm_up_is_training_without_one(done_before: int, opti
         for batch in some_batches(done_before):
             engine.run([batch], [0.01])
         if is_warmed:
-            with restored(engine.model, engine.optimizer, [engine.feed.generator]):
+            with restored(learner_of(engine)):
                 before = flat_state(engine.model)
                 warm_up(engine, random_batch, 0.01, FakeClock())
                 assert not torch.equal(before, flat_state(engine.model))
@@ -66,7 +67,7 @@ def test_training_after_a_warm_up_is_training_without_one(done_before: int, opti
 def test_gradients_of_the_warm_up_are_gone_and_rates_are_back() -> None:
     engine = make_engine(small_net(), ADAMW)
     before = tensors_in(engine.optimizer.state_dict()["state"])
-    with restored(engine.model, engine.optimizer, [engine.feed.generator]):
+    with restored(learner_of(engine)):
         engine.run([random_batch()], [0.5])
     assert all(parameter.grad is None for parameter in engine.model.parameters())
     assert [group["lr"] for group in engine.optimizer.param_groups] == [ADAMW.learning_rate]
@@ -77,7 +78,7 @@ def test_gradients_of_the_warm_up_are_gone_and_rates_are_back() -> None:
 
 def test_the_momentum_of_the_recipe_is_back_after_a_warm_up() -> None:
     engine = make_engine(small_net(), replace(RECIPE, momentum=0.9))
-    with restored(engine.model, engine.optimizer, []):
+    with restored(learner_of(engine)):
         engine.run([random_batch()], [0.1], [0.5])
         assert [group["momentum"] for group in engine.optimizer.param_groups] == [0.5]
     assert [group["momentum"] for group in engine.optimizer.param_groups] == [0.9]
@@ -86,7 +87,7 @@ def test_the_momentum_of_the_recipe_is_back_after_a_warm_up() -> None:
 def test_state_that_was_made_inside_is_taken_away() -> None:
     model = small_net()
     optimizer = torch.optim.AdamW(model.parameters())
-    with restored(model, optimizer, []):
+    with restored(Learner(model, optimizer, torch.Generator())):
         make_engine(model, ADAMW)
         for parameter in model.parameters():
             parameter.grad = torch.ones_like(parameter)
@@ -100,7 +101,7 @@ def test_a_plan_that_fails_half_way_leaves_nothing_behind() -> None:
     before = [tensor.clone() for tensor in all_state(engine)]
 
     def fail_half_way() -> None:
-        with restored(engine.model, engine.optimizer, [engine.feed.generator]):
+        with restored(learner_of(engine)):
             train_five_steps(engine)
             raise RuntimeError("half-way")
 
@@ -114,7 +115,7 @@ def test_buffers_come_back_though_a_memory_format_replaced_them() -> None:
     model.register_buffer("maps", torch.zeros(2, 3, 4, 4))
     weight = torch.nn.Parameter(torch.zeros(1))
     model.register_parameter("weight", weight)
-    with restored(model, torch.optim.SGD([weight], lr=0.1), []):
+    with restored(Learner(model, torch.optim.SGD([weight], lr=0.1), torch.Generator())):
         model.to(memory_format=torch.channels_last)
         model.get_buffer("maps").add_(1)
     assert not model.get_buffer("maps").any()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench import Budget, Plan, RunSpec
+from bench.engine.warmup import Learner
 from bench.machine.compilers import CompileCounts, compile_counts
 from bench.measure.findings import Findings
 from bench.measure.outcome import report_compilers
@@ -103,16 +104,10 @@ def test_the_first_convolution_gives_nhwc_under_channels_last(
     )
     opened = open_session(run)
     model = opened.model_for(0)
-    engine = opened.engine_for(
-        Plan.parse(plan),
-        model,
-        torch.optim.SGD(model.parameters(), lr=0.1),
-        torch.Generator(),
-    )
+    learner = Learner(model, torch.optim.SGD(model.parameters(), lr=0.1), torch.Generator())
+    engine = opened.engine_for(Plan.parse(plan), learner)
     engine.run([torch.arange(16)], [0.01])
     assert {strides[1] for strides in net.strides} == {1}  # channels lie beside each other
     net.strides.clear()
-    opened.engine_for(
-        Plan(), model, torch.optim.SGD(model.parameters(), lr=0.1), torch.Generator()
-    ).run([torch.arange(16)], [0.01])
+    opened.engine_for(Plan(), learner).run([torch.arange(16)], [0.01])
     assert {strides[1] for strides in net.strides} == {28 * 28}

@@ -11,7 +11,7 @@ import torch
 
 from bench import Budget, Plan
 from bench.engine.engine import Engine
-from bench.engine.warmup import restored
+from bench.engine.warmup import Learner, restored
 from bench.errors import RunError
 from bench.machine.clock import CpuClock
 from bench.machine.memory import CpuMemoryMeter
@@ -255,6 +255,7 @@ def test_predicted_cost_of_a_step(budget: str, has_gpu: bool, cost: float) -> No
 def test_warm_up_puts_back_buffers_that_no_state_dict_holds() -> None:
     model = torch.nn.Linear(2, 2)
     model.register_buffer("seen", torch.zeros(1), persistent=False)
-    with restored(model, torch.optim.SGD(model.parameters(), lr=0.1), []):
+    learner = Learner(model, torch.optim.SGD(model.parameters(), lr=0.1), torch.Generator())
+    with restored(learner):
         model.get_buffer("seen").add_(1)
     assert float(model.get_buffer("seen")) == 0.0

@@ -1,6 +1,6 @@
 """Fakes with which tests train without a model, and small synthetic data for tests with one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from bench import Budget, Plan, Recipe
-from bench.engine.engine import MEMORY_FORMATS, Engine, Feed, StepEngine
+from bench.engine.engine import MEMORY_FORMATS, Batches, Engine, Feed, Rates, StepEngine
 from bench.engine.maker import EngineMaker
 from bench.engine.optimizer import make_optimizer
+from bench.engine.warmup import Learner
 from bench.machine.clock import Mark
 from bench.machine.meters import Meters
 from bench.machine.nvml import Gpu
@@ -110,12 +111,7 @@ class FakeEngine:
     def reset(self) -> None:
         """Nothing to forget."""
 
-    def run(
-        self,
-        batches: Sequence[Tensor],
-        learning_rates: Sequence[float],
-        momenta: Sequence[float] | None = None,
-    ) -> Tensor:
+    def run(self, batches: Batches, learning_rates: Rates, momenta: Rates | None = None) -> Tensor:
         """Notes what it was given."""
         assert len(batches) == len(learning_rates)
         first = len(self.rates) + 1
@@ -178,6 +174,10 @@ def engine_of(
         dtype=next(model.parameters()).dtype,
     )
     return EngineMaker(model, recipe).make(plan, make_optimizer(recipe, model), feed)
+
+
+def learner_of(engine: Any) -> Learner:  # noqa: ANN401 - any engine, of which the protocol tells less
+    return Learner(engine.model, engine.optimizer, engine.feed.generator)
 
 
 def some_batches(count: int, size: int = 8, num_images: int = 64) -> list[Tensor]:
