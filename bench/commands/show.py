@@ -28,8 +28,7 @@ from results.reference.rows import PUBLISHED_KEYS, published_rows
 from results.reference.table import export_published, hidden_columns_line, render_published
 from results.render.columns import Column
 from results.render.footer import footer_lines
-from results.render.formats import FORMATS, export
-from results.render.parquet import PARQUET, check_parquet, export_parquet
+from results.render.formats import FORMATS, PARQUET, check_parquet, export, export_parquet
 from results.render.table import render_table
 from results.rows.rows import ROW_KEYS, sort_rows, table_rows
 from results.rows.summary import Summary

@@ -11,9 +11,14 @@ from results.choice.choose import ACCURACY, PER_JOULE, PER_SECOND, TO_TARGET, Ca
 from results.choice.constraints import charged
 from results.errors import NotComparable
 from results.render.footer import comparability_warning
-from results.rows.certainty import half_width_text
 from results.rows.comparable import Row, check_comparable
-from results.rows.difference import DIFFERENT, NOT_TOLD_APART, Difference, difference
+from results.rows.difference import (
+    DIFFERENT,
+    NOT_TOLD_APART,
+    Difference,
+    difference,
+    half_width_text,
+)
 from results.statistics import mean
 from results.text import (
     format_bytes,

@@ -16,20 +16,14 @@ NO_LOCKS = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS}  # as s
 
 @dataclass(frozen=True)
 class LineFile:
-    """A file of lines while nobody else appends to it.
-
-    Attributes:
-        path: Of the file.
-        descriptor: Of the file, open for appending.
-        is_locked: Whether the file system keeps other writers out; some know no locks.
-    """
+    """A file of lines while nobody else appends to it."""
 
     path: Path
-    descriptor: int
-    is_locked: bool
+    descriptor: int  # open for appending
+    is_locked: bool  # whether the file system keeps other writers out; some know no locks
 
     def append(self, line: bytes) -> None:
-        """Writes a line in one write, durably; seals a line before it that was cut short.
+        """Write a line in one write, durably; seal a line before it that was cut short.
 
         Raises:
             OSError: The disk refused it. What it took of the line is taken back where no other
@@ -59,7 +53,7 @@ class LineFile:
 
 @contextlib.contextmanager
 def open_lines(path: Path) -> Iterator[LineFile]:
-    """Opens a file for appending, made where it is missing, and keeps other writers out.
+    """Open a file for appending, made where it is missing, and keep other writers out.
 
     Raises:
         OSError: It cannot be opened.
@@ -90,7 +84,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder last, where the file system knows how to."""
+    """Make the names in a folder last, where the file system knows how to."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -102,7 +96,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _lock(descriptor: int) -> bool:
-    """Waits until no other writer is at work; False where the file system knows no locks.
+    """Wait until no other writer is at work; False where the file system knows no locks.
 
     Raises:
         OSError: another one keeps the file, as a process that was stopped would for ever.

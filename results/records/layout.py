@@ -59,7 +59,7 @@ class Spec(Struct):
     rung_adds: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuses a seed that torch has not, a budget of nothing, and a rung without its place."""
+        """Refuse a seed that torch has not, a budget of nothing, and a rung without its place."""
         if not -(2**63) <= self.seed < 2**64:  # wider than msgspec's own bounds can be
             raise ValueError(f"seed is {cut(str(self.seed))}, not a whole number of 64 bits")
         match = _BUDGET.fullmatch(self.budget)
@@ -93,7 +93,7 @@ class Limit(Struct):
     bytes_per_s: Size | None
 
     def __post_init__(self) -> None:
-        """Refuses a rate or a time so small that its inverse is no number."""
+        """Refuse a rate or a time so small that its inverse is no number."""
         for name in ("latency_s", "flops_per_s", "bytes_per_s"):
             if 0 < (getattr(self, name) or 0) <= 1 / LARGEST:
                 raise ValueError(f"{name} is {getattr(self, name)}, too small to be true")
@@ -159,12 +159,7 @@ FIELDS = Line.__struct_fields__
 
 
 def check(values: Mapping[str, Any], layout: type[Struct] = Line, place: str = "") -> None:
-    """Refuse values that a layout does not allow.
-
-    Args:
-        values: Of a JSON object.
-        layout: What they must be.
-        place: Where in the record the object stands, as in `spec`.
+    """Refuse a JSON object that a layout does not allow; `place` is where in the record it stands.
 
     Raises:
         RecordError: With the first field that is malformed.

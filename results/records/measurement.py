@@ -42,7 +42,7 @@ class Measurement(msgspec.Struct, frozen=True, gc=False):
     values: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        """Refuses what is no measurement: an unknown is named with its reason, not stored."""
+        """Refuse what is no measurement: an unknown is named with its reason, not stored."""
         low, high = RANGES.get(self.quantity, ANY)
         are_possible = bool(self.values)
         for value in self.values:  # not in one expression: a store has millions of them

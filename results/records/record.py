@@ -64,7 +64,7 @@ class RunRecord:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuses a record that no table could show."""
+        """Refuse a record that no table could show."""
         if self.status not in STATUSES:
             choices = ", ".join(STATUSES)
             raise RecordError(f"unknown status {cut(self.status)!r}; choose from {choices}")

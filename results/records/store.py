@@ -33,18 +33,14 @@ class RunStore:
     """The records of one run folder; the folder comes into being with its first record."""
 
     def __init__(self, folder: Path | str) -> None:
-        """Names the folder; touches nothing."""
+        """Name the folder; touch nothing."""
         self.folder = Path(folder)
         self.path = self.folder / RECORDS_FILE
         self._known: set[str] = set()  # records that were read or written here
         self._seen: tuple[int, ...] | None = None  # the file as it was then
 
     def append(self, record: RunRecord, samples: Mapping[str, Any] | None = None) -> RunRecord:
-        """Writes a record durably, its samples first, and returns it as it was written.
-
-        Args:
-            record: The record; its `samples` is set here.
-            samples: Array name to array, for samples/<record_id>.npz.
+        """Write a record durably, its samples (name to array) first, and return what was written.
 
         Raises:
             RecordError: It is too large, the disk refused it, or records that were read or written
@@ -92,7 +88,7 @@ class RunStore:
         self._seen = _identity(self.path)
 
     def _check_kept(self) -> None:
-        """Refuses to go on in a file that has lost what it held: to do so would hide the loss."""
+        """Refuse to go on in a file that has lost what it held: to do so would hide the loss."""
         seen, now = self._seen, _identity(self.path)
         has_grown = seen and now and now[:2] == seen[:2] and now[2] >= seen[2]
         if not self._known or has_grown:
@@ -142,11 +138,9 @@ class RunStore:
 
 
 def read_records(*paths: Path | str, say: Callable[[str], None] | None = None) -> list[RunRecord]:
-    """The records of run folders (or of records.jsonl files), each record once.
+    """Read the records of run folders (or of records.jsonl files), each record once.
 
-    Args:
-        *paths: Run folders or files.
-        say: Is told of every line that a crash cut short.
+    `say` is told of every line that a crash cut short.
 
     Raises:
         RecordError: A path has no records file, or a line is no record.

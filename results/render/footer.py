@@ -6,8 +6,8 @@ from typing import Any
 from results.errors import NotComparable
 from results.records.record import RunRecord
 from results.render.columns import MISSED, QUIET_FLAGS, has_missed
-from results.rows.certainty import certainty_lines
 from results.rows.comparable import check_comparable, pareto_sentence
+from results.rows.difference import certainty_lines
 from results.rows.rows import sort_rows, table_rows
 from results.rows.summary import NUM_TEST_IMAGES, Summary, commit_of
 from results.statistics import wilson_interval
@@ -49,9 +49,7 @@ def footer_lines(
 ) -> list[str]:
     """What a reader must know beside the table, a fact a line, what matters most first.
 
-    Args:
-        summaries: What the table shows.
-        rows: The rows of the table in any order, where they are at hand already.
+    `rows` are those of the table in any order, where they are at hand already.
     """
     if not summaries:
         return []
@@ -134,12 +132,7 @@ def stated(facts: Mapping[str, Iterable[object]]) -> str:
 
 
 def flag_lines(summaries: Sequence[Summary], names: Sequence[str] | None = None) -> list[str]:
-    """What each flag means and which rows have it, a line a flag.
-
-    Args:
-        summaries: What the table shows.
-        names: What to call them instead of their models.
-    """
+    """What each flag means and which rows have it, a line a flag; `names` replace the models'."""
     named = list(zip(names or [summary.model for summary in summaries], summaries, strict=True))
     lines = []
     for flag in distinct(flag for summary in summaries for flag in summary.flags):

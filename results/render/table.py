@@ -29,12 +29,6 @@ def render_table(
 
     The least important columns are left out until the rest fits; nothing is squeezed. Failed rows
     stand below the others, their status and reason in place of numbers.
-
-    Args:
-        rows: Table rows, sorted.
-        width: Characters to use.
-        by: What rows are told apart by: model, commit or plan.
-        title: A line above the table.
     """
     width = max(width, MIN_WIDTH)
     succeeded = [row for row in rows if row["status"] == "ok"]
@@ -62,11 +56,8 @@ def table_lines(
 ) -> "list[Text]":
     """Header, rule and a line a row, best values marked and those of chance dim; none of no rows.
 
-    Args:
-        columns: The names and what fits beside them; after the rows that did not fail they may end.
-        width: Characters that rule and failures may take.
-        failures: For each row, what stands in place of its numbers, or None.
-        num_identifying: How many columns a row that failed keeps.
+    Columns may end after the rows that did not fail: a row with a text in `failures` keeps only
+    the first num_identifying of them, and the text stands in place of its numbers.
     """
     from rich.text import Text
 

@@ -1,4 +1,4 @@
-"""Puts a report together: the table, the charts by section, and where the numbers come from."""
+"""Put a report together: the table, the charts by section, and where the numbers come from."""
 
 import json
 from collections.abc import Sequence
@@ -10,16 +10,14 @@ from results.choice.text import choice_headline, reason
 from results.errors import ResultsError
 from results.render.footer import footer_lines
 from results.report.charts.class_charts import class_figures, confusion_figures
-from results.report.charts.cost import cost_figures
-from results.report.charts.figure import ReportFigure, names_of
+from results.report.charts.cost import cost_figures, speed_figures
 from results.report.charts.gap import gap_figures
 from results.report.charts.ladder_chart import ladder_figures
 from results.report.charts.limit import limit_figures
 from results.report.charts.over_time import time_figures
 from results.report.charts.run_charts import run_figures
-from results.report.charts.speed import speed_figures
 from results.report.charts.theme import PAGE, WIDE, config, in_light
-from results.report.charts.vega import CHOSEN, SHOWN, Specification
+from results.report.charts.vega import CHOSEN, SHOWN, ReportFigure, Specification, names_of
 from results.report.material import Material
 from results.report.page import Page, Section, render_page
 from results.report.pictures import mistake_pictures, sample_strips
@@ -53,8 +51,9 @@ def answer(material: Material) -> tuple[str, ...]:
         return ()
     headline = choice_headline(choose(material.records))
     soonest = choose(material.records, objective=Objective(TO_TARGET))
-    quick = f"soonest at 90 % on validation: {reason(soonest)}" if soonest.recommended else None
-    return (*headline, *([quick] if quick else []))
+    if not soonest.recommended:
+        return tuple(headline)
+    return (*headline, f"soonest at 90 % on validation: {reason(soonest)}")
 
 
 COST = "Each model at what it cost; where it may be had for less, the line passes above it."
@@ -75,7 +74,9 @@ def sections(material: Material) -> list[Section]:
     best = tuple(names_of([series for series in material.series if series.is_ok]))
     all_models, one_model = (SHOWN, names, names), (CHOSEN, names, best[:1])
     few_models = (SHOWN, names, best[:NUM_AT_FIRST])
+    wrong = (*one_model, mistake_pictures(material))
     strips = sample_strips(material)
+    images = (("all", strips),) if strips else ()
     parts: list[tuple[str, str, str, Sequence[ReportFigure], tuple[Any, ...]]] = [
         ("cost", "What accuracy costs", COST, cost_figures(material), all_models),
         ("time", "How fast it learns", TIME, time_figures(material), all_models),
@@ -83,16 +84,10 @@ def sections(material: Material) -> list[Section]:
         ("limit", "How near the machine's limit", LIMIT, limit_figures(material), all_models),
         ("gap", "Learnt or memorised", GAP, gap_figures(material), all_models),
         ("classes", "Which classes are hard", CLASSES, class_figures(material), few_models),
-        (
-            "mistakes",
-            "What one model gets wrong",
-            MISTAKES,
-            confusion_figures(material),
-            (*one_model, mistake_pictures(material)),
-        ),
+        ("mistakes", "What one model gets wrong", MISTAKES, confusion_figures(material), wrong),
         ("run", "One run, step by step", RUN, run_figures(material), one_model),
         ("ladder", "What each optimisation gains", LADDER, ladder_figures(material), ()),
-        ("data", "The images", DATA, [], ("", (), ("all",), (("all", strips),) if strips else ())),
+        ("data", "The images", DATA, [], ("", (), ("all",), images)),
     ]
     found = [
         Section(key, title, lead, tuple(figures), *picked)
@@ -102,12 +97,9 @@ def sections(material: Material) -> list[Section]:
 
 
 def write_report(page: Page, out: Path, libraries: str | None = None) -> int:
-    """Writes a page to one HTML file and gives its size in bytes.
+    """Write a page to one HTML file and return its size in bytes.
 
-    Args:
-        page: What it shows.
-        out: The file.
-        libraries: Of `chart_libraries`, where they are kept; making them takes seconds.
+    `libraries` are those of `chart_libraries`, where they are kept: making them takes seconds.
 
     Raises:
         ResultsError: The file cannot be written.
@@ -118,7 +110,7 @@ def write_report(page: Page, out: Path, libraries: str | None = None) -> int:
 
 
 def write_figures(page: Page, folder: Path, fmt: str = "svg") -> list[Path]:
-    """Writes every chart of a page as a picture for documents, from the same specifications.
+    """Write every chart of a page as a picture for documents, from the same specifications.
 
     Raises:
         ResultsError: There is no such format, or the folder cannot be written.
@@ -133,11 +125,7 @@ def write_figures(page: Page, folder: Path, fmt: str = "svg") -> list[Path]:
 
 
 def check_format(fmt: str) -> None:
-    """Refuses an unknown format of pictures.
-
-    Raises:
-        ResultsError: With the choices.
-    """
+    """Raise ResultsError with the choices for an unknown format of pictures."""
     if fmt not in PICTURE_FORMATS:
         choices = ", ".join(PICTURE_FORMATS)
         raise ResultsError(f"unknown figure format {fmt!r}; choose from {choices}")

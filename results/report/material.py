@@ -1,15 +1,16 @@
 """What a report is made of: the rows of the table, and for each one of its runs with samples."""
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from results.classes import CLASS_NAMES
 from results.errors import RecordError
 from results.records.record import RunRecord
 from results.records.store import RunStore, read_records
-from results.report.arrays import is_sound, unsound
 from results.rows.comparable import check_comparable, is_ladder, labels
 from results.rows.rows import table_rows
 from results.rows.summary import Summary, summarize
@@ -28,7 +29,53 @@ MEMBERS_OF_OBJECTS = frozenset(  # of JavaScript: Vega keeps groups in plain obj
         *("__lookupGetter__", "__lookupSetter__"),
     }
 )
+TOO_LARGE = 1e30  # for an axis
+LARGEST_SIDE = 256  # pixels of a picture: the page holds each of them
+WHOLE, NUMBER, BYTE = "iu", "fiu", "u"  # numpy's letters of what an array may hold
+LAST_CLASS = len(CLASS_NAMES) - 1
 MAX_NAMES = 12  # of a remark, which must stay one that is read
+
+
+class Form(NamedTuple):
+    """What an array must be."""
+
+    kinds: str  # letters of numpy's kinds of numbers
+    low: float | None  # its least value is not lower, as NaN would be; None where any will do
+    high: float | None
+    shape: tuple[int | None, ...] = (None,)  # the length of each axis, None where any will do
+
+
+FORMS = {
+    "loss": Form(NUMBER, -TOO_LARGE, TOO_LARGE),
+    "curve": Form(NUMBER, None, None, (None, None)),  # who draws it leaves out unknown points
+    "predictions": Form(WHOLE, 0, LAST_CLASS),
+    "confidence": Form(NUMBER, 0, 1.001),
+    "mistakes": Form(WHOLE, 0, math.inf),
+    "mistake_labels": Form(WHOLE, 0, LAST_CLASS),
+    "mistake_images": Form(BYTE, 0, 255, (None, None, None)),
+    "features_2d": Form(NUMBER, -TOO_LARGE, TOO_LARGE, (None, 2)),
+    "features_share": Form(NUMBER, -1.001, 1.001, (2,)),
+    "features_labels": Form(WHOLE, 0, LAST_CLASS),
+    "example_images": Form(BYTE, 0, 255, (len(CLASS_NAMES), None, None)),
+    "class_counts": Form(WHOLE, 0, math.inf, (len(CLASS_NAMES),)),
+}
+
+
+def is_sound(name: str, array: "Array") -> bool:
+    """Whether an array is what its form says; one that no report draws is none."""
+    form = FORMS.get(name)
+    if form is None or array.ndim != len(form.shape) or array.dtype.kind not in form.kinds:
+        return False
+    lengths = zip(array.shape, form.shape, strict=True)
+    if any(wanted is not None and length != wanted for length, wanted in lengths):
+        return False
+    if array.ndim == 3:  # pictures
+        sides = array.shape[1:]
+        if array.dtype != "uint8" or min(sides) == 0 or max(sides) > LARGEST_SIDE:
+            return False
+    if not array.size or form.low is None or form.high is None:
+        return True
+    return form.low <= float(array.min()) and float(array.max()) <= form.high
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +86,7 @@ class Series:
     row: Mapping[str, Any]
     summary: Summary
     index: int  # its place in the order of the records: decides its colour, shape and dash
-    shown: RunRecord | None = (
-        None  # whose curves and pictures are drawn; None where none ended well
-    )
+    shown: RunRecord | None = None  # whose curves are drawn; None where none ended well
     samples: "Samples" = field(default_factory=dict)  # of that run; empty where the file is missing
 
     @property
@@ -87,11 +132,7 @@ class Material:
 
 
 def gather(folders: Sequence[Path], *, mixed: bool = False) -> Material:
-    """Reads run folders (or records.jsonl files) into what a report shows.
-
-    Args:
-        folders: At least one.
-        mixed: Whether rows that are not comparable may stand side by side, labelled.
+    """Read at least one run folder (or records.jsonl file) into what a report shows.
 
     Raises:
         RecordError: A folder has no records, or a line is no record.
@@ -130,8 +171,9 @@ def _series(
             f"no pictures of the runs of {listed(without, MAX_NAMES)}: the samples files of their "
             "records are missing, changed or unreadable."
         )
-    bad = {one.label: ", ".join(map(one_line, unsound(one.samples))) for one in found}
-    remarks += [f"cannot draw of {label}: {names}." for label, names in bad.items() if names]
+    for one in found:
+        bad = [n for n, array in one.samples.items() if n in FORMS and not is_sound(n, array)]
+        remarks += [f"cannot draw of {one.label}: {', '.join(bad)}."] if bad else []
     return tuple(found)
 
 

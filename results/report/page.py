@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from results.report.charts.figure import ReportFigure
 from results.report.charts.theme import DARK, LIGHT, WIDE, config, style_variables
+from results.report.charts.vega import ReportFigure
 from results.text import one_line
 
 HERE = Path(__file__).parent

@@ -56,17 +56,15 @@ def comparison_table(series: Sequence[Series]) -> Table:
 
 def _cells(columns: Sequence[Column], index: int, series: Series) -> tuple[Cell, ...]:
     names, *rest = columns
-    first = Cell(names.cells[index], names.cells[index])
-    if series.is_ok:
-        return first, *(_cell(column, index) for column in rest)
-    return first, *(Cell("", None) for _ in rest[:-1]), Cell(failure_text(series.row), None)
-
-
-def _cell(column: Column, index: int) -> Cell:
-    text = column.cells[index].strip()
-    word = None if text in {"", UNKNOWN} else text
-    key: float | str | None = column.values[index] if column.values else word
-    return Cell(text, key, column.is_best[index])
+    found = [Cell(names.cells[index], names.cells[index])]
+    if not series.is_ok:
+        return (*found, *(Cell("") for _ in rest[:-1]), Cell(failure_text(series.row)))
+    for column in rest:
+        text = column.cells[index].strip()
+        word = None if text in {"", UNKNOWN} else text
+        key = column.values[index] if column.values else word
+        found.append(Cell(text, key, column.is_best[index]))
+    return tuple(found)
 
 
 def records_table(material: Material, out: Path) -> Table:
@@ -121,8 +119,8 @@ def facts(material: Material) -> tuple[tuple[str, str], ...]:
         "commits": map(commit_of, records),
         "harness": (record.provenance.get("harness_version") for record in records),
     }
-    texts = {name: " / ".join(distinct(values)) for name, values in found.items()}
-    return tuple((name, text) for name, text in texts.items() if text)
+    texts = ((name, " / ".join(distinct(values))) for name, values in found.items())
+    return tuple((name, text) for name, text in texts if text)
 
 
 def count_records(material: Material) -> str:

@@ -24,7 +24,7 @@ _COST_WORDS = {
 
 
 def check_comparable(records: Sequence[RunRecord]) -> None:
-    """Refuses records of which budget, evaluation split, target, data or environment differ.
+    """Refuse records of which budget, evaluation split, target, data or environment differ.
 
     Differing recipes are allowed; tables and footers label them.
 
@@ -99,14 +99,8 @@ def pareto_cost(rows: Sequence[Row]) -> str:
 def pareto_front(rows: Sequence[Row], cost: str = "train_time_s") -> list[bool | None]:
     """For each row, whether no other is more accurate at no more cost, or as accurate at less.
 
-    A model at chance is on no front, however cheap: it has learnt nothing.
-
-    Args:
-        rows: Table rows of comparable configurations.
-        cost: Row key of which less is better.
-
-    Returns:
-        A mark for each row in order; None where its status, cost or accuracy leave it unknown.
+    None where a row's status, cost or accuracy leave it unknown. A model at chance is on no front,
+    however cheap: it has learnt nothing.
     """
     points = [
         None
@@ -123,10 +117,9 @@ def pareto_front(rows: Sequence[Row], cost: str = "train_time_s") -> list[bool |
 
 
 def unbeaten(points: Iterable[Axes]) -> set[Axes]:
-    """The points that no other beats: none is as small on every axis and smaller on one.
+    """The points, tuples of equal length without NaN, that no other beats.
 
-    Args:
-        points: Tuples of equal length, without NaN; less is better on every axis.
+    One beats another that is as small on every axis and smaller on one.
     """
     front = set()
     least: list[Axes] = []  # of the points so far, without their first axis: those unbeaten

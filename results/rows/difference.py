@@ -1,4 +1,4 @@
-"""Whether the accuracies of two configurations can be told apart.
+"""Whether the accuracies of two configurations can be told apart, and the line that says so.
 
 Two things make accuracies differ by chance, and a verdict must know both:
 
@@ -11,35 +11,32 @@ what seeds do: a difference that the test images alone explain is none, a larger
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from results.rows.comparable import Row, is_at_chance, labels
 from results.rows.summary import Summary
 from results.statistics import mean, welch_interval
+from results.text import listed, points
 
 Verdict = Literal["different", "not told apart", "unknown"]
 DIFFERENT: Verdict = "different"
 NOT_TOLD_APART: Verdict = "not told apart"
 UNKNOWN: Verdict = "unknown"
 Z95 = 1.96
+MOST_NAMED = 3  # rows that a line calls by name
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The test accuracy of one configuration less that of another.
+    """The test accuracy of one configuration less that of another."""
 
-    Attributes:
-        estimate: difference of the means over the seeds, a fraction.
-        half_width: of the 95 % interval, a fraction; knows no seeds where there is only one, and
-            is None where the number of test images is unknown.
-        verdict: different, not told apart, or unknown.
-        knows_seeds: whether both have the seeds that tell how much seeds differ.
-    """
-
-    estimate: float
+    estimate: float  # difference of the means over the seeds, a fraction
+    # of the 95 % interval, a fraction; None where the number of test images is unknown
     half_width: float | None
     verdict: Verdict
-    knows_seeds: bool
+    knows_seeds: bool  # whether both have the two seeds that tell how much seeds differ
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -52,12 +49,8 @@ class Difference:
 def difference(ours: Summary, theirs: Summary) -> Difference | None:
     """How much more accurate one configuration is than another, and how sure that is.
 
-    Args:
-        ours: A configuration that may stand beside the other, as check_comparable has it.
-        theirs: The other.
-
-    Returns:
-        The difference, or None where the accuracy of either is unknown.
+    None where the accuracy of either is unknown. Whether the two may stand side by side is for
+    check_comparable.
     """
     values = ours.values("test_accuracy"), theirs.values("test_accuracy")
     if not all(values):
@@ -80,3 +73,48 @@ def _variance(summary: Summary) -> float | None:
     if accuracy is None or num_images is None:
         return None
     return accuracy * (1 - accuracy) / num_images
+
+
+def certainty_lines(summaries: Sequence[Summary], rows: Sequence[Row]) -> list[str]:
+    """Whose accuracy the best one's is not told apart from, and whose lead is unknown; often none.
+
+    The rows are those of comparable summaries, in any order.
+    """
+    of_ids = {summary.record_ids: summary for summary in summaries}
+    rivals = [
+        (row["test_accuracy"], label, of_ids[tuple(row["record_ids"])])
+        for row, label in zip(rows, labels(rows), strict=True)
+        if row["test_accuracy"] is not None and not is_at_chance(row)
+    ]
+    if not rivals:
+        return []
+    _, best, summary = leader = max(rivals, key=lambda rival: rival[0])
+    gaps = [
+        (label, gap)
+        for _, label, other in (rival for rival in rivals if rival is not leader)
+        if (gap := difference(summary, other))
+    ]
+    close = [
+        f"{label} ({points(gap.estimate)} points less, {half_width_text(gap)})"
+        for label, gap in gaps
+        if gap.verdict == NOT_TOLD_APART
+    ]
+    unknown = [label for label, gap in gaps if gap.verdict == UNKNOWN and not gap.knows_seeds]
+    lines = []
+    if close:
+        names = listed(close, MOST_NAMED)
+        lines.append(f"accuracy: {names} cannot be told apart from {best}.")
+    if unknown:
+        lines.append(
+            f"accuracy: how much seeds differ is not known (one seed), so whether {best} leads "
+            f"{listed(unknown, MOST_NAMED)} for other seeds too is unknown."
+        )
+    return lines
+
+
+def half_width_text(gap: Difference) -> str:
+    """How far chance reaches in a difference, and what chance that is: ±0.83 by test images."""
+    if gap.half_width is None:
+        return "number of test images unknown"
+    source = "seeds and test images" if gap.knows_seeds else "test images alone"
+    return f"±{points(gap.half_width)} by {source}"

@@ -54,11 +54,9 @@ MORE_IS_BETTER = (
 
 
 def table_rows(summaries: Sequence[Summary], sort: str = DEFAULT_SORT) -> list[dict[str, Any]]:
-    """A row for each summary, its keys exactly ROW_KEYS, None for what is unknown.
+    """A row for each summary, its keys exactly ROW_KEYS, None for what is unknown, sorted by a key.
 
-    Args:
-        summaries: Configurations; where they are not comparable no row is on a front.
-        sort: The key to sort by, as in sort_rows.
+    Where the summaries are not comparable no row is on a front.
 
     Raises:
         ResultsError: `sort` is no key.

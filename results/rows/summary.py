@@ -24,14 +24,10 @@ class Summary:
     """The runs of one configuration in one environment; every statistic is derived from them.
 
     The seed is the statistical unit: runs of the same seed are averaged before anything else.
-
-    Attributes:
-        records: At least one record, all of one configuration.
-        by: What rows are told apart by: model, commit or plan.
     """
 
-    records: tuple[RunRecord, ...]
-    by: GroupBy = "model"
+    records: tuple[RunRecord, ...]  # at least one, all of one configuration
+    by: GroupBy = "model"  # what rows are told apart by
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -162,14 +158,10 @@ class Summary:
 
 
 def summarize(records: Iterable[RunRecord], by: GroupBy = "model") -> list[Summary]:
-    """The records grouped by configuration, in the order in which each first came.
+    """Group records by configuration, in the order in which each first came.
 
-    Different environments never share a group, whatever `by` says.
-
-    Args:
-        records: Runs, failed ones too: they are counted, never dropped.
-        by: model; commit, which also tells commits apart; or plan, which also tells apart what
-            `auto` chose.
+    Failed runs are counted too, never dropped. Different environments never share a group; `by`
+    commit also tells commits apart, `by` plan what `auto` chose.
 
     Raises:
         ResultsError: `by` is none of these.

@@ -20,7 +20,7 @@ from results.choice.constraints import Constraints
 from results.compare.checks import Rule
 from results.gate.files import annotations
 from results.gate.markdown import BREAK
-from results.render.parquet import export_parquet
+from results.render.formats import export_parquet
 
 Shown = Callable[[], object]
 

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import strategies as st
 
 from results import RunRecord, RunStore
-from results.report.arrays import FORMS
 from results.report.compose import compose
-from results.report.material import gather
+from results.report.material import FORMS, gather
 from results.report.page import render_page
 from tests.fuzz.fuzzing import damaged, fuzzed, read_or_refused
 from tests.fuzz.shown import assert_finite

@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 from results.classes import CLASS_NAMES, ClassQuality, precision_recall_f1, sum_confusions
 from results.report.charts import vega
-from results.report.charts.figure import ReportFigure, draw, names_of, unknown_for
 from results.report.charts.theme import ACCENT, GRID, TEXT, ChartLayout
-from results.report.charts.vega import Specification
+from results.report.charts.vega import ReportFigure, Specification, draw, names_of, unknown_for
 from results.report.material import Material, Series
 
 NUM_CLASSES = len(CLASS_NAMES)
@@ -36,10 +35,6 @@ def counts_of(series: Series) -> Counts | None:
     return None if total is None else Counts(total, len(matrices))
 
 
-def _found(material: Material) -> list[tuple[Series, Counts]]:
-    return [(series, counts) for series in material.finished if (counts := counts_of(series))]
-
-
 class Metric(NamedTuple):
     """A quality of a class, as an axis."""
 
@@ -57,7 +52,7 @@ METRICS = (
 
 def class_figures(material: Material) -> list[ReportFigure]:
     """F1, recall and precision of each class for the series that have a confusion matrix."""
-    found = _found(material)
+    found = [(one, counts) for one in material.finished if (counts := counts_of(one))]
     return [_class_figure(material, metric, found) for metric in METRICS] if found else []
 
 
@@ -142,7 +137,7 @@ def _class_chart(
 
 def confusion_figures(material: Material) -> list[ReportFigure]:
     """The heatmap of the chosen series; none where no record holds a confusion matrix."""
-    found = _found(material)
+    found = [(one, counts) for one in material.finished if (counts := counts_of(one))]
     if not found:
         return []
     caption = (
@@ -151,7 +146,11 @@ def confusion_figures(material: Material) -> list[ReportFigure]:
         "framed. The stronger the colour, the larger the share of the row; it grows with the "
         "square root of the share, so that mistakes show."
     )
-    notes = {series.label: _note(counts) for series, counts in found}
+    notes = {}
+    for series, counts in found:
+        runs = "1 run" if counts.num_runs == 1 else f"mean of {counts.num_runs} runs"
+        images = sum(map(sum, counts.total)) / counts.num_runs
+        notes[series.label] = f"{runs}, {images:,.0f} images each"
     figure = draw(
         "confusion-matrix",
         "Which class is taken for which",
@@ -162,31 +161,21 @@ def confusion_figures(material: Material) -> list[ReportFigure]:
     return [figure]
 
 
-def _note(counts: Counts) -> str:
-    images = sum(map(sum, counts.total)) / counts.num_runs
-    runs = "1 run" if counts.num_runs == 1 else f"mean of {counts.num_runs} runs"
-    return f"{runs}, {images:,.0f} images each"
-
-
 def _confusion_row(series: Series, counts: Counts) -> dict[str, Any]:
     """The cells row by row."""
     cells = [(count, sum(row)) for row in counts.total for count in row]
+    means = [count / counts.num_runs for count, _ in cells]
     return {
         "series": series.label,
         "cell": list(range(NUM_CLASSES**2)),
         "count": [count for count, _ in cells],
         "share": [round(count / total, 4) if total else 0 for count, total in cells],
-        "text": [_mean(count / counts.num_runs) for count, _ in cells],
-        "tip": [_tip(count, total) for count, total in cells],
+        "text": ["<1" if 0 < mean < 1 else f"{mean:.0f}" for mean in means],
+        "tip": [
+            f"{count:,} of {total:,} ({count / total * 100:.1f} %)" if total else "no images of it"
+            for count, total in cells
+        ],
     }
-
-
-def _mean(mean: float) -> str:
-    return "<1" if 0 < mean < 1 else f"{mean:.0f}"
-
-
-def _tip(count: int, total: int) -> str:
-    return f"{count:,} of {total:,} ({count / total * 100:.1f} %)" if total else "no images of it"
 
 
 def _confusion_chart(notes: dict[str, str], layout: ChartLayout) -> Specification:

@@ -1,12 +1,19 @@
-"""What accuracy costs: the Pareto chart, against seconds, joules, parameters, memory or FLOPs."""
+"""What training costs: accuracy against each cost, and bars of speed, memory and energy."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from results.report.charts import vega
-from results.report.charts.figure import ReportFigure, draw, names_of, unknown_for
-from results.report.charts.theme import QUIET, ChartLayout
-from results.report.charts.vega import Rows, Specification
+from results.report.charts.lanes import Bar, bars, needs_log
+from results.report.charts.theme import QUIET, ChartLayout, series_colour
+from results.report.charts.vega import (
+    ReportFigure,
+    Rows,
+    Specification,
+    draw,
+    names_of,
+    unknown_for,
+)
 from results.report.material import Material, Series
 from results.rows.comparable import holds_time_equal, pareto_front
 from results.text import format_bytes, format_count, format_joules, format_seconds
@@ -34,26 +41,18 @@ COSTS = (
 
 
 def cost_figures(material: Material) -> list[ReportFigure]:
-    """Accuracy against each cost that at least two series know and in which they differ."""
-    drawn = [(cost, _with_cost(material, cost)) for cost in COSTS]
-    return [
-        _figure(material, cost, series)
-        for cost, series in drawn
-        if len(series) > 1 and not _is_held_equal(cost, series)
-    ]
-
-
-def _with_cost(material: Material, cost: CostAxis) -> list[Series]:
-    return [
-        series
-        for series in material.finished
-        if series.has_learnt and series.row["test_accuracy"] is not None and series.row[cost.key]
-    ]
-
-
-def _is_held_equal(cost: CostAxis, series: Sequence[Series]) -> bool:
-    """Under a seconds budget training time is the same for all, and no cost to compare."""
-    return cost.key == "train_time_s" and all(holds_time_equal(one.row) for one in series)
+    """Draw accuracy against each cost that at least two series know and in which they differ."""
+    learnt = [one for one in material.finished if one.has_learnt]
+    figures = []
+    for cost in COSTS:
+        series = [
+            one for one in learnt if one.row[cost.key] and one.row["test_accuracy"] is not None
+        ]
+        # under a seconds budget training time is the same for all, and no cost to compare
+        is_equal = cost.key == "train_time_s" and all(holds_time_equal(one.row) for one in series)
+        if len(series) > 1 and not is_equal:
+            figures.append(_figure(material, cost, series))
+    return figures
 
 
 def _figure(material: Material, cost: CostAxis, series: Sequence[Series]) -> ReportFigure:
@@ -126,3 +125,94 @@ def _row(cost: CostAxis, series: Series, is_on_front: bool) -> dict[str, Any]:
         "front_text": "yes" if is_on_front else "no",
         "flags_text": ", ".join(row["flags"]) or "none",
     }
+
+
+class BarQuantity(NamedTuple):
+    """A row key as bars."""
+
+    key: str
+    measured: str  # the quantity whose interval over the seeds is drawn; empty where none holds
+    name: str
+    axis: str
+    text: Callable[[float], str]  # a value as a person reads it
+    unit: float = 1.0  # of the axis, in base units
+    is_gain: bool = False  # more is better
+    remark: str = ""  # what a reader must know beside it
+
+
+IMAGES = BarQuantity(
+    key="images_per_s",
+    measured="throughput",
+    name="Training throughput",
+    axis="training images a second",
+    text=lambda rate: f"{format_count(rate)} images/s",
+    is_gain=True,
+    remark="Only the training clock counts: permutation, augmentation and steps.",
+)
+MEMORY = BarQuantity(
+    key="peak_memory_bytes",
+    measured="",  # the row holds the largest of the seeds, not a mean
+    name="Peak memory",
+    axis="peak memory of training (MiB)",
+    text=format_bytes,
+    unit=2.0**20,
+    remark="The largest of the seeds.",
+)
+EPOCH = ("epoch_time_s", "epoch_time", "Time of an epoch", "training time of an epoch (s)")
+ENERGY = ("energy_j", "energy", "Energy", "energy of the training (J)")
+SPEEDS = (
+    IMAGES,
+    MEMORY,
+    BarQuantity(*EPOCH, format_seconds),
+    BarQuantity(*ENERGY, format_joules),
+)
+
+
+def speed_figures(material: Material) -> list[ReportFigure]:
+    """A figure for each quantity that at least two series know."""
+    known = {each: [one for one in material.finished if one.row[each.key]] for each in SPEEDS}
+    return [_speed_figure(material, speed, some) for speed, some in known.items() if len(some) > 1]
+
+
+def _speed_figure(material: Material, speed: BarQuantity, known: Sequence[Series]) -> ReportFigure:
+    series = sorted(known, key=lambda one: float(one.row[speed.key]), reverse=speed.is_gain)
+    lines = [_speed_bar(speed, one) for one in series]
+    is_log = needs_log([bar.value for bar in lines if bar.value is not None])
+    caption = f"{'More' if speed.is_gain else 'Less'} is better; the best stands on top."
+    caption += f" {speed.remark}" if speed.remark else ""
+    if any(bar.interval for bar in lines):
+        caption += " Thin lines: 95 % interval of the mean over the seeds."
+    caption += unknown_for("unknown", names_of(material.finished), names_of(series))
+    return draw(
+        f"speed-{speed.key.partition('_')[0]}",
+        speed.name,
+        caption,
+        lambda layout: bars(lines, speed.axis, layout, is_log=is_log),
+        rows=[bar.row() for bar in lines],
+    )
+
+
+def _speed_bar(speed: BarQuantity, series: Series) -> Bar:
+    value = float(series.row[speed.key])
+    interval = series.summary.interval(speed.measured) if speed.measured else None
+    low, high = interval or (value, value)
+    facts = {
+        "model": series.label,
+        speed.name.lower(): speed.text(value),
+        "seeds": str(series.row["n_seeds"]),
+        "plan": series.row["plan"],
+        "flags": ", ".join(series.row["flags"]) or "none",
+    }
+    if speed.measured:
+        none = "one seed" if series.row["n_seeds"] == 1 else "unknown"
+        spread = f"{speed.text(max(0.0, low))} to {speed.text(high)}"
+        facts["95 % interval"] = spread if interval else none
+    return Bar(
+        series.label,
+        value / speed.unit,
+        speed.text(value),
+        series_colour(series.index),
+        (low / speed.unit, high / speed.unit) if interval else None,
+        facts,
+        "" if series.has_learnt else "at chance",
+    )

@@ -3,10 +3,16 @@
 from typing import Any
 
 from results.report.charts import vega
-from results.report.charts.figure import ReportFigure, draw, names_of, unknown_for
 from results.report.charts.lanes import lanes, marks_down
 from results.report.charts.theme import PAGE, ChartLayout, series_colour
-from results.report.charts.vega import Rows, Specification
+from results.report.charts.vega import (
+    ReportFigure,
+    Rows,
+    Specification,
+    draw,
+    names_of,
+    unknown_for,
+)
 from results.report.material import Material, Series
 
 
@@ -20,7 +26,7 @@ def gap_figures(material: Material) -> list[ReportFigure]:
     if not known:
         return []
     known.sort(key=lambda one: float(one.row["train_accuracy"] - one.row["test_accuracy"]))
-    rows = [_row(one, series_colour(one.index)) for one in known]
+    rows = [_row(one) for one in known]
     caption = (
         "Dot: accuracy on the test images, which the model has never seen; ring: on the training "
         "images. The wider the gap, the more it has memorised; the least stands on top."
@@ -36,7 +42,7 @@ def gap_figures(material: Material) -> list[ReportFigure]:
     return [figure]
 
 
-def _row(series: Series, fill: str) -> dict[str, Any]:
+def _row(series: Series) -> dict[str, Any]:
     train, test = series.row["train_accuracy"] * 100, series.row["test_accuracy"] * 100
     gap = round(train - test, 1) or 0.0  # no minus before zero
     return {
@@ -44,7 +50,7 @@ def _row(series: Series, fill: str) -> dict[str, Any]:
         "train": train,
         "test": test,
         "text": f"{gap:+.1f} points".replace("-", "\N{MINUS SIGN}") if gap else "0.0 points",
-        "fill": fill,
+        "fill": series_colour(series.index),
         "train_text": f"{train:.2f} %",
         "test_text": f"{test:.2f} %",
         "seeds": str(series.row["n_seeds"]),
@@ -57,14 +63,8 @@ def _chart(rows: Rows, layout: ChartLayout) -> Specification:
     ends = [row[key] for row in rows for key in ("train", "test")]
     x = vega.quantity("test", title, ends, axis={"grid": not layout.is_narrow})
     fill = {"field": "fill", "type": "nominal", "scale": None}
-    titles = {
-        "series": "model",
-        "train_text": "on training images",
-        "test_text": "on test images",
-        "text": "gap",
-        "seeds": "seeds",
-    }
-    facts = vega.tooltip(titles)
+    titles = {"train_text": "on training images", "test_text": "on test images", "text": "gap"}
+    facts = vega.tooltip({"series": "model"} | titles | {"seeds": "seeds"})
     line = {"type": "rule", "strokeWidth": 3, "opacity": 0.5, "yOffset": down}
     ring = {"type": "point", "fill": PAGE, "strokeWidth": 2, "yOffset": down}
     layers = [

@@ -6,9 +6,9 @@ from typing import Any
 from results.ladder.rows import AUTO_RUNG, group_ladders, ladder_rows
 from results.ladder.table import best_marks
 from results.records.record import RunRecord
-from results.report.charts.figure import ReportFigure, draw
 from results.report.charts.lanes import Bar, bars, needs_log
 from results.report.charts.theme import ACCENT, series_colour
+from results.report.charts.vega import ReportFigure, draw
 from results.report.material import Material, chart_name
 from results.text import cut, format_count, format_ratio, format_seconds, one_line
 
@@ -48,11 +48,9 @@ def _titles(ladders: Sequence[Sequence[Row]]) -> list[str]:
     models = [str(rows[0]["model"]) for rows in ladders]
     titles = []
     for number, (model, rows) in enumerate(zip(models, ladders, strict=True)):
-        if models.count(model) == 1:
-            titles.append(one_line(model))
-            continue
         place = models[: number + 1].count(model)
-        titles.append(one_line(f"{model} #{place} ({rows[0]['recipe']}, {rows[0]['budget']})"))
+        which = f" #{place} ({rows[0]['recipe']}, {rows[0]['budget']})"
+        titles.append(one_line(model + (which if models.count(model) > 1 else "")))
     return titles
 
 
@@ -85,22 +83,22 @@ def _figure(key: str, title: str, rows: Sequence[Row]) -> ReportFigure:
 
 def _bar(row: Row, *, is_best: bool) -> Bar:
     interval, compile_s = row["ratio_ci95"], row["compile_time_s"]
-    note = f"{format_seconds(compile_s)} to compile" if row["is_compiled"] and compile_s else ""
+    if _has_ratio(row):
+        text = f"{format_ratio(row['ratio'])}{TIMES}"
+        note = f"{format_seconds(compile_s)} to compile" if row["is_compiled"] and compile_s else ""
+    else:
+        reason = f": {row['reason']}" if row["reason"] else ""
+        text, note = cut(f"{row['status']}{reason}", FAILURE_CHARACTERS), ""
     return Bar(
         chart_name(row["rung"]),
         row["ratio"],
-        f"{format_ratio(row['ratio'])}{TIMES}" if _has_ratio(row) else _failure(row),
+        text,
         ACCENT if is_best else GREY,
         None if interval is None else (interval[0], interval[1]),
         _facts(row),
-        note if _has_ratio(row) else "",
+        note,
         is_best,
     )
-
-
-def _failure(row: Row) -> str:
-    reason = f": {row['reason']}" if row["reason"] else ""
-    return cut(f"{row['status']}{reason}", FAILURE_CHARACTERS)
 
 
 def _facts(row: Row) -> dict[str, str]:

@@ -138,13 +138,8 @@ def bars(
 ) -> Specification:
     """Bars from zero, or dots on a logarithmic axis, each with its value at the end of its lane.
 
-    Args:
-        lines: From the top down; at least one has a value.
-        axis: Title of the axis, with its unit.
-        layout: As in `lanes`.
-        is_log: Dots on a logarithmic axis in place of bars from zero.
-        reference: A value to draw a rule at.
-        can_hide: As in `lanes`.
+    The lines stand from the top down, and at least one has a value; `axis` is the title of the
+    axis, `reference` a value to draw a rule at.
     """
     down = marks_down(layout)
     found = [end for line in lines for end in (line.value, *(line.interval or ()))]

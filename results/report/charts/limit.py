@@ -5,10 +5,16 @@ from typing import Any, NamedTuple
 
 from results.render.columns import share_of_floor
 from results.report.charts import vega
-from results.report.charts.figure import ReportFigure, draw, names_of, unknown_for
 from results.report.charts.lanes import Bar, bars
 from results.report.charts.theme import QUIET, ChartLayout, series_colour
-from results.report.charts.vega import Rows, Specification
+from results.report.charts.vega import (
+    ReportFigure,
+    Rows,
+    Specification,
+    draw,
+    names_of,
+    unknown_for,
+)
 from results.report.material import Material, Series
 from results.text import format_count, format_latency, format_seconds
 
@@ -38,7 +44,7 @@ def limit_figures(material: Material) -> list[ReportFigure]:
 
 
 def intensity(series: Series) -> float | None:
-    """FLOPs for each byte that must move, of a training step."""
+    """FLOPs of a training step for each byte that must move."""
     flops, num_bytes = series.row["flops_per_step"], series.row["bytes_per_step"]
     return flops / num_bytes if flops and num_bytes else None
 

@@ -1,15 +1,21 @@
 """How fast it learns: validation accuracy over training time, and the time to reach a target."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from results.records.record import RunRecord
 from results.render.columns import MISSED
 from results.report.charts import vega
-from results.report.charts.figure import ReportFigure, draw, names_of, unknown_for
 from results.report.charts.lanes import lanes, marks_down
 from results.report.charts.theme import QUIET, ChartLayout
-from results.report.charts.vega import Rows, Specification
+from results.report.charts.vega import (
+    ReportFigure,
+    Rows,
+    Specification,
+    draw,
+    names_of,
+    unknown_for,
+)
 from results.report.material import Material, Series
 from results.rows.rows import TARGETS
 from results.text import format_count, format_seconds
@@ -19,28 +25,32 @@ LEAST_ERROR = 0.01  # points: on a logarithmic axis no error at all has no place
 TIME = "training time (s)"
 
 
-class Line(NamedTuple):
-    """One run as a line."""
-
-    series: Series
-    seed: int
-    points: Sequence[Sequence[float]]  # seconds, share of the budget, images, accuracy in [0, 1]
-    is_main: bool  # drawn in full
-
-
 def time_figures(material: Material) -> list[ReportFigure]:
     """Accuracy over time, and the time to reach targets; none where no run has a curve."""
-    lines = _lines(material)
-    return [*([_accuracy_figure(material, lines)] if lines else []), *target_figures(material)]
+    rows = [row for series in material.finished if series.has_learnt for row in _rows(series)]
+    return [*([_accuracy_figure(material, rows)] if rows else []), *target_figures(material)]
 
 
-def _lines(material: Material) -> list[Line]:
-    found = []
-    for series in material.finished:
-        runs = [run for run in series.summary.finished if series.has_learnt and _points(run)]
-        main = series.shown if series.shown in runs else next(iter(runs), None)
-        found += [Line(series, run.spec["seed"], _points(run), run is main) for run in runs]
-    return found
+def _rows(series: Series) -> Rows:
+    """The points of every seed's curve; of one of them, the main one, a full line is drawn."""
+    runs = [run for run in series.summary.finished if _points(run)]
+    main = series.shown if series.shown in runs else next(iter(runs), None)
+    return [
+        {
+            "series": series.label,
+            "run": f"{series.index} {run.spec['seed']} {run is main}",
+            "main": run is main,
+            "seconds": seconds,
+            "error": max(LEAST_ERROR, 100 - accuracy * 100),
+            "accuracy_text": f"{accuracy * 100:.2f} %",
+            "time_text": format_seconds(seconds),
+            "images_text": format_count(images),
+            "share_text": f"{share * 100:.0f} %",
+            "seed_text": str(run.spec["seed"]),
+        }
+        for run in runs
+        for seconds, share, images, accuracy, *_ in _points(run)
+    ]
 
 
 def _points(run: RunRecord) -> list[list[float]]:
@@ -48,16 +58,15 @@ def _points(run: RunRecord) -> list[list[float]]:
     return [point for point in run.curve or [] if point[0] and point[0] > 0]
 
 
-def _accuracy_figure(material: Material, lines: Sequence[Line]) -> ReportFigure:
-    drawn = list(dict.fromkeys(line.series.label for line in lines))
+def _accuracy_figure(material: Material, rows: Rows) -> ReportFigure:
+    drawn = list(dict.fromkeys(row["series"] for row in rows))
     caption = (
         "Up and to the left is better. Both axes are logarithmic, the upright one in the errors "
         "that are left: from 80 to 90 % is as far as from 90 to 95 %."
     )
-    if not all(line.is_main for line in lines):
+    if not all(row["main"] for row in rows):
         caption += " Faint lines: the other seeds."
     caption += unknown_for("at chance, or without a curve", names_of(material.finished), drawn)
-    rows = [row for line in lines for row in _rows(line)]
     return draw(
         "time-accuracy",
         "Accuracy over training time",
@@ -65,24 +74,6 @@ def _accuracy_figure(material: Material, lines: Sequence[Line]) -> ReportFigure:
         lambda layout: _accuracy_chart(rows, material.names, drawn, layout),
         rows=rows,
     )
-
-
-def _rows(line: Line) -> Rows:
-    return [
-        {
-            "series": line.series.label,
-            "run": f"{line.series.index} {line.seed} {line.is_main}",
-            "main": line.is_main,
-            "seconds": seconds,
-            "error": max(LEAST_ERROR, 100 - accuracy * 100),
-            "accuracy_text": f"{accuracy * 100:.2f} %",
-            "time_text": format_seconds(seconds),
-            "images_text": format_count(images),
-            "share_text": f"{share * 100:.0f} %",
-            "seed_text": str(line.seed),
-        }
-        for seconds, share, images, accuracy, *_ in line.points
-    ]
 
 
 def _accuracy_chart(
@@ -205,5 +196,5 @@ def _target_chart(rows: Rows, layout: ChartLayout) -> Specification:
         vega.layer(line, x | {"detail": {"field": "series"}}),
         vega.layer({"type": "point", "yOffset": down}, x | by_target | vega.tooltip(facts)),
     ]
-    each = {"transform": [{"flatten": ["seconds", "target", "time_text"]}]}
+    each = vega.flattened("seconds", "target", "time_text")
     return lanes(rows, [{"layer": layers} | each], layout)

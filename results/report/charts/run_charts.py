@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from results.classes import CLASS_NAMES
 from results.report.charts import vega
-from results.report.charts.figure import ReportFigure, draw
 from results.report.charts.theme import ACCENT, PAGE, ChartLayout, series_colour
-from results.report.charts.vega import Specification
+from results.report.charts.vega import ReportFigure, Specification, draw
 from results.report.material import Material, Series
 
 if TYPE_CHECKING:
@@ -186,11 +185,7 @@ def _curve(series: Series) -> list[list[float]]:
     """The known points of the validation curve: seconds, fraction, images, accuracy."""
     stored, record = series.array("curve"), series.shown
     points = stored.tolist() if stored is not None else (record.curve if record else None) or []
-    return [point for point in points if len(point) >= 4 and all(map(_is_number, point[2:4]))]
-
-
-def _is_number(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
+    return [point for point in points if len(point) >= 4 and all(map(math.isfinite, point[2:4]))]
 
 
 def _training_chart(layout: ChartLayout) -> Specification:
@@ -215,16 +210,11 @@ def _training_chart(layout: ChartLayout) -> Specification:
     return {
         "resolve": {"scale": {"y": "independent"}},
         "layer": [
-            vega.layer(line | {"color": LOSS}, loss) | flattened("epoch", "loss"),
-            {"layer": points} | flattened("at", "accuracy"),
-            best | flattened("best_at"),
+            vega.layer(line | {"color": LOSS}, loss) | vega.flattened("epoch", "loss"),
+            {"layer": points} | vega.flattened("at", "accuracy"),
+            best | vega.flattened("best_at"),
         ],
     }
-
-
-def flattened(*fields: str) -> Specification:
-    """The transform that makes a row of each value of some lists."""
-    return {"transform": [{"flatten": fields}]}
 
 
 def _loss_chart(layout: ChartLayout) -> Specification:
@@ -234,7 +224,7 @@ def _loss_chart(layout: ChartLayout) -> Specification:
     band = {"y": y | {"field": "low"}, "y2": {"field": "high"}}
     shown = {"step": "iteration", "low": "lowest", "mean": "mean", "high": "highest"}
     mean = {"y": y} | vega.tooltip(shown, "quantitative")
-    return flattened("step", "low", "mean", "high") | {
+    return vega.flattened("step", "low", "mean", "high") | {
         "encoding": {"x": steps},
         "layer": [
             vega.layer({"type": "area", "opacity": 0.3, "color": LOSS}, band),

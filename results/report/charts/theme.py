@@ -75,21 +75,6 @@ def series_colour(index: int) -> str:
     return f"var(--series-{index % NUM_COLOURS + 1})"
 
 
-def series_colours(count: int) -> list[str]:
-    """A colour for each series."""
-    return [series_colour(k) for k in range(count)]
-
-
-def series_shapes(count: int) -> list[str]:
-    """A point shape for each series: no two have both colour and shape alike before the 24th."""
-    return [SHAPES[(k + k // NUM_COLOURS) % len(SHAPES)] for k in range(count)]
-
-
-def series_dashes(count: int) -> list[list[int]]:
-    """A dash pattern for each series; it changes where the colours begin anew."""
-    return [list(DASHES[k // NUM_COLOURS % len(DASHES)]) for k in range(count)]
-
-
 def config() -> dict[str, Any]:
     """Vega-Lite's config: one look for every chart."""
     labels = {"labelColor": TEXT, "labelFontSize": FONT_SIZE, "labelFont": FONT}

@@ -1,20 +1,24 @@
-"""Parts of Vega-Lite that several charts share, as plain data.
+"""A chart of the report, and the parts of Vega-Lite that several charts share, as plain data.
 
 A chart either compares the series that the reader has not hidden, or draws the one that the reader
 picks: a parameter of the chart, which the page sets, says which.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from results.classes import CLASS_NAMES
 from results.report.charts.theme import (
     CHARACTER_WIDTH,
+    DASHES,
+    LAYOUTS,
+    NUM_COLOURS,
+    SHAPES,
     ChartLayout,
-    series_colours,
-    series_dashes,
-    series_shapes,
+    series_colour,
 )
+from results.report.material import Series
 
 Specification = dict[str, Any]
 Rows = list[dict[str, Any]]
@@ -37,6 +41,46 @@ LOG_AXIS = {  # few labels, such as 1, 2, 10 and 20, and a grid at these alone
 THOUSANDS = "datum.label && format(datum.value, '~s')"  # 10k, 1M: a second would become 1000m
 
 
+@dataclass(frozen=True, slots=True)
+class ReportFigure:
+    """One chart: its words, and how it is drawn for a desktop and for a phone."""
+
+    key: str  # its id in the page, and the stem of its file
+    title: str  # what it shows
+    caption: str  # how to read it
+    specifications: dict[str, Specification]  # Vega-Lite by the name of the layout, without data
+    datasets: dict[str, Rows]  # by the names under which the specifications ask for them
+
+
+def draw(
+    key: str,
+    title: str,
+    caption: str,
+    chart: Callable[[ChartLayout], Specification],
+    **datasets: Rows,
+) -> ReportFigure:
+    """Draw a figure once for each layout."""
+    whole = {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "description": f"{title}. {caption}",
+        # other series may need wider labels at the axes
+        "autosize": {"type": "pad", "resize": True},
+    }
+    drawn = {layout.name: whole | chart(layout) for layout in LAYOUTS}
+    return ReportFigure(key, title, caption, drawn, datasets)
+
+
+def names_of(series: Sequence[Series]) -> list[str]:
+    """Their labels."""
+    return [one.label for one in series]
+
+
+def unknown_for(what: str, material_names: Sequence[str], drawn: Sequence[str]) -> str:
+    """The sentence of a caption about the series that a chart cannot draw; empty for none."""
+    left_out = [name for name in material_names if name not in drawn]
+    return f" Not drawn ({what}): {', '.join(left_out)}." if left_out else ""
+
+
 def size_of(layout: ChartLayout) -> Specification:
     """The size of the plot area."""
     return {"width": layout.width, "height": layout.height}
@@ -51,15 +95,10 @@ def quantity(
     scale: Specification | None = None,
     axis: Specification | None = None,
 ) -> Specification:
-    """A channel of numbers, with whole decimals at its axis.
+    """A channel of numbers, with whole decimals at its axis, whose title holds the unit.
 
-    Args:
-        field: Of the data.
-        title: Of the axis, with the unit.
-        values: The axis reaches from the least to the greatest; without any, over those drawn.
-        is_log: Whether the axis is logarithmic.
-        scale: More of Vega-Lite's properties of the scale.
-        axis: The same of the axis.
+    The axis reaches from the least to the greatest of `values`; without any, over those drawn.
+    `scale` and `axis` hold more of Vega-Lite's properties of either.
     """
     known = [*values]
     domain = {"domain": [min(known), max(known)]} if known else {}
@@ -79,6 +118,11 @@ def layer(
     """Marks of one kind; `only` is an expression of the rows that have one."""
     where = {"transform": [{"filter": only}]} if only else {}
     return where | {"mark": mark, "encoding": encoding or {}}
+
+
+def flattened(*fields: str) -> Specification:
+    """The transform that makes a row of each value of some lists."""
+    return {"transform": [{"flatten": fields}]}
 
 
 def shown_parameter(names: Sequence[str]) -> Specification:
@@ -118,20 +162,23 @@ def marked(
     legend: Specification | None = None,
     channels: Sequence[str] = ("color", "shape"),
 ) -> Specification:
-    """Colour, shape or dash by name, the same in every chart.
+    """Colour, shape or dash (strokeDash) by the name in a field, the same in every chart.
 
-    Args:
-        field: The field that holds the name.
-        names: All there are, in the order of their colours.
-        legend: None where the names stand beside the marks.
-        channels: Of these: color, shape, strokeDash.
+    `names` are all there are, in the order of their colours; no legend stands where the names
+    stand beside the marks.
     """
-    values = {"color": series_colours, "shape": series_shapes, "strokeDash": series_dashes}
+    places = range(len(names))
+    values = {
+        "color": [series_colour(k) for k in places],
+        # no two series have both colour and shape alike before the 24th
+        "shape": [SHAPES[(k + k // NUM_COLOURS) % len(SHAPES)] for k in places],
+        "strokeDash": [list(DASHES[k // NUM_COLOURS % len(DASHES)]) for k in places],
+    }
     return {
         channel: {
             "field": field,
             "type": "nominal",
-            "scale": {"domain": list(names), "range": values[channel](len(names))},
+            "scale": {"domain": list(names), "range": values[channel]},
             "legend": legend,
         }
         for channel in channels
@@ -144,14 +191,7 @@ def marked_series(
     layout: ChartLayout,
     channels: Sequence[str] = ("color", "shape"),
 ) -> Specification:
-    """Colour, shape or dash by series, with a legend of those shown.
-
-    Args:
-        drawn: The series of this chart.
-        names: All series, in the order of their colours.
-        layout: The legend is as wide.
-        channels: As in `marked`.
-    """
+    """Colour, shape or dash by series, as `marked`, with a legend of those shown of a chart's."""
     # an empty legend would have no size at all, and the chart none with it
     some = {"values": {"expr": f"length({SHOWN}) ? {SHOWN} : domain('color')"}}
     return marked("series", names, legend(drawn, layout) | some, channels)

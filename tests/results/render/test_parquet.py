@@ -15,7 +15,7 @@ from results import ResultsError, RunRecord, read_records, summarize, table_rows
 from results.history.rows import HISTORY_KEYS, history_rows
 from results.ladder.rows import LADDER_KEYS, ladder_rows
 from results.reference.rows import PUBLISHED_KEYS, published_rows
-from results.render.parquet import check_parquet, export_parquet
+from results.render.formats import check_parquet, export_parquet
 from results.rows.rows import ROW_KEYS
 from tests.results.records_by_hand import make_record, make_sweep
 from tests.results.reference.published_by_hand import all_systems

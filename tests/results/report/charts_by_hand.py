@@ -8,8 +8,8 @@ from typing import Any
 import vl_convert
 
 from results import RunRecord
-from results.report.charts.figure import ReportFigure
 from results.report.charts.theme import LAYOUTS, config, in_light
+from results.report.charts.vega import ReportFigure
 from results.report.material import Material, gather
 
 TABLES = Path(__file__).parents[3] / "results" / "tables"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from results.report.charts.cost import cost_figures
-from results.report.charts.figure import ReportFigure
+from results.report.charts.vega import ReportFigure
 from results.report.material import Material, gather
 from results.rows.comparable import pareto_front
 from tests.results.records_by_hand import make_record, make_sweep, make_values

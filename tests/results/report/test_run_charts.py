@@ -12,9 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from results.classes import CLASS_NAMES
-from results.report.arrays import FORMS
 from results.report.charts.class_charts import class_figures, confusion_figures
-from results.report.charts.figure import ReportFigure
 from results.report.charts.run_charts import (
     MAX_POINTS,
     MAX_STEPS,
@@ -24,8 +22,8 @@ from results.report.charts.run_charts import (
     rounded,
     run_figures,
 )
-from results.report.charts.theme import series_colours, series_shapes
-from results.report.material import Material, gather
+from results.report.charts.vega import ReportFigure, marked
+from results.report.material import FORMS, Material, gather
 from results.report.pictures import mistake_pictures, sample_strips
 from tests.results.report.charts_by_hand import check_figures, row_of, svg_of
 from tests.results.report.report_by_hand import (
@@ -127,8 +125,9 @@ def test_the_plane_shows_the_features_with_their_classes(material: Material) -> 
 
 
 def test_ten_classes_have_ten_pairs_of_colour_and_shape() -> None:
-    pairs = zip(series_colours(len(CLASS_NAMES)), series_shapes(len(CLASS_NAMES)), strict=True)
-    assert len(set(pairs)) == len(CLASS_NAMES)
+    channels = marked("class", CLASS_NAMES)
+    colours, shapes = (channels[name]["scale"]["range"] for name in ("color", "shape"))
+    assert len(set(zip(colours, shapes, strict=True))) == len(CLASS_NAMES)
 
 
 def test_features_all_at_one_spot_can_be_drawn(material: Material) -> None:

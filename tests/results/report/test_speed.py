@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from results.report.charts.figure import ReportFigure
+from results.report.charts.cost import speed_figures
 from results.report.charts.lanes import needs_log
-from results.report.charts.speed import speed_figures
+from results.report.charts.vega import ReportFigure
 from results.report.material import Material
 from tests.results.records_by_hand import make_record, make_sweep, make_values
 from tests.results.report.charts_by_hand import (

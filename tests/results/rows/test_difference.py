@@ -8,8 +8,7 @@ import pytest
 
 from results import Summary, summarize
 from results.render.footer import footer_lines
-from results.rows.certainty import certainty_lines
-from results.rows.difference import difference
+from results.rows.difference import certainty_lines, difference
 from results.rows.rows import table_rows
 from results.statistics import welch_interval
 from results.text import points
