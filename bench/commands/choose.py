@@ -15,8 +15,7 @@ from bench.sweep.request import Notes
 
 if TYPE_CHECKING:
     from results import RunRecord
-    from results.choice.choose import Objective
-    from results.choice.constraints import Constraints
+    from results.choice.choose import Constraints, Objective
 
 NOTHING_QUALIFIES = 4
 BYTES = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
@@ -67,7 +66,7 @@ def choose(
     """Recommend a model among finished runs, and say why; needs no torch."""
     from bench.sweep.folders import named_or_newest
     from results import read_records
-    from results.choice.constraints import Constraints
+    from results.choice.choose import Constraints
 
     constraints = Constraints(
         max_seconds=_positive("--max-seconds", max_seconds),

@@ -7,8 +7,15 @@ from typing import Any
 
 import msgspec
 
-from results.choice.choose import ACCURACY, PER_JOULE, PER_SECOND, TO_TARGET, Candidate, Choice
-from results.choice.constraints import charged
+from results.choice.choose import (
+    ACCURACY,
+    PER_JOULE,
+    PER_SECOND,
+    TO_TARGET,
+    Candidate,
+    Choice,
+    charged,
+)
 from results.errors import NotComparable
 from results.render.footer import comparability_warning
 from results.rows.comparable import Row, check_comparable

@@ -15,8 +15,7 @@ from bench.commands import choose as choose_command
 from bench.commands import compare as compare_command
 from bench.commands import table
 from results import RunRecord, summarize, table_rows
-from results.choice.choose import OBJECTIVES, Objective
-from results.choice.constraints import Constraints
+from results.choice.choose import OBJECTIVES, Constraints, Objective
 from results.compare.checks import Rule
 from results.gate.files import annotations
 from results.gate.markdown import BREAK

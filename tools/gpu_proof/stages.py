@@ -36,26 +36,17 @@ FAILURE_TESTS = ("tests/gpu/test_failures.py",)
 
 @dataclass(frozen=True)
 class Stage:
-    """One command and what it shows.
+    """One command and what it shows."""
 
-    Attributes:
-        name: of its folder, its output (`NAME.txt`) and its log (`NAME.log`).
-        points: of ISSUE_POINTS that it is for.
-        seconds: that it may take, about as long as it needs on an H100; a longer limit gives more.
-        claim: what is seen where it passes.
-        command: what follows `python`; `{out}`, `{device}` and `{best_first}` (the models, the most
-            accurate so far in front) are filled in.
-        small: options that a rehearsal adds: of two equal ones the last counts.
-        needs: packages; without them it is not begun.
-    """
-
-    name: str
-    points: tuple[int, ...]
-    seconds: float
-    claim: str
+    name: str  # of its folder, its output (`NAME.txt`) and its log (`NAME.log`)
+    points: tuple[int, ...]  # of ISSUE_POINTS that it is for
+    seconds: float  # that it may take, about as long as on an H100; a longer limit gives more
+    claim: str  # what is seen where it passes
+    # what follows `python`; {out}, {device} and {best_first} (the models, the most accurate so far
+    # in front) are filled in
     command: str
-    small: str = ""
-    needs: tuple[str, ...] = ()
+    small: str = ""  # options that a rehearsal adds: of two equal ones the last counts
+    needs: tuple[str, ...] = ()  # packages; without them it is not begun
 
 
 def _tests(

@@ -5,8 +5,7 @@ import time
 import pytest
 
 from results import ResultsError, RunRecord, choose
-from results.choice.choose import Choice, Objective
-from results.choice.constraints import Constraints
+from results.choice.choose import Choice, Constraints, Objective
 from results.choice.text import hint
 from tests.results.choice.choice_by_hand import run
 from tests.results.records_by_hand import make_curve, make_record, make_sweep, with_measured

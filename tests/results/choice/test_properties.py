@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from results import RunRecord, choose
-from results.choice.choose import OBJECTIVES, Candidate, Objective
-from results.choice.constraints import Constraints
+from results.choice.choose import OBJECTIVES, Candidate, Constraints, Objective
 from results.choice.text import choice_json
 from tests.results.choice.choice_by_hand import run
 from tests.results.records_by_hand import make_curve, make_sweep

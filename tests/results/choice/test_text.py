@@ -9,8 +9,7 @@ import pytest
 from rich.console import Console
 
 from results import RunRecord, choose
-from results.choice.choose import Choice, Objective
-from results.choice.constraints import Constraints
+from results.choice.choose import Choice, Constraints, Objective
 from results.choice.table import choice_notes, render_choice
 from results.choice.text import choice_headline, choice_json
 from results.rows.rows import ROW_KEYS

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from results import NotComparable, RunRecord, compare_records
-from results.compare import sides as compare_sides
+from results.compare import compare as comparison_module
 from results.compare.compare import Comparison
 from results.gate.verdict import Commit, Verdict
 from results.rows.comparable import asked_for
@@ -240,7 +240,7 @@ def test_thousands_of_rows_that_differ_take_no_pass_over_all_pairs(
         calls += 1
         return asked_for(spec)
 
-    monkeypatch.setattr(compare_sides, "asked_for", counted)
+    monkeypatch.setattr(comparison_module, "asked_for", counted)
     base = [run for n in range(50) for run in runs((0.9,), model=f"m{n}")]
     head = [run for n in range(50) for run in runs((0.9,), model=f"k{n}")]
     with pytest.raises(NotComparable):
