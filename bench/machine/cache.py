@@ -75,8 +75,8 @@ def read_cached(name: str) -> dict[str, Any] | None:
     return loaded if isinstance(loaded, dict) else None
 
 
-def write_cached(name: str, content: dict[str, Any]) -> None:
-    """Keep JSON values under a name such as `plans/1f0c.json`.
+def write_cached(name: str, content: object) -> None:
+    """Keep a dataclass or JSON values under a name such as `plans/1f0c.json`.
 
     A folder that refuses is no failure: a cache only saves time.
     """

@@ -1,4 +1,4 @@
-"""Measures the machine's ceilings: copy bandwidth by size, matmul rates, latency.
+"""Measure the machine's ceilings: copy bandwidth by size, matmul rates, latency.
 
 Everything runs on random data (zeros are faster) and the best of some repeats counts. On CUDA the
 repeats lie in one captured graph, so that no launch from the host is in them. Copies are measured
@@ -7,10 +7,9 @@ at several sizes: what fits in a cache is not bound by the memory behind it.
 
 import contextlib
 import hashlib
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import torch
@@ -38,15 +37,17 @@ MIN_REPEATS, MAX_REPEATS, CAP_S = 3, 20, 0.1  # of one figure
 CALL_S = 1e-3  # a repeat should last this long, or the clock's own cost shows
 NUM_NODES = 1000  # tiny operations of one repeat
 Key = TypeVar("Key", int, str)
+Positive = Annotated[float, msgspec.Meta(gt=0)]
 
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:
     """The best rates and the shortest latency that the machine was seen to reach."""
 
-    copy_bytes_per_s: Mapping[int, float]  # bytes of source and target -> read and written a second
-    matmul_flops_per_s: Mapping[str, float]  # by precision
-    latency_s: float  # of a tiny node inside a CUDA graph; on a CPU of the dispatch of one
+    # bytes of source and target -> read and written a second
+    copy_bytes_per_s: Mapping[Annotated[int, msgspec.Meta(gt=0)], Positive]
+    matmul_flops_per_s: Mapping[str, Positive]  # by precision
+    latency_s: Positive  # of a tiny node inside a CUDA graph; on a CPU of the dispatch of one
 
     def bandwidth(self, num_bytes: int) -> float | None:
         """The most bytes a second for a pass over so many bytes; None where no copy was measured.
@@ -67,31 +68,6 @@ class Ceilings:
             min(self.latency_s, other.latency_s),
         )
 
-    def as_plain(self) -> dict[str, Any]:
-        """JSON values for the cache."""
-        return {
-            "copy_bytes_per_s": list(self.copy_bytes_per_s.items()),
-            "matmul_flops_per_s": dict(self.matmul_flops_per_s),
-            "latency_s": self.latency_s,
-        }
-
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
-        """The reverse of `as_plain`.
-
-        Raises:
-            KeyError, TypeError, ValueError, AttributeError: it is nothing of that kind.
-        """
-        copies = {int(_positive(size)): _positive(rate) for size, rate in plain["copy_bytes_per_s"]}
-        matmuls = {name: _positive(rate) for name, rate in plain["matmul_flops_per_s"].items()}
-        return cls(copies, matmuls, _positive(plain["latency_s"]))
-
-
-def _positive(value: object) -> float:
-    if type(value) not in {int, float} or not 0 < value < math.inf:  # type: ignore[operator]
-        raise ValueError(f"{value!r} is no ceiling")
-    return float(value)  # type: ignore[arg-type]
-
 
 def ceilings_of(device: torch.device, environment: Mapping[str, Any]) -> Ceilings:
     """The ceilings of this environment: those in the cache, or measured now and kept there."""
@@ -106,22 +82,19 @@ def renewed_ceilings(device: torch.device, environment: Mapping[str, Any]) -> Ce
     ceilings, before = measure_ceilings(device), _cached(environment)
     if before is not None:
         ceilings = ceilings.better_of(before)
-    write_cached(_cache_name(environment), ceilings.as_plain())
+    write_cached(_cache_name(environment), ceilings)
     return ceilings
 
 
 def _cached(environment: Mapping[str, Any]) -> Ceilings | None:
-    plain = read_cached(_cache_name(environment))
-    if plain is None:
-        return None
     try:
-        return Ceilings.from_plain(plain)
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError):  # not what we wrote
+        return msgspec.convert(read_cached(_cache_name(environment)), Ceilings, str_keys=True)
+    except msgspec.ValidationError:  # nothing there, or not what we wrote
         return None
 
 
 def measure_ceilings(device: torch.device) -> Ceilings:
-    """Measures for a second or two; leaves torch's switches and random states as they were."""
+    """Measure for a second or two; leave torch's switches and random states as they were."""
     clock = make_clock(device)
     draw = torch.Generator(device).manual_seed(0)
     with _switches_kept(device):

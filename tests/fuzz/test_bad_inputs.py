@@ -2,7 +2,6 @@
 
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -12,7 +11,6 @@ from bench.counts.baseline import Baseline
 from bench.errors import MOST_CHARS, short_line
 from bench.gate.worktrees import find_commits
 from bench.keep.saved_model import read_saved, saved_model_of, write_saved
-from bench.machine.ceilings import Ceilings
 from bench.plans.settle import read_timings
 from bench.spec.named_recipes import CLASSIC, DEFAULT
 from bench.spec.recipe_settings import override, read_config, read_settings
@@ -80,13 +78,6 @@ def test_a_line_is_never_endless_and_keeps_its_remedy() -> None:
     assert len(line) < MOST_CHARS + 10
     assert line.endswith("; do that")
     assert line.isprintable()
-
-
-@pytest.mark.parametrize("plain", [{"latency_s": "nan"}, {"matmul_flops_per_s": {"fp32": -1.0}}])
-def test_ceilings_that_cannot_be_are_not_trusted(plain: dict[str, Any]) -> None:
-    whole = Ceilings({1: 1.0}, {"fp32": 1.0}, 1.0).as_plain()
-    with pytest.raises(ValueError, match="is no ceiling"):
-        Ceilings.from_plain(whole | plain)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 
@@ -25,6 +26,7 @@ from tests.bench.train.training_by_hand import FakeClock
 
 CPU = torch.device("cpu")
 SEEN = Ceilings({MIB: 50e9, 8 * MIB: 90e9, 64 * MIB: 20e9}, {"fp32": 1e11}, 2e-6)
+PLAIN = msgspec.to_builtins(SEEN, str_keys=True)
 ENVIRONMENT = {"device": "a chip", "num_cores": 2, "torch": "2.14.1", "data_hash": "1c"}
 
 
@@ -138,7 +140,15 @@ def test_measuring_anew_keeps_the_better_figures(measured: list[Ceilings]) -> No
 
 
 @pytest.mark.parametrize(
-    "spoilt", [{}, {"copy_bytes_per_s": 3}, SEEN.as_plain() | {"latency_s": None}]
+    "spoilt",
+    [
+        {},
+        {"copy_bytes_per_s": 3},
+        PLAIN | {"latency_s": None},
+        PLAIN | {"latency_s": "nan"},
+        PLAIN | {"matmul_flops_per_s": {"fp32": 0}},
+        PLAIN | {"copy_bytes_per_s": {"0": 1.0}},
+    ],
 )
 def test_a_cache_of_another_form_is_measured_over(
     spoilt: dict[str, Any], measured: list[Ceilings]
