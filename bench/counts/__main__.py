@@ -2,7 +2,8 @@
 
 import sys
 
-from bench.counts.check import run
+from bench.counts.check import main
+from bench.shell import run_main
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run_main(main, "bench.counts", sys.argv[1:]))

@@ -4,11 +4,12 @@ A row is a model, a compiled plan or an epoch; its counts are whole numbers. Tho
 nothing but our code stand under `[any]`, the others under the stack that they were taken on.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Annotated, Self, TypeAlias
+
+import msgspec
 
 from bench.errors import UsageError
 
@@ -38,7 +39,7 @@ PORTABLE = (
 )
 BOUND = "most_record_bytes"  # times and names of devices are longer or shorter
 BOUND_STEP = 128
-MOST = 2**63 - 1
+_CheckedRows: TypeAlias = dict[str, dict[str, Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]]]
 HEAD = """\
 # What no commit changes by accident: `python -m bench.counts` compares, `make counts` renews.
 # A step trains 8 images under the default recipe and plan eager; bytes are those of its tensors,
@@ -48,15 +49,12 @@ HEAD = """\
 
 @dataclass(frozen=True)
 class Baseline:
-    """What the file holds.
+    """What the file holds."""
 
-    Attributes:
-        portable: counts that are the same everywhere.
-        stacks: the others, by the versions and the device that they hold for.
-    """
-
-    portable: Rows = field(default_factory=dict)
-    stacks: dict[str, Rows] = field(default_factory=dict)
+    portable: Rows = field(default_factory=dict)  # the same everywhere
+    stacks: dict[str, Rows] = field(
+        default_factory=dict
+    )  # by the versions and device they hold for
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -66,14 +64,16 @@ class Baseline:
             UsageError: there is none, or it is no such file.
         """
         try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
-            sections = {name: _as_rows(section) for name, section in content.items()}
+            sections = msgspec.toml.decode(path.read_bytes(), type=dict[str, _CheckedRows])
+            counts = [of_row for rows in sections.values() for of_row in rows.values()]
+            if unknown := set().union(*counts) - WORDS.keys():
+                raise ValueError(f"no count is named {min(unknown)}")
             return cls(sections.pop("any"), sections)
         except OSError as error:
             raise UsageError(
                 f"cannot read {path}: {error.strerror}; run it in the repository, or `make counts`"
             ) from None
-        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        except (ValueError, msgspec.DecodeError, KeyError, RecursionError) as error:
             raise UsageError(
                 f"{path} is no file of counts: {error!r}; restore or remove it, then `make counts`"
             ) from None
@@ -98,16 +98,6 @@ class Baseline:
         sections = [("any", self.portable), *((f'"{name}"', rows) for name, rows in stacks)]
         parts = [f"[{name}]\n{''.join(_lines(rows))}" for name, rows in sections]
         return "\n".join([HEAD, *parts])
-
-
-def _as_rows(section: Any) -> Rows:  # noqa: ANN401 - whatever the file says
-    rows = {name: dict(counts) for name, counts in section.items()}
-    for name, counts in rows.items():
-        if unknown := counts.keys() - WORDS.keys():
-            raise ValueError(f"{name} has {', '.join(sorted(unknown))}")
-        if not all(type(value) is int and 0 <= value <= MOST for value in counts.values()):
-            raise ValueError(f"{name} has a count that is no whole number, or one below 0")
-    return rows
 
 
 def _bound(value: int, former: int) -> int:

@@ -24,7 +24,6 @@ from bench.counts.baseline import (
 )
 from bench.errors import UsageError
 from bench.machine.compilers import find_compiler
-from bench.shell import run_main
 from bench.spec.plan import Plan
 from fmnist_models import build_model, list_models, model_info
 
@@ -102,8 +101,3 @@ def _write(file: Path, text: str) -> None:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write {file}: {error.strerror}") from None
-
-
-def run(arguments: list[str]) -> int:
-    """Run the command line and return its exit code."""
-    return run_main(main, "bench.counts", arguments)

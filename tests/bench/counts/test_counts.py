@@ -14,6 +14,7 @@ from bench.counts.baseline import FILE as COUNTS
 from bench.counts.baseline import Baseline, Rows, differences, stack_of, without_stack
 from bench.counts.check import count_all, notes, unavailable
 from bench.counts.count import count_epoch, count_graphs, count_net
+from bench.shell import run_main
 from fmnist_models import build_model, list_models, model_info
 from tests.command_line import REPOSITORY
 
@@ -171,7 +172,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str) -> int:
-    return counts.run(list(arguments))
+    return run_main(counts.main, "bench.counts", list(arguments))
 
 
 def test_the_command_is_silent_about_what_is_as_it_was(
