@@ -31,25 +31,19 @@ MARGIN = 1.2  # so that a turn that goes faster than the untimed one is still lo
 
 @dataclass(frozen=True)
 class RungJob:
-    """One rung, and the turns it will be asked for.
+    """One rung, and the turns it will be asked for."""
 
-    Attributes:
-        spec: its plan is None where `auto` shall choose.
-        turn_s: least seconds of a turn.
-        cache: an empty folder, so that compile seconds do not hang on what ran before; None for
-            the user's own.
-    """
-
-    spec: RunSpec
+    spec: RunSpec  # its plan is None where `auto` shall choose
     device: str
     data: Path | None
-    turn_s: float
+    turn_s: float  # the least seconds of a turn
     num_turns: int
+    # an empty folder, so that compile seconds do not hang on what ran before; None for the user's
     cache: Path | None = None
 
 
 def survey(pipe: Connection, models: tuple[str, ...]) -> None:
-    """Entry point of a child: answers which of the models have convolutions."""
+    """Answer which of the models have convolutions: the entry point of a child."""
     try:
         from bench.plans.candidates import has_convolutions
         from fmnist_models import build_model
@@ -62,7 +56,7 @@ def survey(pipe: Connection, models: tuple[str, ...]) -> None:
 
 
 def climb(pipe: Connection, job: RungJob) -> None:
-    """Entry point of a child: sets the rung up, then trains a turn for every frame it gets."""
+    """Set the rung up, then train a turn for every frame: the entry point of a child."""
     from bench.engine.failures import classify
 
     try:

@@ -1,4 +1,4 @@
-"""A rung under way, seen from the parent: its child, its turns, and what became of it."""
+"""A rung under way, seen from the parent: its child, its turns, its status."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -14,6 +14,7 @@ from bench.sweep.request import Request
 from bench.workers import messages
 from bench.workers.interruption import Interruption
 from bench.workers.isolation import STOPPED, Child
+from results.records.record import STATUSES
 
 MOST = 2**63  # of seconds or images of a turn: a child may send an integer of any length
 
@@ -29,25 +30,17 @@ class Ready:
 
 @dataclass
 class Climber:
-    """A rung and its child.
-
-    Attributes:
-        request: timeout of the set-up or of one turn, limit of the child's memory.
-        status: `ok` as long as nothing has gone wrong.
-        ready: what the child said when it was set up.
-        turns: seconds and images of each turn so far.
-        uncounted: why what is counted after all turns is unknown; empty where it is not.
-    """
+    """A rung and its child."""
 
     rung: RungSpec
     job: RungJob
     interruption: Interruption
-    request: Request
-    status: str = "ok"
+    request: Request  # timeout of the set-up or of one turn, limit of the child's memory
+    status: str = "ok"  # as long as nothing has gone wrong
     reason: str | None = None
     ready: Ready = field(default_factory=Ready)
-    turns: list[tuple[float, int]] = field(default_factory=list)
-    uncounted: str = ""
+    turns: list[tuple[float, int]] = field(default_factory=list)  # seconds and images of each
+    uncounted: str = ""  # why what is counted after all turns is unknown
     _child: Child | None = field(default=None, init=False)
 
     def set_up(self, report: Callable[[str, float], None], share: float) -> None:
@@ -130,9 +123,7 @@ class Climber:
 
 
 def checked_ready(content: object) -> Ready:
-    """What a child said when it was ready, or had counted.
-
-    User code runs there, so nothing is taken on trust.
+    """What a child said when it was ready, or had counted: untrusted, as user code runs there.
 
     Raises:
         RunError: it is not what the child's `_told` makes.
@@ -163,8 +154,6 @@ def checked_turn(content: object) -> tuple[float, int]:
 
 
 def _failure(content: object) -> RunError:
-    from results.records.record import STATUSES
-
     told = content if isinstance(content, dict) else {}
     status = told.get("status")
     return RunError(status if status in STATUSES else "crashed", short_line(told.get("reason")))

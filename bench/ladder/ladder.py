@@ -14,6 +14,8 @@ from typing import Any
 from bench.ladder.child import RungJob
 from bench.ladder.climber import Climber
 from bench.ladder.rungs import RungSpec
+from bench.measure.findings import UNITS as RUN_UNITS
+from bench.run.record import make_record, shortened
 from bench.spec.plan import LADDER
 from bench.sweep.request import Request
 from bench.workers.interruption import Interruption
@@ -22,8 +24,7 @@ from results import Measurement, RunRecord, RunStore
 ROUNDS = 7
 TURN_S = 0.5
 SETUP_SHARE = 0.8  # of the time of a ladder, as far as one can tell: compilation is slow
-UNITS = {
-    "throughput": "images/s",
+UNITS = RUN_UNITS | {
     "turn_seconds": "s",
     "turn_images": "images",
     "turn_steps": "steps",
@@ -37,23 +38,15 @@ Report = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Ladder:
-    """The rungs of one model, and how they are measured.
-
-    Attributes:
-        rungs: from the bottom up.
-        environment: of the device, for the records.
-        request: where the data lies, and how children run: timeout (of a set-up or a turn), memory.
-        rounds: turns of each rung.
-        turn_s: least seconds of a turn.
-    """
+    """The rungs of one model, and how they are measured."""
 
     model: str
-    rungs: Sequence[RungSpec]
+    rungs: Sequence[RungSpec]  # from the bottom up
     device: str
-    environment: dict[str, Any]
-    request: Request
-    rounds: int
-    turn_s: float
+    environment: dict[str, Any]  # of the device, for the records
+    request: Request  # where the data lies; timeout (of a set-up or a turn) and memory of children
+    rounds: int  # turns of each rung
+    turn_s: float  # the least seconds of a turn
 
 
 def climb_ladder(ladder: Ladder, interruption: Interruption, report: Report) -> list[RunRecord]:
@@ -126,9 +119,7 @@ def is_complete(store: RunStore, rungs: Sequence[RungSpec]) -> bool:
 
 
 def record_of(climber: Climber, ladder: Ladder, ladder_id: str) -> RunRecord:
-    """The record of a rung, whatever became of it."""
-    from bench.run.record import make_record, shortened
-
+    """The record of a rung, measured or not."""
     record = make_record(
         climber.rung.spec,
         climber.status,
@@ -150,14 +141,11 @@ def record_of(climber: Climber, ladder: Ladder, ladder_id: str) -> RunRecord:
 
 
 def _measurements(climber: Climber) -> dict[str, Measurement]:
-    from bench.measure.findings import UNITS as RUN_UNITS
-
-    units = RUN_UNITS | UNITS
     values: dict[str, tuple[float, ...]] = {
-        name: (value,) for name, value in climber.ready.measured.items() if name in units
+        name: (value,) for name, value in climber.ready.measured.items() if name in UNITS
     }
     if climber.turns:
         values["turn_seconds"] = tuple(seconds for seconds, _ in climber.turns)
         values["turn_images"] = tuple(float(images) for _, images in climber.turns)
         values["throughput"] = tuple(images / seconds for seconds, images in climber.turns)
-    return {name: Measurement(name, units[name], value) for name, value in values.items()}
+    return {name: Measurement(name, UNITS[name], value) for name, value in values.items()}

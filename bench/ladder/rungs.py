@@ -13,19 +13,12 @@ from bench.spec.run_spec import RunSpec
 
 
 class Rung(NamedTuple):
-    """One plan of a ladder.
+    """One plan of a ladder."""
 
-    Attributes:
-        name: the label of its row.
-        plan: as text; None for what `--plan auto` comes to.
-        precision: of the recipe.
-        adds: what the rung adds to the one below, in some words.
-    """
-
-    name: str
-    plan: str | None
-    precision: str
-    adds: str
+    name: str  # the label of its row
+    plan: str | None  # as text; None for what `--plan auto` comes to
+    precision: str  # of the recipe
+    adds: str  # what the rung adds to the one below, in some words
 
 
 @dataclass(frozen=True)
@@ -77,13 +70,7 @@ def list_rungs(
     """The rungs of a model from the bottom up, `auto` last.
 
     Every technique stays in the rungs above it. Mixed precision alone stands beside full precision
-    instead: on a CPU it may win or lose.
-
-    Args:
-        device_kind: `cpu` or `cuda`.
-        precision: what the request says; under `auto` there are rungs with mixed precision too.
-        has_bf16: whether the device computes in bf16.
-        has_convolutions: whether the model does.
+    instead: on a CPU it may win or lose. Only a request's `auto` has rungs with mixed precision.
     """
     full = "fp32" if precision == AUTO else precision
     is_gpu = device_kind == "cuda"

@@ -19,13 +19,13 @@ class Clock(Protocol):
     """Marks between the latest and the newest one that can be read without draining the device."""
 
     def synchronize(self) -> None:
-        """Waits until the device has done all it was given."""
+        """Wait until the device has done all it was given."""
 
     def now(self) -> float:
         """Host seconds, monotonic."""
 
     def mark(self) -> Mark:
-        """Marks this place in the device's work."""
+        """Mark this place in the device's work."""
 
     def seconds_between(self, start: Mark, end: Mark) -> float:
         """Device seconds from one mark to a later one, waiting for that one."""
@@ -35,14 +35,10 @@ class CpuClock:
     """Work on a CPU is done when the call returns, so host time is device time."""
 
     lag = 0
-    now = staticmethod(time.perf_counter)
+    now = mark = staticmethod(time.perf_counter)
 
     def synchronize(self) -> None:
         """Nothing is ever outstanding."""
-
-    def mark(self) -> Mark:
-        """The present host time."""
-        return time.perf_counter()
 
     def seconds_between(self, start: Mark, end: Mark) -> float:
         """Difference of the two readings."""
@@ -61,7 +57,7 @@ class CudaClock:
         self.device = device
 
     def synchronize(self) -> None:
-        """Waits for every stream of the device."""
+        """Wait for every stream of the device."""
         torch.cuda.synchronize(self.device)
 
     def mark(self) -> Mark:

@@ -55,7 +55,7 @@ def usable_cores() -> int:
 
 
 def prepare_process(spec: RunSpec, device: torch.device) -> None:
-    """Sets allocator, compilers and precision of float32 matmuls of this process."""
+    """Set allocator, compilers and precision of float32 matmuls of this process."""
     keep_freed_memory()
     prepare_compilers()
     if spec.plan is not None and spec.plan.is_compiled:
@@ -71,7 +71,7 @@ def prepare_process(spec: RunSpec, device: torch.device) -> None:
 
 
 def prepare_determinism(spec: RunSpec) -> None:
-    """Has torch choose algorithms that give the same twice, or refuse where it has none.
+    """Have torch choose algorithms that give the same twice, or refuse where it has none.
 
     To be called before the device does any work.
     """
@@ -81,7 +81,7 @@ def prepare_determinism(spec: RunSpec) -> None:
 
 
 def prepare_compilers() -> None:
-    """Points torch's compilers at our cache, and quietens what they say of no consequence."""
+    """Point torch's compilers at our cache, and silence warnings of no consequence."""
     use_compile_cache()
     # it warns, with a time stamp, of a CUDA toolkit without a GPU: no news on a CPU
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
@@ -91,7 +91,7 @@ def prepare_compilers() -> None:
 
 @contextlib.contextmanager
 def gpu_taken_on_trust() -> Iterator[None]:
-    """Answers for torch whether there is a GPU, as its compiler (2.11) asks when it is imported.
+    """Answer for torch that there is a GPU, as its compiler (2.11) asks when it is imported.
 
     To look (cuInit) would leave every child that is forked afterwards without one. Where there is
     none, to say yes only chooses how the compiler would time kernels on it.
@@ -105,7 +105,7 @@ def gpu_taken_on_trust() -> Iterator[None]:
 
 
 def check_supported(spec: RunSpec, device: torch.device) -> None:
-    """Raises RunError(`unsupported`) where this plan or precision cannot be had on the device."""
+    """Raise RunError(`unsupported`) where this plan or precision cannot be had on the device."""
     plan = spec.plan or Plan()  # `auto` leaves out what cannot be had
     if plan.parallel == "dp" and (device.type != "cuda" or torch.cuda.device_count() < 2):
         raise RunError("unsupported", "plan dp needs at least two visible GPUs (GPU=0,1)")

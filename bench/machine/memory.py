@@ -28,28 +28,28 @@ class MemoryMeter(Protocol):
     """Peak bytes over all windows between `open` and `close`."""
 
     def open(self) -> None:
-        """Forgets what the process peaked at outside the windows."""
+        """Forget what the process peaked at outside the windows."""
 
     def close(self) -> None:
-        """Takes the peak of this window into account."""
+        """Take the peak of this window into account."""
 
     def peak_bytes(self) -> tuple[float | None, str]:
         """Bytes at the peak, or None and the reason."""
 
 
 class CudaMemoryMeter:
-    """Reads the caching allocator of one device, the first of several under DataParallel."""
+    """The caching allocator of one device, the first of several under DataParallel."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.peak = 0
 
     def open(self) -> None:
-        """Resets the allocator's peak."""
+        """Reset the allocator's peak."""
         torch.cuda.reset_peak_memory_stats(self.device)
 
     def close(self) -> None:
-        """Keeps the higher peak."""
+        """Keep the higher peak."""
         self.peak = max(self.peak, torch.cuda.max_memory_allocated(self.device))
 
     def peak_bytes(self) -> tuple[float | None, str]:
@@ -58,7 +58,7 @@ class CudaMemoryMeter:
 
 
 class CpuMemoryMeter:
-    """Reads the resident set of this process from Linux's /proc."""
+    """The resident set of this process, from Linux's /proc."""
 
     def __init__(self, model_bytes: int) -> None:
         self.model_bytes = model_bytes  # with the optimizer state that is there beforehand
@@ -66,7 +66,7 @@ class CpuMemoryMeter:
         self.peak = 0
 
     def open(self) -> None:
-        """Gives freed memory back to the system, then resets the peak to what is left.
+        """Give freed memory back to the system, then reset the peak to what is left.
 
         Only the first window is looked at: every step allocates alike, and to give the heap back
         before each window would make each begin with page faults, on the clock.
@@ -81,7 +81,7 @@ class CpuMemoryMeter:
             self.baseline = status_bytes("VmRSS")
 
     def close(self) -> None:
-        """Keeps the peak of the first window."""
+        """Keep the peak of the first window."""
         if self.baseline is not None and not self.peak:
             self.peak = status_bytes("VmHWM")
 
@@ -120,7 +120,7 @@ def state_bytes(optimizer: optim.Optimizer) -> int:
 
 
 def keep_freed_memory() -> None:
-    """Makes glibc keep freed blocks for the next step instead of giving them back to the kernel.
+    """Make glibc keep freed blocks for the next step instead of giving them back to the kernel.
 
     By default every tensor above 32 MB, and often smaller ones, is mapped afresh and faulted in
     page by page at each step: 42 against 27 ms a step of FashionCNN at batch 128 on two cores

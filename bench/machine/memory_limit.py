@@ -9,7 +9,7 @@ GB = 10**9
 
 
 def limit_memory(max_bytes: int) -> None:
-    """Limits this process from here on.
+    """Limit this process from here on.
 
     What counts is what it alone has and may write (heap, anonymous mappings, stacks), not address
     space: what CUDA reserves is free. Memory that processes share does not count. Each process

@@ -37,7 +37,7 @@ class Meters:
     _opened_joules: float | None = field(default=None, init=False)
 
     def open(self) -> Mark:
-        """Begins a window; gives the mark at its start."""
+        """Begin a window; return the mark at its start."""
         self.memory.open()
         self.clock.synchronize()
         if self.sampler:
@@ -48,7 +48,7 @@ class Meters:
         return self._opened
 
     def close(self) -> None:
-        """Ends the window once the device has done all it was given."""
+        """End the window once the device has done all it was given."""
         try:
             self.clock.synchronize()
             self.seconds += self.clock.now() - self._opened_at

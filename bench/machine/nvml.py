@@ -146,7 +146,7 @@ class Sampler:
     _thread: threading.Thread | None = field(default=None, init=False)
 
     def open(self, train_seconds: float) -> None:
-        """Begins to read; so many seconds of training lie before this window."""
+        """Begin to read; so many seconds of training lie before this window."""
         self.close()
         self._offset_s = train_seconds - self.now()
         self._stop = threading.Event()  # a thread left hanging keeps its own, which is set
@@ -156,7 +156,7 @@ class Sampler:
         self._thread.start()
 
     def close(self) -> None:
-        """Ends the thread, at once unless the driver is just being asked."""
+        """End the thread, at once unless the driver is just being asked."""
         self._stop.set()
         if self._thread:
             self._thread.join(JOIN_S)
@@ -168,7 +168,7 @@ class Sampler:
             self.take()
 
     def take(self) -> None:
-        """Keeps one reading; what goes wrong leaves it unknown and ends nothing."""
+        """Keep one reading; an error leaves it unknown and ends nothing."""
         seconds = self._offset_s + self.now()
         try:
             reading = self.gpu.read()

@@ -74,7 +74,7 @@ class Findings:
     def add(
         self, quantity: str, value: float | None, reason: str = "", digits: int | None = None
     ) -> None:
-        """Keeps one value in its base unit, rounded if asked to, or the reason for its absence."""
+        """Keep one value in its base unit, rounded if asked to, or the reason for its absence."""
         if value is None:
             self.missing[quantity] = reason
             return
@@ -83,7 +83,7 @@ class Findings:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Keeps the time of its body out of the cold total."""
+        """Keep the time of its body out of the cold total."""
         started = time.perf_counter()
         try:
             yield

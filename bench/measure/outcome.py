@@ -1,8 +1,7 @@
-"""Fills the findings of a run once its training is over."""
+"""Fill the findings of a run once its training is over."""
 
 import math
 import time
-from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -17,7 +16,7 @@ from bench.spec.budget import Budget
 from bench.spec.run_spec import RunSpec, target_text
 from bench.train.curve import chosen_points
 from bench.train.session import Session
-from bench.train.training import CurvePoint, Trace, Training
+from bench.train.training import Trace, Training
 from data_pipeline import ResidentSplit
 
 CHANCE = 0.1
@@ -35,7 +34,9 @@ def report_training(
     findings.add("images_seen", trace.images_seen)
     findings.add("peak_memory", *meters.peak_bytes())
     report_gpu(meters, session.idle_power or (None, "not measured"), findings)
-    findings.curve = recorded_curve(trace.curve, spec.target) or None
+    chosen = chosen_points([point.validation_accuracy for point in trace.curve], spec.target)
+    # seconds to the microsecond, accuracy to a hundredth of an image
+    findings.curve = [[round(x, 6) for x in trace.curve[k][:4]] for k in chosen] or None
     if not trace.steps:
         return
     size = len(session.splits.train)
@@ -77,12 +78,6 @@ def report_gpu(meters: Meters, idle: tuple[float | None, str], findings: Finding
         findings.samples |= sampler.samples()
         if sampler.throttled_by():
             findings.flags.append("throttled")
-
-
-def recorded_curve(curve: Sequence[CurvePoint], target: float | None = None) -> list[list[float]]:
-    """The points of a record, seconds to the microsecond, accuracy to a hundredth of an image."""
-    chosen = chosen_points([point.validation_accuracy for point in curve], target)
-    return [[round(x, 6) for x in curve[k][:4]] for k in chosen]
 
 
 def _report_control(training: Training, findings: Findings) -> None:

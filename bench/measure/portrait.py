@@ -36,7 +36,7 @@ OTHER_ROWS = "its last linear layer does not take a row for each image, or too l
 
 @dataclass
 class Sitting:
-    """Collects predictions and features of the final pass, batch by batch, on the device."""
+    """Collect predictions and features of the final pass, batch by batch, on the device."""
 
     has_head: bool = False  # whether there is a linear layer to look at
     predictions: list[Tensor] = field(default_factory=list)  # (B,) int64
@@ -45,12 +45,12 @@ class Sitting:
     _entering: Tensor | None = field(default=None, init=False)
 
     def enter(self, _head: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
-        """Hook before the last linear layer: notes what it takes."""
+        """Note what the last linear layer takes: a hook before it."""
         entering = inputs[0] if inputs else named.get("input")
         self._entering = entering if isinstance(entering, Tensor) else None
 
     def see(self, logits: Tensor) -> None:
-        """Takes the logits (B, K) float32 of a batch, after its forward pass."""
+        """Take the logits (B, K) float32 of a batch, after its forward pass."""
         predicted = logits.argmax(dim=1)
         self.predictions.append(predicted)
         self.confidence.append(logits.softmax(dim=1).gather(1, predicted[:, None])[:, 0])
@@ -68,7 +68,7 @@ def _is_row_each(entering: Tensor, num_images: int) -> bool:
 
 @contextmanager
 def sitting(model: nn.Module) -> Iterator[Sitting]:
-    """Watches the last linear layer of a model while the block runs."""
+    """Watch the last linear layer of a model while the block runs."""
     layers = [module for module in model.modules() if isinstance(module, nn.Linear)]
     seen = Sitting(has_head=bool(layers))
     hooks = [layer.register_forward_pre_hook(seen.enter, with_kwargs=True) for layer in layers[-1:]]
@@ -82,7 +82,7 @@ def sitting(model: nn.Module) -> Iterator[Sitting]:
 def report_portrait(
     seen: Sitting, split: ResidentSplit, train: ResidentSplit, findings: Findings
 ) -> None:
-    """Fills the samples with what the final pass over a split has shown.
+    """Fill the samples with what the final pass over a split has shown.
 
     A picture is worth no run: what the machine cannot do (memory, a decomposition that does not
     converge) is a reason among what is missing.

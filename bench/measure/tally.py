@@ -25,7 +25,7 @@ RATE = 1e-3
 
 
 def tally_step(engine: StepEngine, batch: Tensor) -> dict[str, int]:
-    """Counts of an eager step on images (B,) int64: some are run, so the model moves on.
+    """Count an eager step on images (B,) int64: some are run, so the model moves on.
 
     `kept_bytes` is by how much the tensors alive grow from one step to the next: 0, or a leak.
     On CUDA `kernels` comes with them where the profiler sees any, and the peak is the allocator's.
@@ -72,7 +72,7 @@ def _of_cuda(step: Callable[[], None], device: torch.device) -> dict[str, int]:
 
 
 class Tally(TorchDispatchMode):
-    """Counts operators and the bytes of storages alive while it is entered."""
+    """Count operators and the bytes of storages alive while it is entered."""
 
     def __init__(self, alive: Iterable[object]) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class Tally(TorchDispatchMode):
         self._meet(alive)
 
     def restart(self) -> None:
-        """Counts operators and the peak anew."""
+        """Count operators and the peak anew."""
         self.operators, self.peak_bytes = 0, self.live_bytes
 
     def __torch_dispatch__(

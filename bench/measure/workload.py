@@ -56,10 +56,7 @@ def passes_of_step(
     optimizer state. What lies between (normalisation, activations, pooling, loss, casts) could be
     fused into these and is left out, so the sum is a lower bound. Counted on copies with two and
     with four images, from which every pass goes on in a straight line. An optimizer that has not
-    made its state counts without it.
-
-    Returns:
-        Bytes, one number a pass; None where the model calls other operations for other batches.
+    made its state counts without it. None where the model calls other operations for other batches.
     """
     few, more = _Products(), _Products()
     _counted_step(model, input_size, precision, few, COUNTED_BATCH)
@@ -77,11 +74,8 @@ def count_kernels(run: Callable[[], object], num_steps: int) -> float | None:
 
     What it loads (CUPTI) stays in the process and makes every launch slower from here on, so it
     must come after whatever is timed. It may miss kernels at the beginning, one more each time that
-    it is used (pytorch#192021): some of a kind of their own come first, to be missed.
-
-    Returns:
-        Kernels a step; None where the profiler sees none of the first, so that it may have missed
-        others: it has no CUPTI, or may not use it.
+    it is used (pytorch#192021): some of a kind of their own come first, to be missed. None where
+    it sees none of these, so that it may have missed others: it has no CUPTI, or may not use it.
     """
     kind = torch.profiler.ProfilerActivity.CUDA
     if kind not in torch.profiler.supported_activities():
@@ -113,7 +107,7 @@ def kernels_in(trace: Mapping[str, Any]) -> int | None:
 
 
 class _Products(TorchDispatchMode):
-    """Notes the bytes that each convolution and matrix product reads and writes."""
+    """Note the bytes that each convolution and matrix product reads and writes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,7 +122,11 @@ class _Products(TorchDispatchMode):
     ) -> Any:  # noqa: ANN401
         results = func(*args, **(kwargs or {}))
         if func.overloadpacket in flop_registry:
-            self.num_bytes.append(_bytes_moved((_read(func, args), kwargs), results))
+            leaves = tree_leaves((_read(func, args), kwargs, results))
+            tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+            # by address: a matrix times itself is read once
+            sizes = {tensor.data_ptr(): _own_bytes(tensor) for tensor in tensors}
+            self.num_bytes.append(sum(sizes.values()))
         return results
 
 
@@ -139,12 +137,6 @@ def _read(func: Any, args: tuple[Any, ...]) -> Sequence[Any]:  # noqa: ANN401
     images, weight, stride = (args[place] for place in CONVOLUTIONS[func.overloadpacket])
     is_sparse = any(step > size for step, size in zip(stride, weight.shape[2:], strict=False))
     return [argument for argument in args if argument is not images] if is_sparse else args
-
-
-def _bytes_moved(operands: Any, results: Any) -> int:  # noqa: ANN401 - any nesting of tensors
-    tensors = [leaf for leaf in tree_leaves((operands, results)) if isinstance(leaf, Tensor)]
-    # by address: a matrix times itself is read once
-    return sum({tensor.data_ptr(): _own_bytes(tensor) for tensor in tensors}.values())
 
 
 def _own_bytes(tensor: Tensor) -> int:
