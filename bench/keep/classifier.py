@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from bench.errors import UsageError
 from bench.keep.saved_model import REMEDY, SavedModel, load_model, saved_from
 from bench.machine.device import usable_cores
-from bench.spec.hashes import file_hash
+from bench.spec.run_spec import file_hash
 from bench.train.evaluation import BATCH_SIZES
 from data_pipeline import NORMALIZATIONS, ResidentSplit, normalize
 from fmnist_models.external import message_of

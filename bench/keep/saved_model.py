@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import UsageError
-from bench.spec.hashes import file_hash
 from bench.spec.recipe import Recipe
 from bench.spec.recipe_settings import as_plain
+from bench.spec.run_spec import file_hash
 from data_pipeline import CLASS_NAMES, NORMALIZATIONS
 from data_pipeline.sources.files import write_file
 from fmnist_models import ModelError, build_model, model_info

@@ -128,41 +128,27 @@ def _read_token(token: str) -> dict[str, str | int]:
     if name in NUMBERED_TOKENS and number.isascii() and number.isdigit() and len(number) < 10:
         fields, _ = NUMBERED_TOKENS[name]
         return {field: name if field == "mode" else int(number) for field in fields}
-    choices = ", ".join([AUTO, "ladder", *TOKENS, *(f"{name}:N" for name in NUMBERED_TOKENS)])
+    choices = ", ".join([AUTO, LADDER, *TOKENS, *(f"{name}:N" for name in NUMBERED_TOKENS)])
     raise UsageError(f"unknown plan {token!r}; choose from {choices}, joined by commas")
 
 
 def why_not(plan: Plan, recipe: Recipe) -> str | None:
     """Say why a plan cannot train by a recipe, in one line with the remedy; None where it can."""
-    reason = why_no_whole_step(recipe) if plan.mode == "step" else None
-    if reason is None and plan.graph_steps is not None:
-        reason = why_no_graph(recipe)
-    return reason
-
-
-def why_no_whole_step(recipe: Recipe) -> str | None:
-    """Say why compiled whole steps cannot train by a recipe; None where they can."""
-    if recipe.precision == "fp16":
+    is_step, is_fp16 = plan.mode == "step", recipe.precision == "fp16"
+    if not is_step and plan.graph_steps is None:
+        return None
+    name, remedy = ("step", "use plan compile") if is_step else ("graph:N", "leave graph:N out")
+    if is_step and is_fp16:
         return (
             "plan step has no place for the gradient scaler that fp16 needs; "
             "use --precision bf16, or plan compile"
         )
     if recipe.optimizer in WITHOUT_RULE:
-        return f"plan step cannot compile optimizer {recipe.optimizer}; use plan compile"
+        fails = "cannot compile" if is_step else "would freeze the rate of"
+        return f"plan {name} {fails} optimizer {recipe.optimizer}; {remedy}"
     if recipe.base_momentum is not None:
-        return "plan step would freeze the momentum that base_momentum cycles; use plan compile"
-    return None
-
-
-def why_no_graph(recipe: Recipe) -> str | None:
-    """Say why CUDA graphs cannot train by a recipe in any mode; None where they can."""
-    if recipe.optimizer in WITHOUT_RULE:
-        return (
-            f"plan graph:N would freeze the rate of optimizer {recipe.optimizer}; leave graph:N out"
-        )
-    if recipe.base_momentum is not None:
-        return "plan graph:N would freeze the momentum that base_momentum cycles; leave graph:N out"
-    if recipe.precision == "fp16" and recipe.optimizer in ASKS_THE_HOST:
+        return f"plan {name} would freeze the momentum that base_momentum cycles; {remedy}"
+    if is_fp16 and recipe.optimizer in ASKS_THE_HOST:
         return (
             f"plan graph:N cannot skip a step of optimizer {recipe.optimizer}, as fp16 may need; "
             "use --precision bf16, or leave graph:N out"

@@ -105,7 +105,10 @@ class Recipe:
             UsageError: a field is out of its choices or range, or two contradict each other.
         """
         _check_choices(self)
-        _check_ranges(self)
+        for key, is_in_range in IN_RANGE.items():
+            value = getattr(self, key)
+            if value is not None and not is_in_range(value):
+                raise UsageError(f"recipe field {key} is out of range: {value}")
         _check_batches(self)
         _check_schedule(self)
         _check_validation(self)
@@ -135,13 +138,6 @@ def _check_choices(recipe: Recipe) -> None:
             f"augment takes up to {MAX_AUGMENTATIONS} names such as flip, shift2 and cutout8, "
             f"not {reprlib.repr(list(recipe.augment))}"
         )
-
-
-def _check_ranges(recipe: Recipe) -> None:
-    for key, is_in_range in IN_RANGE.items():
-        value = getattr(recipe, key)
-        if value is not None and not is_in_range(value):
-            raise UsageError(f"recipe field {key} is out of range: {value}")
 
 
 def _check_batches(recipe: Recipe) -> None:

@@ -4,20 +4,19 @@ import hashlib
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
+
+import msgspec
 
 from bench.errors import UsageError
 from bench.spec.recipe import Recipe
 from results.text import one_line
 
 RESERVED = {"name", "source", "protocol"}  # no settings: they say what a recipe is
-KINDS = {  # type of each field that can be set, as it is written in the class: `float | None`
-    field.name: field.type.__name__ if isinstance(field.type, type) else str(field.type)
-    for field in fields(Recipe)
-    if field.name not in RESERVED
+KINDS = {  # type of each field that can be set
+    name: kind for name, kind in get_type_hints(Recipe).items() if name not in RESERVED
 }
 TOLD = (  # fields that a record always has; the others only where they differ: it is at most 4 KB
     "name",
@@ -119,22 +118,18 @@ def _typed(key: str, value: Any) -> Any:  # noqa: ANN401 - the field decides the
     """Return the value in the type of its field: a whole number for a float, a word for a list."""
     if key not in KINDS:
         raise UsageError(f"a recipe has no field {key!r}; choose from {', '.join(KINDS)}")
-    kind = KINDS[key]
-    wanted = kind.removesuffix(" | None")
-    if value == "none" and wanted != kind:  # TOML has no null
+    kind, given = KINDS[key], value
+    if value == "none" and isinstance(None, kind):  # TOML has no null
         return None
-    if wanted == "tuple[str, ...]":
-        if isinstance(value, str):
-            return tuple(word.strip() for word in value.split(",") if word.strip())
-        if isinstance(value, list | tuple) and all(isinstance(word, str) for word in value):
-            return tuple(value)
-    if wanted == "float" and type(value) is int:
-        with suppress(OverflowError):  # a whole number beyond every float
-            return float(value)
-    is_too_long = isinstance(value, int) and abs(value) > MAX_WHOLE
-    if type(value).__name__ != wanted or is_too_long:
-        raise UsageError(f"recipe field {key} takes {kind}, not {_shown(value)}")
-    return value
+    if kind == tuple[str, ...] and isinstance(value, str):
+        given = [word.strip() for word in value.split(",") if word.strip()]
+    try:
+        if value is None or (isinstance(value, int) and abs(value) > MAX_WHOLE):
+            raise msgspec.ValidationError
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError:
+        name = kind.__name__ if type(kind) is type else kind
+        raise UsageError(f"recipe field {key} takes {name}, not {_shown(value)}") from None
 
 
 def _shown(value: object) -> str:

@@ -1,8 +1,10 @@
 """What one run is: model x recipe x budget x resolved plan x seed."""
 
+import errno
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 from bench.errors import UsageError
@@ -144,3 +146,31 @@ def check_target(target: float | None, recipe: Recipe) -> None:
 def target_text(target: float) -> str:
     """Write the fraction as a person does: 0.90, 0.925."""
     return f"{target:.2f}" if round(target, 2) == target else f"{target:g}"
+
+
+def file_hash(model: str) -> str | None:
+    """Return 12 hex digits over a user's model file; None for other models."""
+    file, _, _ = model.rpartition(":")
+    if not file.endswith(".py"):
+        return None
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
+
+
+def weights_hash(weights: str) -> str | None:
+    """Return 12 hex digits over a file to start from; None for other weights.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    if weights in {"random", "imagenet"}:
+        return None
+    path = Path(weights)
+    try:
+        if path.exists() and not path.is_file():  # a pipe or a device may never end
+            raise OSError(errno.EINVAL, "it is no file")
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+    except OSError as error:
+        raise UsageError(
+            f"cannot read weights {weights}: {error.strerror}; choose random, imagenet or a file"
+        ) from None

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from bench.errors import UsageError
 from bench.spec.artifacts import parse_every
 from bench.spec.budget import Budget
-from bench.spec.hashes import file_hash, weights_hash
 from bench.spec.named_recipes import (
     AS_PUBLISHED,
     CLEAN,
@@ -18,7 +17,7 @@ from bench.spec.named_recipes import (
 from bench.spec.plan import AUTO, LADDER, Plan
 from bench.spec.recipe import Recipe
 from bench.spec.recipe_settings import override, read_config, read_settings
-from bench.spec.run_spec import RunSpec
+from bench.spec.run_spec import RunSpec, file_hash, weights_hash
 from bench.sweep.child import CheckJob, RequestedTraining
 from bench.sweep.request import Request
 from fmnist_models import resolve_names

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from bench.keep.saved_model import load_model, read_saved, saved_model_of, write_saved
-from bench.spec.hashes import file_hash
 from bench.spec.named_recipes import DEFAULT
+from bench.spec.run_spec import file_hash
 from fmnist_models import build_model
 from tests.bench.keep.test_saved_model import path, refusal, saved_v0
 

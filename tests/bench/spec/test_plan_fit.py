@@ -7,13 +7,7 @@ import pytest
 from bench import RECIPES, Budget, Plan, Recipe, RunSpec, UsageError
 from bench.engine.optimizer import update_rule
 from bench.ladder.rungs import RungSpec, list_rungs
-from bench.spec.plan import (
-    ASKS_THE_HOST,
-    WITHOUT_RULE,
-    why_no_graph,
-    why_no_whole_step,
-    why_not,
-)
+from bench.spec.plan import ASKS_THE_HOST, WITHOUT_RULE, why_not
 from bench.spec.recipe import CHOICES
 from tests.bench.train.training_by_hand import RECIPE, small_net
 
@@ -50,7 +44,7 @@ def test_what_compiled_steps_and_graphs_cannot_do(
 
 @pytest.mark.parametrize("recipe", [FP16, RMSPROP_FP16, MUON, CYCLED])
 def test_a_refusal_is_one_line_with_a_remedy_that_works(recipe: Recipe) -> None:
-    for reason in filter(None, (why_no_whole_step(recipe), why_no_graph(recipe))):
+    for reason in filter(None, (why_not(STEP, recipe), why_not(GRAPH, recipe))):
         assert "; use " in reason or "; leave " in reason
         assert "\n" not in reason
     assert why_not(COMPILE, recipe) is None
@@ -72,7 +66,7 @@ def test_the_rungs_of_a_ladder_that_cannot_be_say_why() -> None:
     ]
     refusals = {rung.rung.name: rung.refusal for rung in rungs if rung.refusal}
     assert set(refusals) == {"step", "step + amp", "graph", "graph + amp"}
-    assert set(refusals.values()) == {why_no_whole_step(MUON)}
+    assert set(refusals.values()) == {why_not(STEP, MUON)}
 
 
 def test_every_optimizer_has_a_rule_or_is_known_to_have_none() -> None:
@@ -101,4 +95,4 @@ def test_what_asks_the_host_in_fp16_is_what_torch_has_no_fused_kernel_for() -> N
 
 
 def test_the_recipe_of_r1_has_no_compiled_steps() -> None:
-    assert why_not(STEP, RECIPES["r1_resnet50"]) == why_no_whole_step(CYCLED)
+    assert why_not(STEP, RECIPES["r1_resnet50"]) == why_not(STEP, CYCLED)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench import Recipe, UsageError
-from bench.spec.hashes import file_hash
+from bench.spec.run_spec import file_hash
 from bench.sweep.checked import check_options
 from bench.sweep.request import Request
 from fmnist_models import list_models
