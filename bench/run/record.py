@@ -1,9 +1,10 @@
 """Make the record of a run, shorten it to 4 KB, check its length."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 SAMPLES_PLACE = {"file": f"samples/{'0' * 16}.npz", "sha256": "0" * 64}  # as the store adds it
 FEW_POINTS = 5  # of a curve that would not fit whole
+CURVE_UNITS = ("s", "fraction", "images", "fraction")  # of a point
 Watcher = Callable[[int, str, "Progress | None"], None]
 """Told the seed, the phase, and while training the progress; must be cheap."""
 
@@ -35,7 +37,6 @@ def make_record(
     spec: RunSpec,
     status: str,
     reason: str | None,
-    *,
     environment: dict[str, Any],
     conditions: dict[str, Any] | None = None,
     findings: "Findings | None" = None,
@@ -94,29 +95,21 @@ def check_fits(record: "RunRecord") -> None:
     replace(record, samples=SAMPLES_PLACE).to_json_line()
 
 
-def _with_six_digits(record: "RunRecord") -> "RunRecord":
-    """Round measurements and curve to six significant digits: no figure here is known better."""
+def _with_digits(digits: int, unit: str | None, record: "RunRecord") -> "RunRecord":
+    """Round what has this unit, or anything, to significant digits; whole numbers stay."""
+
+    def rounded(values: Sequence[float], units: Iterable[str]) -> tuple[float, ...]:
+        return tuple(
+            float(f"{v:.{digits}g}") if unit in {None, its} and not float(v).is_integer() else v
+            for v, its in zip(values, units, strict=False)
+        )
+
     measurements = {
-        name: msgspec.structs.replace(measurement, values=_rounded(measurement.values, 6))
-        for name, measurement in record.measurements.items()
+        name: msgspec.structs.replace(one, values=rounded(one.values, repeat(one.unit)))
+        for name, one in record.measurements.items()
     }
-    points = record.curve and [list(_rounded(point, 6)) for point in record.curve]
+    points = record.curve and [list(rounded(point, CURVE_UNITS)) for point in record.curve]
     return replace(record, measurements=measurements, curve=points)
-
-
-def _with_four_digit_times(record: "RunRecord") -> "RunRecord":
-    """Round seconds to four digits, one more than tables show."""
-    measurements = {
-        name: msgspec.structs.replace(m, values=_rounded(m.values, 4)) if m.unit == "s" else m
-        for name, m in record.measurements.items()
-    }
-    points = record.curve and [[*_rounded(point[:1], 4), *point[1:]] for point in record.curve]
-    return replace(record, measurements=measurements, curve=points)
-
-
-def _rounded(values: Sequence[float], digits: int) -> tuple[float, ...]:
-    """Round to significant digits; whole numbers stay as they are."""
-    return tuple(v if float(v).is_integer() else float(f"{v:.{digits}g}") for v in values)
 
 
 def _with_few_points(record: "RunRecord") -> "RunRecord":
@@ -135,17 +128,12 @@ def _without(field_name: str, empty: Any, record: "RunRecord") -> "RunRecord":  
     return replace(record, **{field_name: empty}, missing=missing)
 
 
-def _without_reasons(record: "RunRecord") -> "RunRecord":
-    """Leave out the reasons for what is missing: the rest is of bounded length."""
-    return replace(record, missing={})
-
-
 SHORTENINGS: tuple[Callable[["RunRecord"], "RunRecord"], ...] = (  # what is missed least first
-    _with_six_digits,
-    _with_four_digit_times,
+    partial(_with_digits, 6, None),  # no figure here is known better
+    partial(_with_digits, 4, "s"),  # one more than tables show
     partial(_without, "tried", []),
     _with_few_points,
     partial(_without, "curve", None),
     partial(_without, "confusion", None),
-    _without_reasons,
+    partial(replace, missing={}),  # the rest is of bounded length
 )

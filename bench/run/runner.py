@@ -1,18 +1,16 @@
 """Run the seeds of a configuration in this process and make their records."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.run.record import RunResult, Watcher, make_record
 from bench.spec.artifacts import NOTHING, Artifacts
 from bench.spec.run_spec import RunSpec
 
 if TYPE_CHECKING:
-    from bench.train.session import Session
     from results import RunRecord
 
 
@@ -55,51 +53,27 @@ def execute_seeds(
     spec = spec.resolved_for(chosen.type)
     environment = describe_environment(chosen, ensure_data(data).data_hash)
 
-    @cache  # where it failed, the next seed tries again
-    def open_session() -> "Session":
-        from bench.train.session import Session  # on the clock of the cold total
-
-        return Session.open(spec, chosen, data, len(seeds))
-
-    for seed in seeds:
-        watch(seed, "set-up", None)
-        conditions, run = describe_conditions(chosen), replace(spec, seed=seed)
-        yield _run_and_record(open_session, run, watch, artifacts, started, environment, conditions)
-        started = None  # further seeds begin warm: their totals would be of another kind
-
-
-def _run_and_record(
-    open_session: "Callable[[], Session]",
-    spec: RunSpec,
-    watch: Watcher,
-    artifacts: Artifacts,
-    started: float | None,
-    environment: dict[str, Any],
-    conditions: dict[str, Any],
-) -> RunResult:
     from bench.engine.failures import classify, loses_device
     from bench.measure.findings import SHARED, Findings
     from bench.run.seed import run_seed
+    from bench.train.session import Session  # on the clock of the cold total
 
-    findings, session = Findings(), None
-    status, reason, is_device_lost = "ok", None, False
-    try:
-        session = open_session()
-        run_seed(session, spec, findings, watch, artifacts)
-    except Exception as error:
-        status, reason = classify(error)
-        is_device_lost = loses_device(error)
-    cold_total = None if started is None else time.perf_counter() - started - findings.aside_s
-    findings.add("cold_total", cold_total, SHARED)
-    if spec.plan is None and session and session.plan:  # what `auto` came to
-        spec = spec.with_chosen_plan(session.plan)
-    record = make_record(
-        spec,
-        status,
-        reason,
-        environment=environment,
-        conditions=conditions | findings.conditions,
-        findings=findings,
-        tried=list(session.tried) if session else [],
-    )
-    return RunResult(record, findings.samples, is_device_lost)
+    session: Session | None = None
+    for seed in seeds:
+        watch(seed, "set-up", None)
+        run, conditions = replace(spec, seed=seed), describe_conditions(chosen)
+        findings, status, reason, is_device_lost = Findings(), "ok", None, False
+        try:
+            session = session or Session.open(spec, chosen, data, len(seeds))
+            run_seed(session, run, findings, watch, artifacts)
+        except Exception as error:
+            (status, reason), is_device_lost = classify(error), loses_device(error)
+        cold_total = None if started is None else time.perf_counter() - started - findings.aside_s
+        started = None  # further seeds begin warm: their totals would be of another kind
+        findings.add("cold_total", cold_total, SHARED)
+        if run.plan is None and session and session.plan:  # what `auto` came to
+            run = run.with_chosen_plan(session.plan)
+        conditions |= findings.conditions
+        tried = list(session.tried) if session else []
+        record = make_record(run, status, reason, environment, conditions, findings, tried)
+        yield RunResult(record, findings.samples, is_device_lost)

@@ -19,27 +19,26 @@ from bench.keep.keeper import begin_keeping
 from bench.machine.clock import make_clock
 from bench.machine.compilers import compile_counts
 from bench.machine.memory import model_bytes, peak_of_graphs, state_bytes
-from bench.machine.meters import make_meters
+from bench.machine.meters import Meters, make_meters
 from bench.machine.nvml import measure_idle_power
 from bench.measure.findings import SHARED, Findings
 from bench.measure.limit import count_step, count_step_kernels
-from bench.measure.outcome import (
-    report_compilers,
-    report_fit,
-    report_quality,
-    report_training,
-)
+from bench.measure.outcome import report_compilers, report_fit, report_quality, report_training
 from bench.measure.workload import flops_per_image, num_parameters
 from bench.plans.probe import Compilation
 from bench.plans.settle import remember_compilation, settle
-from bench.run.assembly import add_curve, assemble
 from bench.run.record import Watcher
 from bench.spec.artifacts import NOTHING, Artifacts
 from bench.spec.plan import Plan
 from bench.spec.run_spec import RunSpec
+from bench.train.control import Control
+from bench.train.curve import in_whole_groups
 from bench.train.live import Live
-from bench.train.session import AUGMENTATION_SEED, Session
-from bench.train.training import Progress
+from bench.train.pacing import Pacer
+from bench.train.schedule import learning_rate_at, momentum_at
+from bench.train.session import AUGMENTATION_SEED, ORDER_SEED, Session
+from bench.train.training import Pauses, Progress, Training
+from data_pipeline import BatchStream
 
 MAX_NOTE_CHARS = 120  # a record is at most 4 KB
 
@@ -53,12 +52,8 @@ def run_seed(
 ) -> None:
     """Train and evaluate one seed.
 
-    Args:
-        session: shared by the seeds of a configuration; what one has settled, the next finds.
-        spec: with the seed.
-        findings: filled on the way, so that a run that fails keeps what it has.
-        watch: told the phase.
-        artifacts: what to leave beside the record.
+    The session is shared by the seeds of a configuration: what one has settled, the next finds. The
+    findings are filled on the way, so that a run that fails keeps what it has.
 
     Raises:
         RunError: the run ends without an answer; whatever else a model raises comes through.
@@ -115,7 +110,11 @@ def prepare(
     tell: Callable[[str, Progress | None], None],
 ) -> Live:
     """Get a seed ready for its first timed step: counts, plan, warm engine, training."""
-    count_workload(session, model, findings)
+    findings.add("num_params", num_parameters(model))
+    findings.add("num_trainable_params", num_parameters(model, trainable_only=True))
+    size = session.splits.train.images.shape[-1]
+    session.flops_per_image = flops_per_image(model, size)
+    findings.add("flops_per_image", session.flops_per_image)
     augmentation = torch.Generator(session.device).manual_seed(spec.seed + AUGMENTATION_SEED)
     learner = Learner(model, make_optimizer(spec.recipe, model), augmentation)
     tell("probe", None)
@@ -130,15 +129,6 @@ def prepare(
     add_curve(training, session, spec, model, findings)
     training.report = partial(tell, "train")
     return Live(training, learner)
-
-
-def count_workload(session: Session, model: nn.Module, findings: Findings) -> None:
-    """Count parameters and FLOPs."""
-    findings.add("num_params", num_parameters(model))
-    findings.add("num_trainable_params", num_parameters(model, trainable_only=True))
-    size = session.splits.train.images.shape[-1]
-    session.flops_per_image = flops_per_image(model, size)
-    findings.add("flops_per_image", session.flops_per_image)
 
 
 def settle_plan(session: Session, learner: Learner, findings: Findings) -> Plan:
@@ -174,9 +164,8 @@ def warm_engine(
         counts = compile_counts().since(before)
         count_step(session, plan, learner, findings)
     engine.reset()
-    copies = model_bytes(learner.model) + state_bytes(
-        learner.optimizer
-    )  # those that `restored` kept
+    # those that `restored` kept
+    copies = model_bytes(learner.model) + state_bytes(learner.optimizer)
     graph_peak = peaks[0] - copies if plan.graph_steps and peaks else 0
     compiled = Compilation(ready_s, counts.cache_misses > 0) if counts.compilations else None
     report_warm_up(session, plan, compiled, seconds, findings)
@@ -197,6 +186,70 @@ def report_warm_up(
         remember_compilation(session, plan, compiled)
     seconds += session.setup_s.pop("compile", 0.0)  # what the probe compiled already
     findings.add("compile_time", seconds if is_first else None, SHARED)
+
+
+def assemble(
+    session: Session, spec: RunSpec, engine: Engine, meters: Meters, step_s: float
+) -> Training:
+    """Make the training of a seed, without a validation curve."""
+    recipe, budget, stream = spec.recipe, spec.budget, batch_stream(session, spec)
+    if budget.is_counted:
+        steps = budget.total_steps(
+            batch_size=recipe.batch_size,
+            images_per_epoch=stream.images_per_epoch,
+            flops_per_image=session.flops_per_image,
+        )
+        pacer = Pacer(limit=steps, per_step=1.0)
+    else:
+        watts = meters.gpu.power_watts() if budget.unit == "J" and meters.gpu else None
+        cost = step_s if watts is None else watts * step_s
+        pacer = Pacer(limit=budget.amount, per_step=cost)
+    rate = partial(learning_rate_at, recipe)
+    momentum = None if recipe.base_momentum is None else partial(momentum_at, recipe)
+    return Training(engine, stream, budget, pacer, meters, rate, step_s, momentum)
+
+
+def batch_stream(session: Session, spec: RunSpec) -> BatchStream:
+    """Make the data order of a seed; it depends on the seed alone."""
+    # torch's DataLoader draws on the CPU, and a script that is told a seed uses just that seed
+    is_loaders = spec.recipe.order == "dataloader"
+    generator = torch.Generator("cpu" if is_loaders else session.device)
+    return BatchStream(
+        len(session.splits.train),
+        spec.recipe.batch_size,
+        drop_last=spec.recipe.drop_last,
+        generator=generator.manual_seed(spec.seed + (0 if is_loaders else ORDER_SEED)),
+        device=session.device,
+        order=spec.recipe.order,
+    )
+
+
+def add_curve(
+    training: Training, session: Session, spec: RunSpec, model: nn.Module, findings: Findings
+) -> None:
+    """Add validation on the way: each epoch where the recipe acts on it, else as a fifth pays for.
+
+    A target takes its own looks, at recipes of both kinds.
+    """
+    pacer, validation = training.pacer, session.splits.validation
+    if validation is None:
+        return
+    training.validate = lambda: session.evaluate(model, validation)
+    recipe, target = spec.recipe, spec.target
+    if recipe.validates_each_epoch or target is not None:
+        training.control = Control(recipe, model, target)
+    training.pauses = Pauses(at_epochs=recipe.validates_each_epoch)
+    if recipe.validates_each_epoch and target is None:
+        return
+    training_s = pacer.limit / pacer.per_step * training.step_s
+    known_s = None if spec.is_deterministic else training_s
+    training.curve_fractions = session.curve_points(model, validation, known_s)
+    if target is not None and spec.budget.is_counted:
+        training.curve_fractions = in_whole_groups(
+            training.curve_fractions, int(pacer.limit), training.engine.group_steps
+        )
+    if not training.curve_fractions:
+        findings.missing["curve"] = "one validation pass would cost over a fifth of the training"
 
 
 def train(session: Session, live: Live, findings: Findings) -> None:

@@ -2,22 +2,20 @@
 
 from collections.abc import Iterator
 from itertools import count
-from typing import Any, cast
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from bench import Budget, RunSpec
+from bench import Budget, RunSpec, execute
 from bench.errors import RunError
 from bench.machine.clock import CpuClock
-from bench.machine.environment import describe_conditions
 from bench.machine.meters import MIN_WINDOW_S, Meters, make_meters
 from bench.machine.nvml import Gpu, Sampler, measure_idle_power
 from bench.measure.findings import Findings
 from bench.measure.outcome import report_gpu
-from bench.run import runner
 from bench.run import seed as measure
-from bench.spec.artifacts import NOTHING
+from bench.train.session import Session
 from tests.bench.machine.nvml_by_hand import (
     GPU,
     Nvml,
@@ -27,7 +25,7 @@ from tests.bench.machine.nvml_by_hand import (
     stop_at_once,
     work,
 )
-from tests.bench.run.session_by_hand import measured, silent
+from tests.bench.run.session_by_hand import measured
 from tests.bench.train.training_by_hand import RECIPE, FakeClock, FakeMemory
 
 IDLE = (70.0, "")
@@ -234,10 +232,9 @@ def test_conditions_of_a_run_come_into_its_record(monkeypatch: pytest.MonkeyPatc
         findings.conditions["gpu_temperature_c"] = 61.0
 
     monkeypatch.setattr(measure, "run_seed", find)
-    spec = RunSpec(model="v0", recipe=RECIPE, budget=Budget(1, "steps")).resolved_for("cpu")
-    conditions = describe_conditions(torch.device("cpu"))
-    opened = cast("Any", lambda: None)
-    result = runner._run_and_record(opened, spec, silent, NOTHING, None, {}, conditions)
-    assert result.record.status == "ok"
-    assert result.record.conditions["gpu_temperature_c"] == 61.0
-    assert "num_threads" in result.record.conditions
+    monkeypatch.setattr(Session, "open", lambda *_: None)
+    monkeypatch.setattr("data_pipeline.ensure_data", lambda _: SimpleNamespace(data_hash=""))
+    record = execute(RunSpec(model="v0", recipe=RECIPE, budget=Budget(1, "steps")), device="cpu")
+    assert record.status == "ok"
+    assert record.conditions["gpu_temperature_c"] == 61.0
+    assert "num_threads" in record.conditions

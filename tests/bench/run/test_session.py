@@ -17,8 +17,7 @@ from bench.machine.clock import CpuClock
 from bench.machine.memory import CpuMemoryMeter
 from bench.machine.meters import Meters
 from bench.measure.findings import Findings
-from bench.run.assembly import predicted_cost
-from bench.run.seed import prepare, run_seed
+from bench.run.seed import assemble, prepare, run_seed
 from bench.train import session
 from bench.train.training import Progress
 from data_pipeline import ResidentSplit
@@ -245,11 +244,13 @@ class Card:
 
 @pytest.mark.parametrize(
     ("budget", "has_gpu", "cost"),
-    [("60s", True, 0.002), ("500J", True, 0.6), ("3epochs", True, 0.002), ("60s", False, 0.002)],
+    [("60s", True, 0.002), ("500J", True, 0.6), ("3epochs", True, 1), ("60s", False, 0.002)],
 )
 def test_predicted_cost_of_a_step(budget: str, has_gpu: bool, cost: float) -> None:
     meters = Meters(CpuClock(), CpuMemoryMeter(0), cast("Any", Card()) if has_gpu else None)
-    assert predicted_cost(Budget.parse(budget), meters, 0.002) == pytest.approx(cost)
+    run, engine = replace(SPEC, budget=Budget.parse(budget)), cast(Engine, None)
+    training = assemble(open_session(), run, engine, meters, 0.002)
+    assert training.pacer.per_step == pytest.approx(cost)
 
 
 def test_warm_up_puts_back_buffers_that_no_state_dict_holds() -> None:
