@@ -48,23 +48,25 @@ def run_app(app: "typer.Typer", arguments: list[str], name: str) -> int:
     try:
         code: int = app(arguments, standalone_mode=False, prog_name=name) or 0
         sys.stdout.flush()
-    except NotComparable as error:
-        code = _complain(error, 4)
-    except (UsageError, DataError, ModelError, ResultsError) as error:
-        code = _complain(error, 2)
-    except _usage_errors() as error:
-        code = _complain(error.format_message(), 2)  # type: ignore[attr-defined]
+        return code
     except typer.Abort:  # what typer makes of Ctrl-C
-        code = 130
+        return 130
     except BrokenPipeError:  # `fmnist-bench --help | head`
         silence(sys.stdout.fileno())
-        code = 0
+        return 0
+    except NotComparable as error:
+        code, line = 4, str(error)
+    except (UsageError, DataError, ModelError, ResultsError) as error:
+        code, line = 2, str(error)
+    except _usage_errors() as error:
+        code, line = 2, error.format_message()  # type: ignore[attr-defined]
     except OSError as error:
         if error.errno not in REMEDIES:
             raise
         silence(sys.stdout.fileno())
         what = error.filename or "cannot write"
-        code = _complain(f"{what}: {error.strerror}; {REMEDIES[error.errno]}", 2)
+        code, line = 2, f"{what}: {error.strerror}; {REMEDIES[error.errno]}"
+    say(f"fmnist-bench: {short_line(line)}")
     return code
 
 
@@ -74,11 +76,6 @@ def _usage_errors() -> type[Exception]:
 
     kinds = typer.BadParameter.__mro__
     return next(kind for kind in kinds if kind.__name__ in {"ClickException", "TyperException"})
-
-
-def _complain(error: object, code: int) -> int:
-    say(f"fmnist-bench: {short_line(error)}")
-    return code
 
 
 def say(line: str) -> None:
@@ -168,14 +165,10 @@ def print_rich(
     all_notes: bool = False,
     again: str = "",
 ) -> None:
-    """Write a table to stdout, lines above it and notes below it.
+    """Write a table to stdout, lines above it and notes below it, the most important first.
 
-    Args:
-        table: What rich draws.
-        notes: The most important first; at most six lines of them are written.
-        above: Lines over the table.
-        all_notes: Write every note, as the option `--notes` asks.
-        again: A command as the last line, never wrapped; it counts as one of the six.
+    At most six notes are written unless the option `--notes` asks for `all_notes`. `again` is a
+    command as the last line, never wrapped; it counts as one of the six.
     """
     from rich.console import Console
 
@@ -197,7 +190,7 @@ def print_rich(
 
 
 def first_notes(notes: Sequence[str], most: int = MOST_NOTES) -> list[str]:
-    """The first notes on at most so many lines, the last of which says how many are left out."""
+    """Keep the first notes on at most so many lines; the last one says how many are left out."""
     if len(notes) <= most:
         return list(notes)
     return [*notes[: most - 1], f"{len(notes) - most + 1} more notes: add --notes"]

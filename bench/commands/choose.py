@@ -2,20 +2,23 @@
 
 import math
 import re
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from bench.commands.options import RunDirs
 from bench.errors import UsageError
 from bench.shell import print_rich, say, terminal_width, write_out
+from bench.sweep.folders import named_or_newest
 from bench.sweep.request import Notes
-
-if TYPE_CHECKING:
-    from results import RunRecord
-    from results.choice.choose import Constraints, Objective
+from results import NotComparable, RunRecord, check_comparable, read_records
+from results.choice.choose import DEFAULT_TARGET, TO_TARGET, Constraints, Objective
+from results.choice.choose import choose as decide
+from results.choice.table import choice_notes, render_choice
+from results.choice.text import choice_headline, choice_json
+from results.rows.comparable import is_ladder
+from results.rows.rows import TARGETS
 
 NOTHING_QUALIFIES = 4
 BYTES = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
@@ -23,10 +26,7 @@ COUNTS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 
 
 def choose(
-    run_dirs: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Run folders.", show_default="the newest in results/runs"),
-    ] = None,
+    run_dirs: RunDirs = None,
     max_seconds: Annotated[
         float | None, typer.Option(help="Most seconds of training; a budget's overrun is free.")
     ] = None,
@@ -64,10 +64,6 @@ def choose(
     notes: Notes = False,
 ) -> None:
     """Recommend a model among finished runs, and say why; needs no torch."""
-    from bench.sweep.folders import named_or_newest
-    from results import read_records
-    from results.choice.choose import Constraints
-
     constraints = Constraints(
         max_seconds=_positive("--max-seconds", max_seconds),
         min_accuracy=_fraction(min_accuracy),
@@ -77,25 +73,18 @@ def choose(
     )
     if fmt not in {"rich", "json"}:
         raise UsageError(f"unknown format {fmt!r}; choose from rich, json")
-    found = read_records(*named_or_newest(run_dirs), say=say)
-    records = _ordinary(found, is_mixed=mixed)
-    objective = _objective(by, target, records)
-    raise typer.Exit(answer(records, constraints, objective, fmt, notes=notes))
+    records = _ordinary(read_records(*named_or_newest(run_dirs), say=say), is_mixed=mixed)
+    raise typer.Exit(answer(records, constraints, _objective(by, target, records), fmt, notes))
 
 
 def answer(
-    records: "Sequence[RunRecord]",
-    constraints: "Constraints",
-    objective: "Objective",
+    records: Sequence[RunRecord],
+    constraints: Constraints,
+    objective: Objective,
     fmt: str,
-    *,
     notes: bool = False,
 ) -> int:
-    """Write the choice among some records to stdout and give the exit code."""
-    from results.choice.choose import choose as decide
-    from results.choice.table import choice_notes, render_choice
-    from results.choice.text import choice_headline, choice_json
-
+    """Write the choice among some records to stdout and return the exit code."""
     choice = decide(records, constraints, objective)
     if fmt == "json":
         write_out(choice_json(choice))
@@ -105,16 +94,11 @@ def answer(
     return 0 if choice.recommended else NOTHING_QUALIFIES
 
 
-def _ordinary(records: "Sequence[RunRecord]", *, is_mixed: bool) -> "list[RunRecord]":
+def _ordinary(records: Sequence[RunRecord], *, is_mixed: bool) -> list[RunRecord]:
     """The records that are no rungs of a ladder, which may stand side by side."""
-    from results import NotComparable, check_comparable
-    from results.rows.comparable import is_ladder
-
     ordinary = [record for record in records if not is_ladder(record)]
     if num_rungs := len(records) - len(ordinary):
-        sys.stderr.write(
-            f"{num_rungs} records of ladders left out: they compare plans, not models\n"
-        )
+        say(f"{num_rungs} records of ladders left out: they compare plans, not models")
     if not ordinary:
         raise NotComparable("no ordinary run to choose from; make some with `fmnist-bench run`")
     if not is_mixed:
@@ -122,15 +106,12 @@ def _ordinary(records: "Sequence[RunRecord]", *, is_mixed: bool) -> "list[RunRec
     return ordinary
 
 
-def _objective(by: str, target: str | None, records: "Sequence[RunRecord]") -> "Objective":
+def _objective(by: str, target: str | None, records: Sequence[RunRecord]) -> Objective:
     """The objective; a target that no curve is asked for may be the one that the runs ended at."""
-    from results.choice.choose import DEFAULT_TARGET, TO_TARGET, Objective
-    from results.rows.rows import TARGETS
-
     objective = Objective(by)
+    if by != TO_TARGET and target is not None:
+        raise UsageError(f"--target belongs to --by {TO_TARGET}; leave it out, or add that")
     if by != TO_TARGET:
-        if target is not None:
-            raise UsageError(f"--target belongs to --by {TO_TARGET}; leave it out, or add that")
         return objective
     own = {end for record in records if (end := record.spec.get("target")) is not None}
     if target is None:

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,11 +12,13 @@ from bench.commands.show import fraction, show_verdict
 from bench.errors import UsageError
 from bench.shell import say, write_out
 from bench.sweep.request import Notes
-
-if TYPE_CHECKING:
-    from results import RunRecord
-    from results.compare.checks import Rule
-    from results.gate.verdict import Commit, Verdict
+from results import RunRecord, read_records
+from results.compare.checks import Rule
+from results.compare.compare import compare_records
+from results.gate.files import verdict_json, write_verdict
+from results.gate.markdown import summary_markdown
+from results.gate.verdict import Commit, Verdict
+from results.records.store import RECORDS_FILE
 
 FORMATS = ("rich", "markdown", "json")
 
@@ -46,10 +48,6 @@ def compare(
     comparable. Stored runs were not measured in turns: where a side is one process, a change of
     speed below 49 % cannot be seen.
     """
-    from results import read_records
-    from results.compare.checks import Rule
-    from results.gate.files import write_verdict
-
     if fmt not in FORMATS:
         raise UsageError(f"unknown format {fmt!r}; choose from {', '.join(FORMATS)}")
     rule = Rule(threshold=fraction("--threshold", threshold), margin=fraction("--margin", margin))
@@ -61,11 +59,8 @@ def compare(
     raise typer.Exit(verdict.exit_code)
 
 
-def show(verdict: "Verdict", fmt: str, *, notes: bool = False) -> None:
+def show(verdict: Verdict, fmt: str, *, notes: bool = False) -> None:
     """Write a verdict to stdout in one of FORMATS."""
-    from results.gate.files import verdict_json
-    from results.gate.markdown import summary_markdown
-
     if fmt == "json":
         write_out(verdict_json(verdict).decode())
     elif fmt == "markdown":
@@ -76,18 +71,15 @@ def show(verdict: "Verdict", fmt: str, *, notes: bool = False) -> None:
 
 def judge(
     paths: Sequence[Path],
-    base: "Sequence[RunRecord]",
-    head: "Sequence[RunRecord]",
-    rule: "Rule",
-) -> "Verdict":
+    base: Sequence[RunRecord],
+    head: Sequence[RunRecord],
+    rule: Rule,
+) -> Verdict:
     """Judge two sets of records, read from two paths.
 
     Raises:
         NotComparable: They must not be held against each other.
     """
-    from results.compare.compare import compare_records
-    from results.gate.verdict import Verdict
-
     found = compare_records(base, head, rule)
     names = [_name(path) for path in paths]
     names = names if len(set(names)) > 1 else [str(path) for path in paths]
@@ -106,15 +98,11 @@ def judge(
 
 def _name(path: Path) -> str:
     """What a set is called: the name of its folder, or of a file of another name than usual."""
-    from results.records.store import RECORDS_FILE
-
     whole = path.resolve()
     return whole.parent.name if whole.name == RECORDS_FILE else whole.name
 
 
-def _commit(name: str, records: "Sequence[RunRecord]") -> "Commit":
+def _commit(name: str, records: Sequence[RunRecord]) -> Commit:
     """A set of records by its name, and by its commit where it has only one."""
-    from results.gate.verdict import Commit
-
     commits = {str(record.provenance.get("commit") or "") for record in records}
     return Commit(name, commits.pop() if len(commits) == 1 else "", "")

@@ -1,10 +1,17 @@
-"""Options of a command listed once: as the fields of a dataclass."""
+"""Options listed once: those of a command as the fields of a dataclass."""
 
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from typer import Argument
 
 OptionsT = TypeVar("OptionsT")
+RunDirs = Annotated[
+    list[Path] | None, Argument(help="Run folders.", show_default="the newest in results/runs")
+]
+"""The argument of every command that shows finished runs."""
 
 
 def from_fields(

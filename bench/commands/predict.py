@@ -72,16 +72,7 @@ class Question:
 @from_fields(Question)
 def predict(question: Question) -> None:
     """Classify image files with a trained model, or list what it gets wrong."""
-    answer_question(question)
-
-
-def answer_question(question: Question) -> None:
-    """Answer on stdout.
-
-    Raises:
-        UsageError, DataError, ModelError: bad input; one line, and nothing on stdout.
-    """
-    path = _check(question)
+    path = _check(question)  # before torch is loaded
     from bench.keep.classifier import Claim, Classifier  # loads torch
     from bench.machine.device import pick_device
 

@@ -1,25 +1,21 @@
 """The command `report`: one page of what finished runs have left, and its charts as files."""
 
-import sys
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bench.commands.options import RunDirs
 from bench.machine.cache import read_cached, write_cached
-from bench.shell import write_out
+from bench.shell import say, write_out
 from bench.sweep.folders import named_or_newest
 
 REPORT_FILE = "report.html"
 
 
 def report(
-    run_dirs: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Run folders.", show_default="the newest in results/runs"),
-    ] = None,
+    run_dirs: RunDirs = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -41,10 +37,11 @@ def report(
 
     check_format(figure_format)
     folders = named_or_newest(run_dirs)
-    path = out or _beside(folders)
+    is_run = len(folders) == 1 and folders[0].is_dir()
+    path = out or (folders[0] if is_run else Path()) / REPORT_FILE
     material = gather(folders, mixed=mixed)
     for remark in material.remarks:
-        sys.stderr.write(f"{remark}\n")
+        say(remark)
     page = compose(material, path)
     size = write_report(page, path, _chart_libraries())
     write_out(f"{path}  ({size / 1e6:.1f} MB; opens in any browser, without a network)\n")
@@ -64,8 +61,3 @@ def _chart_libraries() -> str:
     made = chart_libraries()
     write_cached(name, {"script": made})
     return made
-
-
-def _beside(folders: Sequence[Path]) -> Path:
-    is_run = len(folders) == 1 and folders[0].is_dir()
-    return folders[0] / REPORT_FILE if is_run else Path(REPORT_FILE)

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from bench.commands.options import from_fields
+from bench.commands.run_ladder import run_ladders
 from bench.commands.show import show_published, where_next
 from bench.commands.table import show
 from bench.errors import UsageError
@@ -21,6 +22,7 @@ from bench.sweep.sweep import Sweep, run_shown
 from bench.workers.isolation import ask, start_server
 from data_pipeline import ensure_data
 from results import RunRecord, RunStore
+from results.records.store import newest_run
 from results.text import plural
 
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"  # in the folder of a run
@@ -40,8 +42,6 @@ def run(request: Request) -> None:
     answer = check(job) if request.in_process else ask(check_request, job)
     store = store or RunStore(new_folder(RUNS))
     if checked.is_ladder:
-        from bench.commands.run_ladder import run_ladders
-
         raise typer.Exit(run_ladders(checked, answer, store))
     raise typer.Exit(_sweep(checked, answer, store))
 
@@ -94,8 +94,6 @@ def _named_store(request: Request) -> RunStore | None:
     Raises:
         UsageError: it cannot be one, or it holds another sweep.
     """
-    from results.records.store import newest_run
-
     folder = request.out
     if folder is None and request.resume:
         folder = newest_run(RUNS)

@@ -5,6 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,12 +41,10 @@ if TYPE_CHECKING:
 DEFAULT_SORT = "test_accuracy"
 NEWS = 30  # commits: what is older has been seen
 Rows = Sequence[dict[str, Any]]
-Drawn = Callable[[int], "tuple[RenderableType, Sequence[str]]"]
-"""Gives the table at a width, and the notes below it."""
 
 
 def check_format(fmt: str) -> None:
-    """Refuses a format that there is not, or that cannot be written to this stdout.
+    """Refuse a format that does not exist, or that cannot be written to this stdout.
 
     Raises:
         ResultsError: In one line, with the remedy.
@@ -63,12 +62,9 @@ def check_format(fmt: str) -> None:
 def show_models(summaries: Sequence[Summary], *, fmt: str, sort: str, by: str, notes: bool) -> None:
     """Write a row for each configuration, told apart by model or plan."""
     rows = table_rows(summaries, sort)
-
-    def draw(width: int) -> "tuple[RenderableType, Sequence[str]]":
-        table = render_table(rows, width=width, by=by, title="Fashion-MNIST")
-        return table, footer_lines(summaries, rows=rows)
-
-    _show(rows, fmt, ROW_KEYS, draw, by=by, notes=notes)
+    table = partial(render_table, rows, by=by, title="Fashion-MNIST")
+    footer = partial(footer_lines, summaries, rows=rows)
+    _show(rows, fmt, ROW_KEYS, table, footer, by=by, notes=notes)
 
 
 def show_ladders(
@@ -78,13 +74,9 @@ def show_ladders(
     if num_others:
         say(f"{num_others} records of ordinary runs left out: a ladder stands alone")
     rows = ladder_rows(rungs)
-
-    def draw(width: int) -> "tuple[RenderableType, Sequence[str]]":
-        table = render_ladder(rows, width=width, title="Fashion-MNIST, ladder of plans")
-        return table, ladder_footer_lines(rungs)
-
-    above = ladder_sentences(rungs)
-    _show(rows, fmt, LADDER_KEYS, draw, ladder_columns(rows), above=above, notes=notes)
+    table = partial(render_ladder, rows, title="Fashion-MNIST, ladder of plans")
+    footer, above = partial(ladder_footer_lines, rungs), ladder_sentences(rungs)
+    _show(rows, fmt, LADDER_KEYS, table, footer, ladder_columns(rows), above=above, notes=notes)
 
 
 def show_published(records: Sequence[RunRecord], *, fmt: str = "rich", notes: bool = False) -> None:
@@ -101,17 +93,19 @@ def show_published(records: Sequence[RunRecord], *, fmt: str = "rich", notes: bo
         )
     if num_others := len(records) - len(runs):
         say(f"{plural(num_others, 'record')} left out: no reference system by its own recipe")
-    rows = published_rows(runs)
-
-    def draw(width: int) -> "tuple[RenderableType, Sequence[str]]":
-        title = "Fashion-MNIST: published numbers and ours"
-        lines = published_footer_lines(runs, hidden_columns_line(rows, width))
-        return render_published(rows, width=width, title=title), lines
-
     if fmt in FORMATS:
         write_out(export_published(runs, fmt))
-    else:
-        _show(rows, fmt, PUBLISHED_KEYS, draw, notes=notes)
+        return
+    rows = published_rows(runs)
+    table = partial(render_published, rows, title="Fashion-MNIST: published numbers and ours")
+    _show(
+        rows,
+        fmt,
+        PUBLISHED_KEYS,
+        table,
+        lambda: published_footer_lines(runs, hidden_columns_line(rows, terminal_width())),
+        notes=notes,
+    )
 
 
 def show_history(summaries: Sequence[Summary], *, fmt: str, sort: str, notes: bool = False) -> None:
@@ -123,12 +117,9 @@ def show_history(summaries: Sequence[Summary], *, fmt: str, sort: str, notes: bo
     rows = rows if sort == DEFAULT_SORT else sort_rows(rows, sort)
     is_on_github = os.environ.get("GITHUB_ACTIONS") == "true"
     found = drifts(summaries) if fmt == "rich" or is_on_github else []
-
-    def draw(width: int) -> "tuple[RenderableType, Sequence[str]]":
-        table = render_history(rows, width=width, title="Fashion-MNIST, over commits")
-        return table, history_footer_lines(summaries, found)
-
-    _show(rows, fmt, HISTORY_KEYS, draw, history_columns(rows), notes=notes)
+    table = partial(render_history, rows, title="Fashion-MNIST, over commits")
+    footer = partial(history_footer_lines, summaries, found)
+    _show(rows, fmt, HISTORY_KEYS, table, footer, history_columns(rows), notes=notes)
     if is_on_github:
         for drift in found:  # a dip that is over is history
             if drift.is_worse and drift.is_last and drift.commits_ago <= NEWS:
@@ -147,7 +138,7 @@ def show_verdict(verdict: Verdict, *, notes: bool = False) -> None:
 
 
 def fraction(option: str, value: float) -> float:
-    """A fraction between 0 and 1, as `compare` and `gate` take some.
+    """Return the value of an option that takes a fraction between 0 and 1.
 
     Raises:
         UsageError: it is none; the line says how a percentage is written.
@@ -159,7 +150,7 @@ def fraction(option: str, value: float) -> float:
 
 
 def where_next(*folders: Path) -> str:
-    """Where records lie, and what shows them again: the last line of a sweep."""
+    """Say where records lie, and what shows them again: the last line of a sweep."""
     if not folders:
         return "records: nowhere but in the lines above"
     where, words = " ".join(map(str, folders)), shlex.join(map(str, folders))
@@ -170,7 +161,8 @@ def _show(
     rows: Rows,
     fmt: str,
     keys: Sequence[str],
-    draw: Drawn,
+    table: Callable[..., "RenderableType"],
+    footer: Callable[[], Sequence[str]],
     columns: Sequence[Column] | None = None,
     *,
     by: str = "model",
@@ -178,8 +170,7 @@ def _show(
     notes: bool,
 ) -> None:
     if fmt == "rich":
-        table, lines = draw(terminal_width())
-        print_rich(table, lines, above=above, all_notes=notes)
+        print_rich(table(width=terminal_width()), footer(), above=above, all_notes=notes)
     elif fmt == PARQUET:
         write_out(export_parquet(rows, keys))
     else:

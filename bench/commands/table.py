@@ -1,11 +1,11 @@
 """The command `table`: finished runs by model, commit or plan, or beside published numbers."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bench.commands.options import RunDirs
 from bench.commands.show import (
     DEFAULT_SORT,
     check_format,
@@ -28,10 +28,7 @@ GROUPINGS = ("model", HISTORY, "plan", PUBLISHED)
 
 
 def table(
-    run_dirs: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Run folders.", show_default="the newest in results/runs"),
-    ] = None,
+    run_dirs: RunDirs = None,
     fmt: Annotated[
         str,
         typer.Option(
@@ -71,7 +68,7 @@ def show(
     mixed: bool = False,
     notes: bool = False,
 ) -> None:
-    """Writes the table of some records to stdout.
+    """Write the table of some records to stdout.
 
     Ladders stand alone: where there are any, other records are left out, and a line says so. By
     `published` the reference systems stand alone, each beside its own published number. By

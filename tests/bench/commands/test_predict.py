@@ -10,12 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
-from bench.commands.predict import Question, answer_question
+from bench.commands.predict import predict
 from bench.errors import UsageError
 from bench.keep.classifier import Claim, Classifier
 from bench.keep.saved_model import saved_model_of, write_saved
-from bench.spec.hashes import file_hash
 from bench.spec.named_recipes import CLASSIC, R0_RESNET4
+from bench.spec.run_spec import file_hash
 from bench.train.evaluation import evaluate
 from data_pipeline import CLASS_NAMES, normalize, place
 from fmnist_models import build_model
@@ -283,9 +283,7 @@ def test_nothing_is_written_before_all_is_well(
     from data_pipeline import DataError
 
     with pytest.raises(DataError):
-        answer_question(
-            Question(model="v0.pt", images=[Path("0.png"), Path("gone.png")], device="cpu")
-        )
+        predict(model="v0.pt", images=[Path("0.png"), Path("gone.png")], device="cpu")
     assert capsys.readouterr().out == ""
 
 
