@@ -71,8 +71,8 @@ PYTEST := -m pytest -n auto --maxprocesses 8 --dist worksteal
 test: $(READY) $(DATA_READY) ## the first tier of the tests: units, and every command once
 	@$(RUN) $(PYTEST) $(ARGS)
 
-test-all: $(READY) $(DATA_READY) ## all tests: compiled plans, whole gates, simulations and fuzz at full strength too
-	@FUZZ_EXAMPLES=100 $(RUN) $(PYTEST) -m 'slow or not slow' $(ARGS)
+test-all: $(READY) $(DATA_READY) ## all tests but those of the night: compiled plans, whole gates, simulations and more fuzz too
+	@FUZZ_EXAMPLES=100 $(RUN) $(PYTEST) -m 'not nightly' $(ARGS)
 
 check: $(READY) ## format, lint, types, import contracts, then `make test`
 	@$(RUN) -m ruff format --check .

@@ -33,6 +33,7 @@ import pytest
 from fmnist_models import list_models
 from tests.freeze.frozen_record import Tolerance, differences, frozen_records
 from tests.freeze.pinned_runs import run_pinned
+from tests.tiers import DEEP, slow_but
 
 FILE = Path(__file__).parent / "records.jsonl"
 EAGER, COMPILED = "threads:1", "channels_last,step,threads:1"
@@ -52,41 +53,28 @@ class Care:
     loss_tolerance: float
 
 
-SMALL, DEEP = Care("1e-4", 1e-4), Care("1e-5", 1e-3)  # the latter have many layers of BatchNorm
+SLOW, SLOWER = Care("1e-4", 1e-4), Care("1e-5", 1e-3)  # the latter have many layers of BatchNorm
 CARE = {
     **dict.fromkeys(("v0", "v1", "v1_fixed"), Care(None, 1e-5)),
     "alexnet": Care("1e-4", 1e-3),
     "alexnet224": Care("1e-5", 1e-4),
-    **dict.fromkeys(("resnet4", "resnet4_dropout", "resnet18", "resnet18_3x3"), DEEP),
+    **dict.fromkeys(("resnet4", "resnet4_dropout", "resnet18", "resnet18_3x3"), SLOWER),
     "resnet50": Care("1e-6", 1e-3),
 }
-QUICK = ("v0,v1,v1_fixed",)
-# whole steps of these take minutes to compile; test_same_mathematics.py holds them to eager ones
-MINUTES = {"resnet4", "resnet4_dropout", "resnet18", "resnet18_3x3", "resnet50", "alexnet224"}
-ONLY_ON_DEMAND = pytest.mark.skipif(
-    "FREEZE_ALL" not in os.environ, reason="compiles for minutes: FREEZE_ALL=1 runs it"
+QUICK = "v0,v1,v1_fixed"
+CASES = slow_but(
+    {(QUICK, EAGER)},
+    [
+        (QUICK, EAGER),
+        *((model, EAGER) for model in list_models() if model not in QUICK.split(",")),
+        *((model, COMPILED) for model in list_models()),
+    ],
+    nightly=[(model, COMPILED) for model in DEEP],
 )
-CASES = [
-    *(pytest.param(models, EAGER, id=f"{models}-eager") for models in QUICK),
-    *(
-        pytest.param(model, EAGER, id=f"{model}-eager", marks=pytest.mark.slow)
-        for model in list_models()
-        if model not in ",".join(QUICK).split(",")
-    ),
-    *(
-        pytest.param(
-            model,
-            COMPILED,
-            id=f"{model}-compiled",
-            marks=[pytest.mark.slow, *([ONLY_ON_DEMAND] if model in MINUTES else [])],
-        )
-        for model in list_models()
-    ),
-]
 
 
 def care_for(model: str) -> Care:
-    return CARE.get(model, SMALL)
+    return CARE.get(model, SLOW)
 
 
 def options(models: str, plan: str) -> tuple[str, ...]:

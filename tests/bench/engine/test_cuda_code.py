@@ -10,6 +10,7 @@ from torch.nn.functional import conv2d
 
 from bench.engine.whole_step import AS_STRIDED, keep_strides
 from tests.bench.engine.cuda_code_by_hand import Code, Wanted, compiled_code, launches, why_not
+from tests.tiers import slow_but
 
 FORWARD, BACKWARD = "extern_kernels.convolution", "torch.ops.aten.convolution_backward.default"
 PRODUCTS = {"extern_kernels.mm", "extern_kernels.addmm"}
@@ -65,8 +66,7 @@ def test_a_rule_that_counts_no_steps_has_no_kernel_for_it(v0: Code) -> None:
     assert len(code_of("v0", 32, optimizer="sgd").kernels) == len(v0.kernels) - 1
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("model", KERNELS)
+@pytest.mark.parametrize("model", slow_but((), KERNELS, nightly=("resnet4", "resnet50")))
 def test_a_step_becomes_no_more_kernels_than_it_did(model: str) -> None:
     code = code_of(model, 1024)
     assert len(code.kernels) <= SLACK * KERNELS[model]

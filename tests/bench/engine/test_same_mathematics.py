@@ -20,17 +20,18 @@ from bench.engine.engine import Engine
 from bench.machine.compilers import compile_counts, find_compiler
 from fmnist_models import build_model, list_models, model_info
 from tests.bench.train.training_by_hand import engine_of, random_split, tensors_in
-from tests.tiers import slow_but
+from tests.tiers import DEEP, slow_but
 
 STEPS, CHUNK = 50, 12
 RAGGED_AT, NUM_IMAGES = 7, 256
 TOLERANCE = 1e-6  # relative; float64 plans agree to about 1e-12
 PLANS = ("channels_last", "dataloader", "compile", "channels_last,step")
 RAGGED = ("v0", "v2", "resnet8")
-QUICK = {  # in the first tier: a net is compiled once a plan, which takes seconds to minutes
+QUICK = {  # in the first tier: a net is compiled once a plan, which takes seconds
     *product(("v0", "v2"), ("channels_last", "dataloader")),
     ("v0", "channels_last,step"),
 }
+MINUTES = set(product(DEEP, ("compile", "channels_last,step")))
 # Deep nets with BatchNorm over maps of one pixel are chaotic on small batches: eager NCHW and eager
 # NHWC, 1e-14 apart after one step of ResNet-4, are 3 % apart after seven. Batches of 32 and tiny
 # steps keep the rounding small; the updates are compared beside the losses, which hardly move.
@@ -150,7 +151,9 @@ def eager_run(name: str) -> Training:
     return train(name, recipe_for(name), "contiguous")
 
 
-@pytest.mark.parametrize(("name", "plan"), slow_but(QUICK, product(list_models(), PLANS)))
+@pytest.mark.parametrize(
+    ("name", "plan"), slow_but(QUICK, product(list_models(), PLANS), nightly=MINUTES)
+)
 def test_a_plan_changes_nothing_but_speed(name: str, plan: str) -> None:
     assert_alike(train(name, recipe_for(name), plan), eager_run(name))
 
