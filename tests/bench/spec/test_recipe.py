@@ -26,18 +26,7 @@ from bench.spec.recipe_settings import (
 BASE = RECIPES["default"]
 OPEN = [field.name for field in fields(Recipe) if field.name not in RESERVED]
 CHOOSABLE = [key for key in CHOICES if key not in RESERVED]
-SAMPLES: tuple[object, ...] = (
-    True,
-    7,
-    0.5,
-    "text",
-    ["flip"],
-    [1],
-    [0.5],
-    {},
-    date(2026, 7, 1),
-    None,
-)
+SAMPLES: list[object] = [True, 7, 0.5, "text", ["flip"], [1], [0.5], {}, date(2026, 7, 1), None]
 RIGHT = {  # samples of the type of a field
     str: ("text",),
     bool: (True,),
