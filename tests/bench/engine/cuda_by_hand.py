@@ -14,8 +14,6 @@ import torch
 from bench.engine import cuda_graph
 from tests.bench.engine.graphs_by_hand import INVALIDATED, OnHost, Recording, Refusing
 
-POISONED = "Offset increment outside graph capture encountered unexpectedly."  # torch 2.11's words
-
 
 class Stream:
     """A stream in name only; knows which others it has waited for."""
@@ -48,29 +46,17 @@ class StreamContext:
 
 @dataclass
 class Simulation:
-    """What the stand-ins share.
-
-    Attributes:
-        default_stream: where everything runs that names no stream.
-        stream: the current one.
-        recording: what is being captured.
-        is_idle: since all streams were waited for, none was entered.
-        refusing: in force while waiting for the device is refused.
-        is_poisoned: after a failed capture the generator of torch 2.11 draws no more.
-        captures: nodes, stream and pool of each capture.
-        num_replays: of all graphs.
-        num_alive: graphs that were made and not freed.
-    """
+    """What the stand-ins share."""
 
     default_stream: Stream = field(default_factory=Stream)
-    stream: Stream = field(init=False)
+    stream: Stream = field(init=False)  # the current one
     recording: Recording | None = None
-    is_idle: bool = False
+    is_idle: bool = False  # since all streams were waited for, none was entered
     refusing: Refusing | None = None
-    is_poisoned: bool = False
-    captures: list[tuple[int, Stream, object]] = field(default_factory=list)
+    is_poisoned: bool = False  # after a failed capture the generator of torch 2.11 draws no more
+    captures: list[tuple[int, Stream, object]] = field(default_factory=list)  # nodes, stream, pool
     num_replays: int = 0
-    num_alive: int = 0
+    num_alive: int = 0  # graphs that were made and not freed
 
     def __post_init__(self) -> None:
         self.stream = self.default_stream
@@ -109,22 +95,17 @@ class Graph:
     simulation: Simulation
 
     def __init__(self) -> None:
-        self.generators: list[torch.Generator] = []
         self.simulation.num_alive += 1
 
     def __del__(self) -> None:
         self.simulation.num_alive -= 1
-
-    def register_generator_state(self, generator: torch.Generator) -> None:
-        """Lets the capture draw from it."""
-        self.generators.append(generator)
 
     def capture_begin(self, pool: object = None, **_modes: object) -> None:
         """Begins to write down."""
         simulation = self.simulation
         assert simulation.stream is not simulation.default_stream, "no capture on this stream"
         self.pool, self.stream = pool, simulation.stream
-        self.recording = simulation.recording = Recording(self.generators)
+        self.recording = simulation.recording = Recording()
         self.on_host = OnHost(self.recording)
         self.on_host.__enter__()
         self.recording.__enter__()
@@ -154,12 +135,7 @@ class Graph:
 
 
 def simulate_cuda(patch: pytest.MonkeyPatch, *, is_available: bool = True) -> Simulation:
-    """Puts the stand-ins into torch.
-
-    Args:
-        patch: takes them out again.
-        is_available: whether torch is told that there is a device; Dynamo would ask it more.
-    """
+    """Puts the stand-ins into torch; without `is_available`, Dynamo asks nothing of the device."""
     simulation = Simulation()
 
     class OwnGraph(Graph):

@@ -72,11 +72,6 @@ def tensors_of(tree: Any) -> list[Tensor]:  # noqa: ANN401 - arguments or result
     return [leaf for leaf in pytree.tree_leaves(tree) if isinstance(leaf, Tensor)]
 
 
-def identity(generator: Any) -> int:  # noqa: ANN401 - its address has no type
-    """Which generator it is: a dispatcher gives it in another Python object."""
-    return int(generator._cdata)
-
-
 class OnHost(TorchFunctionMode):
     """Notes tensors that are made without a device: on CUDA those lie on the host."""
 
@@ -118,16 +113,11 @@ def waits(func: Any, args: Sequence[Any]) -> bool:  # noqa: ANN401 - an OpOverlo
 
 
 class Recording(TorchDispatchMode):
-    """Writes down the calls of a capture; runs each to know its result, and undoes all at the end.
+    """Writes down the calls of a capture, runs each for its result, and undoes all at the end."""
 
-    Args:
-        generators: that the capture may draw from besides the default one.
-    """
-
-    def __init__(self, generators: Sequence[torch.Generator]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.generators = [torch.default_generator, *generators]
-        self.drawn = [generator.get_state() for generator in self.generators]
+        self.drawn = torch.get_rng_state()
         self.nodes: list[Node] = []
         self.pool: dict[StorageWeakRef, torch.UntypedStorage] = {}
         self.before: dict[StorageWeakRef, torch.UntypedStorage] = {}
@@ -166,8 +156,7 @@ class Recording(TorchDispatchMode):
                 storage.copy_(before)
         for storage in self.pool.values():
             storage.fill_(GARBAGE)  # type: ignore[attr-defined]
-        for generator, state in zip(self.generators, self.drawn, strict=True):
-            generator.set_state(state)
+        torch.set_rng_state(self.drawn)
 
     def refuse(self, why: str) -> None:
         """Ends the capture as CUDA does."""
@@ -175,8 +164,7 @@ class Recording(TorchDispatchMode):
         raise RuntimeError(f"{NOT_PERMITTED} ({why})")
 
     def _check(self, func: Any, args: Any, kwargs: Any, on_host: list[Tensor]) -> None:  # noqa: ANN401
-        generator, known = kwargs.get("generator"), map(identity, self.generators)
-        if generator is not None and identity(generator) not in known:
+        if kwargs.get("generator") is not None:
             self.refuse("a generator that the graph does not know")
         if waits(func, args):
             self.refuse(f"{func} waits for the device")

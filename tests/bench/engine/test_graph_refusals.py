@@ -1,17 +1,14 @@
-"""What no graph can hold is refused, and a graph that holds the wrong thing would be seen."""
-
-from typing import Any
+"""What no graph can hold is refused, with a reason."""
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from bench.engine.cuda_graph import check_replay
-from bench.engine.engine import Drawn, StepEngine
 from bench.engine.failures import loses_device
 from bench.errors import RunError
 from tests.bench.engine.cuda_by_hand import Simulation
-from tests.bench.engine.test_graph_steps import RECIPES, made, simulation, trained
+from tests.bench.engine.test_graph_steps import made, simulation
 from tests.bench.train.training_by_hand import small_net, some_batches
 
 __all__ = ["simulation"]  # a fixture
@@ -83,16 +80,11 @@ def test_a_capture_that_fails_tells_its_first_error(
     error: Exception | None, kind: type[Exception], text: str, simulation: Simulation
 ) -> None:
     engine = made(small_net().append(OnlyInACapture(error)), "graph:4")
-    with pytest.raises(kind, match=text):
+    with pytest.raises(kind, match=text) as caught:
         engine.run(some_batches(4), [0.1] * 4)
     assert_left(simulation)
-
-
-def test_a_capture_that_cuda_ended_costs_the_process(simulation: Simulation) -> None:
-    engine = made(small_net().append(OnlyInACapture(None)), "graph:4")
-    with pytest.raises(RunError) as caught:
-        engine.run(some_batches(4), [0.1] * 4)
-    assert loses_device(caught.value)  # the seeds to come get a fresh one
+    if error is None:  # CUDA ended the capture: the seeds to come get a fresh process
+        assert loses_device(caught.value)
 
 
 @pytest.mark.parametrize("plan", ["graph:4", "step,graph:4"])
@@ -112,44 +104,3 @@ def test_an_empty_capture_is_told(simulation: Simulation) -> None:
     captured.graph.reset()
     with pytest.raises(RunError, match="captured no step"):
         check_replay(captured)
-
-
-def rate_on_the_host(advance: Any, steps: StepEngine, index: Tensor, drawn: Drawn) -> Any:  # noqa: ANN401
-    return advance(steps, index, drawn, 2**-6)
-
-
-def order_on_the_host(advance: Any, steps: StepEngine, index: Tensor, drawn: Drawn) -> Any:  # noqa: ANN401
-    order = torch.randperm(len(index))
-    return advance(steps, index[order], drawn, torch.full((), 2**-6, device=index.device))
-
-
-def state_that_is_replaced(advance: Any, steps: StepEngine, index: Tensor, drawn: Drawn) -> Any:  # noqa: ANN401
-    for state in steps.optimizer.state.values():
-        state["momentum_buffer"] = state["momentum_buffer"].clone()
-    return advance(steps, index, drawn, torch.full((), 2**-6, device=index.device))
-
-
-@pytest.mark.parametrize(
-    ("wrong", "told"),
-    [
-        (rate_on_the_host, "not close"),  # frozen, with no error from anybody
-        (order_on_the_host, "reads a tensor of the host"),
-        (state_that_is_replaced, "memory that was freed"),
-    ],
-    ids=["rate", "order", "state"],
-)
-def test_a_wrong_capture_is_caught(
-    wrong: Any,  # noqa: ANN401
-    told: str,
-    simulation: Simulation,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    recipe = RECIPES["momentum"]
-    expected, advance = trained("eager", recipe), StepEngine.advance
-
-    def advance_wrongly(self: StepEngine, index: Tensor, drawn: Drawn, rate: Tensor) -> Any:  # noqa: ANN401
-        return wrong(advance, self, index, drawn)
-
-    monkeypatch.setattr(StepEngine, "advance", advance_wrongly)
-    with pytest.raises((AssertionError, RunError), match=told):
-        torch.testing.assert_close(trained("graph:4", recipe), expected)

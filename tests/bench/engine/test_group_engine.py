@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor
 
 from bench import Plan
@@ -41,48 +39,25 @@ STEP = Plan(mode="step", steps_per_call=2)
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@given(st.lists(st.sampled_from([8, 8, 8, 3]), max_size=40), st.integers(1, 6))
-def test_every_step_is_in_one_group_and_only_equals_share_one(sizes: list[int], most: int) -> None:
-    found = list(groups(sizes, most))
-    assert [step for first, count in found for step in range(first, first + count)] == list(
-        range(len(sizes))
-    )
-    for first, count in found:
-        assert count in {1, most}
-        assert len(set(sizes[first : first + count])) == 1
-
-
-def test_what_can_be_whole_is_whole() -> None:
+def test_equal_batches_share_a_group_and_what_is_left_over_runs_alone() -> None:
     assert list(groups([8] * 7 + [3], 3)) == [(0, 3), (3, 3), (6, 1), (7, 1)]
     assert list(groups([8, 8, 3, 8, 8, 8], 3)) == [(0, 1), (1, 1), (2, 1), (3, 3)]
-
-
-@dataclass
-class Noted:
-    """Notes the groups it is given; the loss of a step is its learning rate."""
-
-    calls: list[tuple[int, int, int]] = field(default_factory=list)
-    events: list[str] = field(default_factory=list)
-
-    @contextmanager
-    def around(self) -> Iterator[None]:
-        """Notes it."""
-        self.events.append("begin")
-        yield
-        self.events.append("end")
-
-    def run(self, indices: Sequence[Tensor], drawn: Sequence[Drawn], rates: Tensor) -> Tensor:
-        """Notes steps, images and draws."""
-        self.calls.append((len(indices), len(indices[0]), len(drawn[0])))
-        return rates.clone()
-
-    def reset(self) -> None:
-        """Notes it."""
-        self.events.append("reset")
+    assert list(groups([8, 3], 1)) == [(0, 1), (1, 1)]
 
 
 def test_groups_get_their_batches_draws_and_rates() -> None:
-    noted, model = Noted(), small_net()
+    calls, events = list[tuple[int, int, int]](), list[str]()
+
+    def run(indices: Sequence[Tensor], drawn: Sequence[Drawn], rates: Tensor) -> Tensor:
+        calls.append((len(indices), len(indices[0]), len(drawn[0])))
+        return rates.clone()  # in the place of losses
+
+    @contextmanager
+    def around() -> Iterator[None]:
+        events.append("begin")
+        yield
+        events.append("end")
+
     feed = Feed(
         random_split(),
         (parse_augmentation("flip"), parse_augmentation("shift1")),
@@ -90,14 +65,14 @@ def test_groups_get_their_batches_draws_and_rates() -> None:
         torch.Generator().manual_seed(0),
         MEMORY_FORMATS["contiguous"],
     )
-    engine = GroupEngine(
-        2, model, make_optimizer(RECIPE, model), feed, noted.run, noted.around, noted.reset
-    )
+    model = small_net()
+    optimizer = make_optimizer(RECIPE, model)
+    engine = GroupEngine(2, model, optimizer, feed, run, around, lambda: events.append("reset"))
     losses = engine.run(some_batches(5), [0.1, 0.2, 0.3, 0.4, 0.5])
-    assert noted.calls == [(2, 8, 2), (2, 8, 2), (1, 8, 2)]
+    assert calls == [(2, 8, 2), (2, 8, 2), (1, 8, 2)]
     assert losses.tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
     engine.reset()
-    assert noted.events == ["begin", "end", "reset"]
+    assert events == ["begin", "end", "reset"]
 
 
 def test_compiled_steps_take_no_momentum() -> None:
@@ -107,18 +82,19 @@ def test_compiled_steps_take_no_momentum() -> None:
 
 
 @pytest.mark.slow
-def test_a_compiled_step_survives_a_warm_up_without_a_trace() -> None:
-    nets = {}
+def test_a_compiled_step_survives_a_warm_up_without_a_trace_and_counts() -> None:
+    nets = []
     for is_warmed in (False, True):
         model = small_net()
         engine = engine_of(model, ADAMW, STEP)
         if is_warmed:
             with restored(learner_of(engine)):
                 engine.run(some_batches(3), [0.05] * 3)
-        losses = engine.run(some_batches(5), [0.01] * 5)
-        nets[is_warmed] = (losses, flat_state(model))
-    assert torch.equal(nets[False][0], nets[True][0])
-    assert torch.equal(nets[False][1], nets[True][1])
+        losses = [engine.run(some_batches(count), [0.01] * count) for count in (5, 3)]
+        nets.append((*losses, flat_state(model)))
+        states = engine.optimizer.state.values()  # type: ignore[attr-defined]
+        assert {float(state["step"]) for state in states} == {8.0}
+    assert all(map(torch.equal, *nets))
 
 
 @pytest.mark.slow
@@ -130,15 +106,6 @@ def test_a_shape_is_compiled_once() -> None:
     assert met.since(before).compilations == 3  # two steps, one step, a ragged one
     engine.run([*some_batches(5), some_batches(1)[0][:3]], [0.02] * 6)
     assert compile_counts().since(met) == CompileCounts()
-
-
-@pytest.mark.slow
-def test_the_optimizer_knows_how_many_steps_it_has_done() -> None:
-    engine = engine_of(small_net(), ADAMW, STEP)
-    for _ in range(2):
-        engine.run(some_batches(3), [0.01] * 3)
-    states = engine.optimizer.state.values()  # type: ignore[attr-defined]
-    assert {float(state["step"]) for state in states} == {6.0}
 
 
 @pytest.mark.parametrize(

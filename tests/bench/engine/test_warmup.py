@@ -64,24 +64,18 @@ def test_training_after_a_warm_up_is_training_without_one(done_before: int, opti
     assert [*map(torch.equal, *states)] == [True] * len(states[0])
 
 
-def test_gradients_of_the_warm_up_are_gone_and_rates_are_back() -> None:
-    engine = make_engine(small_net(), ADAMW)
-    before = tensors_in(engine.optimizer.state_dict()["state"])
-    with restored(learner_of(engine)):
-        engine.run([random_batch()], [0.5])
-    assert all(parameter.grad is None for parameter in engine.model.parameters())
-    assert [group["lr"] for group in engine.optimizer.param_groups] == [ADAMW.learning_rate]
-    after = tensors_in(engine.optimizer.state_dict()["state"])
-    assert [*map(id, after)] == [*map(id, before)]  # compiled steps and graphs hold on to them
-    assert all(not tensor.any() for tensor in after)
-
-
-def test_the_momentum_of_the_recipe_is_back_after_a_warm_up() -> None:
+def test_gradients_of_a_warm_up_are_gone_and_the_settings_are_back() -> None:
     engine = make_engine(small_net(), replace(RECIPE, momentum=0.9))
+    group, before = engine.optimizer.param_groups[0], tensors_in(dict(engine.optimizer.state))
     with restored(learner_of(engine)):
-        engine.run([random_batch()], [0.1], [0.5])
-        assert [group["momentum"] for group in engine.optimizer.param_groups] == [0.5]
-    assert [group["momentum"] for group in engine.optimizer.param_groups] == [0.9]
+        engine.run([random_batch()], [0.5], [0.25])
+        assert (group["lr"], group["momentum"]) == (0.5, 0.25)
+    assert (group["lr"], group["momentum"]) == (0.1, 0.9)
+    assert all(parameter.grad is None for parameter in engine.model.parameters())
+    after = tensors_in(dict(engine.optimizer.state))
+    assert [*map(id, after)] == [*map(id, before)]  # compiled steps and graphs hold on to them
+    assert after
+    assert not any(tensor.any() for tensor in after)
 
 
 def test_state_that_was_made_inside_is_taken_away() -> None:
