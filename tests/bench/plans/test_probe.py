@@ -1,6 +1,6 @@
 """`--plan auto`: which plans are tried, how long, and which is taken for a budget."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -17,28 +17,41 @@ NEVER = 1e9
 KNOWN = [PlanCandidate(Plan(), [0.1]), PlanCandidate(STEP, [0.01], compile_s=1.0)]
 
 
+class SpeechlessError(RuntimeError):
+    """Cannot be told."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
 @dataclass
 class Machine:
-    """Plans whose steps and compilations take those seconds."""
+    """Plans whose steps and compilations take those seconds; all others raise the error."""
 
     costs: dict[Plan, float]
     compile_s: float = 10.0
     steps: float = 100.0
+    error: Exception = field(default_factory=lambda: RuntimeError("it broke\nand more"))
     clock: FakeClock = field(default_factory=FakeClock)
     order: list[Plan] = field(default_factory=list)
 
     def time_steps(self, plan: Plan) -> list[float]:
         """Two steps; only the first of all is the best."""
-        self.order.append(plan)
-        cost = self.costs[plan]
+        cost = self._cost_of(plan)
         self.clock.work(2 * cost)
         return [cost, cost + self.order.count(plan)]
 
     def compile(self, plan: Plan) -> Compilation:
         """Takes its time."""
-        self.order.append(plan)
+        self._cost_of(plan)
         self.clock.work(self.compile_s)
         return Compilation(self.compile_s, is_cold=True)
+
+    def _cost_of(self, plan: Plan) -> float:
+        self.order.append(plan)
+        if plan not in self.costs:
+            raise self.error
+        return self.costs[plan]
 
     def choose(
         self,
@@ -108,14 +121,28 @@ def test_what_takes_longer_than_a_probe_may_is_not_compiled() -> None:
     assert tried[-1].error
 
 
-def test_a_compilation_that_fails_is_told_and_another_plan_runs() -> None:
-    class Broken(Machine):
-        def compile(self, plan: Plan) -> Compilation:
-            raise RuntimeError(f"no compiler\nfor {plan}")
-
-    plan, tried = Broken({Plan(): 0.1}).choose([Plan()], [STEP])
+@pytest.mark.parametrize(("plans", "compiled"), [([Plan()], [STEP]), ([STEP, Plan()], [])])
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("no compiler\nfor it"), "RuntimeError: no compiler"),
+        (SpeechlessError(), "SpeechlessError:"),
+    ],
+)
+def test_a_plan_that_fails_falls_out_and_says_why(
+    plans: list[Plan], compiled: list[Plan], error: Exception, told: str
+) -> None:
+    machine = Machine({Plan(): 0.1}, error=error)
+    plan, tried = machine.choose(plans, compiled)
     assert plan == Plan()
-    assert tried[-1].as_plain() == {"plan": str(STEP), "error": "RuntimeError: no compiler"}
+    assert machine.order.count(STEP) == 1
+    failed = next(candidate for candidate in tried if candidate.plan == STEP)
+    assert failed.as_plain() == {"plan": str(STEP), "error": told}
+
+
+def test_where_every_plan_fails_the_run_does() -> None:
+    with pytest.raises(RuntimeError, match="it broke"):
+        Machine({}).choose(PLANS)
 
 
 def test_plans_that_the_recipe_has_no_place_for_are_not_tried_and_say_why() -> None:
@@ -212,43 +239,3 @@ def test_deeper_nets_are_expected_to_compile_longer() -> None:
 def test_what_was_tried_is_plain_and_short() -> None:
     plain = PlanCandidate(Plan(threads=1), [0.123456789, 0.1]).as_plain()
     assert plain == {"plan": "resident,contiguous,eager,threads:1", "step_s": [0.1, 0.123457]}
-
-
-def failing(plans: Sequence[Plan]) -> Callable[[Plan], list[float]]:
-    def time_steps(plan: Plan) -> list[float]:
-        if plan in plans:
-            raise RuntimeError(f"no {plan.memory_format}\nand more")
-        return [0.5]
-
-    return time_steps
-
-
-def probe_of(time_steps: Callable[[Plan], list[float]]) -> Probe:
-    return Probe(time_steps, Machine({}).compile, 1.0, lambda _s: 1.0, 0.5, lambda: 0.0)
-
-
-def test_a_candidate_that_fails_falls_out_and_says_why() -> None:
-    plans = (Plan(memory_format="channels_last"), Plan())
-    chosen, tried = probe_of(failing(plans[:1])).choose(plans, lambda _best: (), 1.0, {})
-    assert chosen == Plan()
-    assert tried[0].as_plain()["error"] == "RuntimeError: no channels_last"
-
-
-def test_a_failure_that_cannot_be_told_is_one_too() -> None:
-    class SpeechlessError(RuntimeError):
-        def __str__(self) -> str:
-            raise ValueError
-
-    def time_steps(plan: Plan) -> list[float]:
-        if plan == Plan():
-            return [0.5]
-        raise SpeechlessError
-
-    _, tried = probe_of(time_steps).choose((Plan(threads=1), Plan()), lambda _best: (), 1.0, {})
-    assert tried[0].as_plain()["error"] == "SpeechlessError:"
-
-
-def test_where_every_candidate_fails_the_run_does() -> None:
-    plans = (Plan(memory_format="channels_last"), Plan())
-    with pytest.raises(RuntimeError, match="no contiguous"):
-        probe_of(failing(plans)).choose(plans, lambda _best: (), 1.0, {})

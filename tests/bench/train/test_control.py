@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import nn
 
 from bench import Recipe
@@ -15,31 +13,10 @@ from bench.train.control import Control
 from tests.bench.train.training_by_hand import RECIPE, HandScores, small_net
 
 WATCHING = replace(RECIPE, validation_fraction=0.1)
-losses_of_epochs = st.lists(
-    st.floats(0.1, 3.0) | st.sampled_from([1.0, 1.00001, 0.99999]), min_size=1, max_size=60
-)
 
 
 def control_with(recipe: Recipe, model: nn.Module | None = None) -> Control:
     return Control(recipe, model or nn.Linear(2, 2))
-
-
-@given(losses_of_epochs, st.integers(0, 6), st.integers(1, 8))
-@settings(deadline=None)
-def test_early_stopping_never_fires_before_the_plateau_has_acted(
-    losses: list[float], patience: int, more: int
-) -> None:
-    recipe = replace(
-        R2_RESNET8, schedule_patience=patience, stop_patience=patience + 1 + more, selection="last"
-    )
-    control = control_with(recipe)
-    trained_at = []  # scale of the rate of each epoch
-    for epoch, loss in enumerate(losses, start=1):
-        trained_at.append(control.rate_scale)
-        control.end_epoch(epoch, HandScores(0.5, loss))
-        if control.is_over:
-            break
-    assert not control.is_over or min(trained_at) < 1.0  # some epoch was trained at a lower rate
 
 
 @pytest.mark.parametrize(("protocol", "epochs_at_a_tenth"), [("clean", 5), ("as_published", 0)])
@@ -52,7 +29,7 @@ def test_the_plateau_of_r2_acts_when_clean_and_never_did_in_its_own_hands(
     trained_at = []
     for epoch in range(2, 100):
         trained_at.append(control.rate_scale)
-        control.end_epoch(epoch, HandScores(0.9, 0.4))
+        control.end_epoch(epoch, HandScores(0.9, 0.3))  # as good is no better
         if control.is_over:
             break
     assert len(trained_at) == recipe.stop_patience
@@ -76,15 +53,15 @@ def test_the_rate_falls_as_torchs_plateau_says() -> None:
 def test_the_weights_of_the_best_epoch_are_kept(selection: str, best_epoch: float | None) -> None:
     model = small_net()
     control = control_with(replace(WATCHING, selection=selection), model)
-    scores = [HandScores(0.5, 0.9), HandScores(0.8, 0.7), HandScores(0.8, 0.6)]
+    scores = ((0.5, 0.9), (0.8, 0.7), (0.8, 0.6), (0.7, 0.6))
     for epoch, score in enumerate(scores, start=1):
         with torch.no_grad():
             for tensor in named_tensors(model).values():
                 tensor.fill_(epoch)  # BatchNorm's buffers too
-        control.end_epoch(epoch, score)
+        control.end_epoch(epoch, HandScores(*score))
     control.use_best()
     found = {float(tensor.detach().double().mean()) for tensor in named_tensors(model).values()}
-    assert found == {best_epoch or 3.0}
+    assert found == {best_epoch or 4.0}
     assert (control.best.epoch if control.best else None) == best_epoch
 
 

@@ -1,5 +1,6 @@
 """Which points of the validation curve a training can afford."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -16,43 +17,25 @@ from bench.train.curve import (
 seconds = st.floats(1e-6, 1e6)
 
 
-@given(seconds, seconds)
-def test_the_curve_costs_at_most_a_fifth_and_is_the_densest_that_does(
-    evaluation_s: float, training_s: float
+@given(seconds, seconds, st.sampled_from([POINTS, TARGET_POINTS]))
+def test_looks_cost_at_most_a_fifth_and_are_the_densest_that_do(
+    evaluation_s: float, training_s: float, choices: Sequence[Sequence[float]]
 ) -> None:
-    points = affordable_points(evaluation_s, training_s)
-    assert len(points) * evaluation_s <= 0.2 * training_s
-    denser = [other for other in POINTS if len(other) > len(points)]
-    assert all(len(other) * evaluation_s > 0.2 * training_s for other in denser)
+    points = affordable_points(evaluation_s, training_s, choices)
+    fitting = [other for other in choices if len(other) * evaluation_s <= 0.2 * training_s]
+    assert points == (fitting or choices[-1:])[0]
+    assert affordable_points(evaluation_s, None, choices) == choices[0]
 
 
-@given(seconds, seconds)
-def test_a_target_is_looked_for_as_often_as_a_fifth_pays_for_but_ten_times(
-    evaluation_s: float, training_s: float
-) -> None:
-    points = affordable_points(evaluation_s, training_s, TARGET_POINTS)
-    assert len(points) in {100, 50, 20, 10}
-    assert len(points) == 10 or len(points) * evaluation_s <= 0.2 * training_s
-    denser = [other for other in TARGET_POINTS if len(other) > len(points)]
-    assert all(len(other) * evaluation_s > 0.2 * training_s for other in denser)
-    assert list(points) == [k / len(points) for k in range(1, len(points) + 1)]
-    assert affordable_points(evaluation_s, None, TARGET_POINTS) == TARGET_POINTS[0]
-
-
-@given(seconds)
-def test_where_time_does_not_matter_the_curve_is_dense(evaluation_s: float) -> None:
-    assert affordable_points(evaluation_s, None) == POINTS[0]
-
-
-def test_sparser_curves_share_their_points_with_denser_ones() -> None:
+def test_points_rise_to_the_end_and_sparser_curves_share_theirs_with_denser_ones() -> None:
     assert all(set(sparse) < set(dense) for dense, sparse in pairwise(POINTS))
     assert POINTS[-1] == ()
-
-
-def test_points_rise_to_the_end() -> None:
     for points in POINTS[:-1]:
         assert list(points) == sorted(set(points))
         assert 0 < points[0] <= points[-1] == 1.0
+    assert [len(points) for points in TARGET_POINTS] == [100, 50, 20, 10]
+    for points in TARGET_POINTS:
+        assert list(points) == [k / len(points) for k in range(1, len(points) + 1)]
 
 
 @pytest.mark.parametrize(("steps", "group"), [(1266, 8), (1266, 1), (100, 16), (5, 16), (7, 2)])

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
-from bench.train.evaluation import BATCH_SIZES, Quality, evaluate
+from bench.train.evaluation import BATCH_SIZES, evaluate
 from data_pipeline import ResidentSplit
 from tests.bench.train.training_by_hand import flat_state, random_split, small_net
 
@@ -43,17 +43,6 @@ def test_whoever_wants_to_sees_the_logits_in_order() -> None:
     predicted = torch.cat(seen).argmax(dim=1)
     assert predicted.shape == (537,)
     assert int((predicted == split.labels).sum()) / 537 == quality.accuracy
-
-
-def test_rows_of_the_confusion_are_the_true_classes() -> None:
-    split = random_split(537)
-    quality = evaluate(small_net(), split, normalization="unit", precision="fp32")
-    assert [sum(row) for row in quality.confusion] == split.labels.bincount(minlength=10).tolist()
-
-
-def test_accuracy_is_correct_over_samples() -> None:
-    confusion = ((3, 1) + (0,) * 8, (0, 4) + (0,) * 8) + ((0,) * 10,) * 8
-    assert Quality(confusion, 0.0).accuracy == 7 / 8
 
 
 def test_normalization_is_that_of_the_recipe() -> None:

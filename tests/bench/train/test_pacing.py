@@ -35,17 +35,15 @@ def test_stops_on_the_way_change_no_step(steps: int, stops: list[float]) -> None
     assert fractions == [step / steps for step in range(steps)]
 
 
-@pytest.mark.parametrize(("until", "count"), [(0.0, 0), (0.29, 3), (0.3, 3), (0.31, 4), (1.0, 10)])
+@pytest.mark.parametrize(
+    ("until", "count"), [(0.0, 0), (0.29, 3), (0.3, 3), (0.31, 4), (1.0, 10), (2.0, 10)]
+)
 def test_a_leg_ends_before_the_first_step_at_or_after_its_fraction(
     until: float, count: int
 ) -> None:
     pacer = counted(10)
     assert len(pacer.next_fractions(100, until)) == count
     assert pacer.next_fractions(100, until) == []
-
-
-def test_no_stop_reaches_beyond_the_budget() -> None:
-    assert len(counted(10).next_fractions(100, until=2.0)) == 10
 
 
 @given(step_costs, st.floats(1e-5, 1.0), st.floats(0.01, 0.5))

@@ -13,9 +13,7 @@ from bench import Recipe
 from bench.spec.recipe import CHOICES, RISING
 from bench.train.schedule import learning_rate_at, momentum_at
 
-MONOTONOUS = ("constant", "linear", "cosine", "step", "plateau")
 names = st.sampled_from(CHOICES["schedule"])
-falling = st.sampled_from(MONOTONOUS)
 warmups = st.floats(0, 0.99)
 
 
@@ -54,29 +52,10 @@ def test_values_after_a_warm_up_of_a_fifth(schedule: str, fraction: float, rate:
     assert found == pytest.approx(3.0 * rate, abs=1e-12)
 
 
-@given(falling)
-def test_without_warm_up_a_falling_one_begins_at_the_peak(schedule: str) -> None:
-    assert learning_rate_at(recipe_with(schedule, peak=0.5), 0.0) == 0.5
-
-
 @given(names, warmups, st.floats(0, 2))
 def test_it_stays_between_zero_and_the_peak(schedule: str, warmup: float, fraction: float) -> None:
     rate = learning_rate_at(recipe_with(schedule, warmup=warmup, peak=2.0), fraction)
     assert -1e-12 <= rate <= 2.0 + 1e-12
-
-
-@given(falling, warmups, st.floats(0, 1), st.floats(0, 1))
-def test_a_falling_one_rises_to_the_end_of_the_warm_up_and_never_after(
-    schedule: str, warmup: float, one: float, two: float
-) -> None:
-    early, late = sorted((one, two))
-    recipe = recipe_with(schedule, warmup=warmup)
-    warmup = recipe.warmup_fraction
-    at_early, at_late = learning_rate_at(recipe, early), learning_rate_at(recipe, late)
-    if late < warmup:
-        assert at_early <= at_late + 1e-12
-    elif early >= warmup:
-        assert at_early >= at_late - 1e-12
 
 
 def by_torch(

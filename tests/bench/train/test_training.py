@@ -1,11 +1,16 @@
-"""The training loop with a fake device: windows, legs, budgets, losses."""
+"""The training loop with a fake device: windows, legs, pauses, budgets, losses."""
+
+from dataclasses import replace
+from functools import partial
 
 import pytest
+from torch import nn
 
 from bench.errors import RunError
+from bench.train.control import Control
 from bench.train.pacing import CHUNK_S
-from bench.train.training import Progress
-from tests.bench.train.training_by_hand import STEP_S, WATTS, HandScores, make_rig
+from bench.train.training import Pauses, Progress
+from tests.bench.train.training_by_hand import RECIPE, STEP_S, WATTS, HandScores, Rig, make_rig
 
 
 @pytest.fixture(params=[0, 1], ids=["cpu", "cuda-like"])
@@ -13,16 +18,16 @@ def lag(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 
 
-def test_every_step_gets_the_rate_of_its_fraction(lag: int) -> None:
-    rig = make_rig(lag=lag)
-    rig.training.run()
-    assert rig.engine.rates == [step / 96 for step in range(96)]
-
-
-def test_losses_of_all_steps_are_kept_in_order(lag: int) -> None:
-    trace = make_rig(lag=lag).training.run()
+def test_a_training_leaves_every_step_in_its_trace(lag: int) -> None:
+    rig = make_rig(lag=lag, num_images=73)  # 8 steps an epoch, the last of 3 images
+    trace = rig.training.run()
+    assert rig.engine.rates == trace.learning_rates == [step / 96 for step in range(96)]
     assert trace.losses == list(range(1, 97))
-    assert (trace.steps, sum(trace.chunk_steps)) == (96, 96)
+    assert trace.chunk_steps == [3, 3, 2] * 12  # short, and they end with the epoch
+    assert trace.chunk_seconds == [STEP_S * steps for steps in trace.chunk_steps]
+    assert (trace.steps, trace.images_seen) == (96, 12 * 73)
+    assert trace.seconds_in_steps == (0.0 if lag else 1.5)  # those of the host
+    assert make_rig("7steps", num_images=73).training.run().images_seen == 70
 
 
 def test_chunks_hold_whole_groups(lag: int) -> None:
@@ -32,19 +37,6 @@ def test_chunks_hold_whole_groups(lag: int) -> None:
     rig = make_rig(lag=lag)
     rig.engine.group_steps = 5
     assert rig.training.run().chunk_steps == [5] * 19 + [1]
-
-
-def test_chunks_are_short_and_end_with_the_epoch(lag: int) -> None:
-    trace = make_rig(lag=lag, num_images=73).training.run()  # 8 steps an epoch
-    assert trace.chunk_steps == [3, 3, 2] * 12
-    assert trace.chunk_seconds == [STEP_S * steps for steps in trace.chunk_steps]
-
-
-def test_the_ragged_batch_counts_its_own_images() -> None:
-    rig = make_rig("16steps", num_images=73)
-    assert rig.training.run().images_seen == 2 * 73
-    rig = make_rig("7steps", num_images=73)
-    assert rig.training.run().images_seen == 70
 
 
 def test_the_curve_is_drawn_at_its_fractions(lag: int) -> None:
@@ -88,15 +80,6 @@ def test_evaluation_spends_nothing_of_a_seconds_budget(lag: int) -> None:
     assert rig.training.run().steps == pytest.approx(96, abs=3)
 
 
-def test_queued_work_gives_the_same_trace_as_work_done_at_once() -> None:
-    traces = [make_rig(lag=lag, curve_fractions=(0.3, 1.0)).training.run() for lag in (0, 1)]
-    one, two = traces
-    assert one.chunk_steps == two.chunk_steps
-    assert one.chunk_seconds == pytest.approx(two.chunk_seconds)
-    assert one.losses == two.losses
-    assert one.images_seen == two.images_seen
-
-
 def test_a_queue_is_drained_only_where_a_leg_begins_and_ends() -> None:
     rig = make_rig(lag=1, curve_fractions=(0.5, 1.0), validate=lambda: HandScores(0.5))
     rig.training.run()
@@ -116,7 +99,7 @@ def test_a_queue_is_never_empty_inside_a_leg() -> None:
     assert min(ahead[3:]) >= STEP_S  # all but the first chunk found the device at work
 
 
-@pytest.mark.parametrize("step", [1, 3, 4, 37, 95, 96])
+@pytest.mark.parametrize("step", [1, 4, 96])
 def test_divergence_is_found_at_its_step(lag: int, step: int) -> None:
     rig = make_rig(lag=lag, not_finite_at=step)
     with pytest.raises(RunError, match=f"nan at step {step}$") as caught:
@@ -169,14 +152,70 @@ def test_progress_is_reported_once_a_chunk() -> None:
     assert seen[-1].seconds == 1.5
 
 
-def test_seconds_in_steps_are_the_host_s() -> None:
-    assert make_rig(lag=0).training.run().seconds_in_steps == 1.5
-    assert make_rig(lag=1).training.run().seconds_in_steps == 0.0
-
-
 def test_a_turn_is_a_leg_with_seconds_and_images_of_its_own(lag: int) -> None:
     rig = make_rig(lag=lag)
     turns = [rig.training.run_turn(number / 3) for number in (1, 2, 3)]
     assert turns == [(32 * STEP_S, 320)] * 3
     assert rig.engine.rates == [step / 96 for step in range(96)]
     assert rig.memory.num_opened == rig.memory.num_closed == 3
+
+
+def test_a_training_pauses_at_epochs_steps_and_seconds(lag: int) -> None:
+    for pauses, expected in (
+        (Pauses(at_epochs=True), [8, 16, 24, 24]),
+        (Pauses(every_steps=5), [5, 10, 15, 20, 24]),
+        (Pauses(at_epochs=True, every_steps=6), [6, 8, 12, 16, 18, 24, 24]),
+    ):
+        rig = make_rig("24steps", lag=lag, num_images=73)  # 8 steps an epoch
+        seen: list[int] = []
+        rig.training.pauses = pauses
+        rig.training.on_pause = partial(_note, rig, seen)
+        rig.training.run()
+        assert seen == expected
+        assert rig.engine.rates == [step / 24 for step in range(24)]
+    rig = make_rig("64steps", lag=0)
+    rig.training.pauses = Pauses(every_s=0.25)
+    seconds: list[float] = []
+    rig.training.on_pause = lambda: seconds.append(rig.training.meters.seconds)
+    rig.training.run()
+    assert seconds == [0.28125, 0.5625, 0.84375, 1.0]  # six chunks of three steps of 1/64 s
+
+
+def _note(rig: Rig, seen: list[int]) -> None:
+    assert rig.memory.num_opened == rig.memory.num_closed  # no window is open
+    seen.append(rig.training.trace.steps)
+
+
+def test_the_control_looks_at_each_epoch_scales_the_rate_and_ends(lag: int) -> None:
+    recipe = replace(
+        RECIPE, schedule="plateau", schedule_patience=0, stop_patience=2, validation_fraction=0.1
+    )
+    rig = make_rig("80steps", lag=lag, num_images=73)
+    losses = iter((1.0, 2.0, 3.0))
+    rig.training.validate = lambda: HandScores(0.5, next(losses))
+    rig.training.control = Control(recipe, nn.Linear(1, 1))
+    rig.training.pauses = Pauses(at_epochs=True)
+    trace = rig.training.run()
+    assert trace.steps == 24  # two epochs without a better loss
+    assert [point.validation_loss for point in trace.curve] == [1.0, 2.0, 3.0]
+    plain = [step / 80 for step in range(24)]
+    assert rig.engine.rates == pytest.approx([*plain[:16], *(0.1 * rate for rate in plain[16:])])
+
+
+def test_an_epoch_cut_short_is_looked_at_as_well() -> None:
+    recipe = replace(RECIPE, selection="accuracy", validation_fraction=0.1)
+    rig = make_rig("12steps", num_images=73)
+    rig.training.validate = lambda: HandScores(len(rig.engine.rates) / 100)
+    rig.training.control = Control(recipe, nn.Linear(1, 1))
+    rig.training.pauses = Pauses(at_epochs=True)
+    curve = rig.training.run().curve
+    assert [point.images_seen for point in curve] == [73, 113]
+    assert rig.training.control.best is not None
+    assert rig.training.control.best.epoch == pytest.approx(113 / 73)
+
+
+def test_momentum_goes_to_the_engine_a_step_each() -> None:
+    rig = make_rig("6steps")
+    rig.training.momentum_at = lambda fraction: 1.0 - fraction
+    rig.training.run()
+    assert rig.engine.momenta == pytest.approx([1.0 - step / 6 for step in range(6)])
