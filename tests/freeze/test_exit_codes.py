@@ -27,7 +27,10 @@ PROMISED = {
     "doctor": {0, 2},
     "predict": {0, 2},
 }
-SIGNALS = "tests/bench/sweep/test_cli_signals.py"
+SIGNALS = (
+    "tests/bench/sweep/test_cli_signals.py::"
+    "test_a_signal_ends_with_its_code_and_the_table_of_what_there_is"
+)
 GATE = "tests/bench/gate/test_cli_gate.py"
 GATE_ENDS = "tests/bench/gate/test_cli_gate_ends.py"
 STOPPED_GATE = f"{GATE_ENDS}::test_a_gate_that_is_stopped_leaves_no_worktree_and_no_process"
@@ -36,9 +39,9 @@ HELD_ELSEWHERE = {
     "test_a_sweep_ends_well_and_prints_its_table_on_stdout",
     ("run", 1): "tests/bench/workers/test_isolation.py::"
     "test_every_run_is_recorded_and_the_sweep_ends_with_1",
-    ("run", 129): f"{SIGNALS}::test_sigterm_ends_now_with_the_table",
-    ("run", 130): f"{SIGNALS}::test_ctrl_c_ends_after_the_current_run",
-    ("run", 143): f"{SIGNALS}::test_sigterm_ends_now_with_the_table",
+    ("run", 129): SIGNALS,
+    ("run", 130): SIGNALS,
+    ("run", 143): SIGNALS,
     ("gate", 0): f"{GATE}::test_equal_commits_end_with_0_and_leave_everything_behind",
     ("gate", 1): f"{GATE}::test_a_head_that_is_worse_ends_with_1_and_is_named",
     ("gate", 3): f"{GATE}::test_a_base_that_differs_from_itself_ends_with_3",

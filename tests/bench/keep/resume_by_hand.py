@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from bench.keep.checkpoints import path_of
 from bench.keep.saved_model import read_saved
 from bench.measure.findings import Findings
 from bench.run.seed import run_seed
-from bench.spec.artifacts import Artifacts
+from bench.spec.artifacts import Artifacts, parse_every
 from bench.train import training
 from bench.train.session import Session
 from bench.train.training import Training
@@ -48,8 +49,6 @@ RECIPES = {
     "conv_head": replace(SGD, optimizer="muon", momentum=0.0, learning_rate=1e-2),
     "head": replace(SGD, trainable="head", frozen_batchnorm="eval"),
 }
-
-
 MODELS = {"conv_head": "net_with_conv_head"}  # recipes with a model of their own
 
 
@@ -83,6 +82,9 @@ def build(name: str) -> torch.nn.Module:
     return BUILDERS[name]()
 
 
+Opener = Callable[[RunSpec], Session]
+
+
 def spec_of(recipe: str) -> RunSpec:
     return RunSpec(
         model=MODELS.get(recipe, "net_to_resume"),
@@ -93,13 +95,23 @@ def spec_of(recipe: str) -> RunSpec:
     )
 
 
-def run(
-    spec: RunSpec, artifacts: Artifacts, opener: Callable[[RunSpec], Session] = open_session
-) -> tuple[dict[str, torch.Tensor], Findings]:
+def saving(folder: Path, every: str = "1epochs") -> Artifacts:
+    return Artifacts(checkpoints=folder, every=parse_every(every))
+
+
+def found(spec: RunSpec, artifacts: Artifacts, opener: Opener = open_session) -> Findings:
+    """What a run finds."""
     findings = Findings()
     run_seed(opener(spec), spec, findings, silent, artifacts)
-    path = path_of(artifacts, spec, "last")
-    return dict(read_saved(path).weights), findings
+    return findings
+
+
+def run(
+    spec: RunSpec, artifacts: Artifacts, opener: Opener = open_session
+) -> tuple[dict[str, torch.Tensor], Findings]:
+    """The last weights of a run, and what it finds."""
+    findings = found(spec, artifacts, opener)
+    return dict(read_saved(path_of(artifacts, spec, "last")).weights), findings
 
 
 def killed_at_step(
@@ -107,7 +119,7 @@ def killed_at_step(
     spec: RunSpec,
     artifacts: Artifacts,
     monkeypatch: pytest.MonkeyPatch,
-    opener: Callable[[RunSpec], Session] = open_session,
+    opener: Opener = open_session,
 ) -> None:
     """Runs until so many steps are done, a step a chunk."""
     run_chunk = Training._run_chunk
@@ -128,3 +140,21 @@ def assert_same(ones: Mapping[str, torch.Tensor], others: Mapping[str, torch.Ten
     assert ones.keys() == others.keys()
     for name, tensor in ones.items():
         assert torch.equal(tensor, others[name]), name
+
+
+def whole_and_resumed(
+    spec: RunSpec,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *steps: int,
+    every: str = "3steps",
+    opener: Opener = open_session,
+) -> tuple[Findings, Findings]:
+    """A training left alone and one killed at these steps; they end with the same weights."""
+    weights, whole = run(spec, saving(folder / "whole"), opener)
+    artifacts = saving(folder / "killed", every)
+    for step in steps:
+        killed_at_step(step, spec, artifacts, monkeypatch, opener)
+    again, resumed = run(spec, artifacts, opener)
+    assert_same(again, weights)
+    return whole, resumed

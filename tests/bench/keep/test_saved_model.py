@@ -1,7 +1,5 @@
 """Saved models: what is written comes back to the bit, and a wrong file is one line."""
 
-import pickle
-import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +12,7 @@ from torch import nn
 
 from bench import Recipe, UsageError
 from bench.keep.saved_model import (
+    MAX_SIDE,
     SavedModel,
     load_model,
     read_saved,
@@ -22,6 +21,7 @@ from bench.keep.saved_model import (
     write_saved,
 )
 from bench.spec.named_recipes import DEFAULT, R1_RESNET50
+from bench.spec.run_spec import file_hash
 from data_pipeline import CLASS_NAMES
 from fmnist_models import ModelError, build_model
 
@@ -60,26 +60,10 @@ def test_what_is_written_is_read(path: Path, resume: dict[str, Any] | None) -> N
     assert list(read.weights) == list(saved.weights)
     assert all(torch.equal(read.weights[key], saved.weights[key]) for key in saved.weights)
     assert read_whole(path)[1] == resume
-
-
-def test_the_file_has_the_layout_of_format_1(path: Path) -> None:
-    write_saved(path, saved_v0(), RESUME)
     content = torch.load(path, weights_only=True)
-    assert list(content) == ["format", "model", "weights", "trained", "resume"]
-    assert content["format"] == 1
-    assert content["model"] == {
-        "name": "v0",
-        "hash": None,
-        "input_size": 28,
-        "normalize": "dataset",
-        "classes": list(CLASS_NAMES),
-    }
-
-
-def test_the_same_model_gives_the_same_bytes(path: Path, tmp_path: Path) -> None:
-    write_saved(path, saved_v0(), RESUME)
-    write_saved(tmp_path / "again.pt", saved_v0(), RESUME)
-    assert path.read_bytes() == (tmp_path / "again.pt").read_bytes()
+    keys = ["format", "model", "weights", "trained", *(["resume"] if resume else [])]
+    assert (list(content), content["format"]) == (keys, 1)
+    assert list(content["model"]) == ["name", "hash", "input_size", "normalize", "classes"]
 
 
 def test_a_loaded_model_answers_as_the_live_one(path: Path) -> None:
@@ -172,71 +156,56 @@ class Foreign:
     """What only code can unpack."""
 
 
-def write_half(path: Path) -> None:
+def half(path: Path) -> None:
     write_saved(path, saved_v0())
     path.write_bytes(path.read_bytes()[:-2000])
 
 
-def write_zip(path: Path) -> None:
-    with zipfile.ZipFile(path, "w") as file:
-        file.writestr("name", "content")
+Write = Callable[[Path], object]
 
 
-def write_changed(path: Path, **changes: object) -> None:
-    write_saved(path, saved_v0())
-    torch.save(torch.load(path, weights_only=True) | changes, path)
+def of(content: object) -> Write:
+    return lambda path: torch.save(content, path)
 
 
-NO_TORCH_FILE = "is no file of torch.save, or a damaged one"
-WRONG_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "text": (lambda path: path.write_text("hello"), NO_TORCH_FILE),
-    "json": (lambda path: path.write_text('{"format": 1}'), NO_TORCH_FILE),
-    "empty": (lambda path: path.touch(), NO_TORCH_FILE),
-    "half": (write_half, NO_TORCH_FILE),
-    "zip": (write_zip, NO_TORCH_FILE),
-    "pickle": (lambda path: path.write_bytes(pickle.dumps([1], 4)), NO_TORCH_FILE),
-    "folder": (lambda path: path.mkdir(), "is a folder; name a file"),
-    "whole model": (
-        lambda path: torch.save(build_model("v0"), path),
-        "holds an object of torch.nn.modules.container.Sequential, and reading it would run code",
-    ),
-    "foreign class": (
-        lambda path: torch.save({"format": 1, "x": Foreign()}, path),
-        "test_saved_model.Foreign, and reading it would run code",
-    ),
-    "tensor": (lambda path: torch.save(torch.zeros(3), path), "holds a Tensor, no saved model"),
-    "other dict": (lambda path: torch.save({"epoch": 3}, path), "it has no format, only epoch"),
-    "newer": (
-        lambda path: write_changed(path, format=2),
-        "was written by a newer fmnist-bench (format 2, this one reads up to 1); update",
-    ),
-    "no weights": (
-        lambda path: torch.save({"format": 1, "model": {}}, path),
-        "is no saved model: it lacks 'weights'",
-    ),
-    "weights": (
-        lambda path: write_changed(path, weights={"0.weight": 3}),
-        "is no saved model: its weights are not tensors by name",
-    ),
-    "normalization": (
-        lambda path: write_saved(path, saved_v0(normalize="nope")),
-        "is no saved model: unknown normalization 'nope'",
-    ),
-    "classes": (
-        lambda path: write_saved(path, saved_v0(classes=("shoe",))),
-        "is no saved model: its classes are not 10 names",
-    ),
-    "size": (
-        lambda path: write_saved(path, saved_v0(input_size=0)),
-        "is no saved model: an input size of 0",
-    ),
-    "resume": (lambda path: write_changed(path, resume=[1]), "resume is no dict"),
-}
+def with_fields(**changes: Any) -> Write:  # noqa: ANN401
+    return lambda path: write_saved(path, saved_v0(**changes))
 
 
-@pytest.mark.parametrize("fault", WRONG_FILES)
-def test_a_wrong_file_is_one_line_with_its_name(tmp_path: Path, fault: str) -> None:
-    write, wanted = WRONG_FILES[fault]
+def with_keys(**changes: object) -> Write:
+    def write(path: Path) -> None:
+        write_saved(path, saved_v0())
+        torch.save(torch.load(path, weights_only=True) | changes, path)
+
+    return write
+
+
+# what is no file of torch.save at all is held in tests/fmnist_models/test_weight_files.py
+@pytest.mark.parametrize(
+    ("write", "wanted"),
+    [
+        (half, "is no file of torch.save, or a damaged one"),
+        (of({"format": 1, "x": Foreign()}), "Foreign, and reading it would run code"),
+        (of(torch.zeros(3)), "holds a Tensor, no saved model"),
+        (of({"epoch": 3}), "it has no format, only epoch"),
+        (of({"format": 0}), "it has no format, only format"),
+        (of({"format": 1, "model": {}}), "is no saved model: it lacks 'weights'"),
+        (
+            with_keys(format=2),
+            "was written by a newer fmnist-bench (format 2, this one reads up to 1); update",
+        ),
+        (with_keys(weights={"0.weight": 3}), "no saved model: its weights are not tensors by name"),
+        (with_keys(resume=[1]), "resume is no dict"),
+        (with_fields(normalize="nope"), "is no saved model: unknown normalization 'nope'"),
+        (with_fields(classes=("shoe",)), "is no saved model: its classes are not 10 names"),
+        (with_fields(input_size=0), "is no saved model: an input size of 0"),
+        (with_fields(input_size=MAX_SIDE + 1), "is no saved model: an input size of 2049"),
+        (with_fields(name=3), "is no saved model: the model has no name"),
+        (with_fields(model_hash=3), "is no saved model: the model's hash is no text"),
+        (with_fields(trained={"recipe": 3}), "is no saved model: its recipe is no dict"),
+    ],
+)
+def test_a_wrong_file_is_one_line_with_its_name(tmp_path: Path, write: Write, wanted: str) -> None:
     path = tmp_path / "model.pt"
     write(path)
     line = refusal(read_saved, path)
@@ -244,5 +213,80 @@ def test_a_wrong_file_is_one_line_with_its_name(tmp_path: Path, fault: str) -> N
     assert wanted in line
 
 
-def test_a_missing_file_is_one_line(path: Path) -> None:
-    assert refusal(read_saved, path) == f"there is no file {path}; name a file of a saved model"
+def v0_weights(**changes: torch.Tensor) -> dict[str, Any]:
+    return {"weights": build_model("v0").state_dict() | {f"2.{k}": v for k, v in changes.items()}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"name": "v9"}, ": unknown model 'v9'; choose from v0"),
+        ({"name": "gone.py:Net"}, "gone.py:Net: No such file"),
+        ({"weights": build_model("v2").state_dict()}, " does not fit v0: it has no tensor 1.weigh"),
+        (v0_weights(weight=torch.zeros(10, 11)), "its 2.weight is (10, 11), not (10, 10)"),
+        (v0_weights(bias=torch.zeros(10) * 1j), "its 2.bias is complex, not real; name another"),
+        (v0_weights(weight=torch.eye(10) / 0), "its 2.weight holds no finite numbers; name anothe"),
+    ],
+)
+def test_weights_that_do_not_fit_are_one_line_with_the_name_of_the_file(
+    path: Path, changes: dict[str, Any], wanted: str
+) -> None:
+    line = refusal(load_model, saved_v0(path=path, **changes))
+    assert str(path) in line
+    assert wanted in line
+    assert ("name another file, or train anew" in line) == ("weights" in changes)
+
+
+NET = "from torch import nn\ndef net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))"
+TOUCHES = "import pathlib\npathlib.Path('executed').touch()\n"
+
+
+def test_a_users_own_file_must_be_the_one_trained_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(NET)
+    live, digest = build_model("net.py:net"), file_hash("net.py:net")
+    written = saved_model_of(live, name="net.py:net", recipe=DEFAULT, trained={}, model_hash=digest)
+    write_saved(Path("m.pt"), written)
+    saved = read_saved(Path("m.pt"))
+    assert saved.model_hash == digest is not None
+    assert torch.equal(load_model(saved)[1].weight, live[1].weight)  # type: ignore[index]
+    Path("net.py").write_text(TOUCHES + NET)
+    wanted = "m.pt: it was trained with another text of net.py; put that back, or say --model"
+    assert refusal(load_model, saved).startswith(wanted)
+    assert not Path("executed").exists()
+    assert load_model(saved, checks_text=False)(torch.zeros(1, 1, 28, 28)).shape == (1, 10)
+
+
+OWN_RULES = """
+import torch
+from torch import nn
+
+class Halved(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(784, 10)
+        self.register_buffer("mask", torch.full((2,), -torch.inf))
+
+    def forward(self, images):
+        return self.head(images.flatten(1))
+
+    def state_dict(self, *args, **kwargs):
+        return {name: tensor / 2 for name, tensor in super().state_dict(*args, **kwargs).items()}
+
+    def load_state_dict(self, state, *args, **kwargs):
+        doubled = {name: 2 * tensor for name, tensor in state.items()}
+        return super().load_state_dict(doubled, *args, **kwargs)
+"""
+
+
+def test_a_model_with_a_mask_of_infinities_loads_its_state_dict_by_its_own_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(OWN_RULES)
+    name = "net.py:Halved"
+    live = build_model(name)
+    saved = saved_model_of(live, name=name, recipe=DEFAULT, trained={}, model_hash=file_hash(name))
+    assert torch.equal(load_model(saved).head.weight, live.head.weight)  # type: ignore[arg-type, union-attr]

@@ -1,6 +1,7 @@
-"""Logs for TensorBoard, read back by TensorBoard's own reader."""
+"""Logs for TensorBoard, read back by TensorBoard's own reader: nothing of them on the clock."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,32 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from bench.keep.tensorboard import MAX_POINTS, add_steps, begin_log, image_strip
+from bench import Budget
+from bench.keep import tensorboard
+from bench.keep.tensorboard import MAX_POINTS, add_steps, begin_log, folder_name, image_strip
+from bench.measure.findings import Findings
+from bench.run.seed import run_seed
+from bench.spec.artifacts import NOTHING, Artifacts
+from bench.train import session
+from tests.bench.run.session_by_hand import SPEC, open_session, silent
 from tests.bench.train.training_by_hand import flat_state, small_net
 
 IMAGES = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 LABELS = ["Bag", "Coat", "Shirt"]
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+RUN = replace(
+    SPEC,
+    recipe=replace(SPEC.recipe, selection="accuracy", validation_fraction=0.1),
+    budget=Budget(17, "steps"),  # 7 an epoch
+)
+
+
+@pytest.fixture(autouse=True)
+def _quiet(
+    one_thread: None, quick_collections: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(session, "usable_cores", lambda: 1)
+    monkeypatch.setenv("FMNIST_CACHE", str(tmp_path / "cache"))
 
 
 def opened(folder: Path, model: nn.Module | None = None) -> SummaryWriter:
@@ -140,3 +160,49 @@ def test_the_strip_shows_every_image_in_full_contrast() -> None:
     shown = strip[:, :, 8:16] * (IMAGES.max() - IMAGES.min()) + IMAGES.min()
     torch.testing.assert_close(shown, IMAGES[1])
     assert not image_strip(torch.ones(2, 1, 8, 8)).isnan().any()
+
+
+def run_of(artifacts: Artifacts) -> Findings:
+    """What RUN finds."""
+    findings = Findings()
+    run_seed(open_session(RUN), RUN, findings, silent, artifacts)
+    return findings
+
+
+def test_losses_scores_and_throughput_lie_in_the_event_files(tmp_path: Path) -> None:
+    findings = run_of(Artifacts(tensorboard=tmp_path / "logs"))
+    found = read(tmp_path / "logs" / folder_name(RUN))
+    for tag, steps, values in (
+        ("train/loss", range(1, 18), findings.samples["loss"]),
+        ("train/learning_rate", range(1, 18), findings.samples["learning_rate"]),
+        ("validation/accuracy", (7, 14, 17), findings.samples["curve"][:, 3]),
+    ):
+        shown = points(found, tag)
+        assert [step for step, _ in shown] == list(steps)
+        assert [value for _, value in shown] == pytest.approx(values.tolist(), rel=1e-6)
+    assert len(points(found, "train/images_per_s")) == 3
+
+
+def test_logging_changes_no_weights(tmp_path: Path) -> None:
+    without, within = run_of(NOTHING), run_of(Artifacts(tensorboard=tmp_path))
+    assert without.samples["loss"].tolist() == within.samples["loss"].tolist()
+    assert within.measurements["test_loss"].values == without.measurements["test_loss"].values
+
+
+def test_a_log_that_cannot_be_written_ends_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(27, "File too large")
+
+    monkeypatch.setattr(tensorboard, "add_steps", full)
+    findings = run_of(Artifacts(tensorboard=tmp_path))
+    assert "tensorboard_failed" in findings.flags
+    assert findings.conditions["tensorboard"] == "File too large"
+    assert findings.measurements["steps"].values == (17.0,)
+
+
+def test_the_folder_of_a_run_has_a_name_that_every_file_system_takes() -> None:
+    spec = replace(RUN, model="torchvision:" + "long" * 90)
+    assert len(folder_name(spec)) < 200
+    assert folder_name(spec) != folder_name(replace(spec, seed=1))

@@ -8,9 +8,9 @@ import fcntl
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -67,19 +67,12 @@ class Waits(Trains):
 """
 
 
-@dataclass(frozen=True)
-class Interrupted:
-    """A sweep of one model and two seeds that got a signal.
-
-    Attributes:
-        finished: how the parent ended.
-        are_all_gone: whether its children and its fork server ended too.
-        folder: holds the model's file, and the records in `run`.
-    """
+class Interrupted(NamedTuple):
+    """How a sweep of one model and two seeds ended that got a signal."""
 
     finished: Finished
-    are_all_gone: bool
-    folder: Path
+    are_all_gone: bool  # its children and its fork server too
+    folder: Path  # holds the model's file, and the records in `run`
 
     def outcomes(self) -> list[tuple[int, str]]:
         """Seed and status of each run, as they were written."""
@@ -130,154 +123,112 @@ def ctrl_c_early(running: Running, _folder: Path) -> None:
     running.signal(signal.SIGINT, group=True)
 
 
-def sigterm(running: Running, folder: Path) -> None:
-    assert has_begun(running, folder, 0)
-    running.signal(signal.SIGTERM)
+def in_training(number: signal.Signals, *, group: bool = False) -> "Case":
+    def send(running: Running, folder: Path) -> None:
+        assert has_begun(running, folder, 0)
+        running.signal(number, group=group)
 
-
-def sigterm_to_all(running: Running, folder: Path) -> None:
-    assert has_begun(running, folder, 0)
-    running.signal(signal.SIGTERM, group=True)
-
-
-def sighup_to_all(running: Running, folder: Path) -> None:
-    assert has_begun(running, folder, 0)
-    running.signal(signal.SIGHUP, group=True)  # as a terminal that is closed does
-
-
-def sigkill(running: Running, folder: Path) -> None:
-    assert has_begun(running, folder, 0)
-    running.signal(signal.SIGKILL)
+    return send
 
 
 Case = Callable[[Running, Path], None]
-InProcess = Callable[..., Finished]
-CASES: tuple[Case, ...] = (
-    ctrl_c_early,
-    ctrl_c_once,
-    ctrl_c_twice,
-    sigterm,
-    sigterm_to_all,
-    sighup_to_all,
-    sigkill,
-)
+Ended = dict[str, Interrupted]
+CASES: dict[str, Case] = {
+    "Ctrl-C early": ctrl_c_early,
+    "Ctrl-C": ctrl_c_once,
+    "Ctrl-C twice": ctrl_c_twice,
+    "SIGTERM": in_training(signal.SIGTERM),
+    "SIGTERM to all": in_training(signal.SIGTERM, group=True),
+    "SIGHUP to all": in_training(signal.SIGHUP, group=True),  # as a terminal that is closed does
+    "SIGKILL": in_training(signal.SIGKILL),
+}
 
 
 @pytest.fixture(scope="module")
-def ended(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Case, Interrupted]:
+def ended(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Ended:
     """All cases, begun side by side: most of their time is spent waiting."""
-    folders = {case: tmp_path_factory.mktemp(case.__name__) for case in CASES}
-    begun = {}
-    for case, folder in folders.items():
+    begun: dict[str, tuple[Running, Path]] = {}
+    for name in CASES:
+        folder = tmp_path_factory.mktemp("signal")
         (folder / "model.py").write_text(MODEL, encoding="utf-8")
         # one of them is stopped while the training goes on and reports
-        endless = ("Trains", "1000s") if case is sigterm else ()
-        begun[case] = Running.start(data_root, folder, *arguments(folder, *endless))
+        endless = ("Trains", "1000s") if name == "SIGTERM" else ()
+        begun[name] = Running.start(data_root, folder, *arguments(folder, *endless)), folder
     try:
-        return {case: carry_out(case, running, folders[case]) for case, running in begun.items()}
+        for name, (running, folder) in begun.items():
+            CASES[name](running, folder)
+        return {
+            name: Interrupted(running.end(), running.all_gone(), folder)
+            for name, (running, folder) in begun.items()
+        }
     finally:
-        for running in begun.values():
+        for running, _ in begun.values():
             running.process.kill()
             running.process.wait()
 
 
-def carry_out(case: Case, running: Running, folder: Path) -> Interrupted:
-    case(running, folder)
-    return Interrupted(running.end(), running.all_gone(), folder)
-
-
-def test_ctrl_c_ends_after_the_current_run(ended: dict[Case, Interrupted]) -> None:
-    once = ended[ctrl_c_once]
-    assert once.finished.returncode == 130
-    assert once.outcomes() == [(0, "ok")]
-    assert once.finished.stdout.startswith("Fashion-MNIST\n")
-    assert "Traceback" not in once.finished.stderr
-
-
-def test_ctrl_c_twice_ends_now_and_keeps_what_is_done(ended: dict[Case, Interrupted]) -> None:
-    twice = ended[ctrl_c_twice]
-    assert twice.finished.returncode == 130
-    assert twice.outcomes()[:2] == [(0, "ok"), (1, "interrupted")]
-    assert twice.finished.stdout.startswith("Fashion-MNIST\n")
-    assert "Traceback" not in twice.finished.stderr
-
-
-def test_ctrl_c_before_the_first_run_says_nothing(ended: dict[Case, Interrupted]) -> None:
-    early = ended[ctrl_c_early]
-    assert early.finished.returncode == 130
-    assert (early.finished.stdout, early.finished.stderr.strip()) == ("", "")
-
-
 @pytest.mark.parametrize(
-    ("case", "code"), [(sigterm, 143), (sigterm_to_all, 143), (sighup_to_all, 129)]
+    ("name", "code", "outcomes"),
+    [
+        ("Ctrl-C", 130, [(0, "ok")]),
+        ("Ctrl-C twice", 130, [(0, "ok"), (1, "interrupted")]),
+        ("SIGTERM", 143, [(0, "interrupted")]),
+        ("SIGTERM to all", 143, [(0, "interrupted")]),
+        ("SIGHUP to all", 129, [(0, "interrupted")]),
+    ],
 )
-def test_sigterm_ends_now_with_the_table(
-    ended: dict[Case, Interrupted], case: Case, code: int
+def test_a_signal_ends_with_its_code_and_the_table_of_what_there_is(
+    ended: Ended, name: str, code: int, outcomes: list[tuple[int, str]]
 ) -> None:
-    stopped = ended[case]
-    assert stopped.finished.returncode == code
-    assert stopped.outcomes() == [(0, "interrupted")]
-    assert "interrupted: stopped on request" in stopped.finished.stdout
-    assert "Traceback" not in stopped.finished.stderr
+    finished = ended[name].finished
+    assert finished.returncode == code
+    assert ended[name].outcomes()[: len(outcomes)] == outcomes  # what is resumed comes after them
+    assert finished.stdout.startswith("Fashion-MNIST\n")
+    is_cut_short = outcomes[-1][1] == "interrupted"
+    assert ("interrupted: stopped on request" in finished.stdout) == is_cut_short
+    assert "Traceback" not in finished.stderr
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_no_process_outlives_the_parent(ended: dict[Case, Interrupted], case: Case) -> None:
-    assert ended[case].are_all_gone
+def test_ctrl_c_before_the_first_run_says_nothing(ended: Ended) -> None:
+    early = ended["Ctrl-C early"].finished
+    assert (early.returncode, early.stdout, early.stderr.strip()) == (130, "", "")
 
 
-def test_sigkill_leaves_no_half_record(ended: dict[Case, Interrupted]) -> None:
-    killed = ended[sigkill]
+def test_sigkill_leaves_no_half_record_and_nothing_leaves_a_process(ended: Ended) -> None:
+    killed = ended["SIGKILL"]
     assert killed.finished.returncode == -signal.SIGKILL
     assert not (killed.folder / "run" / "records.jsonl").exists()
+    assert [name for name, case in ended.items() if not case.are_all_gone] == []
 
 
 @pytest.fixture(scope="module")
-def resumed(data_root: Path, ended: dict[Case, Interrupted]) -> Finished:
+def resumed(data_root: Path, ended: Ended) -> Finished:
     """The sweep that Ctrl-C ended in its second seed, resumed."""
-    folder = ended[ctrl_c_twice].folder
+    folder = ended["Ctrl-C twice"].folder
     (folder / "go1").touch()
     return bench(data_root, *arguments(folder), "--resume")
 
 
-@pytest.fixture
-def in_process(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data_root: Path
-) -> InProcess:
-    """Calls the command in this process."""
-    return partial(call, monkeypatch, capfd, data_root)
-
-
-def test_resume_runs_what_is_missing_alone(
-    ended: dict[Case, Interrupted], resumed: Finished
-) -> None:
+def test_resume_runs_what_is_missing_alone(ended: Ended, resumed: Finished) -> None:
     assert resumed.returncode == 0, resumed.stderr
-    assert ended[ctrl_c_twice].outcomes() == [(0, "ok"), (1, "interrupted"), (1, "ok")]
+    assert ended["Ctrl-C twice"].outcomes() == [(0, "ok"), (1, "interrupted"), (1, "ok")]
     assert "mean of 2 seeds" in resumed.stdout
     assert "failed" not in resumed.stdout  # what was interrupted and run again is no failure
 
 
-def test_resuming_what_is_finished_runs_nothing(
-    in_process: InProcess, ended: dict[Case, Interrupted], resumed: Finished
+def test_a_folder_that_is_finished_gets_no_more_runs(
+    ended: Ended,
+    resumed: Finished,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    data_root: Path,
 ) -> None:
-    folder = ended[ctrl_c_twice].folder
+    folder = ended["Ctrl-C twice"].folder
     before = (folder / "run" / "records.jsonl").read_bytes()
-    again = in_process(*arguments(folder), "--resume")
-    assert (again.returncode, again.stdout) == (0, resumed.stdout)
+    again = partial(call, monkeypatch, capfd, data_root)
+    resuming = again(*arguments(folder), "--resume")
+    assert (resuming.returncode, resuming.stdout) == (0, resumed.stdout)
+    other = again(*arguments(folder, budget="70steps"), "--resume")
+    assert_refused(other, "under another specification")
+    assert_refused(again(*arguments(folder)), "already holds 3 records; add --resume")
     assert (folder / "run" / "records.jsonl").read_bytes() == before
-
-
-@pytest.mark.usefixtures("resumed")
-def test_another_specification_is_refused(
-    in_process: InProcess, ended: dict[Case, Interrupted]
-) -> None:
-    other = arguments(ended[ctrl_c_twice].folder, budget="70steps")
-    assert_refused(in_process(*other, "--resume"), "under another specification")
-
-
-@pytest.mark.usefixtures("resumed")
-def test_records_are_not_added_to_without_resume(
-    in_process: InProcess, ended: dict[Case, Interrupted]
-) -> None:
-    again = in_process(*arguments(ended[ctrl_c_twice].folder))
-    assert_refused(again, "already holds 3 records; add --resume")

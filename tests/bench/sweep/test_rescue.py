@@ -4,14 +4,14 @@ import errno
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench.run.record import RunResult
-from bench.sweep.rescue import Ended, Refused, run_and_rescue, store_or_refuse
+from bench.sweep.rescue import Ended, run_and_rescue, store_or_refuse
 from bench.workers.interruption import Interruption
 from results import RunRecord, RunStore, read_records
 from results.records import store
@@ -39,6 +39,9 @@ def out(tmp_path: Path) -> RunStore:
     return RunStore(tmp_path / "my run")
 
 
+RESULTS = [RunResult(make_record(seed=seed), SAMPLES) for seed in (2, 3)]
+
+
 class Sweep:
     """One that measures a third and a fourth run; tells what was said."""
 
@@ -46,12 +49,15 @@ class Sweep:
         self.out, self.capsys = out, capsys
         self.said: list[str] = []
 
-    def run(self, before: Callable[[], object] = lambda: None) -> Ended:
+    def run(
+        self,
+        before: Callable[[], object] = lambda: None,
+        results: Sequence[RunResult] = RESULTS,
+    ) -> Ended:
         """Runs it, after something has happened to its store."""
 
         def work(note: Note) -> Interruption:
             before()
-            results = [RunResult(make_record(seed=seed), SAMPLES) for seed in (2, 3)]
             store_or_refuse(self.out, results, note)
             return Interruption()
 
@@ -66,16 +72,11 @@ class Sweep:
 
 
 @pytest.fixture
-def begun(out: RunStore) -> RunStore:
-    """The store with two records of a sweep under way."""
+def sweep(out: RunStore, capsys: pytest.CaptureFixture[str]) -> Sweep:
+    """A sweep under way: its store has two records."""
     for seed in range(2):
         out.append(make_record(seed=seed), SAMPLES)
-    return out
-
-
-@pytest.fixture
-def sweep(begun: RunStore, capsys: pytest.CaptureFixture[str]) -> Sweep:
-    return Sweep(begun, capsys)
+    return Sweep(out, capsys)
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, *folders: Path, samples_only: bool = False) -> None:
@@ -148,16 +149,10 @@ def test_samples_outlive_the_records_file_that_named_them(sweep: Sweep, temporar
     assert [len(kept.load_samples(record)) for record in kept.read()] == [1, 1, 1, 1]
 
 
-def test_a_folder_deleted_after_the_last_record_is_seen_too(
-    begun: RunStore, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def work(_note: Note) -> Interruption:
-        shutil.rmtree(begun.folder)
-        return Interruption()
-
-    ended = run_and_rescue(work, begun, begun.read)
+def test_a_folder_deleted_after_the_last_record_is_seen_too(sweep: Sweep) -> None:
+    ended = sweep.run(lambda: shutil.rmtree(sweep.out.folder), results=())
     assert (seeds(ended.records), ended.exit_code) == ([0, 1], 1)
-    assert "was removed or replaced: the sweep ends here" in capsys.readouterr().err
+    assert "was removed or replaced: the sweep ends here" in sweep.said[0]
 
 
 def test_where_only_4_kb_fit_anywhere_the_record_stands_without_samples(
@@ -185,14 +180,10 @@ def test_where_nothing_fits_anywhere_the_record_is_said(
 
 
 def test_without_room_for_a_reason_a_record_still_fits_its_4_kb(
-    out: RunStore, monkeypatch: pytest.MonkeyPatch, temporary: Path
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch, temporary: Path
 ) -> None:
-    refuse(monkeypatch, out.folder, temporary, samples_only=True)
+    refuse(monkeypatch, sweep.out.folder, temporary, samples_only=True)
     big = make_record(conditions=MANY, missing={"energy": "a CPU run has no NVML" * 8})
-
-    def work(_note: Note) -> Interruption:
-        raise Refused("full", [RunResult(big, SAMPLES)])
-
-    ended = run_and_rescue(work, out, out.read)
-    assert [record.record_id for record in out.read()] == [big.record_id]
+    ended = sweep.run(results=[RunResult(big, SAMPLES)])
+    assert sweep.out.read()[-1].record_id == big.record_id
     assert ended.exit_code == 1

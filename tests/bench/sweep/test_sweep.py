@@ -92,39 +92,38 @@ def pids_of_runs(folder: Path, data_root: Path, name: str, seeds: Sequence[int])
     ]
 
 
-def test_seeds_after_a_lost_gpu_get_a_fresh_process(data_root: Path, tmp_path: Path) -> None:
-    first, *rest = pids_of_runs(tmp_path, data_root, "LosesGpu", (0, 1, 2))
-    assert first.startswith("1: crashed: AcceleratorError: CUDA error: device-side assert trigg")
-    assert rest == ["2: ok: None", "2: ok: None"]
+LOST_GPU = "1: crashed: AcceleratorError: CUDA error: device-side assert trigg"
 
 
-def test_seeds_after_a_gpu_without_memory_stay_in_theirs(data_root: Path, tmp_path: Path) -> None:
-    first, second = pids_of_runs(tmp_path, data_root, "IsOutOfMemory", (0, 1))
-    assert first == "1: out_of_memory: CUDA out of memory. Tried to allocate 20 GiB"
-    assert second == "1: ok: None"
-
-
-@pytest.mark.slow
-def test_a_fork_server_that_is_killed_costs_one_run(data_root: Path, tmp_path: Path) -> None:
-    first, second = pids_of_runs(tmp_path, data_root, "KillsServer", (0, 1))
-    assert first.startswith("1: crashed: the fork server died")
-    assert second == "2: ok: None"
+@pytest.mark.parametrize(
+    ("name", "first", "later"),
+    [
+        ("LosesGpu", LOST_GPU, ["2: ok: None", "2: ok: None"]),
+        (
+            "IsOutOfMemory",
+            "1: out_of_memory: CUDA out of memory. Tried to allocate 20 GiB",
+            ["1: ok: None"],
+        ),
+        pytest.param(
+            *("KillsServer", "1: crashed: the fork server died", ["2: ok: None"]),
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_later_seeds_get_a_fresh_process_where_the_old_one_is_of_no_more_use(
+    data_root: Path, tmp_path: Path, name: str, first: str, later: list[str]
+) -> None:
+    found, *rest = pids_of_runs(tmp_path, data_root, name, range(1 + len(later)))
+    assert found.startswith(first)
+    assert rest == later
 
 
 def test_a_gpu_that_is_gone_for_good_is_a_row_for_every_seed(tmp_path: Path) -> None:
-    store, told = RunStore(tmp_path), list[str]()
-    asked = Sweep(
-        [V0],
-        range(3),
-        "cuda:99",
-        ENVIRONMENT,
-        store,
-        Request(),
-        done=lambda r: told.append(str(r.reason)),
-    )
-    run_sweep(asked)
-    assert [record.status for record in store.read()] == ["crashed"] * 3
-    assert all(reason.startswith("no device cuda:99") for reason in told)
+    store, told = RunStore(tmp_path), list[RunRecord]()
+    run_sweep(Sweep([V0], range(3), "cuda:99", ENVIRONMENT, store, Request(), done=told.append))
+    assert told == store.read()
+    assert [record.status for record in told] == ["crashed"] * 3
+    assert all(str(record.reason).startswith("no device cuda:99") for record in told)
 
 
 def frame(kind: str, content: object) -> bytes:
@@ -144,6 +143,10 @@ def line(**changes: Any) -> str:  # noqa: ANN401
         ([frame("verdict", "x" * 99)], "the child sent a message that nobody expects: 'verdict'"),
         ([frame("farewell", None)], "the child sent a message that nobody expects: 'farewell'"),
         ([frame("refusal", "the data\nare gone")], "the data are gone"),
+        (
+            [frame("record", line(spec=V0.as_plain() | {"model": "v7"})), packed_samples({})],
+            "the child sent the record of another run",
+        ),
     ],
 )
 def test_messages_that_make_no_sense_are_a_row(
@@ -151,7 +154,7 @@ def test_messages_that_make_no_sense_are_a_row(
 ) -> None:
     monkeypatch.setattr(sweep, "run_seeds", partial(plays, tuple(frames)))
     (record,) = swept(tmp_path, V0)
-    assert (record.status, record.reason) == ("crashed", reason)
+    assert (record.spec["model"], record.status, record.reason) == ("v0", "crashed", reason)
 
 
 @pytest.mark.parametrize("content", [["train", 0.5, "fast"], ["train", None, ""], ["train", 1, ""]])
@@ -177,18 +180,6 @@ def test_progress_steers_no_terminal_and_is_a_share(share: float) -> None:
 def test_progress_that_is_none_is_refused(content: object) -> None:
     with pytest.raises(RunError, match="progress that is none"):
         checked_progress(content)
-
-
-def test_the_record_of_another_run_is_not_stored(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    forged = line(spec=V0.as_plain() | {"model": "v7"}, measurements={})
-    monkeypatch.setattr(
-        sweep, "run_seeds", partial(plays, (frame("record", forged), packed_samples({})))
-    )
-    (record,) = swept(tmp_path, V0)
-    assert (record.spec["model"], record.status) == ("v0", "crashed")
-    assert record.reason == "the child sent the record of another run"
 
 
 @pytest.mark.parametrize(

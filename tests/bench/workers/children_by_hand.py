@@ -1,19 +1,42 @@
 """Children that misbehave in one way each, without a model; imported by the fork server's forks."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import pytest
+
 from bench.import_path import import_variables
-from bench.workers import messages
+from bench.workers import isolation, messages
 
 IMPORTED_BY, PATH = os.getpid(), list(sys.path)  # a fork server that has imported this file
 FOR_EVER_S = 3600.0
 SLEEPER = "import time; time.sleep(3600)"
+
+
+@contextmanager
+def fresh_server(*preload: str) -> Iterator[None]:
+    """A fork server that starts in the test and imports this alone, so that it is there at once."""
+    context = multiprocessing.get_context("forkserver")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(isolation, "fork_server", lambda: context)
+        context.set_forkserver_preload(list(preload))
+        isolation.end_server()
+        yield
+        isolation.end_server()
+
+
+def server_pid() -> int:
+    """The id of the fork server."""
+    return int(vars(forkserver._forkserver)["_forkserver_pid"])
 
 
 def answers(pipe: Connection, content: object) -> None:

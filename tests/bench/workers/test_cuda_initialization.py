@@ -1,7 +1,8 @@
 """Which processes start the CUDA driver: children, whose context dies with them, and no other.
 
-A driver that was started before a fork is unusable after it. A library in the place of the driver's
-(`libcuda.so.1`), built here, writes down who calls `cuInit`, so that no GPU is needed to see it.
+A driver that was started before a fork is unusable after it, so that nothing that the fork server
+imports may look for a GPU. A library in the place of the driver's (`libcuda.so.1`), built here,
+writes down who calls `cuInit`, so that no GPU is needed to see it.
 """
 
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from bench.machine.device import gpu_taken_on_trust
 from tests.command_line import LIMIT_S, PLAN, REPOSITORY, environment
 
 LIBRARY = r"""
@@ -52,15 +54,8 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("needs gcc and a torch that was built for CUDA")
     folder = tmp_path_factory.mktemp("driver")
     (folder / "driver.c").write_text(LIBRARY, encoding="ascii")
-    made = [
-        compiler,
-        "-shared",
-        "-fPIC",
-        "-o",
-        str(folder / "libcuda.so.1"),
-        str(folder / "driver.c"),
-    ]
-    subprocess.run(made, check=True)
+    files = ["-o", str(folder / "libcuda.so.1"), str(folder / "driver.c")]
+    subprocess.run([compiler, "-shared", "-fPIC", *files], check=True)
     return folder
 
 
@@ -98,3 +93,40 @@ def test_neither_the_command_nor_its_fork_server_starts_the_driver(
     assert started, "children do"
     assert command not in started
     assert command not in parents, "the fork server is the command's own child"
+
+
+WATCHED = """
+import sys
+import torch
+
+for name in ("_cuda_getDeviceCount", "_cuda_init"):
+    looked = lambda *_, name=name: sys.stdout.write(f"{name} ")  # as torch asks CUDA
+    setattr(torch._C, name, looked)
+import bench.workers.preload
+sys.stdout.write("torch._inductor.compile_fx" in sys.modules and "all there")
+"""
+
+
+@pytest.mark.slow
+def test_nothing_asks_cuda_whether_it_is_there() -> None:
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", WATCHED],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=LIMIT_S,
+    )
+    assert found.stdout == "all there"
+
+
+def test_whoever_asks_while_a_compiler_is_imported_is_answered_without_a_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def look() -> bool:
+        raise AssertionError("this is cuInit, in the process that children are forked from")
+
+    monkeypatch.setattr(torch.cuda, "is_available", look)
+    with gpu_taken_on_trust():  # torch 2.11's benchmarking.py asks, 2.14's does not
+        assert torch.cuda.is_available()
+    assert torch.cuda.is_available is look

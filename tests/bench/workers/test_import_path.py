@@ -1,18 +1,14 @@
 """No process that a sweep or a compiler starts imports what lies in the working directory."""
 
 import contextlib
-import multiprocessing
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
 
 from bench.import_path import cwd_ignored, import_variables, our_path
-from bench.workers import isolation
 from bench.workers.isolation import ask
 from tests.bench.workers import children_by_hand as children
 
@@ -27,25 +23,14 @@ def hostile_cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def _new_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A fork server that starts in the test, and imports no more than it needs to tell its path."""
-    context = multiprocessing.get_context("forkserver")
-    monkeypatch.setattr(isolation, "fork_server", lambda: context)
-    context.set_forkserver_preload([children.__name__])
-    isolation.end_server()
-    yield
-    isolation.end_server()
-
-
-@pytest.mark.usefixtures("_new_server")
 def test_the_fork_server_imports_from_where_its_parent_does(
     hostile_cwd: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", "/the/user's own")
     monkeypatch.syspath_prepend("/first")
-    told = ask(children.tells_imports, None)
-    assert told["imported_by"] == vars(forkserver._forkserver)["_forkserver_pid"]
+    with children.fresh_server(children.__name__):
+        told = ask(children.tells_imports, None)
+        assert told["imported_by"] == children.server_pid()
     assert told["path"] == list(dict.fromkeys(our_path().split(os.pathsep)))
     assert told["path"][0] == "/first"
     assert not {"", ".", str(hostile_cwd)} & set(told["path"])

@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -97,18 +96,7 @@ class Good(Net):
         threading.Thread(target=time.sleep, args=(3600,)).start()  # no daemon: it clings to life
         return logits
 """
-NAMES = (
-    "Raises",
-    "Exits",
-    "Faults",
-    "Diverges",
-    "Hungers",
-    "Loops",
-    "HasAnotherShape",
-    "WritesRubbish",
-    "Good",
-)
-TIMEOUT_S = 600
+TIMEOUT_S, MAX_MEMORY_GB = 600, 1.5
 # The time of a run is up once it loops, however long the others take on a busy machine.
 PROGRAM = """
 import sys
@@ -127,7 +115,18 @@ def is_over(_limit):
 TimeLimit.is_over = is_over
 main()
 """
-MAX_MEMORY_GB = 1.5
+LIMIT = "its memory was limited to 1.5 GB (--max-memory-gb)"
+ENDS = {  # status of both seeds, and the reason
+    "Raises": ("crashed", "crashed", "RuntimeError: no more (models.py:"),
+    "Exits": ("ok", "crashed", "the process exited with code 3"),
+    "Faults": ("ok", "crashed", f"killed by SIGSEGV; {LIMIT}, which may be why"),
+    "Diverges": ("diverged", "diverged", "the loss became nan at step 10"),
+    "Hungers": ("out_of_memory", "out_of_memory", f"{LIMIT}: "),
+    "Loops": ("ok", "timeout", f"no result within {TIMEOUT_S} s"),
+    "HasAnotherShape": ("crashed", "crashed", "the model returns shape (128, 7), not (128"),
+    "WritesRubbish": ("crashed", "ok", "wrote something into the pipe that is no message"),
+    "Good": ("ok", "ok", ""),
+}
 
 
 @dataclass(frozen=True)
@@ -139,18 +138,6 @@ class Failed:
     folder: Path
     data_root: Path
 
-    def runs(self, name: str) -> list[dict[str, Any]]:
-        """The records of one model."""
-        return [r for r in read_lines(self.folder) if r["spec"]["model"].endswith(f":{name}")]
-
-    def outcomes(self, name: str) -> list[tuple[int, str]]:
-        """Seed and status of each run of one model, as they were written."""
-        return [(run["spec"]["seed"], run["status"]) for run in self.runs(name)]
-
-    def reasons(self, name: str) -> set[str]:
-        """Why runs of one model failed."""
-        return {run["reason"] for run in self.runs(name) if run["status"] != "ok"}
-
 
 @pytest.fixture(scope="module")
 def failed(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Failed:
@@ -158,7 +145,7 @@ def failed(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Failed:
     folder = tmp_path_factory.mktemp("failing")
     path = folder / "models.py"
     path.write_text(FAILING_MODELS, encoding="utf-8")
-    models = ",".join(f"{path}:{name}" for name in NAMES)
+    models = ",".join(f"{path}:{name}" for name in ENDS)
     size = ("--models", models, "--budget", "60steps", "--seeds", "2")
     limits = ("--timeout", str(TIMEOUT_S), "--max-memory-gb", str(MAX_MEMORY_GB))
     where = (*PLAN, *CPU, "--out", folder / "run")
@@ -169,58 +156,16 @@ def failed(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Failed:
 
 def test_every_run_is_recorded_and_the_sweep_ends_with_1(failed: Failed) -> None:
     assert failed.finished.returncode == 1, failed.finished.stderr
-    assert len(read_lines(failed.folder)) == 2 * len(NAMES)
-
-
-@pytest.mark.parametrize(
-    ("name", "status", "reason"),
-    [
-        ("Raises", "crashed", "RuntimeError: no more (models.py:"),
-        ("Diverges", "diverged", "the loss became nan at step 10"),
-        ("Hungers", "out_of_memory", "its memory was limited to 1.5 GB (--max-memory-gb): "),
-        ("HasAnotherShape", "crashed", "in training the model returns shape (128, 7), not (128"),
-    ],
-)
-def test_an_exception_is_a_row_and_the_next_seed_has_its_chance(
-    failed: Failed, name: str, status: str, reason: str
-) -> None:
-    assert failed.outcomes(name) == [(0, status), (1, status)]
-    assert all(reason in found for found in failed.reasons(name))
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("Exits", "the process exited with code 3"),
-        (
-            "Faults",
-            "the process was killed by SIGSEGV; its memory was limited to 1.5 GB "
-            "(--max-memory-gb), which may be why",
-        ),
-    ],
-)
-def test_a_death_keeps_the_seeds_before_it(failed: Failed, name: str, reason: str) -> None:
-    assert failed.outcomes(name) == [(0, "ok"), (1, "crashed")]
-    assert failed.reasons(name) == {reason}
-
-
-def test_a_seed_after_a_death_runs_in_a_fresh_child(failed: Failed) -> None:
-    assert failed.outcomes("WritesRubbish") == [(0, "crashed"), (1, "ok")]
-    reason = "the child wrote something into the pipe that is no message"
-    assert failed.reasons("WritesRubbish") == {reason}
-
-
-def test_a_model_that_hangs_is_given_up(failed: Failed) -> None:
-    assert failed.outcomes("Loops") == [(0, "ok"), (1, "timeout")]
-    assert failed.reasons("Loops") == {f"no result within {TIMEOUT_S} s"}
-
-
-def test_the_good_model_at_the_end_is_none_the_worse(failed: Failed) -> None:
-    assert failed.outcomes("Good") == [(0, "ok"), (1, "ok")]
-
-
-def test_no_process_is_left_behind(failed: Failed) -> None:
+    assert len(read_lines(failed.folder)) == 2 * len(ENDS)
     assert failed.are_all_gone
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_failure_is_a_row_and_takes_no_other_seed_with_it(failed: Failed, name: str) -> None:
+    first, second, reason = ENDS[name]
+    runs = [r for r in read_lines(failed.folder) if r["spec"]["model"].endswith(f":{name}")]
+    assert [(run["spec"]["seed"], run["status"]) for run in runs] == [(0, first), (1, second)]
+    assert all(reason in run["reason"] for run in runs if run["status"] != "ok")
 
 
 def test_what_a_model_prints_does_not_mix_into_the_table(failed: Failed) -> None:
@@ -234,17 +179,9 @@ def test_the_table_shows_every_model_with_every_key(failed: Failed) -> None:
     shown = bench(failed.data_root, "table", failed.folder, "--format", "json")
     rows = {row["model"].rpartition(":")[2]: row for row in json.loads(shown.stdout)}
     assert shown.returncode == 0
-    assert sorted(rows) == sorted(NAMES)
+    assert sorted(rows) == sorted(ENDS)
     assert {tuple(row) for row in rows.values()} == {ROW_KEYS}
     assert rows["Diverges"]["status"] == "diverged"
     assert rows["Diverges"]["test_accuracy"] is None
     assert (rows["Exits"]["n_seeds"], rows["Exits"]["n_failed"]) == (1, 1)
     assert rows["Exits"]["reason"].startswith("1 of 2 runs failed: crashed: ")
-
-
-def test_a_person_sees_every_failure(failed: Failed) -> None:
-    shown = bench(failed.data_root, "table", failed.folder, "--notes").stdout
-    for name in NAMES[:-1]:
-        assert f":{name}: " in shown
-    for status in ("crashed", "diverged", "out_of_memory", "timeout"):
-        assert f"{status}: " in shown
