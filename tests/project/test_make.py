@@ -66,41 +66,30 @@ def told(tell: str, *arguments: str) -> tuple[str, list[str]]:
     return surroundings, words[3:]
 
 
-def test_no_gpu_named_leaves_the_choice_to_the_command_line(tell: str) -> None:
-    surroundings, words = told(tell)
-    assert surroundings == "visible=unset order=unset"
-    assert words == ["--models", "all", "--device", "auto"]
-
-
-def test_gpu_0_is_the_only_one_visible_and_counted_as_the_bus_counts(tell: str) -> None:
-    surroundings, words = told(tell, "GPU=0")
-    assert surroundings == "visible=0 order=PCI_BUS_ID"
-    assert words == ["--models", "all", "--device", "cuda:0"]
-
-
-def test_another_gpu_is_the_first_of_those_visible(tell: str) -> None:
-    surroundings, words = told(tell, "GPU=3")
-    assert surroundings == "visible=3 order=PCI_BUS_ID"
-    assert words[-2:] == ["--device", "cuda:0"]
-
-
-def test_two_gpus_are_dataparallel(tell: str) -> None:
-    surroundings, words = told(tell, "GPU=0,1")
-    assert surroundings == "visible=0,1 order=PCI_BUS_ID"
-    assert words[2:] == ["--device", "cuda:0", "--plan", "dp"]
-
-
-def test_two_gpus_under_a_plan_of_ones_own(tell: str) -> None:
-    _, words = told(tell, "GPU=0,1", "PLAN=channels_last,dp")
-    assert words[-2:] == ["--plan", "channels_last,dp"]
-    _, words = told(tell, "GPU=0,1", "PLAN=ladder")
-    assert words[-2:] == ["--plan", "ladder"]
-
-
-def test_gpu_cpu_is_the_cpu(tell: str) -> None:
-    surroundings, words = told(tell, "GPU=cpu")
-    assert surroundings == "visible=unset order=unset"
-    assert words[-2:] == ["--device", "cpu"]
+@pytest.mark.parametrize(
+    ("variables", "surroundings", "options"),
+    [
+        ([], "unset order=unset", ["--device", "auto"]),
+        (["GPU=cpu"], "unset order=unset", ["--device", "cpu"]),
+        (["GPU=0"], "0 order=PCI_BUS_ID", ["--device", "cuda:0"]),  # counted as the bus counts
+        (["GPU=3"], "3 order=PCI_BUS_ID", ["--device", "cuda:0"]),  # the first of those visible
+        (["GPU=0,1"], "0,1 order=PCI_BUS_ID", ["--device", "cuda:0", "--plan", "dp"]),
+        (
+            ["GPU=0,1", "PLAN=channels_last,dp"],
+            "0,1 order=PCI_BUS_ID",
+            ["--device", "cuda:0", "--plan", "channels_last,dp"],
+        ),
+        (
+            ["GPU=0,1", "PLAN=ladder"],
+            "0,1 order=PCI_BUS_ID",
+            ["--device", "cuda:0", "--plan", "ladder"],
+        ),
+    ],
+)
+def test_the_gpu_that_is_named_is_the_only_one_visible(
+    tell: str, variables: list[str], surroundings: str, options: list[str]
+) -> None:
+    assert told(tell, *variables) == (f"visible={surroundings}", ["--models", "all", *options])
 
 
 def test_every_variable_passes_through(tell: str) -> None:
@@ -130,9 +119,8 @@ def test_benchmark_and_counts_know_the_device() -> None:
     assert "--benchmark-timer=tests.benchmarks.timer.synchronized_s" in said
     assert "CUDA_VISIBLE_DEVICES= " not in make("-n", "benchmark", "VENV=").stdout
     assert "--device 'cuda:0'" in make("-n", "counts", "VENV=", "GPU=0").stdout
-    assert (
-        "--device" not in make("-n", "counts", "VENV=").stdout
-    )  # the CPU, where all can repeat it
+    # without a GPU the CPU, where all can repeat it
+    assert "--device" not in make("-n", "counts", "VENV=").stdout
 
 
 def test_every_target_that_help_names_is_there() -> None:

@@ -94,48 +94,40 @@ def run_script(script: str, folder: Path, python: str, **environment: str) -> Fi
 @pytest.fixture
 def merge(tmp_path: Path) -> tuple[str, str]:
     """The first parent and the hash of a merge commit, in a repository in `tmp_path`."""
+    settings = ["-c", "user.name=n", "-c", "user.email=e@e", "-c", "commit.gpgsign=false"]
 
-    def git(*words: str) -> str:
-        settings = ["-c", "user.name=n", "-c", "user.email=e@e", "-c", "commit.gpgsign=false"]
-        done = subprocess.run(
-            ["git", "-C", str(tmp_path), *settings, *words],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout.strip()
+    def git(words: str) -> str:
+        command = ["git", "-C", str(tmp_path), *settings, *words.split()]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
-    git("init", "--quiet", "--initial-branch=main")
-    git("commit", "--quiet", "--allow-empty", "-m", "root")
-    git("checkout", "--quiet", "-b", "change")
-    git("commit", "--quiet", "--allow-empty", "-m", "change")
-    git("checkout", "--quiet", "main")
-    git("commit", "--quiet", "--allow-empty", "-m", "base")
-    base = git("rev-parse", "HEAD")
-    git("merge", "--quiet", "--no-ff", "-m", "merge", "change")
-    return base, git("rev-parse", "HEAD")
-
-
-def test_there_are_three() -> None:
-    assert list(WORKFLOWS) == ["ci", "gate", "nightly"]
+    git("init --quiet --initial-branch=main")
+    git("commit --quiet --allow-empty -m root")
+    git("checkout --quiet -b change")
+    git("commit --quiet --allow-empty -m change")
+    git("checkout --quiet main")
+    git("commit --quiet --allow-empty -m base")
+    base = git("rev-parse HEAD")
+    git("merge --quiet --no-ff -m merge change")
+    return base, git("rev-parse HEAD")
 
 
 @pytest.mark.parametrize(
     ("name", "commands"),
-    [("ci", []), ("gate", ["gate"]), ("nightly", ["run", "table", "report"])],
+    [
+        ("ci", []),
+        ("gate", ["gate"]),
+        ("nightly", ["run", "table", "report"]),
+        ("docs/ci.md", ["gate", "run", "table", "report"]),
+    ],
 )
 def test_the_command_line_takes_every_call(name: str, commands: list[str]) -> None:
-    calls = [call for script in run_blocks(WORKFLOWS[name]) for call in bench_calls(script)]
+    if name in WORKFLOWS:
+        scripts = list(run_blocks(WORKFLOWS[name]))
+    else:
+        text = (REPOSITORY / name).read_text(encoding="utf-8")
+        scripts = re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    calls = [call for script in scripts for call in bench_calls(script)]
     assert [call[0] for call in calls] == commands
-    for call in calls:
-        parse(call)
-
-
-def test_the_command_line_takes_every_call_of_the_document() -> None:
-    text = (REPOSITORY / "docs" / "ci.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    calls = [call for block in blocks for call in bench_calls(block)]
-    assert [call[0] for call in calls] == ["gate", "run", "table", "report"]
     for call in calls:
         parse(call)
 
