@@ -4,9 +4,12 @@
 the difference before you commit it.
 """
 
+import io
 import os
 from difflib import unified_diff
 from pathlib import Path
+
+from rich.console import Console, RenderableType
 
 GOLDEN = Path(__file__).parent / "golden"
 WIDTHS = (60, 80, 120, 200)
@@ -17,6 +20,15 @@ def assert_golden(name: str, text: str, folder: Path = GOLDEN) -> None:
     """Fails unless the text is that of the golden file."""
     wanted = golden(folder / name, text)
     assert text == wanted, _difference(name, wanted, text)
+
+
+def shown(*parts: RenderableType, width: int) -> str:
+    """What a terminal of this width shows, without colours and blanks at the ends of lines."""
+    console = Console(file=io.StringIO(), width=width, no_color=True, force_terminal=False)
+    for part in parts:
+        console.print(part, markup=False)
+    assert isinstance(console.file, io.StringIO)
+    return "".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines())
 
 
 def golden(path: Path, text: str) -> str:

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -21,8 +20,8 @@ from tests.benchmarks.loader_against_resident import covered
 from tests.benchmarks.loader_against_resident import main as compare_loaders
 from tests.command_line import (
     LIMIT_S,
-    MARK,
     REPOSITORY,
+    Running,
     environment,
     processes_with,
     read_lines,
@@ -69,9 +68,27 @@ def run(
     return list(run_stages(stages, tmp_path, "cpu", limit_s, known))
 
 
-@pytest.fixture
-def _time_is_up_once_begun(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Time is up for a stage soon after its own first act."""
+def test_a_stage_passes_or_fails_by_its_exit_code_and_is_not_run_again_where_it_has_passed(
+    tmp_path: Path,
+) -> None:
+    outcomes = run(tmp_path, QUIET, FAILS)
+    assert [(o.status, o.exit_code) for o in outcomes] == [(PASSED, 0), (FAILED, 3)]
+    assert (tmp_path / "quiet.txt").read_text() == "seen\n"
+    again = run(tmp_path, QUIET, FAILS, limit_s=1.0, earlier=outcomes)  # no time for a stage
+    assert [(o.name, o.status) for o in again] == [("fails", NOT_BEGUN)]
+
+
+@pytest.mark.parametrize(
+    ("stage", "patience_s", "kept"),
+    [(WAITS, (5.0, 10.0), "kept\n"), (STUBBORN, (0.1, 0.1), "")],  # the latter ends by force
+)
+def test_a_stage_that_takes_too_long_is_asked_to_end_and_keeps_what_it_has(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: Stage,
+    patience_s: tuple[float, float],
+    kept: str,
+) -> None:
     wait = gpu_proof_run._wait
 
     def wait_for_begin(process: subprocess.Popen[bytes], _limit_s: float) -> int | None:
@@ -79,35 +96,10 @@ def _time_is_up_once_begun(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
         return wait(process, 0.1)
 
     monkeypatch.setattr(gpu_proof_run, "_wait", wait_for_begin)
-
-
-def test_a_stage_passes_or_fails_by_its_exit_code(tmp_path: Path) -> None:
-    outcomes = run(tmp_path, QUIET, FAILS)
-    assert [(o.status, o.exit_code) for o in outcomes] == [(PASSED, 0), (FAILED, 3)]
-    assert (tmp_path / "quiet.txt").read_text() == "seen\n"
-
-
-@pytest.mark.usefixtures("_time_is_up_once_begun")
-def test_a_stage_that_takes_too_long_is_asked_to_end_and_keeps_what_it_has(tmp_path: Path) -> None:
-    (outcome,) = run(tmp_path, WAITS)
+    monkeypatch.setattr(gpu_proof_run, "PATIENCE_S", patience_s)
+    (outcome,) = run(tmp_path, stage)
     assert (outcome.status, outcome.exit_code) == (CUT_SHORT, None)
-    assert (tmp_path / "waits.txt").read_text() == "kept\n"
-
-
-@pytest.mark.usefixtures("_time_is_up_once_begun")
-def test_a_stage_that_does_not_listen_is_ended_by_force(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gpu_proof_run, "PATIENCE_S", (0.1, 0.1))
-    (outcome,) = run(tmp_path, STUBBORN)
-    assert outcome.status == CUT_SHORT
-    assert (tmp_path / "stubborn.txt").read_text() == ""
-
-
-def test_what_has_passed_is_not_run_again_and_what_has_no_time_is_not_begun(tmp_path: Path) -> None:
-    earlier = run(tmp_path, QUIET)
-    outcomes = run(tmp_path, QUIET, FAILS, limit_s=1.0, earlier=earlier)
-    assert [(o.name, o.status) for o in outcomes] == [("fails", NOT_BEGUN)]
+    assert (tmp_path / f"{stage.name}.txt").read_text() == kept
 
 
 def test_what_another_commit_or_command_has_passed_counts_for_nothing(tmp_path: Path) -> None:
@@ -116,21 +108,17 @@ def test_what_another_commit_or_command_has_passed_counts_for_nothing(tmp_path: 
         assert [o.status for o in run(tmp_path, QUIET, earlier=[other])] == [PASSED]
 
 
+REHEARSE = ("-m", "tools.gpu_proof", "--rehearse", "--device", "cpu", "--out")
+
+
 @pytest.mark.slow
 def test_a_signal_ends_the_stage_too(data_root: Path, tmp_path: Path) -> None:
-    options = ("--rehearse", "--device", "cpu", "--out", str(tmp_path / "out"), "--only", "bench")
-    mark = uuid.uuid4().hex
-    proof = subprocess.Popen(
-        [sys.executable, "-m", "tools.gpu_proof", *options],
-        cwd=REPOSITORY,
-        env=environment(data_root) | {MARK: mark},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    assert wait_for(lambda: len(processes_with(mark)) > 1)
-    proof.send_signal(signal.SIGTERM)
-    assert proof.wait(LIMIT_S) == 143
-    assert wait_for(lambda: not processes_with(mark))
+    options = (tmp_path / "out", "--only", "bench")
+    proof = Running.start(data_root, tmp_path, *options, program=REHEARSE)
+    assert wait_for(lambda: len(processes_with(proof.mark)) > 1)
+    proof.signal(signal.SIGTERM)
+    assert proof.process.wait(LIMIT_S) == 143
+    assert wait_for(lambda: not processes_with(proof.mark))
 
 
 def test_a_stage_has_its_seconds_and_what_was_left_over_and_a_long_limit_gives_more(
@@ -210,9 +198,8 @@ def test_every_sweep_asks_for_what_there_is() -> None:
 
 
 def rehearse(data_root: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    options = ("--rehearse", "--device", "cpu", "--out", str(out), "--limit", f"{LIMIT_S}")
     return subprocess.run(
-        [sys.executable, "-m", "tools.gpu_proof", *options, *more],
+        [sys.executable, *REHEARSE, str(out), "--limit", f"{LIMIT_S}", *more],
         cwd=REPOSITORY,
         env=environment(data_root),
         capture_output=True,

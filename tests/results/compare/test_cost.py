@@ -8,33 +8,9 @@ import pytest
 
 from results import RunRecord, compare_records
 from results.compare.compare import ADVICE
-from tests.results.compare.compare_by_hand import SEEDS, found, runs, without
+from tests.results.compare.compare_by_hand import SEEDS, found, outcomes, runs, without
 
 BLIND = "one process a side shows nothing below 49 %; fmnist-bench gate measures in turns"
-
-
-@pytest.mark.parametrize(
-    ("factor", "outcome", "needed"),
-    [
-        (1.0, "same", None),
-        (1.3, "same", None),
-        (1.45, "same", None),
-        (1.52, "unclear", "+49.2"),
-        (1.7, "worse", "+49.2"),
-        (0.8, "same", None),
-        (0.5, "better", "-33.0"),
-    ],
-)
-def test_the_seeds_of_one_process_only_tell_a_gross_change_of_speed(
-    factor: float, outcome: str, needed: str | None
-) -> None:
-    base, head = (unpowered(seconds) for seconds in (1.0, factor))
-    finding = found(compare_records(base, head), "speed")
-    assert (finding.outcome, finding.quantity) == (outcome, "seconds a step")
-    assert finding.change == pytest.approx(factor - 1)
-    assert finding.base == pytest.approx(2.0 / 1266, rel=1e-3)
-    wanted = f", needs {needed} % (3 + 3 runs)" if needed else BLIND
-    assert finding.evidence.endswith(wanted)
 
 
 def unpowered(factor: float, num_seeds: int = 3, **fields: Any) -> list[RunRecord]:  # noqa: ANN401
@@ -44,12 +20,30 @@ def unpowered(factor: float, num_seeds: int = 3, **fields: Any) -> list[RunRecor
     return [without(record, "energy") for record in made]
 
 
-@pytest.mark.parametrize(("factor", "outcome"), [(1.6, "unclear"), (1.45, "same"), (0.5, "same")])
-def test_a_run_a_side_says_nothing_sure_of_speed(factor: float, outcome: str) -> None:
-    comparison = compare_records(unpowered(1.0, 1), unpowered(factor, 1))
+@pytest.mark.parametrize(
+    ("num_seeds", "factor", "outcome", "evidence"),
+    [
+        (3, 1.0, "same", BLIND),
+        (3, 1.3, "same", BLIND),
+        (3, 1.45, "same", BLIND),
+        (3, 1.52, "unclear", ", needs +49.2 % (3 + 3 runs)"),
+        (3, 1.7, "worse", ", needs +49.2 % (3 + 3 runs)"),
+        (3, 0.8, "same", BLIND),
+        (3, 0.5, "better", ", needs -33.0 % (3 + 3 runs)"),
+        (1, 1.6, "unclear", "no interval, needs +49.2 % (1 + 1 runs)"),
+        (1, 1.45, "same", BLIND),
+        (1, 0.5, "same", BLIND),
+    ],
+)
+def test_the_seeds_of_one_process_only_tell_a_gross_change_of_speed(
+    num_seeds: int, factor: float, outcome: str, evidence: str
+) -> None:
+    comparison = compare_records(unpowered(1.0, num_seeds), unpowered(factor, num_seeds))
     finding = found(comparison, "speed")
-    wanted = BLIND if outcome == "same" else "no interval, needs +49.2 % (1 + 1 runs)"
-    assert (finding.outcome, finding.evidence) == (outcome, wanted)
+    assert (finding.outcome, finding.quantity) == (outcome, "seconds a step")
+    assert finding.change == pytest.approx(factor - 1)
+    assert finding.base == pytest.approx(2.0 / 1266, rel=1e-3)
+    assert finding.evidence.endswith(evidence)
 
 
 @pytest.mark.parametrize(
@@ -81,27 +75,23 @@ def test_the_more_rows_the_more_one_process_must_show() -> None:
     assert [outcome(number) for number in (1, 9)] == ["worse", "unclear"]
 
 
-def test_an_interval_that_reaches_anywhere_is_not_told() -> None:
-    base, head = in_processes(1.0, 2.0), in_processes(1.0, 40.0)
-    finding = found(compare_records(base, head), "speed")
-    assert finding.evidence == "no useful interval, needs +2.0 % (2 + 2 processes)"
-
-
-@pytest.mark.parametrize("quantity", ["train_time", "steps", "energy", "images_seen"])
-@pytest.mark.parametrize("value", [0.0, None])
-def test_a_cost_that_vanishes_is_unclear(quantity: str, value: float | None) -> None:
-    head = (
-        [without(run, quantity) for run in runs()]
-        if value is None
-        else runs(values={quantity: value})
-    )
+@pytest.mark.parametrize("reason", ["no reason given", "no counter"])
+@pytest.mark.parametrize(
+    ("quantity", "check"),
+    [
+        ("train_time", "speed"),
+        ("steps", "speed"),
+        ("energy", "energy"),
+        ("images_seen", "energy"),
+    ],
+)
+def test_a_cost_that_vanishes_is_unclear(quantity: str, check: str, reason: str) -> None:
+    head = [without(run, quantity) for run in runs()]
+    if reason != "no counter":
+        head = runs(values={quantity: 0.0})
     unclear = [f for f in compare_records(runs(), head).findings if f.outcome == "unclear"]
-    assert {f.check for f in unclear} == {
-        "energy" if quantity in {"energy", "images_seen"} else "speed"
-    }
-    reason = "no counter" if value is None else "no reason given"
-    assert {f.evidence for f in unclear} == {f"unknown on the head: {reason}"}
-    assert not [f for f in compare_records(head, runs()).findings if f.outcome == "unclear"]
+    assert {(f.check, f.evidence) for f in unclear} == {(check, f"unknown on the head: {reason}")}
+    assert "unclear" not in outcomes(compare_records(head, runs()))
 
 
 def in_processes(*seconds: float) -> list[RunRecord]:
@@ -129,11 +119,15 @@ def test_several_processes_tell_what_one_cannot(head: Sequence[float], outcome: 
     assert finding.evidence.endswith("(3 + 3 processes)")
 
 
+def test_an_interval_that_reaches_anywhere_is_not_told() -> None:
+    base, head = in_processes(1.0, 2.0), in_processes(1.0, 40.0)
+    finding = found(compare_records(base, head), "speed")
+    assert finding.evidence == "no useful interval, needs +2.0 % (2 + 2 processes)"
+
+
 def test_seconds_are_those_of_an_image_where_the_batch_has_another_size() -> None:
-    recipes = [{"recipe": {"name": "sgd", "batch_size": size}} for size in (128, 256)]
-    base = runs(spec=recipes[0])
-    head = runs(spec=recipes[1], values={"steps": 633.0})
-    comparison = compare_records(base, head)
+    small, large = ({"recipe": {"name": "sgd", "batch_size": size}} for size in (128, 256))
+    comparison = compare_records(runs(spec=small), runs(spec=large, values={"steps": 633.0}))
     finding = found(comparison, "speed")
     assert (finding.quantity, finding.outcome) == ("seconds an image", "same")
     assert comparison.notes == ("v0: the recipe has another batch_size",)

@@ -13,10 +13,11 @@ from results import NotComparable, RunRecord, summarize
 from results.history.rows import HISTORY_KEYS, history_rows
 from results.history.table import history_footer_lines, render_history
 from results.rows.rows import ROW_KEYS
-from tests.golden_text import WIDTHS, assert_golden
+from tests.golden_text import WIDTHS, assert_golden, shown
 from tests.results.records_by_hand import ENVIRONMENT, make_record, make_values
 
 NEW_TORCH = ENVIRONMENT | {"torch": "2.15.0"}
+CHANGES = ("test_accuracy_change", "images_per_s_ratio", "peak_memory_ratio")
 
 
 def at(
@@ -63,10 +64,9 @@ def make_history() -> list[RunRecord]:
 
 def drawn(records: Sequence[RunRecord], width: int) -> str:
     rows = history_rows(summarize(records, by="commit"))
-    console = Console(file=io.StringIO(), width=width, no_color=True, force_terminal=False)
-    console.print(render_history(rows, width=width, title="Fashion-MNIST, over commits"))
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+    return shown(
+        render_history(rows, width=width, title="Fashion-MNIST, over commits"), width=width
+    )
 
 
 def test_the_history_looks_as_it_should() -> None:
@@ -88,24 +88,16 @@ def test_no_records_are_said_to_be_none() -> None:
 
 
 def test_the_keys_are_those_of_rows_and_the_changes_at_the_end() -> None:
-    assert HISTORY_KEYS[: len(ROW_KEYS)] == ROW_KEYS
-    assert HISTORY_KEYS[len(ROW_KEYS) :] == (
-        "commit",
-        "commit_time_utc",
-        "test_accuracy_change",
-        "images_per_s_ratio",
-        "peak_memory_ratio",
-        "within_noise",
-        "not_comparable",
-    )
-    for row in history_rows(summarize(make_history(), by="commit")):
-        assert tuple(row) == HISTORY_KEYS
+    keys = (*ROW_KEYS, "commit", "commit_time_utc", *CHANGES, "within_noise", "not_comparable")
+    rows = history_rows(summarize(make_history(), by="commit"))
+    assert {HISTORY_KEYS, *map(tuple, rows)} == {keys}
 
 
 def test_models_stand_together_and_commits_in_order_of_time() -> None:
-    rows = history(at("a", 9), at("b", 2, model="v1"), at("c", 4), at("b", 3))
+    untimed = [make_record(commit="0" * 40)]
+    rows = history(untimed, at("a", 9), at("b", 2, model="v1"), at("c", 4), at("b", 3))
     order = [(row["model"], row["commit"][0]) for row in rows]
-    assert order == [("v0", "b"), ("v0", "c"), ("v0", "a"), ("v1", "b")]
+    assert order == [("v0", "b"), ("v0", "c"), ("v0", "a"), ("v0", "0"), ("v1", "b")]
     # of the first record of the commit, whichever model's it is
     assert rows[0]["commit_time_utc"] == "2026-07-02T10:00:00+00:00"
 
@@ -127,46 +119,35 @@ def test_times_in_other_forms_are_put_into_utc(time: object, expected: str | Non
     assert row["commit_time_utc"] == expected
 
 
-def test_unknown_times_come_last() -> None:
-    rows = history([make_record(commit="0" * 40)], at("a", 9))
-    assert [row["commit"][0] for row in rows] == ["a", "0"]
-
-
 def test_changes_are_against_the_row_above() -> None:
     half = {"train_time": 1.0, "peak_memory": 7.0 * 2**20}
     first, second = history(at("a", 1, (0.90, 0.91)), at("b", 2, (0.93, 0.94), values=half))
-    keys = ("test_accuracy_change", "images_per_s_ratio", "peak_memory_ratio")
-    assert [first[key] for key in keys] == [None] * 3
-    assert [second[key] for key in keys] == pytest.approx([0.03, 2.0, 1 / 3])
+    assert [first[key] for key in CHANGES] == [None] * 3
+    assert [second[key] for key in CHANGES] == pytest.approx([0.03, 2.0, 1 / 3])
 
 
-def test_what_three_seeds_agree_on_is_no_noise() -> None:
-    sure, unsure = (0.900, 0.901, 0.902), (0.89, 0.91, 0.90)
-    better = (0.930, 0.931, 0.932)
-    _, row = history(at("a", 1, sure), at("b", 2, better))
-    assert "test_accuracy_change" not in row["within_noise"]
-    _, row = history(at("a", 1, sure), at("b", 2, unsure))
-    assert "test_accuracy_change" in row["within_noise"]
-
-
-def test_one_seed_tells_nothing_from_noise() -> None:
-    _, row = history(at("a", 1, (0.5,)), at("b", 2, (0.9, 0.9, 0.9), values={"train_time": 1.0}))
-    assert row["within_noise"] == [
-        "test_accuracy_change",
-        "images_per_s_ratio",
-        "peak_memory_ratio",
-    ]
+@pytest.mark.parametrize(
+    ("before", "after", "noise"),
+    [
+        ((0.900, 0.901, 0.902), (0.930, 0.931, 0.932), CHANGES[1:]),  # the seeds agree
+        ((0.930, 0.931, 0.932), (0.900, 0.901, 0.902), CHANGES[1:]),
+        ((0.900, 0.901, 0.902), (0.89, 0.91, 0.90), CHANGES),
+        ((0.5,), (0.9, 0.9, 0.9), CHANGES),  # one seed tells nothing from noise
+    ],
+)
+def test_what_the_seeds_of_both_rows_agree_on_is_no_noise(
+    before: Sequence[float], after: Sequence[float], noise: Sequence[str]
+) -> None:
+    _, row = history(at("a", 1, before), at("b", 2, after))
+    assert row["within_noise"] == [*noise]
 
 
 def test_an_unknown_figure_has_no_change_and_is_no_noise() -> None:
     first = at("a", 1)
-    bare = make_record(
-        values={"test_accuracy": 0.95}, provenance=first[0].provenance | {"commit": "b"}
-    )
-    rows = history(first, [bare])
-    changed = rows[1]
-    assert (changed["images_per_s_ratio"], changed["peak_memory_ratio"]) == (None, None)
-    assert changed["within_noise"] == ["test_accuracy_change"]
+    provenance = first[0].provenance | {"commit": "b"}
+    _, row = history(first, [make_record(values={"test_accuracy": 0.95}, provenance=provenance)])
+    assert [row[key] for key in CHANGES[1:]] == [None, None]
+    assert row["within_noise"] == ["test_accuracy_change"]
 
 
 def test_a_failed_row_is_stepped_over() -> None:
@@ -187,10 +168,9 @@ def test_a_failed_row_is_stepped_over() -> None:
 )
 def test_what_is_not_comparable_has_no_change(fields: dict[str, Any], field: str) -> None:
     rows = history(at("a", 1), at("b", 2, **fields))
-    (changed,) = [row for row in rows if row["not_comparable"]]
-    assert changed["not_comparable"] == field
-    assert changed["test_accuracy_change"] is None
-    assert changed["within_noise"] == []
+    (row,) = [row for row in rows if row["not_comparable"]]
+    assert row["not_comparable"] == field
+    assert (row["test_accuracy_change"], row["within_noise"]) == (None, [])
 
 
 def test_mixed_environments_are_refused_unless_asked_for(
