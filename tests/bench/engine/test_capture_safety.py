@@ -4,8 +4,8 @@ The simulated graphs run on a CPU, where such copies are none. Here nothing is c
 tensor has its device; torch's own backward pass alone needs a real one.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
@@ -18,11 +18,12 @@ from torch._subclasses.fake_tensor import (
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench import RECIPES, Recipe
-from bench.engine.engine import MEMORY_FORMATS, Feed, loss_function
+from bench.engine.engine import loss_function
 from bench.engine.optimizer import make_optimizer, prepare_state, update_rule
-from data_pipeline import ResidentSplit, parse_augmentation
+from data_pipeline import ResidentSplit
 from fmnist_models import build_model, list_models, model_info
 from tests.bench.engine.graphs_by_hand import tensors_of, waits
+from tests.bench.train.training_by_hand import feed_of
 
 ALL_AUGMENTED = replace(
     RECIPES["default"], learning_rate=1e-3, precision="fp32", augment=("flip", "shift2", "cutout8")
@@ -64,13 +65,7 @@ def take_step(model: nn.Module, recipe: Recipe, size: int) -> None:
     split = ResidentSplit(
         on_device(64, 1, size, size, dtype=torch.uint8), on_device(64, dtype=torch.int64)
     )
-    feed = Feed(
-        split,
-        tuple(map(parse_augmentation, recipe.augment)),
-        recipe.normalize,
-        torch.Generator(),  # nothing is drawn
-        MEMORY_FORMATS["contiguous"],
-    )
+    feed = feed_of(recipe, split=split)
     offsets = on_device(BATCH, 2, dtype=torch.int64)
     drawn = [on_device(BATCH, dtype=torch.bool), offsets, offsets][: len(recipe.augment)]
     index, rate = on_device(BATCH, dtype=torch.int64), on_device()
@@ -107,30 +102,20 @@ def test_no_optimizer_asks_the_host_in_a_step(optimizer: str, momentum: float) -
         take_step(model, replace(recipe, optimizer=optimizer, weight_decay=0.01), 8)
 
 
-class Crosses(nn.Module):
-    """Does in its forward pass what no capture permits."""
-
-    def __init__(self, how: str) -> None:
-        super().__init__()
-        self.how = how
-        self.head = nn.Linear(64, 10)
-
-    def forward(self, images: Tensor) -> Tensor:  # noqa: D102 - torch's own
-        logits: Tensor = self.head(images.flatten(1))
-        ways: dict[str, Any] = {
-            "item": lambda: logits * logits.sum().item(),
-            "mask": lambda: logits[logits > 0].sum() + logits,
-            "to the host": lambda: logits + logits.cpu().sum().cuda(),
-            "from the host": lambda: logits + torch.ones(10).to(logits.device),
-            "list": lambda: logits + logits[0].tolist()[0],
-        }
-        return ways[self.how]()  # type: ignore[no-any-return]
+CROSSINGS: dict[str, Callable[[Tensor], Tensor]] = {
+    "item": lambda logits: logits * logits.sum().item(),
+    "mask": lambda logits: logits[logits > 0].sum() + logits,
+    "to the host": lambda logits: logits + logits.cpu().sum().cuda(),
+    "from the host": lambda logits: logits + torch.ones(10).to(logits.device),
+    "list": lambda logits: logits + logits[0].tolist()[0],
+}
 
 
-@pytest.mark.parametrize("how", ["item", "mask", "to the host", "from the host", "list"])
-def test_what_a_capture_forbids_is_seen(how: str) -> None:
+@pytest.mark.parametrize("crossing", CROSSINGS.values(), ids=CROSSINGS)
+def test_what_a_capture_forbids_is_seen(crossing: Callable[[Tensor], Tensor]) -> None:
     with FakeTensorMode():
         with torch.device("cuda"):
-            model = Crosses(how)
+            model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+        model.register_forward_hook(lambda _model, _images, logits: crossing(logits))
         with pytest.raises(REFUSED):
             take_step(model, replace(ALL_AUGMENTED, augment=()), 8)

@@ -12,13 +12,14 @@ import torch.nn.functional as F
 from torch import Tensor, optim
 
 from bench import Plan, Recipe
-from bench.engine.engine import MEMORY_FORMATS, Feed, LoaderEngine, loss_function
+from bench.engine.engine import LoaderEngine, loss_function
 from bench.engine.optimizer import make_optimizer
 from bench.errors import RunError
-from data_pipeline import NORMALIZATIONS, parse_augmentation
+from data_pipeline import NORMALIZATIONS
 from tests.bench.train.training_by_hand import (
     RECIPE,
     engine_of,
+    feed_of,
     flat_state,
     make_engine,
     random_split,
@@ -178,19 +179,9 @@ def test_autocast_trains_nearly_alike_and_keeps_float32_weights(precision: str) 
     assert (engine.scaler is not None) == (precision == "fp16")
 
 
-def make_feed(normalization: str = "unit", *names: str, memory_format: str = "contiguous") -> Feed:
-    return Feed(
-        split=random_split(),
-        augmentations=tuple(map(parse_augmentation, names)),
-        normalization=normalization,
-        generator=torch.Generator().manual_seed(3),
-        memory_format=MEMORY_FORMATS[memory_format],
-    )
-
-
 @pytest.mark.parametrize("kind", NORMALIZATIONS)
 def test_the_feed_normalizes_and_keeps_images_with_their_labels(kind: str) -> None:
-    feed, index = make_feed(kind), torch.tensor([5, 0, 5, 63])
+    feed, index = feed_of(replace(RECIPE, normalize=kind)), torch.tensor([5, 0, 5, 63])
     images, labels = feed.batch(index)
     mean, std = NORMALIZATIONS[kind]
     expected = (feed.split.images[index].double() / 255 - mean) / std
@@ -200,15 +191,15 @@ def test_the_feed_normalizes_and_keeps_images_with_their_labels(kind: str) -> No
 
 
 def test_augmentation_draws_from_its_generator_alone() -> None:
-    one, two = make_feed("unit", "flip", "shift2"), make_feed("unit", "flip", "shift2")
-    index = torch.arange(32)
+    recipe = replace(RECIPE, augment=("flip", "shift2"))
+    one, two, index = feed_of(recipe), feed_of(recipe), torch.arange(32)
     before = torch.get_rng_state()
     first = one.batch(index)[0]
     torch.rand(7)
     assert torch.equal(first, two.batch(index)[0])
     assert not torch.equal(first, one.batch(index)[0])
     torch.set_rng_state(before)
-    make_feed("unit", "flip").batch(index)
+    feed_of(recipe).batch(index)
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -216,7 +207,7 @@ def test_augmentation_draws_from_its_generator_alone() -> None:
     ("memory_format", "strides"), [("contiguous", (64, 64, 8, 1)), ("channels_last", (64, 1, 8, 1))]
 )
 def test_images_have_the_strides_of_the_plan(memory_format: str, strides: tuple[int, ...]) -> None:
-    images, _ = make_feed(memory_format=memory_format).batch(torch.arange(4))
+    images, _ = feed_of(memory_format=memory_format).batch(torch.arange(4))
     assert images.stride() == strides
 
 

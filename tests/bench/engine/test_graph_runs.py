@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
 from bench import Plan, RunSpec
 from bench.engine.optimizer import make_optimizer
@@ -17,7 +16,6 @@ from bench.measure.findings import Findings
 from bench.plans.settle import Trial
 from bench.run.seed import run_seed
 from bench.spec.artifacts import Artifacts, parse_every
-from bench.train import session
 from tests.bench.engine.cuda_by_hand import Simulation, simulate_cuda
 from tests.bench.engine.test_graph_refusals import Reads
 from tests.bench.keep.resume_by_hand import assert_same, killed_at_step, run, spec_of
@@ -87,19 +85,6 @@ def test_seeds_of_a_session_free_their_graphs(simulation: Simulation, no_collect
         assert simulation.num_alive == 0
         losses.append(findings.samples["loss"].tolist())
     assert losses[0] == losses[2] != losses[1]
-
-
-def test_a_run_that_diverges_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_name: str) -> nn.Module:
-        model = small_net(size=28)
-        nn.init.constant_(model[0].weight, torch.nan)  # type: ignore[arg-type]
-        return model
-
-    monkeypatch.setattr(session, "build_model", broken)
-    spec = planned("sgd", "graph:4")
-    with pytest.raises(RunError) as caught:
-        run_seed(open_session(spec), spec, Findings(), silent)
-    assert caught.value.status == "diverged"
 
 
 def test_a_model_that_cannot_be_captured_leaves_the_other_plans_of_a_probe(

@@ -10,34 +10,25 @@ import torch
 from torch import Tensor, nn
 
 from bench import Plan, Recipe
-from bench.engine.engine import MEMORY_FORMATS, Engine, Feed
+from bench.engine.engine import Engine
 from bench.engine.group_engine import GroupEngine
 from bench.engine.maker import EngineMaker
-from bench.engine.optimizer import make_optimizer
 from bench.engine.warmup import restored
-from data_pipeline import parse_augmentation
 from fmnist_models.freezing import train_mode
 from tests.bench.engine.cuda_by_hand import Simulation, simulate_cuda
 from tests.bench.train.training_by_hand import (
+    OPTIMIZERS,
     RECIPE,
+    engine_of,
     learner_of,
-    random_split,
     small_net,
     some_batches,
     tensors_in,
 )
 
 ADAMW = replace(RECIPE, optimizer="adamw", weight_decay=0.01, augment=("flip", "shift1"))
-RMSPROP = replace(RECIPE, optimizer="rmsprop", weight_decay=0.01)
 RECIPES = {
-    "sgd": RECIPE,
-    "sgd, decay": replace(RECIPE, weight_decay=0.1),
-    "momentum": replace(RECIPE, momentum=0.9),
-    "nesterov": replace(RECIPE, momentum=0.9, nesterov=True, weight_decay=0.01),
-    "adam": replace(ADAMW, optimizer="adam"),
-    "adamw": ADAMW,
-    "rmsprop": RMSPROP,
-    "rmsprop, momentum": replace(RMSPROP, momentum=0.5),
+    **{name: replace(recipe, augment=ADAMW.augment) for name, recipe in OPTIMIZERS.items()},
     "smoothing": replace(ADAMW, label_smoothing=0.1, augment=("cutout4",)),
     "bf16": replace(ADAMW, precision="bf16"),
     "fp16": replace(RECIPE, momentum=0.9, precision="fp16"),
@@ -56,21 +47,10 @@ def simulation(monkeypatch: pytest.MonkeyPatch) -> Simulation:
     return simulate_cuda(monkeypatch)
 
 
-def feed_of(recipe: Recipe) -> Feed:
-    return Feed(
-        random_split(),
-        tuple(map(parse_augmentation, recipe.augment)),
-        recipe.normalize,
-        torch.Generator().manual_seed(1),
-        MEMORY_FORMATS["contiguous"],
-    )
-
-
 def made(
     model: nn.Module, plan: str, recipe: Recipe = ADAMW, maker: EngineMaker | None = None
 ) -> Engine:
-    maker = maker or EngineMaker(model, recipe)
-    return maker.make(Plan.parse(plan), make_optimizer(recipe, model), feed_of(recipe))
+    return engine_of(model, recipe, Plan.parse(plan), maker=maker)
 
 
 def batches(count: int) -> list[Tensor]:

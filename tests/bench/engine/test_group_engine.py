@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bench import Plan
-from bench.engine.engine import MEMORY_FORMATS, Drawn, Feed
+from bench.engine.engine import Drawn
 from bench.engine.group_engine import GroupEngine, groups
 from bench.engine.optimizer import make_optimizer
 from bench.engine.small_matmul import (
@@ -22,13 +22,12 @@ from bench.engine.small_matmul import (
 from bench.engine.warmup import restored
 from bench.engine.whole_step import compile_tensors
 from bench.machine.compilers import CompileCounts, compile_counts
-from data_pipeline import parse_augmentation
 from tests.bench.train.training_by_hand import (
     RECIPE,
     engine_of,
+    feed_of,
     flat_state,
     learner_of,
-    random_split,
     small_net,
     some_batches,
 )
@@ -58,13 +57,7 @@ def test_groups_get_their_batches_draws_and_rates() -> None:
         yield
         events.append("end")
 
-    feed = Feed(
-        random_split(),
-        (parse_augmentation("flip"), parse_augmentation("shift1")),
-        "unit",
-        torch.Generator().manual_seed(0),
-        MEMORY_FORMATS["contiguous"],
-    )
+    feed = feed_of(replace(RECIPE, augment=("flip", "shift1")))
     model = small_net()
     optimizer = make_optimizer(RECIPE, model)
     engine = GroupEngine(2, model, optimizer, feed, run, around, lambda: events.append("reset"))

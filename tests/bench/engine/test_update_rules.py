@@ -1,28 +1,15 @@
 """The optimizers as functions of tensors: torch's own arithmetic and torch's own state."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch import Tensor, nn
 
 from bench import Recipe
 from bench.engine.optimizer import make_optimizer, prepare_state, update_rule
-from tests.bench.train.training_by_hand import RECIPE, tensors_in
+from tests.bench.train.training_by_hand import OPTIMIZERS, tensors_in
 
 RATES = (0.1, 0.02, 0.3, 0.01)
-RECIPES = {
-    "sgd": RECIPE,
-    "sgd with decay": replace(RECIPE, weight_decay=0.05),
-    "momentum": replace(RECIPE, momentum=0.9, weight_decay=0.05),
-    "nesterov": replace(RECIPE, momentum=0.9, nesterov=True),
-    "adam": replace(RECIPE, optimizer="adam"),
-    "adam with decay": replace(RECIPE, optimizer="adam", weight_decay=0.05),
-    "rmsprop": replace(RECIPE, optimizer="rmsprop", weight_decay=0.05),
-    "rmsprop with momentum": replace(RECIPE, optimizer="rmsprop", momentum=0.9),
-    "adamw": replace(RECIPE, optimizer="adamw", weight_decay=0.05),
-}
-any_recipe = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+any_recipe = pytest.mark.parametrize("recipe", OPTIMIZERS.values(), ids=OPTIMIZERS)
 
 
 def a_net() -> nn.Module:
@@ -92,7 +79,7 @@ def test_torch_goes_on_from_prepared_state_as_from_none(recipe: Recipe) -> None:
 
 def test_state_that_is_there_stays() -> None:
     net = a_net()
-    recipe = RECIPES["adamw"]
+    recipe = OPTIMIZERS["adamw"]
     optimizer, rule = make_optimizer(recipe, net), update_rule(recipe)
     before, _ = prepare_state(optimizer, rule)
     before[0][0].fill_(3.0)

@@ -79,17 +79,7 @@ def sgd(rate: float, momentum: float) -> optim.SGD:
 def test_the_cyclic_ones_equal_those_of_torch_stepped_once_an_epoch(
     mode: Literal["triangular", "triangular2"],
 ) -> None:
-    recipe = Recipe(
-        name="r1",
-        source="a test",
-        learning_rate=0.01,
-        base_learning_rate=0.001,
-        momentum=0.9,
-        base_momentum=0.8,
-        schedule=mode,
-        schedule_epochs=5,
-        epochs=25,
-    )
+    recipe = replace(recipe_with(mode, peak=0.01), momentum=0.9, base_momentum=0.8)
     optimizer = sgd(1e-4, 0.8)  # R1's own values, which CyclicLR overwrites
     cyclic = optim.lr_scheduler.CyclicLR(optimizer, 0.001, 0.01, step_size_up=5, mode=mode)
     steps = 120
@@ -118,14 +108,7 @@ def test_steps_equal_those_of_torch() -> None:
 
 
 def test_one_cycle_equals_that_of_torch() -> None:
-    recipe = Recipe(
-        name="mine",
-        source="a test",
-        learning_rate=0.1,
-        momentum=0.95,
-        base_momentum=0.85,
-        schedule="one_cycle",
-    )
+    recipe = replace(recipe_with("one_cycle", peak=0.1), momentum=0.95, base_momentum=0.85)
     optimizer, steps = sgd(0.1, 0.95), 101
     torchs = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=steps)
     table = by_torch(optimizer, torchs, steps - 1)

@@ -1,7 +1,7 @@
 """Fakes with which tests train without a model, and small synthetic data for tests with one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -22,6 +22,18 @@ from data_pipeline import BatchStream, ResidentSplit, parse_augmentation
 
 STEP_S = 1 / 64  # exact in binary: three to a chunk
 RECIPE = Recipe(name="test", source="tests", learning_rate=0.1, batch_size=8, precision="fp32")
+
+OPTIMIZERS = {
+    "sgd": RECIPE,
+    "sgd, decay": replace(RECIPE, weight_decay=0.05),
+    "momentum": replace(RECIPE, momentum=0.9, weight_decay=0.05),
+    "nesterov": replace(RECIPE, momentum=0.9, nesterov=True),
+    "adam": replace(RECIPE, optimizer="adam"),
+    "adam, decay": replace(RECIPE, optimizer="adam", weight_decay=0.05),
+    "adamw": replace(RECIPE, optimizer="adamw", weight_decay=0.05),
+    "rmsprop": replace(RECIPE, optimizer="rmsprop", weight_decay=0.05),
+    "rmsprop, momentum": replace(RECIPE, optimizer="rmsprop", momentum=0.9),
+}
 
 
 class HandScores(NamedTuple):
@@ -153,27 +165,40 @@ def make_engine(
     plan: Plan | None = None,
     split: ResidentSplit | None = None,
 ) -> StepEngine:
-    """The engine of a plan that takes a step at a time, over small synthetic data."""
+    """That of a plan that takes a step at a time."""
     engine = engine_of(model, recipe, plan or Plan(), split)
     assert isinstance(engine, StepEngine)
     return engine
 
 
-def engine_of(
-    model: nn.Module, recipe: Recipe, plan: Plan, split: ResidentSplit | None = None
-) -> Engine:
-    """The real engine of any plan over small synthetic data, in the dtype of the model."""
-    memory_format = MEMORY_FORMATS[plan.memory_format]
-    model.to(memory_format=memory_format)
-    feed = Feed(
+def feed_of(
+    recipe: Recipe = RECIPE,
+    memory_format: str = "contiguous",
+    split: ResidentSplit | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Feed:
+    return Feed(
         split=split or random_split(),
         augmentations=tuple(map(parse_augmentation, recipe.augment)),
         normalization=recipe.normalize,
         generator=torch.Generator().manual_seed(1),
-        memory_format=memory_format,
-        dtype=next(model.parameters()).dtype,
+        memory_format=MEMORY_FORMATS[memory_format],
+        dtype=dtype,
     )
-    return EngineMaker(model, recipe).make(plan, make_optimizer(recipe, model), feed)
+
+
+def engine_of(
+    model: nn.Module,
+    recipe: Recipe,
+    plan: Plan,
+    split: ResidentSplit | None = None,
+    maker: EngineMaker | None = None,
+) -> Engine:
+    """The real engine of any plan over small synthetic data, in the dtype of the model."""
+    model.to(memory_format=MEMORY_FORMATS[plan.memory_format])
+    feed = feed_of(recipe, plan.memory_format, split, next(model.parameters()).dtype)
+    maker = maker or EngineMaker(model, recipe)
+    return maker.make(plan, make_optimizer(recipe, model), feed)
 
 
 def learner_of(engine: Any) -> Learner:  # noqa: ANN401 - any engine, of which the protocol tells less
