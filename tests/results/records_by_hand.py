@@ -7,29 +7,14 @@ from typing import Any
 from results import Measurement, RunRecord
 
 UNITS = {
-    "train_time": "s",
-    "epoch_time": "s",
-    "images_seen": "images",
-    "steps": "steps",
-    "epochs": "epochs",
-    "throughput": "images/s",
-    "peak_memory": "bytes",
-    "energy": "J",
-    "compile_time": "s",
-    "cold_total": "s",
-    "test_accuracy": "fraction",
-    "test_loss": "nats",
-    "num_params": "parameters",
-    "num_trainable_params": "parameters",
-    "flops_per_image": "FLOPs",
-    "flops_per_step": "FLOPs",
-    "bytes_per_step": "bytes",
-    "kernels_per_step": "kernels",
-    "floor": "s",
-    "percent_of_floor": "%",
-    "mfu": "fraction",
-    "bandwidth": "bytes/s",
-    "train_accuracy": "fraction",
+    **dict.fromkeys(("train_time", "epoch_time", "compile_time", "cold_total", "floor"), "s"),
+    **dict.fromkeys(("test_accuracy", "train_accuracy", "mfu"), "fraction"),
+    **dict.fromkeys(("num_params", "num_trainable_params"), "parameters"),
+    **dict.fromkeys(("flops_per_image", "flops_per_step"), "FLOPs"),
+    **dict.fromkeys(("peak_memory", "bytes_per_step"), "bytes"),
+    **{"images_seen": "images", "steps": "steps", "epochs": "epochs", "energy": "J"},
+    **{"throughput": "images/s", "bandwidth": "bytes/s", "kernels_per_step": "kernels"},
+    **{"test_loss": "nats", "percent_of_floor": "%"},
 }
 LIMIT = {"binds": "compute", "flops_per_s": 788e12, "bytes_per_s": 4.31e12, "latency_s": 1.2e-6}
 ENVIRONMENT = {

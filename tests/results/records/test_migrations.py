@@ -1,6 +1,7 @@
 """Lines of every version are read as what they say, and the newest layout is frozen."""
 
 import copy
+from json import dumps  # msgspec writes no number of more than 64 bits
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def test_every_version_has_a_step_to_the_next_and_a_frozen_file() -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_line_of_any_version_is_read_as_what_it_says(version: int) -> None:
     records = read_records(fixture_of(version))
+    assert records == read_records(fixture_of(SCHEMA_VERSION))  # of the same runs
     assert [record.status for record in records] == ["ok"] * 4 + ["interrupted"]
     for record, line in zip(records, lines_of(version), strict=True):
         loaded = json.decode(line)
@@ -55,11 +57,6 @@ def test_a_line_of_any_version_is_read_as_what_it_says(version: int) -> None:
         measured = {n: (m.unit, m.values) for n, m in record.measurements.items()}
         assert measured == stored_measurements(loaded)
         assert record.extra == {}
-
-
-def test_all_versions_of_the_same_runs_are_the_same_records() -> None:
-    newest, *others = [read_records(fixture_of(version)) for version in reversed(VERSIONS)]
-    assert all(other == newest for other in others)
 
 
 def test_the_newest_layout_is_frozen() -> None:
@@ -86,9 +83,8 @@ def test_unknown_keys_of_an_older_line_are_kept_at_any_depth() -> None:
     loaded["conditions"]["limit"] |= new
     record = RunRecord.from_json_line(json.encode(loaded))
     written = json.decode(record.to_json_line())
-    assert {name: written[name] for name in (*FIELDS, "carbon")} == {
-        name: loaded[name] for name in (*FIELDS, "carbon")
-    }
+    kept = (*FIELDS, "carbon")
+    assert {name: written[name] for name in kept} == {name: loaded[name] for name in kept}
     assert RunRecord.from_json_line(record.to_json_line()) == record
 
 
@@ -116,14 +112,9 @@ def test_measurements_that_are_no_object_are_refused_in_every_version() -> None:
 
 @pytest.mark.parametrize("version", [0, -1, True, False, "1", 1.0, None, [1], 2**70, -(2**63)])
 def test_a_version_that_never_was_is_refused_in_a_line(version: object) -> None:
-    loaded = json.decode(lines_of(1)[0]) | {"schema_version": version}
+    line = json.encode(json.decode(lines_of(1)[0]) | {"schema_version": 7})
     with pytest.raises(RecordError, match="schema") as refused:
-        RunRecord.from_json_line(json.encode(loaded) if version != 2**70 else _huge(loaded))
+        RunRecord.from_json_line(
+            line.replace(b'_version":7', b'_version":' + dumps(version).encode())
+        )
     assert str(refused.value).isprintable()
-
-
-def _huge(loaded: dict[str, Any]) -> bytes:
-    """A version of more than 64 bits."""
-    return json.encode(loaded | {"schema_version": 7}).replace(
-        b'_version":7', b'_version":%d' % 2**70
-    )

@@ -1,6 +1,7 @@
 """One run, one line: what is kept, cut, refused."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import json
 
-from results import Measurement, RecordError, RunRecord
+from results import Measurement, RecordError, RunRecord, read_records
 from results.records.record import STATUSES
 from tests.results.records_by_hand import make_record, make_spec
 
@@ -58,11 +59,8 @@ def test_a_record_survives_its_line(record: RunRecord) -> None:
     assert RunRecord.from_json_line(line) == record
 
 
-def test_keys_of_a_later_version_are_kept_and_written_back() -> None:
-    line = json.encode(json.decode(make_record().to_json_line()) | {"carbon_g": {"mean": 3}})
-    record = RunRecord.from_json_line(line)
-    assert record.extra == {"carbon_g": {"mean": 3}}
-    assert json.decode(record.to_json_line())["carbon_g"] == {"mean": 3}
+def line_with(**changes: object) -> bytes:
+    return json.encode(json.decode(make_record().to_json_line()) | changes)
 
 
 def test_whole_numbers_are_written_without_a_point_and_read_back_as_floats() -> None:
@@ -73,18 +71,46 @@ def test_whole_numbers_are_written_without_a_point_and_read_back_as_floats() -> 
     read = RunRecord.from_json_line(line).measurements["steps"].values
     assert read == values
     assert {type(value) for value in read} == {float}
+    line = line_with(measurements={"train_time": ["s", 7, 7.0, True]})  # whatever was a number
+    assert RunRecord.from_json_line(line).measurements["train_time"].values == (7, 7, 1)
 
 
-def test_a_long_reason_is_cut_to_make_the_record_fit() -> None:
-    record = make_record(status="crashed", reason="x" * 9000)
-    line = record.to_json_line()
+def test_equal_values_of_other_types_are_written_back_as_they_were() -> None:
+    for environment in ({"cap": 1}, {"cap": 1.0}, {"cap": True}):
+        read = RunRecord.from_json_line(make_record(environment=environment).to_json_line())
+        assert repr(read.environment) == repr(environment)
+
+
+@pytest.mark.parametrize(
+    "measurement",
+    [
+        *(["s"], ["s", "nan"], ["s", "7"], ["s", None], ["s", [3.0]], [3.0], [1, 3.0], []),
+        *("s7", {"unit": "s", "values": [3.0]}),
+    ],
+)
+def test_a_malformed_measurement_is_refused_at_its_line_when_it_is_read(
+    measurement: object, tmp_path: Path
+) -> None:
+    path = tmp_path / "records.jsonl"
+    good = make_record().to_json_line()
+    bad = line_with(measurements={"test_loss": ["nats", 1.0], "train_time": measurement})
+    path.write_bytes(good + bad + b"\n" + good)
+    with pytest.raises(RecordError, match=r"records\.jsonl, line 2: .*train_time"):
+        read_records(path)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("x" * 1000, "x" * 1000),  # which fits
+        ("x" * 9000, "x" * 300),
+        ("no file caf\udce9.py", r"no file caf\udce9.py"),  # what UTF-8 cannot hold
+    ],
+)
+def test_a_long_reason_is_cut_to_make_the_record_fit(written: str, read: str) -> None:
+    line = make_record(status="crashed", reason=written).to_json_line()
     assert len(line) <= 4096
-    assert RunRecord.from_json_line(line).reason == "x" * 300
-
-
-def test_a_reason_that_fits_is_left_whole() -> None:
-    record = make_record(status="crashed", reason="x" * 1000)
-    assert RunRecord.from_json_line(record.to_json_line()).reason == "x" * 1000
+    assert RunRecord.from_json_line(line).reason == read
 
 
 def test_a_line_of_4096_bytes_passes_and_one_more_does_not() -> None:
@@ -93,12 +119,6 @@ def test_a_line_of_4096_bytes_passes_and_one_more_does_not() -> None:
     assert len(fits.to_json_line()) == 4096
     with pytest.raises(RecordError, match="takes 4097 bytes of 4096"):
         dataclasses.replace(fits, conditions={"load": "x" * (room + 1)}).to_json_line()
-
-
-def test_a_newer_schema_is_refused_with_the_remedy() -> None:
-    line = json.encode(json.decode(make_record().to_json_line()) | {"schema_version": 3})
-    with pytest.raises(RecordError, match=r"record schema 3.*update fmnist-bench"):
-        RunRecord.from_json_line(line)
 
 
 @pytest.mark.parametrize(
@@ -110,12 +130,12 @@ def test_a_newer_schema_is_refused_with_the_remedy() -> None:
         ({"spec": make_spec(recipe="sgd")}, "spec.recipe: expected `object`, got `str`"),
         ({"flags": "at_chance"}, "flags: expected `array`, got `str`"),
         ({"schema_version": True}, "schema_version is True"),
+        ({"schema_version": 3}, r"record schema 3.*update fmnist-bench"),
     ],
 )
 def test_a_line_that_is_no_record_says_why(change: dict[str, Any], message: str) -> None:
-    line = json.encode(json.decode(make_record().to_json_line()) | change)
     with pytest.raises(RecordError, match=message) as caught:
-        RunRecord.from_json_line(line)
+        RunRecord.from_json_line(line_with(**change))
     assert "\n" not in str(caught.value)
 
 
@@ -128,11 +148,6 @@ def test_other_json_is_no_record(line: bytes) -> None:
 def test_what_json_cannot_hold_is_one_error() -> None:
     with pytest.raises(RecordError, match="holds no plain JSON"):
         make_record(conditions={"load": object()}).to_json_line()
-
-
-def test_a_reason_with_undecodable_file_names_is_written() -> None:
-    record = make_record(status="crashed", reason="no file caf\udce9.py")
-    assert RunRecord.from_json_line(record.to_json_line()).reason == r"no file caf\udce9.py"
 
 
 @pytest.mark.parametrize("values", [(), (float("nan"),), (1.0, float("inf"))])

@@ -16,10 +16,10 @@ from tests.results.records_by_hand import make_record, make_sweep, make_values
 NASTY = 'a|b\\|c `x` *y* __init__ <b> 5 % & $z #1, "q"\nsecond {line} ~^'
 
 
-def rows_with(reason: str = NASTY, model: str = "my_net|.py") -> list[dict[str, Any]]:
-    values = make_values(0.9, 1, 7_850, 2**20)
-    good = make_record("v0", values=values)
-    return table_rows(summarize([good, make_record(model, status="crashed", reason=reason)]))
+def rows_with() -> list[dict[str, Any]]:
+    good = make_record("v0", values=make_values(0.9, 1, 7_850, 2**20))
+    bad = make_record("my_net|.py", status="crashed", reason=NASTY)
+    return table_rows(summarize([good, bad]))
 
 
 def test_json_is_one_array_of_the_rows() -> None:
@@ -38,29 +38,22 @@ def test_csv_holds_the_raw_keys_and_reads_back() -> None:
     assert json.loads(table[0]["record_ids"]) == rows[0]["record_ids"]
 
 
-def test_markdown_keeps_every_row_in_its_cells() -> None:
+def test_markdown_keeps_every_row_in_its_cells_and_marks_the_best_in_bold() -> None:
     lines = export(rows_with(), "markdown").splitlines()
-    num_cells = [len(re.findall(r"(?<!\\)\|", line)) for line in lines]
     assert len(lines) == 4
-    assert len(set(num_cells)) == 1
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1  # cells
     assert r"my_net\|.py" in lines[3]
     expected = r"a\|b\\\|c \`x\` \*y\* \_\_init\_\_ &lt;b> 5 % & $z #1"
     assert f"crashed: {expected}" in lines[3]
-
-
-def test_markdown_marks_the_best_in_bold() -> None:
     assert "**94.15 ± 0.23**" in export(table_rows(summarize(make_sweep())), "markdown")
 
 
-def test_latex_escapes_what_is_special() -> None:
+def test_latex_escapes_what_is_special_and_is_ascii() -> None:
     text = export(rows_with(), "latex")
     assert r"my\_net|.py" in text
     assert r"\_\_init\_\_ \ensuremath{<}b\ensuremath{>} 5 \% \& \$z \#1" in text
     assert r"second \{line\} \textasciitilde{}\^{}" in text
     assert len(text.splitlines()) == 8
-
-
-def test_latex_has_an_ascii_plus_minus() -> None:
     text = export(table_rows(summarize(make_sweep())), "latex")
     assert r"94.15 $\pm$ 0.23*" in text
     assert text.isascii()

@@ -23,7 +23,7 @@ from tests.results.reference.published_by_hand import all_systems
 LADDER = Path(__file__).parents[3] / "results/tables/ladder-cpu-batch32.jsonl"
 
 
-def read_back(rows: Sequence[dict[str, Any]], keys: Sequence[str] = ROW_KEYS) -> list[Any]:
+def read_back(rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> list[Any]:
     """The rows as pandas reads them, its arrays and missing values turned back."""
     frame = pd.read_parquet(io.BytesIO(export_parquet(rows, keys)))
     assert list(frame) == list(rows[0]) == list(keys)
@@ -38,16 +38,16 @@ def plain(value: Any) -> Any:  # noqa: ANN401
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
-def test_pandas_reads_what_json_says() -> None:
-    rows = table_rows(summarize(make_sweep()))
-    assert read_back(rows) == rows
-
-
-def test_a_history_and_published_numbers_come_back_as_well() -> None:
-    history = history_rows(summarize(make_sweep(), by="commit"))
-    assert read_back(history, HISTORY_KEYS) == history
-    published = published_rows(all_systems())
-    assert read_back(published, PUBLISHED_KEYS) == published
+@pytest.mark.parametrize(
+    ("rows", "keys"),
+    [
+        (table_rows(summarize(make_sweep())), ROW_KEYS),
+        (history_rows(summarize(make_sweep(), by="commit")), HISTORY_KEYS),
+        (published_rows(all_systems()), PUBLISHED_KEYS),
+    ],
+)
+def test_pandas_reads_what_json_says(rows: list[dict[str, Any]], keys: Sequence[str]) -> None:
+    assert read_back(rows, keys) == rows
 
 
 def test_a_column_with_words_among_its_numbers_is_text() -> None:
@@ -65,11 +65,8 @@ def test_what_no_row_knows_is_a_column_of_nulls_with_a_type() -> None:
     assert str(frame["test_accuracy"].dtype) == "float64"
     assert frame["test_accuracy"].isna().all()
     assert list(frame["flags"][0]) == []
-
-
-def test_no_rows_are_a_file_of_no_rows() -> None:
-    frame = pd.read_parquet(io.BytesIO(export_parquet([], ROW_KEYS)))
-    assert (list(frame), len(frame)) == (list(ROW_KEYS), 0)
+    none = pd.read_parquet(io.BytesIO(export_parquet([], ROW_KEYS)))
+    assert (list(none), len(none)) == (list(ROW_KEYS), 0)
 
 
 @pytest.mark.parametrize(

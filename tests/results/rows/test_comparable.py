@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results import NotComparable, check_comparable, summarize, table_rows
+from results import NotComparable, RunRecord, check_comparable, summarize, table_rows
 from results.rows.comparable import labels, pareto_cost, pareto_front, pareto_sentence, unbeaten
 from tests.results.records_by_hand import ENVIRONMENT, make_record, make_sweep, make_values
 
@@ -45,10 +45,11 @@ def test_seeds_models_recipes_and_plans_may_differ() -> None:
     ],
 )
 def test_anything_else_is_refused_in_one_line(field: str, value: object, message: str) -> None:
-    if field in {"budget", "evaluation_split"}:
-        other = make_record("v1", spec={field: value})
-    else:
-        other = make_record("v1", environment=ENVIRONMENT | {field: value})
+    is_asked = field in {"budget", "evaluation_split"}
+    changed = (
+        {"spec": {field: value}} if is_asked else {"environment": ENVIRONMENT | {field: value}}
+    )
+    other = make_record("v1", **changed)
     with pytest.raises(NotComparable) as caught:
         check_comparable([make_record("v0"), make_record("v0", 1), other])
     assert message in str(caught.value)
@@ -74,11 +75,18 @@ def test_the_sweep_agrees_with_the_definition(points: list[tuple[float, float, s
     ]
     rivals = [(gain, cost) for gain, cost, kind in points if not kind]
     for (gain, cost, kind), mark in zip(points, pareto_front(rows), strict=True):
-        beaten = any(
-            other[0] >= gain and other[1] <= cost and other != (gain, cost) for other in rivals
-        )
+        others = [other for other in rivals if other != (gain, cost)]
+        beaten = any(other[0] >= gain and other[1] <= cost for other in others)
         wanted = {"failed": None, "at_chance": False, "": not beaten}
         assert mark is wanted[kind]
+
+
+def test_failed_and_unknown_rows_are_neither_and_other_costs_may_be_asked_for() -> None:
+    rows = [row(0.9, 1, status="diverged"), row(None, 1), row(0.9, None), row(0.8, 2)]
+    assert pareto_front(rows) == [None, None, None, True]
+    rows = [row(0.9, 1, num_params=50), row(0.8, 2, num_params=20)]
+    assert pareto_front(rows) == [True, False]
+    assert pareto_front(rows, cost="num_params") == [True, True]
 
 
 def test_namesakes_without_a_target_say_so() -> None:
@@ -89,38 +97,11 @@ def test_namesakes_without_a_target_say_so() -> None:
 @pytest.mark.slow
 def test_30000_rows_have_a_front_and_labels_in_no_time() -> None:
     # All on the front and half of them namesakes: a quadratic way takes minutes.
-    rows = [
-        row(
-            number / 30_000,
-            number,
-            model=f"v{number // 2}",
-            plan=f"p{number}",
-            recipe="sgd",
-            precision="fp32",
-            device="CPU",
-        )
-        for number in range(30_000)
-    ]
+    rows = [row(n / 30_000, n, model=f"v{n // 2}", plan=f"p{n}") for n in range(30_000)]
     started = time.process_time()
     assert all(pareto_front(rows))
     assert len(set(labels(rows))) == len(rows)
     assert time.process_time() - started < 5
-
-
-def test_a_model_at_chance_is_on_no_front_and_beats_nobody() -> None:
-    rows = [row(0.1, 0.1, flags=["at_chance"]), row(0.1, 0.2)]
-    assert pareto_front(rows) == [False, True]
-
-
-def test_failed_and_unknown_rows_are_neither() -> None:
-    rows = [row(0.9, 1, status="diverged"), row(None, 1), row(0.9, None), row(0.8, 2)]
-    assert pareto_front(rows) == [None, None, None, True]
-
-
-def test_other_costs_may_be_asked_for() -> None:
-    rows = [row(0.9, 1, num_params=50), row(0.8, 2, num_params=20)]
-    assert pareto_front(rows) == [True, False]
-    assert pareto_front(rows, cost="num_params") == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -141,20 +122,28 @@ def test_the_cost_is_what_the_budget_leaves_open(
     assert pareto_cost([row(0.9, 1, **fields)]) == cost
 
 
+def sentence_of(*records: RunRecord) -> str | None:
+    return pareto_sentence(table_rows(summarize(records)))
+
+
 def test_the_sentence_names_the_front_and_its_rule() -> None:
-    assert pareto_sentence(table_rows(summarize(make_sweep()))) == (
+    assert sentence_of(*make_sweep()) == (
         "Pareto-best (no other is both more accurate and faster to train): "
         "resnet8, fashion_cnn, v0."
     )
+    plans = [
+        make_record(values=make_values(accuracy, seconds, 7_850, 20), spec={"plan": plan})
+        for plan, accuracy, seconds in (("eager", 0.85, 9), ("graph", 0.84, 2))
+    ]
+    assert str(sentence_of(*plans)).endswith(": v0 (eager), v0 (graph).")
 
 
 def test_under_a_seconds_budget_the_sentence_says_so() -> None:
     records = [
-        make_record("v0", values=make_values(0.84, 60, 7_850, 20), spec={"budget": "60s"}),
-        make_record("v2", values=make_values(0.91, 60, 83_210, 30), spec={"budget": "60s"}),
-        make_record("v1", values=make_values(0.81, 60, 8_490, 25), spec={"budget": "60s"}),
+        make_record(model, values=make_values(accuracy, 60, 9, memory), spec={"budget": "60s"})
+        for model, accuracy, memory in (("v0", 0.84, 20), ("v2", 0.91, 30), ("v1", 0.81, 25))
     ]
-    assert pareto_sentence(table_rows(summarize(records))) == (
+    assert sentence_of(*records) == (
         "Pareto-best (all trained for the same 60s; no other is both more accurate and lighter in "
         "peak memory): v2, v0."
     )
@@ -163,16 +152,5 @@ def test_under_a_seconds_budget_the_sentence_says_so() -> None:
 def test_rows_that_are_not_comparable_have_no_front() -> None:
     values = make_values(0.84, 60, 7_850, 20)
     records = [make_record(values=values), make_record("v2", values=values, spec={"budget": "60s"})]
-    rows = table_rows(summarize(records))
-    assert [row["on_pareto_front"] for row in rows] == [None, None]
-    assert pareto_sentence(rows) is None
-
-
-def test_the_sentence_tells_namesakes_apart() -> None:
-    records = [
-        make_record(values=make_values(accuracy, seconds, 7_850, 20), spec={"plan": plan})
-        for plan, accuracy, seconds in (("eager", 0.85, 9), ("graph", 0.84, 2))
-    ]
-    sentence = pareto_sentence(table_rows(summarize(records)))
-    assert sentence is not None
-    assert sentence.endswith(": v0 (eager), v0 (graph).")
+    assert {row["on_pareto_front"] for row in table_rows(summarize(records))} == {None}
+    assert sentence_of(*records) is None

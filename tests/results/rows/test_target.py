@@ -32,14 +32,12 @@ def ended(
         curve=make_curve(seconds or 60.0, [0.5, (target or 0.9) - 0.01 * (seconds is None)]),
         **fields,
     )
-    if seconds is not None:
-        return with_measured(whole, "time_to_target", "s", seconds)
-    return whole
+    return whole if seconds is None else with_measured(whole, "time_to_target", "s", seconds)
 
 
-def row_of(*records: RunRecord) -> dict[str, Any]:
+def told(*records: RunRecord) -> tuple[float | None, ...]:
     (row,) = table_rows(summarize(records))
-    return row
+    return row["target"], row["target_time_s"], row["n_target_missed"]
 
 
 @pytest.mark.parametrize(
@@ -56,18 +54,13 @@ def row_of(*records: RunRecord) -> dict[str, Any]:
 def test_the_seconds_are_a_median_to_which_a_miss_is_infinite(
     seconds: list[float | None], median: float | None, missed: int
 ) -> None:
-    row = row_of(*(ended("v0", taken, seed) for seed, taken in enumerate(seconds)))
-    assert (row["target"], row["target_time_s"], row["n_target_missed"]) == (0.9, median, missed)
+    records = [ended("v0", taken, seed) for seed, taken in enumerate(seconds)]
+    assert told(*records) == (0.9, median, missed)
 
 
-def test_without_a_target_its_keys_are_null() -> None:
-    row = row_of(ended("v0", None, target=None))
-    assert (row["target"], row["target_time_s"], row["n_target_missed"]) == (None, None, None)
-
-
-def test_a_run_that_failed_is_no_miss() -> None:
-    row = row_of(ended("v0", None, status="crashed", reason="signal 9"))
-    assert (row["target"], row["target_time_s"], row["n_target_missed"]) == (0.9, None, 0)
+def test_without_a_target_its_keys_are_null_and_a_run_that_failed_is_no_miss() -> None:
+    assert told(ended("v0", None, target=None)) == (None, None, None)
+    assert told(ended("v0", None, status="crashed", reason="signal 9")) == (0.9, None, 0)
 
 
 def test_its_column_stands_after_accuracy_and_a_miss_is_infinite() -> None:
@@ -76,32 +69,25 @@ def test_its_column_stands_after_accuracy_and_a_miss_is_infinite() -> None:
     assert header.split()[:6] == ["model", "accuracy", "%", "to", "90", "%"]
     assert header.count("to 90 %") == 1  # not the fixed one again
     cells = {row.split()[0]: row.split()[2:4] for row in rows}
-    assert cells["v0"] == ["4.00", "s"]
-    assert cells["v2"] == ["3.00", "s*"]
-    assert cells["v1"][0] == "∞"
+    assert (cells["v0"], cells["v2"], cells["v1"][0]) == (["4.00", "s"], ["3.00", "s*"], "∞")
     assert "reached_target" not in "".join(rows)
-
-
-def test_where_all_missed_the_column_stays() -> None:
-    table = drawn([ended("v0", None), ended("v1", None)], 120)
-    assert "to 90 %" in table
-    assert table.count("∞") == 2
+    missed = drawn([ended("v0", None), ended("v1", None)], 120)  # by all: the column stays
+    assert "to 90 %" in missed
+    assert missed.count("∞") == 2
 
 
 def test_some_seeds_that_missed_are_a_remark() -> None:
-    records = [ended("v0", taken, seed) for seed, taken in enumerate((4.0, 2.0, None))]
-    table = drawn(records, 200)
+    table = drawn([ended("v0", taken, seed) for seed, taken in enumerate((4.0, 2.0, None))], 200)
     assert "4.00 s" in table
     assert "1 of 3 missed the target" in table
 
 
 def test_a_lower_target_says_nothing_of_ninety_percent() -> None:
-    records = [ended("v0", 4.0, target=0.85), ended("v1", None, target=0.85)]
-    table = drawn(records, 200)
-    assert "to 85 %" in table
-    assert "to 90 %" not in table
-    assert "to 90 %" in drawn([ended("v0", 4.0, target=0.925)], 200)
-    assert "to 92.5 %" in drawn([ended("v0", 4.0, target=0.925)], 200)
+    low = drawn([ended("v0", 4.0, target=0.85), ended("v1", None, target=0.85)], 200)
+    high = drawn([ended("v0", 4.0, target=0.925)], 200)
+    headings = ("to 85 %", "to 90 %", "to 92.5 %")
+    assert [heading in low for heading in headings] == [True, False, False]
+    assert [heading in high for heading in headings] == [False, True, True]
 
 
 def test_the_footer_says_where_runs_ended_and_what_infinite_means() -> None:
@@ -115,9 +101,10 @@ def test_the_footer_says_where_runs_ended_and_what_infinite_means() -> None:
 
 
 def test_a_fixed_column_of_misses_alone_needs_no_explanation() -> None:
-    values = make_values(0.8, 1, 9, 9)
-    missed = make_record("v0", values=values, curve=make_curve(1.0, [0.5, 0.8]))
-    hit = make_record("v1", values=values, curve=make_curve(1.0, [0.5, 0.91]))
+    missed, hit = (
+        make_record(model, values=make_values(0.8, 1, 9, 9), curve=make_curve(1.0, [0.5, best]))
+        for model, best in (("v0", 0.8), ("v1", 0.91))
+    )
     assert INFINITE not in footer([missed])
     assert INFINITE in footer([missed, hit])
 
@@ -128,29 +115,22 @@ def test_latex_has_its_own_infinity() -> None:
     assert "∞" not in text
 
 
-def test_only_runs_of_one_target_are_compared() -> None:
-    same = [ended("v0", 4.0), ended("v1", None)]
-    check_comparable(same)
+def test_only_runs_of_one_target_are_compared_and_all_the_same_they_are_labelled() -> None:
+    check_comparable([ended("v0", 4.0), ended("v1", None)])
     for other in (ended("v1", 4.0, target=0.85), ended("v1", None, target=None)):
         with pytest.raises(NotComparable, match=r"target is 0\.9 for v0 but"):
-            check_comparable([same[0], other])
-
-
-def test_side_by_side_all_the_same_they_are_labelled() -> None:
+            check_comparable([ended("v0", 4.0), other])
     records = [ended("v0", 4.0), ended("v0", 3.0, target=0.85), ended("v0", None, target=None)]
     header, _, *rows = drawn(records, 120).splitlines()
     assert header.split()[:2] == ["model", "target"]
     assert "to target" in header
     assert sorted(row.split()[1] for row in rows) == ["-", "0.85", "0.9"]
-    lines = footer_lines(summarize(records))
-    assert "each run with a target ended at 90 % / 85 % on validation or with the budget." in lines
+    line = "each run with a target ended at 90 % / 85 % on validation or with the budget."
+    assert line in footer_lines(summarize(records))
 
 
 def test_a_seconds_budget_holds_no_time_equal_where_a_target_ends_it() -> None:
     records = [ended("v0", 4.0), ended("v1", 3.0)]
-    rows = table_rows(summarize(records))
-    assert [row["model"] for row in rows if row["on_pareto_front"]] == ["v1"]
-    sentence = pareto_sentence(rows)
-    assert sentence is not None
-    assert sentence.startswith("Pareto-best (no other is both more accurate and faster to train)")
+    sentence = pareto_sentence(table_rows(summarize(records)))
+    assert sentence == "Pareto-best (no other is both more accurate and faster to train): v1."
     assert "3.00 s*" in drawn(records, 120)
