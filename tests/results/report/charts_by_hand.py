@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import vl_convert
@@ -15,11 +16,12 @@ from results.report.material import Material, gather
 TABLES = Path(__file__).parents[3] / "results" / "tables"
 
 
-def make_material(records: Sequence[RunRecord], folder: Path) -> Material:
-    """As a run folder with these records would be read."""
-    file = folder / "records.jsonl"
-    file.write_bytes(b"".join(record.to_json_line() for record in records))
-    return gather([file], mixed=True)
+def make_material(records: Sequence[RunRecord]) -> Material:
+    """As a file of these records would be read; it has no samples."""
+    with NamedTemporaryFile(suffix=".jsonl") as file:
+        file.write(b"".join(record.to_json_line() for record in records))
+        file.flush()
+        return gather([Path(file.name)], mixed=True)
 
 
 def values_of(figure: ReportFigure, field: str) -> dict[str, Any]:

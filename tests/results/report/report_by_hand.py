@@ -1,6 +1,5 @@
 """A run folder by hand, with everything that a report draws: records, curves and samples."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +65,6 @@ def write_store(
     """The records and samples as a run folder; the records as they were written."""
     store = RunStore(folder)
     return [store.append(record, samples) for record, samples in records or make_report_records()]
-
-
-def without(record: RunRecord, **fields: Any) -> RunRecord:  # noqa: ANN401
-    """The record with other fields."""
-    return replace(record, **fields)
 
 
 def make_predictions(

@@ -123,9 +123,8 @@ def test_all_models_can_be_taken_out_and_put_back(page: Page) -> None:
         assert 400 < width < 1000
     for box in boxes:
         box.check()
-    expect(page.locator("#cost figure:not([hidden]) svg [aria-label*='model: v2;']")).to_have_count(
-        1
-    )
+    its_point = page.locator("#cost figure:not([hidden]) svg [aria-label*='model: v2;']")
+    expect(its_point).to_have_count(1)
 
 
 def test_ids_that_look_like_numbers_are_sorted_as_words(page: Page) -> None:

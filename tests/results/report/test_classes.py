@@ -1,7 +1,5 @@
 """The charts of classes: their values are those of the records."""
 
-from pathlib import Path
-
 import pytest
 
 from results.classes import CLASS_NAMES, precision_recall_f1, sum_confusions
@@ -12,32 +10,22 @@ from results.report.charts.class_charts import (
     confusion_figures,
 )
 from results.report.charts.theme import DARK, LIGHT
-from results.report.material import Material, gather
+from results.report.material import Material
 from tests.results.records_by_hand import make_record
-from tests.results.report.charts_by_hand import check_figures, row_of, rows_of, svg_of
-from tests.results.report.report_by_hand import (
-    AWKWARD,
-    finished,
-    make_report_records,
-    without,
-    write_store,
+from tests.results.report.charts_by_hand import (
+    check_figures,
+    make_material,
+    row_of,
+    rows_of,
+    svg_of,
 )
-
-
-@pytest.fixture(scope="module")
-def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
-    folder = tmp_path_factory.mktemp("run")
-    write_store(folder, [*make_report_records(), finished(AWKWARD, 0, 0.9, 1.0, 5000)])
-    return gather([folder])
+from tests.results.report.report_by_hand import AWKWARD
 
 
 def test_the_bars_are_the_qualities_of_all_seeds_together(material: Material) -> None:
     figures = class_figures(material)
-    assert [figure.key for figure in figures] == [
-        "classes-f1",
-        "classes-recall",
-        "classes-precision",
-    ]
+    keys = ["classes-f1", "classes-recall", "classes-precision"]
+    assert [figure.key for figure in figures] == keys
     for figure, metric in zip(figures, METRICS, strict=True):
         names = [row["series"] for row in rows_of(figure)]
         assert names == ["resnet8", "fashion_cnn", "v0", "v1", AWKWARD]
@@ -99,23 +87,16 @@ def test_only_what_is_shown_takes_room_in_the_legend(material: Material) -> None
 
 
 @pytest.mark.parametrize("confusion", [None, [[1, 2], [3, 4]]])
-def test_without_a_whole_confusion_matrix_there_is_no_chart(
-    tmp_path: Path, confusion: list[list[int]] | None
+def test_without_a_whole_confusion_matrix_there_is_no_chart_or_the_series_is_named(
+    confusion: list[list[int]] | None,
 ) -> None:
-    record, samples = finished("v0", 0, 0.84, 0.2, 7850)
+    lacking = make_record("v0", confusion=confusion)
     failed = make_record("alexnet", status="diverged", reason="the loss is not finite")
-    write_store(tmp_path, [(without(record, confusion=confusion), samples), (failed, None)])
-    material = gather([tmp_path])
-    assert class_figures(material) == []
-    assert confusion_figures(material) == []
-
-
-def test_a_series_without_a_confusion_matrix_is_named_as_left_out(tmp_path: Path) -> None:
-    record, _ = finished("v0", 0, 0.84, 0.2, 7850)
-    write_store(
-        tmp_path, [finished("v2", 0, 0.9, 1.0, 900), (without(record, confusion=None), None)]
+    alone = make_material([lacking, failed])
+    assert [*class_figures(alone), *confusion_figures(alone)] == []
+    first, *_ = class_figures(
+        make_material([make_record("v2", confusion=[[1] * 10] * 10), lacking])
     )
-    first, *_ = class_figures(gather([tmp_path]))
     assert "Not drawn (no confusion matrix): v0." in first.caption
     assert [row["series"] for row in rows_of(first)] == ["v2"]
 

@@ -1,15 +1,15 @@
 """Charts of ladders hold the ratios of the ladder's table."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
+from results import RunRecord
 from results.ladder.rows import ladder_rows
 from results.report.charts.ladder_chart import ladder_figures
-from results.report.material import gather
+from results.report.charts.vega import ReportFigure
+from results.report.material import Material, gather
 from tests.bench.ladder.ladder_by_hand import make_ladder, make_rung
-from tests.results.records_by_hand import make_sweep
 from tests.results.report.charts_by_hand import (
     TABLES,
     axis_titles,
@@ -22,40 +22,34 @@ from tests.results.report.charts_by_hand import (
 )
 
 
-def test_ratios_and_intervals_are_those_of_the_rows(tmp_path: Path) -> None:
+def figure_of(*rungs: RunRecord) -> ReportFigure:
+    (figure,) = ladder_figures(make_material(rungs))
+    return figure
+
+
+def test_ratios_and_intervals_are_those_of_the_rows_the_first_rung_at_the_bottom() -> None:
     ladder = make_ladder()
-    (figure,) = ladder_figures(make_material(ladder, tmp_path))
+    figure = figure_of(*ladder)
     for row, drawn in zip(ladder_rows(ladder), reversed(rows_of(figure)), strict=True):
-        assert drawn["series"] == row["rung"]
-        assert drawn["value"] == row["ratio"]
-        interval = row["ratio_ci95"] or (None, None)
-        assert (drawn["low"], drawn["high"]) == tuple(interval)
+        assert (drawn["series"], drawn["value"]) == (row["rung"], row["ratio"])
+        assert (drawn["low"], drawn["high"]) == tuple(row["ratio_ci95"] or (None, None))
     assert figure.title == "v2"
-
-
-def test_the_first_rung_stands_at_the_bottom_and_the_fastest_is_bold(tmp_path: Path) -> None:
-    (figure,) = ladder_figures(make_material(make_ladder(), tmp_path))
-    assert list(values_of(figure, "text"))[-1] == "dataloader"
-    assert row_of(figure, "step")["note"] == "54.0 s to compile"
-    assert row_of(figure, "resident")["note"] == ""  # its 0.2 s compiled nothing
     assert [row["series"] for row in rows_of(figure) if row["best"]] == ["step"]
     assert axis_titles(figure) == {"times as fast as the lowest rung"}
 
 
-def test_the_compile_seconds_stand_after_the_ratio_and_on_a_phone_after_the_name(
-    tmp_path: Path,
-) -> None:
-    (figure,) = ladder_figures(make_material(make_ladder(), tmp_path))
+def test_the_compile_seconds_stand_after_the_ratio_and_on_a_phone_after_the_name() -> None:
+    figure = figure_of(*make_ladder())
+    assert row_of(figure, "resident")["note"] == ""  # its 0.2 s compiled nothing
     assert "4.00\N{MULTIPLICATION SIGN}, 54.0 s to compile</text>" in svg_of(figure)
     on_a_phone = svg_of(figure, "narrow")
     assert "4.00\N{MULTIPLICATION SIGN}</text>" in on_a_phone
     assert "step, 54.0 s to compile</text>" in on_a_phone
 
 
-def test_a_failed_rung_keeps_its_place_and_says_why(tmp_path: Path) -> None:
+def test_a_failed_rung_keeps_its_place_and_says_why() -> None:
     failed = make_rung("step", status="out_of_memory", reason="no\nmore " * 30, num_turns=0)
-    rungs = [*make_ladder()[:4], failed]
-    (figure,) = ladder_figures(make_material(rungs, tmp_path))
+    figure = figure_of(*make_ladder()[:4], failed)
     text = values_of(figure, "text")["step"]
     assert text.startswith("out_of_memory: no more no")
     assert len(text) == 44
@@ -64,42 +58,36 @@ def test_a_failed_rung_keeps_its_place_and_says_why(tmp_path: Path) -> None:
     check_figures([figure])
 
 
-def test_a_rung_without_a_plan_is_drawn(tmp_path: Path) -> None:
+def test_a_rung_without_a_plan_is_drawn() -> None:
     rungs = [replace(rung, spec=rung.spec | {"plan": None}) for rung in make_ladder()]
-    (figure,) = ladder_figures(make_material(rungs, tmp_path))
-    assert {row["plan"] for row in rows_of(figure)} == {"unknown"}
+    assert {row["plan"] for row in rows_of(figure_of(*rungs))} == {"unknown"}
 
 
-def test_each_ladder_of_a_model_has_a_title_of_its_own(tmp_path: Path) -> None:
+def test_each_ladder_of_a_model_has_a_title_of_its_own() -> None:
     rungs = [*make_ladder(ladder="a" * 16), *make_ladder(ladder="b" * 16), *make_ladder("v0")]
-    figures = ladder_figures(make_material(rungs, tmp_path))
-    assert sorted(figure.title for figure in figures) == [
-        "v0",
-        "v2 #1 (default, 3epochs)",
-        "v2 #2 (default, 3epochs)",
-    ]
-    assert len({figure.key for figure in figures}) == 3
+    titles = {figure.key: figure.title for figure in ladder_figures(make_material(rungs))}
+    namesakes = ["v2 #1 (default, 3epochs)", "v2 #2 (default, 3epochs)"]
+    assert sorted(titles.values()) == ["v0", *namesakes]  # as many keys
 
 
-def test_without_a_measured_rung_there_is_no_figure(tmp_path: Path) -> None:
-    assert ladder_figures(make_material(make_sweep(), tmp_path)) == []
+def test_without_a_measured_rung_there_is_no_figure(sweep: Material) -> None:
+    assert ladder_figures(sweep) == []
     failed = make_rung("dataloader", status="crashed", num_turns=0)
-    assert ladder_figures(make_material([failed], tmp_path)) == []
+    assert ladder_figures(make_material([failed])) == []
 
 
 def test_the_axis_is_logarithmic_from_ten_times_on() -> None:
     figures = ladder_figures(gather([TABLES / "ladder-cpu-batch32.jsonl"]))
-    titles = {figure.title: axis_titles(figure) for figure in figures}
-    assert titles["v0"] == {"times as fast as the lowest rung, log scale"}
-    assert titles["v2"] == {"times as fast as the lowest rung"}
-    texts = {figure.title: values_of(figure, "text") for figure in figures}
-    assert texts["v0"]["one thread"] == "24.1\N{MULTIPLICATION SIGN}"
+    by_title = {figure.title: figure for figure in figures}
+    assert axis_titles(by_title["v0"]) == {"times as fast as the lowest rung, log scale"}
+    assert axis_titles(by_title["v2"]) == {"times as fast as the lowest rung"}
+    assert values_of(by_title["v0"], "text")["one thread"] == "24.1\N{MULTIPLICATION SIGN}"
     check_figures(figures[:1])
 
 
 @pytest.mark.parametrize("num_turns", [1, 5])
-def test_few_rounds_have_no_interval(tmp_path: Path, num_turns: int) -> None:
-    (figure,) = ladder_figures(make_material(make_ladder(num_turns=num_turns), tmp_path))
+def test_few_rounds_have_no_interval(num_turns: int) -> None:
+    figure = figure_of(*make_ladder(num_turns=num_turns))
     assert values_of(figure, "low") == {}
     assert "Thin lines" not in figure.caption
     check_figures([figure])

@@ -36,13 +36,6 @@ from tests.results.report.report_by_hand import (
 )
 
 
-@pytest.fixture(scope="module")
-def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
-    folder = tmp_path_factory.mktemp("run")
-    write_store(folder, [*make_report_records(), finished(AWKWARD, 0, 0.9, 1.0, 5000)])
-    return gather([folder])
-
-
 def figures_of(material: Material) -> dict[str, ReportFigure]:
     return {figure.key: figure for figure in run_figures(material)}
 
@@ -82,10 +75,8 @@ def test_training_shows_the_smoothed_loss_and_the_curve(material: Material) -> N
 
 
 def test_without_a_curve_among_the_samples_the_record_has_one(material: Material) -> None:
-    whole, few = (
-        figures_of(each)["run-training"] for each in (material, changed(material, curve=None))
-    )
-    assert row_of(few, "v0") == row_of(whole, "v0")
+    few = figures_of(changed(material, curve=None))["run-training"]
+    assert row_of(few, "v0") == row_of(figures_of(material)["run-training"], "v0")
 
 
 def test_a_long_run_is_a_band_and_a_short_one_every_step(material: Material) -> None:
@@ -131,13 +122,9 @@ def test_ten_classes_have_ten_pairs_of_colour_and_shape() -> None:
 
 
 def test_features_all_at_one_spot_can_be_drawn(material: Material) -> None:
-    flat = changed(
-        material,
-        features_2d=np.zeros((3, 2), dtype=np.float32),
-        features_labels=np.array([4, 4, 9], dtype=np.uint8),
-        features_share=np.zeros(2, dtype=np.float32),
-    )
-    figure = figures_of(flat)["run-features"]
+    flat = {"features_2d": np.zeros((3, 2)), "features_share": np.zeros(2)}
+    labels = np.array([4, 4, 9], dtype=np.uint8)
+    figure = figures_of(changed(material, **flat, features_labels=labels))["run-features"]
     assert row_of(figure, "v0")["x"] == [0, 0, 0, 0, 0]
     assert "true class: Coat" in svg_of(figure)
 
@@ -192,16 +179,10 @@ def test_an_array_that_is_not_what_it_should_be_costs_no_more_than_its_picture(
     series = material.finished[0]
     whole = series.samples[name]
     few = replace(material, series=(series,))
-    for bad in (
-        np.array(3),
-        np.array(["a", "b"]),
-        np.full(whole.shape, np.nan),
-        np.full(whole.shape, -1.5),
-        np.full(whole.shape, 1j),
-        whole[None],
-        whole.astype(str),
-        whole[:, :0] if whole.ndim > 1 else whole[:0],
-    ):
+    empty = whole[:, :0] if whole.ndim > 1 else whole[:0]
+    filled = (np.full(whole.shape, value) for value in (np.nan, -1.5, 1j))
+    odd_kinds = (np.array(3), np.array(["a", "b"]), whole[None], whole.astype(str))
+    for bad in (*odd_kinds, *filled, empty):
         odd = changed(few, **{name: bad})
         for figure in run_figures(odd):
             json.dumps(figure.datasets, allow_nan=False)
@@ -215,18 +196,18 @@ def test_arrays_that_cannot_be_drawn_are_named(tmp_path: Path) -> None:
     assert "cannot draw of v0: loss." in gather([tmp_path]).remarks
 
 
-def test_where_all_failed_there_are_no_charts(tmp_path: Path) -> None:
-    failed = [pair for pair in make_report_records() if pair[0].status != "ok"]
-    write_store(tmp_path, failed)
+@pytest.mark.parametrize("has_ended_well", [False, True])
+def test_where_all_failed_or_samples_are_gone_there_are_no_charts(
+    tmp_path: Path, has_ended_well: bool
+) -> None:
+    records = [record for record, _ in make_report_records()]
+    chosen = [record for record in records if (record.status == "ok") == has_ended_well]
+    write_store(tmp_path, [(record, None) for record in chosen])
     poor = gather([tmp_path])
     assert poor.series
-    assert [*run_figures(poor), *class_figures(poor), *confusion_figures(poor)] == []
-
-
-def test_records_without_samples_have_no_charts(tmp_path: Path) -> None:
-    write_store(tmp_path, [(record, None) for record, _ in make_report_records()])
-    poor = gather([tmp_path])
-    assert run_figures(poor) == []
+    assert [*run_figures(poor), *mistake_pictures(poor), *sample_strips(poor)] == []
+    figures = [*class_figures(poor), *confusion_figures(poor)]  # which need no samples
+    assert bool(figures) == has_ended_well
 
 
 @given(st.lists(st.floats(0.001, 9), min_size=1, max_size=90), st.integers(1, 100))
@@ -243,9 +224,3 @@ def test_bins_hold_every_value_once(values: list[float], most: int) -> None:
 
 def test_rounding_keeps_significant_digits() -> None:
     assert rounded([0.00123456, 12345.6, -0.5], 3) == [0.00123, 12300.0, -0.5]
-
-
-def test_the_samples_by_hand_are_as_long_as_their_record_says(material: Material) -> None:
-    for series in material.finished:
-        assert series.shown is not None
-        assert len(series.samples["loss"]) == series.shown.value("steps") == STEPS

@@ -45,10 +45,9 @@ def test_seeds_models_recipes_and_plans_may_differ() -> None:
     ],
 )
 def test_anything_else_is_refused_in_one_line(field: str, value: object, message: str) -> None:
-    is_asked = field in {"budget", "evaluation_split"}
-    changed = (
-        {"spec": {field: value}} if is_asked else {"environment": ENVIRONMENT | {field: value}}
-    )
+    changed: dict[str, Any] = {"environment": ENVIRONMENT | {field: value}}
+    if field in {"budget", "evaluation_split"}:
+        changed = {"spec": {field: value}}
     other = make_record("v1", **changed)
     with pytest.raises(NotComparable) as caught:
         check_comparable([make_record("v0"), make_record("v0", 1), other])
