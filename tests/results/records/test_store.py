@@ -6,7 +6,6 @@ import os
 import resource
 import shutil
 import stat
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +15,7 @@ import pytest
 
 from results import RecordError, RunRecord, RunStore, read_records
 from results.records import appending
-from results.records.appending import open_lines
 from results.records.store import newest_run
-from tests.command_line import LIMIT_S
 from tests.results.records_by_hand import make_record
 
 SAMPLES = {"loss": np.arange(3.0)}
@@ -205,25 +202,6 @@ def test_another_kind_of_failure_of_the_lock_is_told(
     flock_that_fails(monkeypatch, errno.EIO)
     with pytest.raises(RecordError, match=r"cannot write to .*: Input/output error"):
         store.append(make_record())
-
-
-def append(path: Path, line: bytes) -> None:
-    with open_lines(path) as lines:
-        lines.append(line)
-
-
-def test_the_half_written_line_of_a_live_writer_is_not_sealed(tmp_path: Path) -> None:
-    path = tmp_path / "records.jsonl"
-    with path.open("ab", buffering=0) as slow:
-        fcntl.flock(slow, fcntl.LOCK_EX)
-        slow.write(b"half a li")
-        other = threading.Thread(target=append, args=(path, b"another\n"))
-        other.start()
-        other.join(0.1)  # without the lock it would be through by now
-        assert other.is_alive()
-        slow.write(b"ne\n")
-    other.join(LIMIT_S)
-    assert path.read_bytes() == b"half a line\nanother\n"
 
 
 def test_a_lock_that_is_never_given_back_is_not_waited_for_for_ever(

@@ -1,11 +1,13 @@
 """Sixteen writers at once: every line is whole and there once, whoever is killed meanwhile."""
 
+import fcntl
 import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from results import read_records
+from results.records.appending import open_lines
 from tests.command_line import LIMIT_S, REPOSITORY, wait_for
 
 NUM_WRITERS, NUM_LINES, NUM_RECORDS = 16, 250, 40
@@ -94,3 +97,22 @@ def test_records_of_sixteen_writers_are_all_there(tmp_path: Path) -> None:
     assert said == []
     assert b"#torn" not in (tmp_path / "run" / "records.jsonl").read_bytes()
     assert os.listdir(tmp_path / "run") == ["records.jsonl"]  # noqa: PTH208
+
+
+def append(path: Path, line: bytes) -> None:
+    with open_lines(path) as lines:
+        lines.append(line)
+
+
+def test_the_half_written_line_of_a_live_writer_is_not_sealed(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    with path.open("ab", buffering=0) as slow:
+        fcntl.flock(slow, fcntl.LOCK_EX)
+        slow.write(b"half a li")
+        other = threading.Thread(target=append, args=(path, b"another\n"))
+        other.start()
+        other.join(0.1)  # without the lock it would be through by now
+        assert other.is_alive()
+        slow.write(b"ne\n")
+    other.join(LIMIT_S)
+    assert path.read_bytes() == b"half a line\nanother\n"
