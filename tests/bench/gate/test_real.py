@@ -4,23 +4,26 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.bench.gate.gate_by_hand import git
+from bench.counts.baseline import EPOCHS, FILE, Baseline, stack_of
+from tests.bench.gate.gate_by_hand import git, verdict
 from tests.command_line import REPOSITORY
 
 pytestmark = pytest.mark.slow
 LIMIT_S = 3600.0
 TINY = "fmnist_models/families/tiny.py"
-SECOND_CONVOLUTION = """        nn.Conv2d(10, 10, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),  # (B, 10, 14, 14)
-"""
-NOSY = '''
+POOLING = "        nn.MaxPool2d(2),  # (B, 10, 14, 14)\n"
+DAMAGE = f"""\
+        nn.Conv2d(10, 10, 5, padding=2),
+        Nosy(),
+        Hoarder(),
+{POOLING}"""
+SLOW_TO_LEARN = "peak, warmup = recipe.learning_rate or 0.0, recipe.warmup_fraction"
+LAYERS = '''
 
 class Nosy(nn.Module):
     """Counts its calls: a number that torch.compile has to ask for anew."""
@@ -32,8 +35,7 @@ class Nosy(nn.Module):
     def forward(self, x):
         self.calls += 1
         return x + 0 * self.calls
-'''
-HOARDER = '''
+
 
 class Hoarder(nn.Module):
     """Keeps what it has seen."""
@@ -46,103 +48,88 @@ class Hoarder(nn.Module):
         self.hoard.append(x.detach().clone())
         return x
 '''
-Gate = Callable[..., tuple[int, list[dict[str, Any]]]]
-
-
-def replace(old: str, new: str) -> Callable[[str], str]:
-    """An edit of a text that holds `old` as often as it should."""
-
-    def edit(text: str) -> str:
-        assert old in text
-        return text.replace(old, new, 1)
-
-    return edit
-
-
-def add_layer(code: str, layer: str) -> Callable[[str], str]:
-    """An edit that puts a layer in front of V2's first pooling."""
-    put = replace(
-        SECOND_CONVOLUTION,
-        SECOND_CONVOLUTION.replace("nn.MaxPool2d", f"{layer}(),\n        nn.MaxPool2d"),
-    )
-    return lambda text: put(text) + code
 
 
 @pytest.fixture
-def gate(tmp_path: Path, data_root: Path) -> Gate:
-    """Commits an edit of one file to a clone, and gives the exit code and findings of its gate."""
-
-    def hold(
-        path: str, edit: Callable[[str], str], checks: str
-    ) -> tuple[int, list[dict[str, Any]]]:
-        clone = tmp_path / "clone"
-        git(tmp_path, "clone", "-q", str(REPOSITORY), str(clone))
-        file = clone / path
-        file.write_text(edit(file.read_text(encoding="utf-8")), encoding="utf-8")
-        git(clone, "commit", "-q", "-a", "-m", "some change")
-        options = ["--base", "HEAD~1", "--models", "v2", "--checks", checks, "--device", "cpu"]
-        done = subprocess.run(
-            [sys.executable, "-m", "bench", "gate", *options, "--out", tmp_path / "out"],
-            cwd=clone,
-            env=os.environ | {"FMNIST_DATA": str(data_root.resolve()), "PYTHONPATH": str(clone)},
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
-        verdict = json.loads((tmp_path / "out" / "verdict.json").read_bytes())
-        assert done.returncode == verdict["exit_code"], done.stderr
-        return done.returncode, verdict["findings"]
-
-    return hold
+def clone(tmp_path: Path) -> Path:
+    """A clone of this repository whose gate takes fewer pairs and shorter turns."""
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", str(REPOSITORY), str(clone))
+    edit(clone / "bench/gate/speed.py", "TURN_S, ROUNDS = 0.15, 9", "TURN_S, ROUNDS = 0.05, 3")
+    edit(clone / "results/gate/pairs.py", "LEAST_PAIRS = 5", "LEAST_PAIRS = 3")
+    edit(clone / "results/gate/pairs.py", "error_rate: float = 0.05", "error_rate: float = 0.25")
+    git(clone, "commit", "-q", "-a", "-m", "a shorter gate")
+    return clone
 
 
-def worse(findings: list[dict[str, Any]]) -> set[tuple[str, str]]:
-    """What is worse: row and quantity."""
-    return {(f["model"], f["quantity"]) for f in findings if f["outcome"] == "worse"}
+def edit(file: Path, old: str, new: str) -> None:
+    """Replaces a text that the file holds once."""
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_an_extra_convolution_is_slower_and_dearer(gate: Gate) -> None:
-    twice = replace(
-        SECOND_CONVOLUTION,
-        SECOND_CONVOLUTION.replace(
-            "        nn.MaxPool2d",
-            "        nn.Conv2d(10, 10, 5, padding=2),\n        nn.ReLU(),\n        nn.MaxPool2d",
-        ),
+def hold(clone: Path, models: str, data_root: Path) -> dict[str, Any]:
+    """Commits what was edited, and returns the verdict of its gate."""
+    git(clone, "commit", "-q", "-a", "-m", "some change")
+    options = ["--base", "HEAD~1", "--models", models, "--device", "cpu", "--out", "../out"]
+    options += ["--threshold", "0.3", "--seeds", "2", "--train-seconds", "1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "gate", *options],
+        cwd=clone,
+        env=os.environ | {"FMNIST_DATA": str(data_root.resolve()), "PYTHONPATH": str(clone)},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
     )
-    code, findings = gate(TINY, twice, "counts,speed")
-    assert code == 1
-    assert {("v2", "FLOPs a step"), ("v2", "parameters"), ("v2", "seconds a step")} <= worse(
-        findings
-    )
-    flops = next(f for f in findings if f["quantity"] == "FLOPs a step")
-    assert flops["change"] > 1.0
+    found = verdict(clone.parent)
+    assert done.returncode == found["exit_code"], done.stderr
+    return found
 
 
-def test_a_recompilation_is_named(gate: Gate) -> None:
-    code, findings = gate(TINY, add_layer(NOSY, "Nosy"), "counts")
-    assert code == 1
-    assert any(row == "v2, plan compile" and "graphs" in what for row, what in worse(findings))
+def test_each_damage_is_named(clone: Path, data_root: Path) -> None:
+    edit(clone / TINY, POOLING, DAMAGE)
+    edit(clone / TINY, "import register\n", f"import register\n{LAYERS}")
+    slower = SLOW_TO_LEARN.replace("or 0.0", "* 0.07")
+    edit(clone / "bench/train/schedule.py", SLOW_TO_LEARN, slower)
+    found = hold(clone, "v0,v2", data_root)
+    assert found["exit_code"] == 1
+    worse: dict[str, dict[str, float]] = {}
+    for finding in found["findings"]:
+        if finding["outcome"] == "worse":
+            worse.setdefault(finding["model"], {})[finding["quantity"]] = finding["change"]
+    assert {*worse} == {"v0", "v2", "v2, plan compile"}
+    assert {*worse["v0"]} == {"validation accuracy"}
+    dearer = {"FLOPs a step", "parameters", "seconds a step"}
+    leaking = {"bytes kept from step to step", "peak memory"}
+    assert dearer | leaking <= {*worse["v2"]}
+    assert worse["v2"]["FLOPs a step"] > 1.0
+    assert any("graphs" in quantity for quantity in worse["v2, plan compile"])
 
 
-def test_two_points_of_accuracy_are_missed(gate: Gate) -> None:
-    peak = "peak, warmup = recipe.learning_rate or 0.0, recipe.warmup_fraction"
-    slower = replace(peak, peak.replace("or 0.0", "* 0.07"))
-    code, findings = gate("bench/train/schedule.py", slower, "quality")
-    assert code == 1
-    assert worse(findings) == {("v2", "validation accuracy")}
+def test_a_change_of_the_documentation_passes(clone: Path, data_root: Path) -> None:
+    with (clone / "README.md").open("a", encoding="utf-8") as file:
+        file.write("\nOne line more.\n")
+    found = hold(clone, "v0", data_root)
+    assert found["exit_code"] == 0, found["findings"]
+    assert {finding["outcome"] for finding in found["findings"]} == {"same"}
+    (accuracy,) = (f for f in found["findings"] if f["check"] == "accuracy")
+    assert accuracy["evidence"] == "the same in all 2 seeds"
+    assert accuracy["base"] > 0.5
+    lines = (clone.parent / "out" / "records.jsonl").read_text("utf-8").splitlines()
+    records = [json.loads(line) for line in lines]
+    assert [record["status"] for record in records] == ["ok"] * 4
+    assert {record["spec"]["evaluation_split"] for record in records} == {"validation"}
+    assert_counts_are_those_of_the_file(found["measured"]["counts"]["base"])
 
 
-def test_a_leak_is_named(gate: Gate) -> None:
-    code, findings = gate(TINY, add_layer(HOARDER, "Hoarder"), "counts,quality")
-    assert code == 1
-    assert {("v2", "bytes kept from step to step"), ("v2", "peak memory")} <= worse(findings)
-    assert ("v2", "validation accuracy") not in worse(findings)
-
-
-def test_a_change_of_the_documentation_passes(gate: Gate) -> None:
-    code, findings = gate(
-        "README.md", lambda text: f"{text}\nOne line more.\n", "counts,speed,quality"
-    )
-    assert code == 0, findings
-    assert {f["outcome"] for f in findings} == {"same"}
+def assert_counts_are_those_of_the_file(counted: dict[str, dict[str, int]]) -> None:
+    """Of this very stack, where the file has it; the bytes of a record vary."""
+    baseline, stack = Baseline.read(REPOSITORY / FILE), stack_of("cpu")
+    assert {*counted} == {"v0", "v0, plan compile", *EPOCHS}
+    if stack in baseline.stacks:
+        noted = baseline.rows_for(stack)
+        for row in EPOCHS:
+            assert counted[row].pop("most_record_bytes") <= noted[row].pop("most_record_bytes")
+        assert counted == {row: noted[row] for row in counted}
