@@ -14,5 +14,7 @@ def gate(
     capfd: pytest.CaptureFixture[str],
     data_root: Path,
 ) -> Gate:
-    """Holds the head of a repository to its base, with more options."""
-    return Gate(tmp_path, monkeypatch, capfd, data_root)
+    """Calls the gate, as if not on GitHub."""
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+    return Gate(tmp_path, monkeypatch, capfd, data_root.resolve())

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +112,8 @@ def make_repository(
     if has_worker:
         package = folder / "bench" / "gate"
         package.mkdir(parents=True)
-        (folder / "bench" / "__init__.py").write_text("", encoding="utf-8")
-        (package / "__init__.py").write_text("", encoding="utf-8")
+        (folder / "bench" / "__init__.py").touch()
+        (package / "__init__.py").touch()
         (package / "worker.py").write_text(WORKER, encoding="utf-8")
     for name, said in (("base", base), ("head", head)):
         (folder / "answers.json").write_text(json.dumps(said), encoding="utf-8")
@@ -123,41 +124,42 @@ def make_repository(
     return folder
 
 
+@dataclass
 class Gate:
-    """Calls `gate` in this process on a repository, without GitHub's variables.
+    """Calls `gate` in this process, and reads what it leaves in the folder `out`."""
 
-    Attributes:
-        folder: where `out` is written.
-    """
+    folder: Path
+    monkeypatch: pytest.MonkeyPatch
+    capfd: pytest.CaptureFixture[str]
+    data_root: Path
 
-    def __init__(
-        self,
-        folder: Path,
-        monkeypatch: pytest.MonkeyPatch,
-        capfd: pytest.CaptureFixture[str],
-        data_root: Path,
-    ) -> None:
-        for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
-            monkeypatch.delenv(name, raising=False)
-        self.folder, self._monkeypatch = folder, monkeypatch
-        self._capfd, self._data_root = capfd, data_root.resolve()
+    @property
+    def repository(self) -> Path:
+        """Where `between` makes one."""
+        return self.folder / "repository"
 
-    def __call__(self, repository: Path, *options: str, base: str = "base") -> Finished:
-        """Holds what is checked out there to its base, with more options."""
-        self._monkeypatch.chdir(repository)
-        arguments = ("gate", "--base", base, "--out", str(self.folder / "out"), *options)
-        return call(self._monkeypatch, self._capfd, self._data_root, *arguments)
+    def between(
+        self, base: dict[str, Any], head: dict[str, Any], *options: str, held_to: str = "base"
+    ) -> Finished:
+        """Holds a head to a base whose workers say what is usual, but for these changes."""
+        make_repository(self.repository, answers(**base), answers(**head))
+        return self(*options, held_to=held_to)
 
+    def __call__(self, *options: str, held_to: str = "base") -> Finished:
+        """Holds what is checked out in the repository to another commit."""
+        self.monkeypatch.chdir(self.repository)
+        arguments = ("gate", "--base", held_to, "--out", str(self.folder / "out"), *options)
+        return call(self.monkeypatch, self.capfd, self.data_root, *arguments)
 
-def verdict(folder: Path) -> dict[str, Any]:
-    """What verdict.json holds."""
-    found: dict[str, Any] = json.loads((folder / "out" / "verdict.json").read_bytes())
-    return found
+    def verdict(self) -> dict[str, Any]:
+        """What verdict.json holds."""
+        found: dict[str, Any] = json.loads((self.folder / "out" / "verdict.json").read_bytes())
+        return found
 
-
-def outcomes(folder: Path) -> dict[str, list[str]]:
-    """Findings by outcome, as `check model`."""
-    found: dict[str, list[str]] = {}
-    for finding in verdict(folder)["findings"]:
-        found.setdefault(finding["outcome"], []).append(f"{finding['check']} {finding['model']}")
-    return found
+    def outcomes(self) -> dict[str, list[str]]:
+        """Findings by outcome, as `check model`."""
+        found: dict[str, list[str]] = {}
+        for finding in self.verdict()["findings"]:
+            name = f"{finding['check']} {finding['model']}"
+            found.setdefault(finding["outcome"], []).append(name)
+        return found

@@ -6,62 +6,62 @@ from typing import Any
 
 import pytest
 
-from tests.bench.gate.gate_by_hand import (
-    COUNTS,
-    Gate,
-    answers,
-    git,
-    make_repository,
-    outcomes,
-    verdict,
-)
+from tests.bench.gate.gate_by_hand import COUNTS, PLAN, Gate, answers, git
 from tests.tiers import slow_but
 
-SLOW = {"v0": [0.004], "v2": [0.005, 0.0052, 0.0051]}
-SLOWER = (answers(turns=SLOW), "speed v2")
+SLOW = {"turns": {"v0": [0.004], "v2": [0.005, 0.0052, 0.0051]}}
+ILL, DEADLY, BROKEN = {"fails": ["v2"]}, {"dies_over": ["v2"]}, {"broken": True}
 
 
-def test_equal_commits_end_with_0_and_leave_everything_behind(gate: Gate, tmp_path: Path) -> None:
-    repository = make_repository(tmp_path / "r", answers(), answers())
-    finished = gate(repository)
+def counting(**counts: int) -> dict[str, Any]:
+    """The change of a commit whose counts of v2 are others."""
+    return {"counts": {"v0": COUNTS, "v2": COUNTS | counts}}
+
+
+def test_equal_commits_end_with_0_and_leave_everything_behind(gate: Gate) -> None:
+    finished = gate.between({}, {})
     assert finished.returncode == 0, finished.stderr
     assert "about" in finished.stderr.split("pair 1 of")[0]  # says beforehand how long it takes
     assert finished.stdout.startswith("No regression")
-    assert set(outcomes(tmp_path)) == {"same"}
-    found = verdict(tmp_path)
+    assert set(gate.outcomes()) == {"same"}
+    found = gate.verdict()
     assert (found["verdict"], found["exit_code"]) == ("ok", 0)
     assert len(found["measured"]["pairs"]["v2"]) == 6  # log2(2 / 0.05)
-    lines = (tmp_path / "out" / "records.jsonl").read_text("utf-8").splitlines()
+    out = gate.folder / "out"
+    lines = (out / "records.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line)["gate_side"] for line in lines[:6]] == [
         *("base", "head", "head", "base", "base", "head")
     ]
-    assert (tmp_path / "out" / "summary.md").read_text("utf-8").startswith("**No regression**")
-    assert git(repository, "worktree", "list").count("\n") == 0
+    assert (out / "summary.md").read_text("utf-8").startswith("**No regression**")
+    assert git(gate.repository, "worktree", "list").count("\n") == 0
+
+
+SLOWER = (SLOW, "counts,speed,quality", "speed v2")
 
 
 @pytest.mark.parametrize(
-    ("head", "wanted"),
+    ("head", "checks", "wanted"),
     slow_but(
         [SLOWER],
         [
             SLOWER,
-            (answers(accuracy=[0.77, 0.78, 0.765]), "accuracy v2"),
-            (answers(counts={"v0": COUNTS, "v2": COUNTS | {"flops": 2000}}), "counts v2"),
-            (answers(counts={"v0": COUNTS, "v2": COUNTS | {"kept_bytes": 8}}), "counts v2"),
-            (answers(list_models=["v0", "v2_new"]), "run v2"),
-            (answers(fails=["v2"]), "run v2"),
-            (answers(dies_over=["v2"]), "run v2"),
-            (answers(broken=True), "run "),
+            ({"accuracy": [0.77, 0.78, 0.765]}, "quality", "accuracy v2"),
+            (counting(flops=2000), "counts", "counts v2"),
+            (counting(kept_bytes=8), "counts", "counts v2"),
+            ({"list_models": ["v0", "v2_new"]}, "counts", "run v2"),
+            (ILL, "speed", "run v2"),
+            (DEADLY, "speed", "run v2"),
+            (BROKEN, "speed", "run "),
         ],
     ),
     ids=["slower", "less accurate", "dearer", "leaking", "gone", "failing", "dying", "broken"],
 )
 def test_a_head_that_is_worse_ends_with_1_and_is_named(
-    gate: Gate, tmp_path: Path, head: dict[str, Any], wanted: str
+    gate: Gate, head: dict[str, Any], checks: str, wanted: str
 ) -> None:
-    finished = gate(make_repository(tmp_path / "r", answers(), head))
+    finished = gate.between({}, head, "--checks", checks)
     assert finished.returncode == 1, finished.stderr
-    worse = outcomes(tmp_path)["worse"]
+    worse = gate.outcomes()["worse"]
     assert wanted in worse
     assert not [name for name in worse if name.endswith("v0") and "accuracy" not in name]
     assert "Regression" in finished.stdout
@@ -69,67 +69,57 @@ def test_a_head_that_is_worse_ends_with_1_and_is_named(
 
 
 @pytest.mark.parametrize(
-    "base",
-    slow_but(
-        [answers(fails=["v2"])],
-        [answers(fails=["v2"]), answers(dies_over=["v2"]), answers(broken=True)],
-    ),
-    ids=["failing", "dying", "broken"],
+    "base", slow_but([ILL], [ILL, DEADLY, BROKEN]), ids=["failing", "dying", "broken"]
 )
-def test_a_broken_base_ends_with_4(gate: Gate, tmp_path: Path, base: dict[str, Any]) -> None:
-    finished = gate(make_repository(tmp_path / "r", base, answers()))
+def test_a_broken_base_ends_with_4(gate: Gate, base: dict[str, Any]) -> None:
+    finished = gate.between(base, {}, "--checks", "speed")
     assert finished.returncode == 4, finished.stderr
-    assert "worse" not in outcomes(tmp_path)
-    assert any(name.startswith("run") for name in outcomes(tmp_path)["unusable"])
+    assert "worse" not in gate.outcomes()
+    assert any(name.startswith("run") for name in gate.outcomes()["unusable"])
 
 
-def test_a_base_that_differs_from_itself_ends_with_3(gate: Gate, tmp_path: Path) -> None:
+def test_a_base_that_differs_from_itself_ends_with_3(gate: Gate) -> None:
     # both run the same code: the scripted worker looks at the name of its log
-    repository = make_repository(tmp_path / "r", answers(again_is_slower=1.2), answers())
-    finished = gate(repository, "--checks", "speed")
+    finished = gate.between({"again_is_slower": 1.2}, {}, "--checks", "speed")
     assert finished.returncode == 3, finished.stderr
-    assert outcomes(tmp_path) == {"unclear": ["speed v0", "speed v2"]}
+    assert gate.outcomes() == {"unclear": ["speed v0", "speed v2"]}
     assert "the base differs from itself" in finished.stdout
     assert "measuring again, to be sure: v0, v2" in finished.stderr
 
 
 @pytest.mark.slow
-def test_accuracy_that_seeds_leave_open_ends_with_3(gate: Gate, tmp_path: Path) -> None:
-    base, head = answers(accuracy=[0.8, 0.7, 0.75]), answers(accuracy=[0.7, 0.8, 0.72])
-    finished = gate(make_repository(tmp_path / "r", base, head), "--checks", "quality")
+def test_accuracy_that_seeds_leave_open_ends_with_3(gate: Gate) -> None:
+    base, head = {"accuracy": [0.8, 0.7, 0.75]}, {"accuracy": [0.7, 0.8, 0.72]}
+    finished = gate.between(base, head, "--checks", "quality")
     assert finished.returncode == 3, finished.stderr
-    assert "accuracy v2" in outcomes(tmp_path)["unclear"]
+    assert "accuracy v2" in gate.outcomes()["unclear"]
     assert finished.stdout.startswith("Inconclusive")
 
 
-def test_the_failure_of_a_model_is_not_taken_for_that_of_the_next(
-    gate: Gate, tmp_path: Path
-) -> None:
-    sides = answers(fails=["v0"]), answers(fails=["v0"])
-    finished = gate(make_repository(tmp_path / "r", *sides), "--checks", "counts")
+def test_the_failure_of_a_model_is_not_taken_for_that_of_the_next(gate: Gate) -> None:
+    finished = gate.between({"fails": ["v0"]}, {"fails": ["v0"]}, "--checks", "counts")
     assert finished.returncode == 4, finished.stderr
-    assert outcomes(tmp_path) == {"unusable": ["run v0"], "same": ["counts v2", "counts epoch"]}
+    assert gate.outcomes() == {"unusable": ["run v0"], "same": ["counts v2", "counts epoch"]}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("base", "head", "code"),
     [
-        (answers(), answers(broken=True), 1),
-        (answers(), answers(fails=["v0"]), 1),
-        (answers(), answers(list_models=["v2"]), 1),
-        (answers(broken=True), answers(), 4),
-        (answers(fails=["v0"]), answers(), 4),
+        ({}, BROKEN, 1),
+        ({}, {"fails": ["v0"]}, 1),
+        ({}, {"list_models": ["v2"]}, 1),
+        (BROKEN, {}, 4),
+        ({"fails": ["v0"]}, {}, 4),
     ],
 )
 def test_a_gate_of_one_model_that_fails_has_a_verdict(
-    gate: Gate, tmp_path: Path, base: dict[str, Any], head: dict[str, Any], code: int
+    gate: Gate, base: dict[str, Any], head: dict[str, Any], code: int
 ) -> None:
-    for said in (base, head):
-        said["resolve"] = said["resolve"] | {"plans": {"v0": "resident,contiguous,eager,threads:1"}}
-    finished = gate(make_repository(tmp_path / "r", base, head), "--models", "v0")
+    alone = {"resolve": answers()["resolve"] | {"plans": {"v0": PLAN}}}
+    finished = gate.between(alone | base, alone | head, "--models", "v0")
     assert finished.returncode == code, finished.stderr
-    assert verdict(tmp_path)["exit_code"] == code
+    assert gate.verdict()["exit_code"] == code
     assert "Traceback" not in finished.stderr
     first = finished.stdout.splitlines()[0]
     for said, side in ((base, "the base"), (head, "the head")):
@@ -137,76 +127,58 @@ def test_a_gate_of_one_model_that_fails_has_a_verdict(
 
 
 @pytest.mark.slow
-def test_a_commit_against_itself_is_told(gate: Gate, tmp_path: Path) -> None:
-    repository = make_repository(tmp_path / "r", answers(), answers())
-    assert gate(repository, "--checks", "counts", base="HEAD").returncode == 0
-    assert verdict(tmp_path)["notes"] == [
+def test_one_commit_and_new_models_are_told(gate: Gate) -> None:
+    checks = ("--checks", "counts")
+    assert gate.between({}, {"list_models": ["v0", "v2", "v3"]}, *checks).returncode == 0
+    assert gate.verdict()["notes"] == ["new, with nothing to be compared with: v3"]
+    (gate.folder / "out").rename(gate.folder / "first")
+    git(gate.repository, "checkout", "-q", "base")
+    assert gate(*checks, held_to="HEAD").returncode == 0
+    assert gate.verdict()["notes"] == [
         "base and head are the same commit: this measures the gate alone"
     ]
 
 
 @pytest.mark.slow
-def test_a_model_that_only_the_head_has_is_told(gate: Gate, tmp_path: Path) -> None:
-    head = answers(list_models=["v0", "v2", "v3"])
-    assert (
-        gate(make_repository(tmp_path / "r", answers(), head), "--checks", "counts").returncode == 0
-    )
-    assert verdict(tmp_path)["notes"] == ["new, with nothing to be compared with: v3"]
-
-
-@pytest.mark.slow
-def test_the_command_that_repeats_it_names_commits_and_no_folder(
-    gate: Gate, tmp_path: Path
-) -> None:
-    repository = make_repository(tmp_path / "r", answers(), answers())
-    finished = gate(repository, "--checks", "counts", "--head=head")
-    hashes = [git(repository, "rev-parse", name)[:12] for name in ("base", "head")]
-    again = "fmnist-bench gate --checks counts --base {} --head {}".format(*hashes)
-    assert finished.stdout.splitlines()[-1] == f"again: {again}"
-
-
-@pytest.mark.slow
-def test_a_count_renewed_in_the_commits_own_file_is_no_regression(
-    gate: Gate, tmp_path: Path
-) -> None:
-    dearer = answers(counts={"v0": COUNTS, "v2": COUNTS | {"flops": 2000}})
-    repository = make_repository(tmp_path / "r", answers(), dearer)
-    (repository / "tests").mkdir()
+def test_a_count_renewed_in_the_commits_own_file_is_no_regression(gate: Gate) -> None:
+    checks = ("--checks", "counts", "--head=head")
+    assert gate.between({}, counting(flops=2000), *checks).returncode == 1
+    (gate.folder / "out").rename(gate.folder / "first")
     for branch, flops in (("base", 1000), ("head", 2000)):
-        git(repository, "checkout", "-q", branch)
+        git(gate.repository, "checkout", "-q", branch)
+        (gate.repository / "tests").mkdir(exist_ok=True)
         text = f"[any]\nv2 = {{ flops = {flops} }}\n"
-        (repository / "tests").mkdir(exist_ok=True)
-        (repository / "tests" / "counts.toml").write_text(text, encoding="utf-8")
-        git(repository, "add", "-A")
-        git(repository, "commit", "-q", "-m", "counts")
-    finished = gate(repository, "--checks", "counts")
+        (gate.repository / "tests" / "counts.toml").write_text(text, encoding="utf-8")
+        git(gate.repository, "add", "-A")
+        git(gate.repository, "commit", "-q", "-m", "counts")
+    finished = gate(*checks)
     assert finished.returncode == 0, finished.stdout
-    assert outcomes(tmp_path)["changed"] == ["counts v2"]
+    assert gate.outcomes()["changed"] == ["counts v2"]
+    hashes = [git(gate.repository, "rev-parse", name)[:12] for name in ("base", "head")]
+    again = "fmnist-bench gate --checks counts --base {} --head {}".format(*hashes)
+    assert finished.stdout.splitlines()[-1] == f"again: {again}"  # no branch, no folder
 
 
 @pytest.mark.slow
-def test_only_what_is_asked_for_is_checked(gate: Gate, tmp_path: Path) -> None:
-    repository = make_repository(tmp_path / "r", answers(), answers(turns=SLOW, accuracy=[0.1]))
-    assert gate(repository, "--checks", "counts").returncode == 0
-    assert {name.split()[0] for name in outcomes(tmp_path)["same"]} == {"counts"}
+def test_only_what_is_asked_for_is_checked(gate: Gate) -> None:
+    assert gate.between({}, SLOW | {"accuracy": [0.1]}, "--checks", "counts").returncode == 0
+    assert {name.split()[0] for name in gate.outcomes()["same"]} == {"counts"}
 
 
 @pytest.mark.slow
-def test_a_dedicated_machine_holds_to_5_percent(gate: Gate, tmp_path: Path) -> None:
-    slightly = answers(turns={"v0": [0.004], "v2": [0.0043]})
-    repository = make_repository(tmp_path / "r", answers(), slightly)
-    assert gate(repository, "--checks", "speed").returncode == 0
-    (tmp_path / "out").rename(tmp_path / "first")
-    assert gate(repository, "--checks", "speed", "--dedicated").returncode == 1
+def test_a_dedicated_machine_holds_to_5_percent(gate: Gate) -> None:
+    slightly = {"turns": {"v0": [0.004], "v2": [0.0043]}}
+    assert gate.between({}, slightly, "--checks", "speed").returncode == 0
+    (gate.folder / "out").rename(gate.folder / "first")
+    assert gate("--checks", "speed", "--dedicated").returncode == 1
 
 
 @pytest.mark.slow
 def test_github_gets_a_summary_and_annotations(
     gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    repository = make_repository(tmp_path / "r", answers(), answers(turns=SLOW))
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "step.md"))
-    finished = gate(repository, "--checks", "speed")
+    finished = gate.between({}, counting(flops=2000), "--checks", "counts")
     assert "::error" in finished.stdout
     assert (tmp_path / "step.md").read_text("utf-8").startswith("**Regression**")

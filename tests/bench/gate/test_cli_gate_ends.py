@@ -34,47 +34,43 @@ from tests.command_line import (
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(
-    gate: Gate, tmp_path: Path, options: tuple[str, str], wanted: str
+    gate: Gate, options: tuple[str, str], wanted: str
 ) -> None:
-    finished = gate(make_repository(tmp_path / "r", answers(), answers()), *options)
+    finished = gate.between({}, {}, *options)
     last = finished.stderr.splitlines()[-1]
     assert (finished.returncode, finished.stdout) == (2, "")
     assert last.startswith("fmnist-bench: ")
     assert wanted in last
-    assert not (tmp_path / "out" / "verdict.json").exists()
+    assert not (gate.folder / "out" / "verdict.json").exists()
 
 
-def test_an_unknown_base_an_unclean_tree_and_no_repository_are_one_line(
-    gate: Gate, tmp_path: Path
-) -> None:
-    repository = make_repository(tmp_path / "r", answers(), answers())
-    assert_refused(gate(repository, base="v9"), "unknown revision 'v9': name a commit")
-    (repository / "bench" / "new.py").write_text("", encoding="utf-8")
-    assert_refused(gate(repository), "bench/new.py")
-    (repository / "bench" / "new.py").unlink()
-    (repository / "README.md").write_text("changed", encoding="utf-8")
-    assert_refused(gate(repository), "the work tree differs from its commit (README.md)")
-    assert gate(repository, "--head", "base", "--checks", "counts").returncode == 0
-    (tmp_path / "empty").mkdir()
-    assert_refused(gate(tmp_path / "empty"), "run it in a git checkout")
+def test_a_base_or_a_tree_that_cannot_be_measured_is_one_line(gate: Gate) -> None:
+    finished = gate.between({}, {}, held_to="v9")
+    assert_refused(finished, "unknown revision 'v9': name a commit")
+    new, old = gate.repository / "bench" / "new.py", gate.repository / "README.md"
+    new.touch()
+    assert_refused(gate(), "bench/new.py")
+    new.unlink()
+    old.write_text("changed", encoding="utf-8")
+    assert_refused(gate(), "the work tree differs from its commit (README.md)")
+    assert gate("--head", "base", "--checks", "counts").returncode == 0
+    assert_refused(gate("--head", "base"), "already holds a verdict; name another --out")
 
 
-def test_a_base_without_the_harness_is_one_line_and_4(gate: Gate, tmp_path: Path) -> None:
-    repository = make_repository(tmp_path / "r", answers(), answers(), has_worker=False)
-    assert_refused(gate(repository), "has no bench/gate/worker.py", exit_code=4)
+def test_outside_of_a_checkout_it_is_one_line(gate: Gate) -> None:
+    gate.repository.mkdir()
+    assert_refused(gate(), "run it in a git checkout")
 
 
-def test_another_protocol_is_one_line_and_4(gate: Gate, tmp_path: Path) -> None:
-    old = answers(introduce={"protocol": 0})
-    finished = gate(make_repository(tmp_path / "r", old, answers()))
+def test_a_base_without_the_harness_is_one_line_and_4(gate: Gate) -> None:
+    make_repository(gate.repository, answers(), answers(), has_worker=False)
+    assert_refused(gate(), "has no bench/gate/worker.py", exit_code=4)
+
+
+def test_another_protocol_is_one_line_and_4(gate: Gate) -> None:
+    finished = gate.between({"introduce": {"protocol": 0}}, {})
     assert finished.returncode == 4
     assert "the base speaks protocol 0 and this gate 2" in finished.stderr.splitlines()[-1]
-
-
-def test_a_folder_with_a_verdict_is_not_written_over(gate: Gate, tmp_path: Path) -> None:
-    repository = make_repository(tmp_path / "r", answers(), answers())
-    assert gate(repository, "--checks", "counts").returncode == 0
-    assert_refused(gate(repository), "already holds a verdict; name another --out")
 
 
 @pytest.mark.parametrize(

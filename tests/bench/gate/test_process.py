@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.gate.process import Process, WorkerError
+from bench.workers.messages import NO_MESSAGE
 
 READS = """
 import os, signal, sys, time
@@ -55,9 +56,35 @@ def test_it_runs_the_trees_own_code_in_the_tree(start: Starter, tmp_path: Path) 
     assert process.ask("count", model="v2") == [str(tmp_path), "mine", asked]
 
 
-def test_it_dies_at_import(start: Starter) -> None:
-    process = start("import module_that_is_not_there\n")
-    assert refused(process) == "ModuleNotFoundError: No module named 'module_that_is_not_there'"
+REFUSAL = '{"kind": "refusal", "content": "no such model"}'
+FAILURE = '{"kind": "failure", "content": {"status": "diverged", "reason": "nan at step 3"}}'
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import not_there\n", "ModuleNotFoundError: No module named 'not_there'"),
+        (f"{READS}sys.exit(7)\n", "the process exited with code 7"),
+        (f"{READS}sys.exit(0)\n", "it ended without a word"),
+        (f"{READS}print('x' * 999 + 'y', flush=True)\nos._exit(1)\n", "x" * 299 + "y"),
+        (  # a signal is named whatever was written before
+            f"{READS}print('UserWarning', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n",
+            "the process was killed by SIGKILL (out of memory?)",
+        ),
+        *(
+            (f"{READS}pipe.send_bytes({frame!r})\ntime.sleep(60)\n", NO_MESSAGE)
+            for frame in (b"no JSON", b"[1, 2]", b'{"content": 5}', b"")
+        ),
+        (  # it promises a gigabyte
+            f"{READS}os.write(pipe.fileno(), b'\\x40\\0\\0\\0{{')\ntime.sleep(60)\n",
+            NO_MESSAGE,
+        ),
+        (f"{READS}pipe.send_bytes({REFUSAL!r}.encode())\n", "no such model"),
+        (f"{READS}pipe.send_bytes({FAILURE!r}.encode())\n", "nan at step 3"),
+    ],
+)
+def test_whatever_it_does_instead_is_a_line(start: Starter, source: str, reason: str) -> None:
+    assert refused(start(source)) == reason
 
 
 def test_it_dies_before_it_is_asked(start: Starter) -> None:
@@ -66,59 +93,21 @@ def test_it_dies_before_it_is_asked(start: Starter) -> None:
     assert refused(process) == "had enough"
 
 
-@pytest.mark.parametrize(
-    ("end", "reason"),
-    [
-        ("sys.exit(7)\n", "the process exited with code 7"),
-        ("sys.exit(0)\n", "it ended without a word"),
-        ("print('x' * 999 + 'y', flush=True)\nos._exit(1)\n", "x" * 299 + "y"),
-    ],
-)
-def test_it_ends_instead_of_an_answer(start: Starter, end: str, reason: str) -> None:
-    assert refused(start(READS + end)) == reason
-
-
-def test_a_signal_is_named_whatever_was_written_before(start: Starter) -> None:
-    process = start(
-        f"{READS}print('UserWarning: nothing', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    assert refused(process) == "the process was killed by SIGKILL (out of memory?)"
-
-
 def test_what_workers_before_it_wrote_is_not_its_own(start: Starter) -> None:
     assert refused(start(f"{READS}raise RuntimeError('first')\n")) == "RuntimeError: first"
     assert refused(start(f"{READS}os._exit(3)\n")) == "the process exited with code 3"
 
 
-@pytest.mark.parametrize("frame", [b"no JSON", b"[1, 2]", b'{"content": 5}', b""])
-def test_it_answers_rubbish(start: Starter, frame: bytes) -> None:
-    process = start(f"{READS}pipe.send_bytes({frame!r})\ntime.sleep(60)\n")
-    assert refused(process)
-
-
-def test_it_takes_too_long(start: Starter) -> None:
-    process = start(f"{READS}time.sleep(60)\n")
-    assert refused(process, timeout_s=0.1) == "no answer to 'count' within 0.1 s"
-
-
-def test_it_writes_half_an_answer(start: Starter) -> None:
-    process = start(f"{READS}os.write(pipe.fileno(), b'\\0\\0\\0\\x64{{')\ntime.sleep(60)\n")
+@pytest.mark.parametrize("half", ["", "os.write(pipe.fileno(), b'\\0\\0\\0\\x64{')\n"])
+def test_an_answer_that_does_not_come_or_only_by_half_is_waited_for(
+    start: Starter, half: str
+) -> None:
+    process = start(f"{READS}{half}time.sleep(60)\n")
     process.put("count", model="v2")
-    assert process.pipe.poll(60.0)
+    assert not half or process.pipe.poll(60.0)
     with pytest.raises(WorkerError, match=r"^no answer to 'count' within 0\.1 s$"):
         process.answer("count", 0.1)
-
-
-def test_it_promises_a_gigabyte(start: Starter) -> None:
-    process = start(f"{READS}os.write(pipe.fileno(), b'\\x40\\0\\0\\0{{')\ntime.sleep(60)\n")
-    assert "no message" in refused(process)
-
-
-def test_it_refuses_or_fails(start: Starter) -> None:
-    refusal = '{"kind": "refusal", "content": "no such model"}'
-    assert refused(start(f"{READS}pipe.send_bytes({refusal!r}.encode())\n")) == "no such model"
-    failure = '{"kind": "failure", "content": {"status": "diverged", "reason": "nan at step 3"}}'
-    assert refused(start(f"{READS}pipe.send_bytes({failure!r}.encode())\n")) == "nan at step 3"
+    assert process.popen.returncode == -signal.SIGKILL  # its answer would be the next one's
 
 
 def test_it_is_gone_once_stopped(start: Starter) -> None:

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,56 +34,44 @@ def test_why_a_training_would_be_too_short() -> None:
     assert skipped("v0", 2.0, train_s=2.5).evidence == f"1 step in 2.5 s is {remedy}"
 
 
-@dataclass
-class Trainer:
-    """A worker whose runs are written down beforehand.
-
-    Attributes:
-        side: `base` or `head`.
-        answers: a record, what else it answers, or the error that it ends with, by seed.
-        told: all that was asked of any worker, in time order.
-    """
-
-    side: str
-    answers: Mapping[int, RunRecord | str | WorkerError]
-    told: list[tuple[str, dict[str, Any]]]
-
-    def ask(self, question: str, *, timeout_s: float = 0.0, **content: Any) -> str:  # noqa: ANN401
-        """The record of a seed as JSON."""
-        assert question == "train"
-        self.told.append((self.side, content | {"timeout_s": timeout_s}))
-        answer = self.answers[content["seed"]]
-        if isinstance(answer, WorkerError):
-            raise answer
-        return answer if isinstance(answer, str) else answer.to_json_line().decode()
+Answers = Mapping[int, RunRecord | str | WorkerError]
+"""A record, what else a worker answers, or the error that it ends with, by seed."""
 
 
 @dataclass
 class Gate:
-    """Workers of both sides, started as often as asked for."""
+    """Workers of both sides whose runs are written down beforehand."""
 
-    base: Mapping[int, RunRecord | str | WorkerError]
-    head: Mapping[int, RunRecord | str | WorkerError]
-    told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    base: Answers
+    head: Answers
+    fails: WorkerError | None = None  # of a worker that does not start
+    told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # of any, in time order
     num_started: int = 0
     records: list[RunRecord] = field(default_factory=list)
-    fails: WorkerError | None = None
 
     @contextmanager
-    def start(self, trees: Mapping[str, Path], _logs: Path) -> Iterator[list[Trainer]]:
+    def start(self, trees: Mapping[str, Path], _logs: Path) -> Iterator[list[SimpleNamespace]]:
         """A worker of each side."""
         assert trees == {"base": Path("b"), "head": Path("h")}
         self.num_started += 1
         if self.fails:
             raise self.fails
-        yield [Trainer("base", self.base, self.told), Trainer("head", self.head, self.told)]
+        yield [SimpleNamespace(side=side, ask=partial(self.answer, side)) for side in trees]
+
+    def answer(self, side: str, question: str, **content: Any) -> str:  # noqa: ANN401
+        """The record of a seed as JSON."""
+        assert question == "train"
+        self.told.append((side, content))
+        answer = (self.base if side == "base" else self.head)[content["seed"]]
+        if isinstance(answer, WorkerError):
+            raise answer
+        return answer if isinstance(answer, str) else answer.to_json_line().decode()
 
     def check(self, model: str = "v2", **options: Any) -> list[Finding]:  # noqa: ANN401
         """The findings."""
-        self.records = []
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(process, "started", self.start)
-            self.findings = check_quality(
+            return check_quality(
                 {"base": Path("b"), "head": Path("h")},
                 Workload({model: "resident,threads:1"}, "cpu", ["batch_size=64"]),
                 model,
@@ -91,7 +81,6 @@ class Gate:
                 RULE,
                 **{"seeds": 3, "done": self.records.append, **options},
             )
-        return self.findings
 
     @property
     def turns(self) -> list[tuple[str, int]]:
@@ -108,7 +97,7 @@ FIRST = [("base", 0), ("head", 0), ("head", 1), ("base", 1), ("base", 2), ("head
 SECOND = [("head", 3), ("base", 3), ("base", 4), ("head", 4), ("head", 5), ("base", 5)]
 
 
-def test_seeds_take_turns_on_both_sides() -> None:
+def test_seeds_take_turns_on_both_sides_and_each_record_is_told_with_its_own() -> None:
     gate = Gate(ALIKE, ALIKE)
     assert [finding.outcome for finding in gate.check(timeout_s=77.0)] == ["same", "same"]
     assert gate.turns == FIRST
@@ -122,14 +111,9 @@ def test_seeds_take_turns_on_both_sides() -> None:
         "data": "data",
         "timeout_s": 77.0,
     }
-
-
-def test_each_record_is_told_with_its_side() -> None:
-    gate = Gate(ALIKE, ALIKE)
-    gate.check()
-    assert [(r.extra[SIDE], r.spec["seed"]) for r in gate.records] == FIRST
-    again = RunRecord.from_json_line(gate.records[1].to_json_line())
-    assert again.extra == {SIDE: "head"}
+    assert [(record.extra, record.spec["seed"]) for record in gate.records] == [
+        ({SIDE: side}, seed) for side, seed in FIRST
+    ]
 
 
 def test_a_loss_is_confirmed_by_further_seeds() -> None:
@@ -152,9 +136,9 @@ def test_further_seeds_can_clear_a_doubt() -> None:
 
 def test_a_grown_peak_is_confirmed_too() -> None:
     head = {seed: trained(seed, BASE[seed], mebibytes=80) for seed in range(6)}
-    gate = Gate(ALIKE, head)
-    assert [finding.outcome for finding in gate.check()] == ["same", "worse"]
-    assert gate.findings[1].evidence == "median of 6 seeds, more in 6"
+    accuracy, memory = Gate(ALIKE, head).check()
+    assert (accuracy.outcome, memory.outcome) == ("same", "worse")
+    assert memory.evidence == "median of 6 seeds, more in 6"
 
 
 def test_a_failed_run_needs_no_confirmation() -> None:

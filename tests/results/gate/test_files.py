@@ -6,15 +6,11 @@ from pathlib import Path
 import pytest
 
 from results.errors import ResultsError
-from results.gate.files import (
-    annotation,
-    annotations,
-    append_step_summary,
-    write_verdict,
-)
+from results.gate.files import annotation, annotations, append_step_summary, write_verdict
 from results.gate.markdown import summary_markdown
-from results.gate.verdict import Finding, Verdict
+from results.gate.verdict import Verdict
 from tests.results.gate.verdicts_by_hand import (
+    finding,
     make_good,
     make_hostile,
     make_regression,
@@ -32,17 +28,12 @@ def test_both_files_hold_the_verdict(verdict: Verdict, tmp_path: Path) -> None:
     assert (folder / "summary.md").read_text(encoding="utf-8") == summary_markdown(verdict)
 
 
-def test_the_file_says_verdict_and_exit_code_first(tmp_path: Path) -> None:
-    write_verdict(make_regression(), tmp_path)
-    content = json.loads((tmp_path / "verdict.json").read_text(encoding="utf-8"))
-    assert list(content)[:3] == ["schema_version", "verdict", "exit_code"]
-    assert (content["verdict"], content["exit_code"]) == ("regression", 1)
-
-
 def test_files_are_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
-    write_verdict(make_regression(), tmp_path)
     write_verdict(make_good(), tmp_path)
-    assert json.loads((tmp_path / "verdict.json").read_bytes())["exit_code"] == 0
+    write_verdict(make_regression(), tmp_path)
+    head = {"schema_version": 1, "verdict": "regression", "exit_code": 1}
+    content = json.loads((tmp_path / "verdict.json").read_bytes())
+    assert list(content.items())[:3] == list(head.items())
     assert sorted(file.name for file in tmp_path.iterdir()) == ["summary.md", "verdict.json"]
 
 
@@ -85,11 +76,8 @@ def test_the_summary_of_a_step_grows(tmp_path: Path) -> None:
     assert append_step_summary("**one**: é\n", environ) is None
     assert append_step_summary("two", environ) is None
     assert (tmp_path / "summary").read_text(encoding="utf-8") == "**one**: é\ntwo\n"
-
-
-@pytest.mark.parametrize("environ", [{}, {"GITHUB_STEP_SUMMARY": ""}])
-def test_elsewhere_there_is_no_summary_of_a_step(environ: dict[str, str]) -> None:
-    assert append_step_summary("text", environ) is None
+    assert append_step_summary("elsewhere", {}) is None
+    assert append_step_summary("elsewhere", {"GITHUB_STEP_SUMMARY": ""}) is None
 
 
 @pytest.mark.parametrize("name", ["", "no/such/folder/file", "a\0b"])
@@ -120,10 +108,7 @@ def test_a_good_verdict_needs_no_annotation_but_none_at_all_does() -> None:
 
 def test_annotations_cannot_be_broken_out_of() -> None:
     evidence = "100%\r\n::error::fake, really: 5 %0A"
-    finding = Finding(
-        check="run", model="a:b,c\n::x", quantity="q", outcome="worse", evidence=evidence
-    )
-    (line,) = annotations(make_verdict([finding]))
+    (line,) = annotations(make_verdict([finding("run", "a:b,c\n::x", "q", evidence=evidence)]))
     head, title, message = line.partition("title=")[2].partition("::")[0], *line.split("::")[1:3]
     assert head.count(":") == head.count(",") == 0
     assert title.startswith("error title=gate%2C worse%3A a%3Ab%2Cc %3A%3Ax")

@@ -6,13 +6,14 @@ import pytest
 from rich.console import Console
 
 from results.gate.tables import render_verdict, verdict_notes
-from results.gate.verdict import Finding, Verdict
+from results.gate.verdict import Verdict
 from results.gate.words import headline
 from tests.golden_text import assert_golden
 from tests.results.gate.verdicts_by_hand import (
     VERDICTS,
     count,
     equal,
+    finding,
     make_hostile,
     make_many,
     make_regression,
@@ -81,14 +82,12 @@ def test_names_alike_when_cut_are_told_apart() -> None:
 
 
 def test_energy_has_a_column() -> None:
-    hungry = Finding(
-        check="energy", model="v0", quantity="joules an image", outcome="worse", change=0.5
-    )
+    hungry = finding("energy", "v0", "joules an image", base=2.0, head=3.0)
     assert "+50.0 %" in tables_of(make_verdict([hungry, speed("v0", "same", 0.01)]), 80)[-1]
 
 
 def test_a_good_verdict_without_numbers_says_no_more_than_its_first_line() -> None:
-    ended = Finding(check="run", model="v0", quantity="finished seeds", outcome="better")
+    ended = finding("run", "v0", "finished seeds", "better")
     assert "no numbers" not in drawn(make_verdict([ended]), 80)
     assert "no numbers" in drawn(make_verdict([]), 80)
 

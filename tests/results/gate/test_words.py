@@ -15,7 +15,15 @@ from results.gate.words import (
     place,
     value_text,
 )
-from tests.results.gate.verdicts_by_hand import accuracy, count, equal, make_verdict, memory, speed
+from tests.results.gate.verdicts_by_hand import (
+    accuracy,
+    count,
+    equal,
+    finding,
+    make_verdict,
+    memory,
+    speed,
+)
 
 
 @pytest.mark.parametrize(
@@ -87,8 +95,7 @@ def test_the_gravest_is_said_first_and_the_rest_is_counted() -> None:
     ],
 )
 def test_values_wear_their_units(check: Any, value: float | None, text: str) -> None:  # noqa: ANN401
-    finding = Finding(check=check, model="v0", quantity="x", outcome="same", base=value)
-    assert value_text(finding, finding.base) == text
+    assert value_text(finding(check, "v0", "x"), value) == text
 
 
 @pytest.mark.parametrize(
@@ -110,15 +117,14 @@ def test_changes_have_a_sign_and_never_a_negative_zero(
     change: float | None,
     text: str,
 ) -> None:
-    finding = Finding(check=check, model="v0", quantity="x", outcome="same", change=change)
-    assert change_text(finding) == text
+    found = Finding(check=check, model="v0", quantity="x", outcome="same", change=change)
+    assert change_text(found) == text
 
 
 def test_a_value_that_only_one_side_has_is_said() -> None:
-    fields: dict[str, Any] = {"check": "counts", "model": "v0", "quantity": "graph breaks"}
-    assert described(Finding(outcome="worse", head=3, **fields)) == "v0, graph breaks: now 3"
-    assert described(Finding(outcome="worse", base=3, **fields)) == "v0, graph breaks: was 3"
-    assert described(Finding(outcome="worse", **fields)) == "v0, graph breaks"
+    for base, head, values in ((None, 3, ": now 3"), (3, None, ": was 3"), (None, None, "")):
+        found = finding("counts", "v0", "graph breaks", base=base, head=head)
+        assert described(found) == f"v0, graph breaks{values}"
 
 
 def test_a_better_finding_is_claimed_the_other_way() -> None:
@@ -128,35 +134,20 @@ def test_a_better_finding_is_claimed_the_other_way() -> None:
 
 
 def test_seconds_of_something_else_are_no_slower_step() -> None:
-    finding = Finding(
-        check="speed",
-        model="v2",
-        quantity="seconds to compile",
-        outcome="worse",
-        base=1.0,
-        head=2.0,
-        change=1.0,
-    )
-    assert claim(finding) == "v2, seconds to compile: from 1.00 s to 2.00 s (+100.0 %)"
+    found = finding("speed", "v2", "seconds to compile", base=1.0, head=2.0)
+    assert claim(found) == "v2, seconds to compile: from 1.00 s to 2.00 s (+100.0 %)"
 
 
 def test_skipped_checks_are_one_line() -> None:
     skipped = [
-        Finding(
-            check="accuracy",
-            model=f"v{n}",
-            quantity="accuracy",
-            outcome="skipped",
-            evidence="--quick",
-        )
-        for n in range(6)
+        finding("accuracy", f"v{n}", "accuracy", "skipped", evidence="--quick") for n in range(6)
     ]
     lines = notes(make_verdict(skipped, notes=["a\nnote"]))
     assert lines == ["a note", "skipped: accuracy of v0, v1, v2 and 3 more (--quick)"]
 
 
 def test_a_new_row_is_new_and_neither_compared_nor_changed_on_purpose() -> None:
-    new = Finding(check="run", model="v9", quantity="seeds", outcome="skipped", evidence="new")
+    new = finding("run", "v9", "seeds", "skipped", evidence="new")
     verdict = make_verdict([speed("v0", "same", 0.01), new])
     assert ": ".join(headline(verdict)) == "No regression: 1 model, nothing slower; 1 new"
     assert notes(verdict) == ["new, with nothing to be compared with: v9"]

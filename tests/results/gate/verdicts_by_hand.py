@@ -3,13 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from results.gate.verdict import Commit, Finding, Verdict
+from results.gate.verdict import Check, Commit, Finding, Verdict
 from tests.results.records_by_hand import ENVIRONMENT
 
 BASE = Commit("main", "0123456789abcdef0123456789abcdef01234567", "Faster gathers")
 HEAD = Commit("fedcba98", "fedcba9876543210fedcba9876543210fedcba98", "V2: another convolution")
 COMMAND = "fmnist-bench gate --base main --models v0,v2,resnet8 --device cuda:0"
-STEP, SURE = "seconds a step", "9 of 10 pairs, control +0.4 %"
+STEP, ACCURACY = "seconds a step", "validation accuracy"
+SURE = "9 of 10 pairs, control +0.4 %"
+GONE = "the base crashed: no module named 'my_layers'"
 HOSTILE = (
     "</td></details><script>alert(1)</script>",
     "a|b|c \\| d",
@@ -28,70 +30,57 @@ HOSTILE = (
 )
 
 
-def speed(model: str, outcome: Any, head: float, evidence: str = SURE) -> Finding:  # noqa: ANN401
-    """Of a step that took a hundredth of a second on the base."""
+def finding(
+    check: Check,
+    model: str,
+    quantity: str,
+    outcome: Any = "worse",  # noqa: ANN401 - a name of a parametrized test
+    base: float | None = None,
+    head: float | None = None,
+    evidence: str = "",
+) -> Finding:
+    """Of a value that has become another one, whose change is derived."""
+    change = None
+    if check == "accuracy" and base is not None and head is not None:
+        change = head - base
+    elif base and head is not None:
+        change = head / base - 1
     return Finding(
-        check="speed",
+        check=check,
         model=model,
-        quantity=STEP,
-        outcome=outcome,
-        base=0.01,
-        head=head,
-        change=head / 0.01 - 1,
-        evidence=evidence,
-    )
-
-
-def accuracy(model: str, outcome: Any, change: float) -> Finding:  # noqa: ANN401
-    """Of a model that was right in 90 % on the base."""
-    return Finding(
-        check="accuracy",
-        model=model,
-        quantity="validation accuracy",
-        outcome=outcome,
-        base=0.9,
-        head=0.9 + change,
-        change=change,
-        evidence="5 seeds, margin 0.5 points",
-    )
-
-
-def memory(model: str, outcome: Any, head_mib: float) -> Finding:  # noqa: ANN401
-    """Of a training that took 48 MiB on the base."""
-    return Finding(
-        check="memory",
-        model=model,
-        quantity="peak memory",
-        outcome=outcome,
-        base=48 * 2**20,
-        head=head_mib * 2**20,
-        change=head_mib / 48 - 1,
-    )
-
-
-def count(row: str, quantity: str, outcome: Any, base: int, head: int) -> Finding:  # noqa: ANN401
-    """Of a count that differs."""
-    change = head / base - 1 if base else None
-    return Finding(
-        check="counts",
-        model=row,
         quantity=quantity,
         outcome=outcome,
         base=base,
         head=head,
         change=change,
+        evidence=evidence,
     )
+
+
+def speed(model: str, outcome: str, head: float, evidence: str = SURE) -> Finding:
+    """Of a step that took a hundredth of a second on the base."""
+    return finding("speed", model, STEP, outcome, 0.01, head, evidence)
+
+
+def accuracy(model: str, outcome: str, change: float) -> Finding:
+    """Of a model that was right in 90 % on the base."""
+    evidence = "5 seeds, margin 0.5 points"
+    return finding("accuracy", model, ACCURACY, outcome, 0.9, 0.9 + change, evidence)
+
+
+def memory(model: str, outcome: str, head_mib: float) -> Finding:
+    """Of a training that took 48 MiB on the base."""
+    return finding("memory", model, "peak memory", outcome, 48 * 2**20, head_mib * 2**20)
+
+
+def count(row: str, quantity: str, outcome: str, base: int, head: int) -> Finding:
+    """Of a count that differs."""
+    return finding("counts", row, quantity, outcome, base, head)
 
 
 def equal(row: str, number: int) -> Finding:
     """Of a row whose counts are all what they were."""
-    return Finding(
-        check="counts",
-        model=row,
-        quantity="counts",
-        outcome="same",
-        evidence=f"{number} equal",
-    )
+    return finding("counts", row, "counts", "same", evidence=f"{number} equal")
 
 
 def make_verdict(findings: Sequence[Finding], **fields: Any) -> Verdict:  # noqa: ANN401
@@ -125,20 +114,8 @@ def make_regression() -> Verdict:
             count("v2, plan compile", "graphs compiled in the second epoch", "worse", 0, 3),
             equal("resnet8", 12),
             equal("epoch, ragged batch kept", 3),
-            Finding(
-                check="run",
-                model="my_net",
-                quantity="a training step",
-                outcome="unusable",
-                evidence="the base crashed: no module named 'my_layers'",
-            ),
-            Finding(
-                check="accuracy",
-                model="resnet8",
-                quantity="validation accuracy",
-                outcome="skipped",
-                evidence="only with --seeds",
-            ),
+            finding("run", "my_net", "a training step", "unusable", evidence=GONE),
+            finding("accuracy", "resnet8", ACCURACY, "skipped", evidence="only with --seeds"),
         ],
         notes=["kernels a step: the base does not know this stack"],
     )
@@ -161,19 +138,10 @@ def make_good() -> Verdict:
 
 def make_hostile() -> Verdict:
     """Whatever comes from outside is hostile."""
-    outcomes = ("worse", "unclear", "unusable", "changed", "skipped")
     findings = [
-        Finding(
-            check="run",
-            model=text,
-            quantity=text,
-            outcome=outcome,  # type: ignore[arg-type]  # one of a tuple of them
-            base=float("nan"),
-            head=float("inf"),
-            evidence=text,
-        )
+        finding("run", text, text, outcome, float("nan"), float("inf"), text)
         for text in HOSTILE
-        for outcome in outcomes
+        for outcome in ("worse", "unclear", "unusable", "changed", "skipped")
     ]
     commit = Commit(HOSTILE[0], HOSTILE[1], HOSTILE[2])
     return make_verdict(
@@ -193,14 +161,8 @@ def make_slower() -> Verdict:
 
 def make_unusable() -> Verdict:
     """A base that cannot be measured at all."""
-    broken = Finding(
-        check="run",
-        model="",
-        quantity="the base",
-        outcome="unusable",
-        evidence="it has no harness: no module named 'bench.gate'",
-    )
-    return make_verdict([broken])
+    evidence = "it has no harness: no module named 'bench.gate'"
+    return make_verdict([finding("run", "", "the base", "unusable", evidence=evidence)])
 
 
 def make_many() -> Verdict:
