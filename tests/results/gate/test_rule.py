@@ -83,7 +83,8 @@ def test_holm_rejects_what_stands_in_the_textbook(
 def test_what_is_slower_in_both_rounds_is_worse() -> None:
     first = {"v2": pairs([0.14, 0.16, 0.15, 0.17, 0.13])}
     (finding,) = judge(first, {"v2": pairs([0.15, 0.14, 0.16, 0.15, 0.13])}, RULE)
-    assert (finding.outcome, finding.change) == ("worse", pytest.approx(0.15, abs=0.002))
+    assert finding.outcome == "worse"
+    assert finding.change == pytest.approx(0.15, abs=0.002)
     assert (finding.base, finding.head) == pytest.approx((0.004, 0.0046), rel=0.002)
     assert finding.evidence == "10 pairs, +13.0 % to +17.0 %; base against itself +0.0 %"
 
