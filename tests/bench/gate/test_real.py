@@ -69,11 +69,11 @@ def edit(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def hold(clone: Path, models: str, data_root: Path) -> dict[str, Any]:
+def hold(clone: Path, data_root: Path, models: str, checks: str) -> dict[str, Any]:
     """Commits what was edited, and returns the verdict of its gate."""
     git(clone, "commit", "-q", "-a", "-m", "some change")
     options = ["--base", "HEAD~1", "--models", models, "--device", "cpu", "--out", "../out"]
-    options += ["--threshold", "0.3", "--seeds", "2", "--train-seconds", "1"]
+    options += ["--checks", checks, "--threshold", "0.3", "--seeds", "2", "--train-seconds", "1"]
     done = subprocess.run(
         [sys.executable, "-m", "bench", "gate", *options],
         cwd=clone,
@@ -93,7 +93,7 @@ def test_each_damage_is_named(clone: Path, data_root: Path) -> None:
     edit(clone / TINY, "import register\n", f"import register\n{LAYERS}")
     slower = SLOW_TO_LEARN.replace("or 0.0", "* 0.07")
     edit(clone / "bench/train/schedule.py", SLOW_TO_LEARN, slower)
-    found = hold(clone, "v0,v2", data_root)
+    found = hold(clone, data_root, "v0,v2", "counts,speed,quality")
     assert found["exit_code"] == 1
     worse: dict[str, dict[str, float]] = {}
     for finding in found["findings"]:
@@ -111,7 +111,7 @@ def test_each_damage_is_named(clone: Path, data_root: Path) -> None:
 def test_a_change_of_the_documentation_passes(clone: Path, data_root: Path) -> None:
     with (clone / "README.md").open("a", encoding="utf-8") as file:
         file.write("\nOne line more.\n")
-    found = hold(clone, "v0", data_root)
+    found = hold(clone, data_root, "v0", "counts,quality")
     assert found["exit_code"] == 0, found["findings"]
     assert {finding["outcome"] for finding in found["findings"]} == {"same"}
     (accuracy,) = (f for f in found["findings"] if f["check"] == "accuracy")

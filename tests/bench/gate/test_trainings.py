@@ -15,7 +15,6 @@ from bench.gate.process import WorkerError
 from bench.gate.quality import SIDE, check_quality, quality_steps, skipped
 from bench.gate.speed import Workload
 from results import RunRecord
-from results.gate.quality import judge_accuracy
 from results.gate.verdict import Finding
 from tests.bench.gate.test_quality import BASE, RULE, failed, shifted, trained
 
@@ -34,7 +33,7 @@ def test_why_a_training_would_be_too_short() -> None:
     assert skipped("v0", 2.0, train_s=2.5).evidence == f"1 step in 2.5 s is {remedy}"
 
 
-Answers = Mapping[int, RunRecord | str | WorkerError]
+Answers = dict[int, RunRecord | str | WorkerError]
 """A record, what else a worker answers, or the error that it ends with, by seed."""
 
 
@@ -46,14 +45,12 @@ class Gate:
     head: Answers
     fails: WorkerError | None = None  # of a worker that does not start
     told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # of any, in time order
-    num_started: int = 0
     records: list[RunRecord] = field(default_factory=list)
 
     @contextmanager
     def start(self, trees: Mapping[str, Path], _logs: Path) -> Iterator[list[SimpleNamespace]]:
         """A worker of each side."""
         assert trees == {"base": Path("b"), "head": Path("h")}
-        self.num_started += 1
         if self.fails:
             raise self.fails
         yield [SimpleNamespace(side=side, ask=partial(self.answer, side)) for side in trees]
@@ -88,7 +85,7 @@ class Gate:
         return [(side, content["seed"]) for side, content in self.told]
 
 
-def runs(*accuracies: float) -> dict[int, RunRecord]:
+def runs(*accuracies: float) -> Answers:
     return {seed: trained(seed, accuracy) for seed, accuracy in enumerate(accuracies)}
 
 
@@ -116,72 +113,74 @@ def test_seeds_take_turns_on_both_sides_and_each_record_is_told_with_its_own() -
     ]
 
 
-def test_a_loss_is_confirmed_by_further_seeds() -> None:
-    gate = Gate(ALIKE, runs(*(value - 0.02 for value in BASE.values())))
-    accuracy, memory_ = gate.check()
-    assert gate.turns == FIRST + SECOND
-    assert accuracy.outcome == "worse"
-    assert accuracy.evidence == "-2.0 points [-2.0, -2.0] over 6 seeds"
-    assert memory_.outcome == "same"
-    assert len(gate.records) == 12
+LOST = runs(*(value - 0.02 for value in BASE.values()))
+GROWN = {seed: trained(seed, BASE[seed], mebibytes=80) for seed in range(6)}
+DOUBTFUL = runs(*shifted(-1.5, 0.4, 0.6, 0.1, -0.2, 0.3).values())  # of three seeds unclear
+DIED = "the process was killed by SIGKILL (out of memory?)"
 
 
-def test_further_seeds_can_clear_a_doubt() -> None:
-    head = shifted(-1.5, 0.4, 0.6, 0.1, -0.2, 0.3)
-    gate = Gate(ALIKE, runs(*head.values()))
-    assert judge_accuracy("v2", BASE, {k: head[k] for k in range(3)}, RULE).outcome == "unclear"
-    assert gate.check()[0].outcome == "same"
-    assert gate.turns == FIRST + SECOND
+@pytest.mark.parametrize(
+    ("head", "turns", "findings"),
+    [
+        (
+            LOST,
+            FIRST + SECOND,
+            [
+                ("accuracy", "worse", "-2.0 points [-2.0, -2.0] over 6 seeds"),
+                ("memory", "same", "median of 6 seeds, more in 0"),
+            ],
+        ),
+        (
+            GROWN,
+            FIRST + SECOND,
+            [
+                ("accuracy", "same", "the same in all 6 seeds"),
+                ("memory", "worse", "median of 6 seeds, more in 6"),
+            ],
+        ),
+        (
+            DOUBTFUL,
+            FIRST + SECOND,
+            [
+                ("accuracy", "same", "-0.1 points [-0.8, +0.7] over 6 seeds"),
+                ("memory", "same", "median of 6 seeds, more in 0"),
+            ],
+        ),
+        # a run that failed has failed
+        (ALIKE | {1: failed(1)}, FIRST, [("run", "worse", "seed 1 diverged: the loss became nan")]),
+        (ALIKE | {1: WorkerError("head", DIED)}, FIRST[:3], [("run", "worse", DIED)]),
+    ],
+    ids=["lost", "grown", "doubtful", "failed", "died"],
+)
+def test_more_seeds_are_trained_where_that_may_tell_more(
+    head: Answers, turns: list[tuple[str, int]], findings: list[tuple[str, str, str]]
+) -> None:
+    gate = Gate(ALIKE, head)
+    assert [(f.check, f.outcome, f.evidence) for f in gate.check()] == findings
+    assert gate.turns == turns
+    assert len(gate.records) == len(turns) - ("killed" in findings[0][2])
 
 
-def test_a_grown_peak_is_confirmed_too() -> None:
-    head = {seed: trained(seed, BASE[seed], mebibytes=80) for seed in range(6)}
-    accuracy, memory = Gate(ALIKE, head).check()
-    assert (accuracy.outcome, memory.outcome) == ("same", "worse")
-    assert memory.evidence == "median of 6 seeds, more in 6"
+def test_one_seed_that_differs_is_joined_by_another() -> None:
+    gate = Gate(ALIKE, LOST)
+    assert gate.check(seeds=1)[0].outcome == "worse"
+    assert gate.turns == [("base", 0), ("head", 0), ("head", 1), ("base", 1)]
 
 
-def test_a_failed_run_needs_no_confirmation() -> None:
-    gate = Gate(ALIKE, {**ALIKE, 1: failed(1)})
-    (finding,) = gate.check()
-    assert (finding.check, finding.outcome, len(gate.turns)) == ("run", "worse", 6)
-
-
-def test_a_head_that_dies_is_worse_and_a_base_is_no_base() -> None:
-    died = "the process was killed by SIGKILL (out of memory?)"
-    gate = Gate(ALIKE, {**ALIKE, 1: WorkerError("head", died)})
-    (finding,) = gate.check()
-    assert (finding.check, finding.outcome, finding.evidence) == ("run", "worse", died)
-    assert [record.extra[SIDE] for record in gate.records] == ["base", "head"]
-    gate = Gate({**ALIKE, 0: WorkerError("base", died)}, ALIKE)
-    (finding,) = gate.check()
-    assert (finding.outcome, finding.evidence) == ("unusable", f"on the base: {died}")
+def test_a_base_that_dies_is_no_base() -> None:
+    (finding,) = Gate(ALIKE | {0: WorkerError("base", DIED)}, ALIKE).check()
+    assert (finding.outcome, finding.evidence) == ("unusable", f"on the base: {DIED}")
 
 
 @pytest.mark.parametrize(("side", "outcome"), [("base", "unusable"), ("head", "worse")])
 def test_a_worker_that_does_not_start(side: str, outcome: str) -> None:
     gate = Gate(ALIKE, ALIKE, fails=WorkerError(side, "No module named 'bench.gate'"))
     (finding,) = gate.check()
-    assert (finding.check, finding.outcome) == ("run", outcome)
+    assert (finding.model, finding.check, finding.outcome) == ("v2", "run", outcome)
     assert "No module named 'bench.gate'" in finding.evidence
 
 
 def test_a_record_that_cannot_be_read_is_its_sides_failure() -> None:
-    gate = Gate(ALIKE, {**ALIKE, 0: '{"schema_version": 99}'})
-    (finding,) = gate.check()
+    (finding,) = Gate(ALIKE, ALIKE | {0: '{"schema_version": 99}'}).check()
     assert (finding.check, finding.outcome) == ("run", "worse")
     assert finding.evidence.startswith("its record cannot be read: ")
-
-
-def test_every_model_has_fresh_workers() -> None:
-    gate = Gate(ALIKE, {**ALIKE, 0: WorkerError("head", "gone")})
-    for number, model in enumerate(("v2", "resnet8")):
-        (finding,) = gate.check(model)
-        assert (finding.model, finding.check, finding.outcome) == (model, "run", "worse")
-        assert (finding.evidence, gate.num_started) == ("gone", number + 1)
-
-
-def test_one_seed_that_differs_is_joined_by_another() -> None:
-    gate = Gate(ALIKE, runs(*(value - 0.02 for value in BASE.values())))
-    assert gate.check(seeds=1)[0].outcome == "worse"
-    assert gate.turns == [("base", 0), ("head", 0), ("head", 1), ("base", 1)]
