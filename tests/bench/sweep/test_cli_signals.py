@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.bench.workers.models_by_hand import write_models
 from tests.command_line import (
     CPU,
     PLAN,
@@ -30,40 +31,19 @@ pytestmark = pytest.mark.slow
 
 AFTER_WRITING_S = 1.0  # from the end of a write to the wait for the next record: microseconds
 NOTICE = "stopping after the current run; press Ctrl-C again to stop now"
-# `calls` is a buffer, which the warm-up puts back: step 55 is beyond any warm-up.
 MODEL = """
-import subprocess
-import sys
-import time
-from pathlib import Path
-
-import torch
-from torch import nn
-
-HERE = Path(__file__).parent
-
-class Trains(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.head = nn.Linear(784, 10)
-        self.register_buffer("calls", torch.tensor(0))
-        self.register_buffer("seed", torch.tensor(torch.initial_seed() % 2))
-
-    def forward(self, images):
-        self.calls += self.training
-        if self.training and self.calls == 55:
-            self.meet(int(self.seed))
-        return self.head(images.flatten(1))
-
-    def meet(self, seed):
+class Trains(Net):
+    def meet(self, logits):
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
-        (HERE / f"training{seed}").touch()
+        (HERE / f"training{self.seed}").touch()
+        return logits
 
 class Waits(Trains):
-    def meet(self, seed):
-        super().meet(seed)
-        while not (HERE / f"go{seed}").exists():
+    def meet(self, logits):
+        super().meet(logits)
+        while not (HERE / f"go{self.seed}").exists():
             time.sleep(0.02)
+        return logits
 """
 
 
@@ -150,7 +130,7 @@ def ended(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Ended:
     begun: dict[str, tuple[Running, Path]] = {}
     for name in CASES:
         folder = tmp_path_factory.mktemp("signal")
-        (folder / "model.py").write_text(MODEL, encoding="utf-8")
+        write_models(folder / "model.py", MODEL)
         # one of them is stopped while the training goes on and reports
         endless = ("Trains", "1000s") if name == "SIGTERM" else ()
         begun[name] = Running.start(data_root, folder, *arguments(folder, *endless)), folder

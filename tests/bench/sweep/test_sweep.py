@@ -21,43 +21,26 @@ from bench.workers.messages import MAX_SAMPLES_BYTES, packed_samples
 from results import RunRecord, RunStore
 from tests.bench.ladder.test_rungs import SPEC
 from tests.bench.workers.children_by_hand import plays
+from tests.bench.workers.models_by_hand import write_models
 
 ENVIRONMENT = {"device": "none", "device_kind": "cpu", "data_hash": "0"}
 V0 = replace(SPEC, model="v0", plan=Plan.parse("threads:1"), budget=Budget(60, "steps"))
-# as in test_isolation.py: trouble comes at step 55, beyond any warm-up
 MODELS = """
-import os
-import signal
-from pathlib import Path
+class Tells(Net):
+    def meet(self, logits):
+        with open(HERE / "pids", "a") as file:
+            file.write(f"{os.getpid()} ")
+        return self.misbehave() if int(self.seed) == 0 else logits
 
-import torch
-from torch import nn
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.head = nn.Linear(784, 10)
-        self.register_buffer("calls", torch.tensor(0))
-        self.register_buffer("seed", torch.tensor(torch.initial_seed() % 3))
-
-    def forward(self, images):
-        self.calls += self.training
-        if self.training and self.calls == 55:
-            with open(Path(__file__).parent / "pids", "a") as file:
-                file.write(f"{os.getpid()} ")
-            if int(self.seed) == 0:
-                self.misbehave()
-        return self.head(images.flatten(1))
-
-class LosesGpu(Net):
+class LosesGpu(Tells):
     def misbehave(self):
         raise torch.AcceleratorError("CUDA error: device-side assert triggered\\nmore")
 
-class IsOutOfMemory(Net):
+class IsOutOfMemory(Tells):
     def misbehave(self):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
 
-class KillsServer(Net):
+class KillsServer(Tells):
     def misbehave(self):
         os.kill(os.getppid(), signal.SIGKILL)
         while True:
@@ -81,8 +64,8 @@ def swept(
 
 def pids_of_runs(folder: Path, data_root: Path, name: str, seeds: Sequence[int]) -> list[str]:
     """The process of each seed, and beside it how it ended."""
-    (folder / "models.py").write_text(MODELS, encoding="utf-8")
-    spec = replace(V0, model=f"{folder / 'models.py'}:{name}")
+    path = write_models(folder / "models.py", MODELS)
+    spec = replace(V0, model=f"{path}:{name}")
     records = swept(folder, spec, seeds, data_root)
     assert [record.spec["seed"] for record in records] == list(seeds)
     pids = (folder / "pids").read_text(encoding="utf-8").split()

@@ -7,83 +7,53 @@ from pathlib import Path
 import pytest
 
 from results.rows.rows import ROW_KEYS
+from tests.bench.workers.models_by_hand import write_models
 from tests.command_line import CPU, PLAN, Finished, Running, bench, read_lines
 
 pytestmark = pytest.mark.slow
 
-# They behave in eval mode, in which they are checked before the sweep, and in warm-up, which has
-# at most 50 steps. `calls` is a buffer, which the warm-up puts back: trouble comes at step 55. Only
-# a NaN does no harm in the warm-up, whose weights are put back too.
 FAILING_MODELS = """
-import ctypes
-import os
-import resource
-import threading
-import time
-from pathlib import Path
-
-import torch
-from torch import nn
-
 print("printed at import")
-resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # no core file in the work tree
-
-class Net(nn.Module):
-    seeds = (0, 1)
-    due = 55
-
-    def __init__(self):
-        super().__init__()
-        print("printed when built")
-        self.head = nn.Linear(784, 10)
-        self.register_buffer("calls", torch.tensor(0))
-        self.register_buffer("seed", torch.tensor(torch.initial_seed() % 2))
-
-    def forward(self, images):
-        logits = self.head(images.flatten(1))
-        self.calls += self.training
-        is_due = self.training and self.calls == self.due and int(self.seed) in self.seeds
-        return self.misbehave(logits) if is_due else logits
 
 class Raises(Net):
-    def misbehave(self, logits):
+    def meet(self, logits):
         raise RuntimeError("no more")
 
 class Exits(Net):
     seeds = (1,)
-    def misbehave(self, logits):
+    def meet(self, logits):
         os._exit(3)
 
 class Faults(Net):
     seeds = (1,)
-    def misbehave(self, logits):
+    def meet(self, logits):
         ctypes.string_at(0)
 
 class Diverges(Net):
     due = 10
-    def misbehave(self, logits):
+    def meet(self, logits):
         return logits * float("nan")
 
 class Hungers(Net):
-    def misbehave(self, logits):
+    def meet(self, logits):
         hoard = []
         while True:
             hoard.append(torch.ones(2**24))
 
 class Loops(Net):
     seeds = (1,)
-    def misbehave(self, logits):
-        Path(__file__).with_name("loops").touch()
+    def meet(self, logits):
+        (HERE / "loops").touch()
         while True:
             pass
 
 class HasAnotherShape(Net):
-    def misbehave(self, logits):
+    def meet(self, logits):
         return logits[:, :7]
 
 class WritesRubbish(Net):
     seeds = (0,)
-    def misbehave(self, logits):
+    def meet(self, logits):
         for name in os.listdir("/proc/self/fd"):
             path = "/proc/self/fd/" + name
             if os.path.exists(path) and os.readlink(path).startswith("socket:"):
@@ -91,7 +61,11 @@ class WritesRubbish(Net):
         time.sleep(3600)
 
 class Good(Net):
-    def misbehave(self, logits):
+    def __init__(self):
+        super().__init__()
+        print("printed when built")
+
+    def meet(self, logits):
         print("printed in training")
         threading.Thread(target=time.sleep, args=(3600,)).start()  # no daemon: it clings to life
         return logits
@@ -143,8 +117,7 @@ class Failed:
 def failed(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Failed:
     """Two seeds of each model."""
     folder = tmp_path_factory.mktemp("failing")
-    path = folder / "models.py"
-    path.write_text(FAILING_MODELS, encoding="utf-8")
+    path = write_models(folder / "models.py", FAILING_MODELS)
     models = ",".join(f"{path}:{name}" for name in ENDS)
     size = ("--models", models, "--budget", "60steps", "--seeds", "2")
     limits = ("--timeout", str(TIMEOUT_S), "--max-memory-gb", str(MAX_MEMORY_GB))

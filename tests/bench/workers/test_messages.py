@@ -142,35 +142,22 @@ def overlapping() -> bytes:
     return bytes_of(archive)
 
 
-@pytest.mark.parametrize(
-    ("frame", "reason"),
-    [
-        (packed(loss=np.array([{"a": 1}], dtype=object)), "allow_pickle"),
-        (b"garbage", "not a zip file"),
-        (b"", "not a zip file"),
-        (packed(loss=np.arange(9))[:-30], "not a zip file"),
-        (packed(np.save, arr=np.arange(3)), "not a zip file"),
-        (packed(np.savez_compressed, loss=np.zeros(10**6)), "they are compressed"),
-        (packed(**{"a name": np.zeros(1)}), "a name cannot be kept"),
-        (packed(loss=np.array(["text"])), "loss cannot be kept"),
-        (bytes_of(zipped(9)), "EOF"),
-        (bytes_of(zipped(10**16)), "allocate"),
-        (overlapping(), "they claim to be larger than they are"),
-    ],
-    ids=[
-        "pickle",
-        "garbage",
-        "empty",
-        "cut",
-        "npy",
-        "bomb",
-        "name",
-        "text",
-        "short",
-        "huge",
-        "overlap",
-    ],
-)
+NO_SAMPLES = {
+    "pickle": (packed(loss=np.array([{"a": 1}], dtype=object)), "allow_pickle"),
+    "garbage": (b"garbage", "not a zip file"),
+    "empty": (b"", "not a zip file"),
+    "cut": (packed(loss=np.arange(9))[:-30], "not a zip file"),
+    "npy": (packed(np.save, arr=np.arange(3)), "not a zip file"),
+    "bomb": (packed(np.savez_compressed, loss=np.zeros(10**6)), "they are compressed"),
+    "name": (packed(**{"a name": np.zeros(1)}), "a name cannot be kept"),
+    "text": (packed(loss=np.array(["text"])), "loss cannot be kept"),
+    "short": (bytes_of(zipped(9)), "EOF"),
+    "huge": (bytes_of(zipped(10**16)), "allocate"),
+    "overlap": (overlapping(), "they claim to be larger than they are"),
+}
+
+
+@pytest.mark.parametrize(("frame", "reason"), NO_SAMPLES.values(), ids=NO_SAMPLES)
 def test_samples_that_are_none_are_refused(
     pipe: tuple[Connection, Connection], frame: bytes, reason: str
 ) -> None:
