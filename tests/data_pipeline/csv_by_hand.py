@@ -1,6 +1,5 @@
 """Small data sets as IDX files and as Kaggle's CSV files, both written by hand."""
 
-import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,13 +52,10 @@ class SmallData:
 
     def idx_files(self) -> tuple[DataFile, ...]:
         """What `files=` takes: names, lengths and md5 of the IDX files."""
-        return tuple(
-            DataFile(name, len(content), hashlib.md5(content).hexdigest())
-            for name, content in self.idx_contents().items()
-        )
+        return tuple(DataFile.holding(*named) for named in self.idx_contents().items())
 
     def write_idx(self, root: Path) -> Path:
-        """Writes torchvision's layout and gives the folder of the files."""
+        """Write torchvision's layout and return the folder of the files."""
         folder = root / "FashionMNIST" / "raw"
         folder.mkdir(parents=True)
         for name, content in self.idx_contents().items():
@@ -67,7 +63,7 @@ class SmallData:
         return folder
 
     def write_csv(self, root: Path) -> None:
-        """Writes Kaggle's two files."""
+        """Write Kaggle's two files."""
         root.mkdir(exist_ok=True)
         (root / TRAIN).write_text(csv_text(self.train))
         (root / TEST).write_text(csv_text(self.test))

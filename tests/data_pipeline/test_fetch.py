@@ -6,8 +6,10 @@ import hashlib
 import os
 import stat
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -17,8 +19,6 @@ from data_pipeline.sources.places import SOURCES, Packed, Say, Source, SourceErr
 from tests.data_pipeline.csv_by_hand import UNASKED, SmallData
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = (file.name for file in FASHION_MNIST_FILES)
-
-
 DATA = SmallData.drawn()
 CONTENTS, FILES = DATA.idx_contents(), DATA.idx_files()
 PACKED = {name: gzip.compress(content) for name, content in CONTENTS.items()}
@@ -29,15 +29,12 @@ def give_all(files: Sequence[DataFile], say: Say) -> Packed:
     return {file.name: PACKED[file.name] for file in files}
 
 
-def give_damaged(files: Sequence[DataFile], say: Say) -> Packed:
-    return {file.name: PACKED[file.name][:-9] for file in files}
-
-
 def give_nothing(files: Sequence[DataFile], say: Say) -> Packed:
     raise SourceError("closed\non Sundays")
 
 
-GOOD = Source("good", give_all)
+GOOD, SHUT = Source("good", give_all), Source("shut", give_nothing)
+DAMAGED = Source("damaged", lambda files, _: {f.name: PACKED[f.name][:-9] for f in files})
 
 
 @pytest.fixture
@@ -47,23 +44,23 @@ def raw(tmp_path: Path) -> Path:
     return folder
 
 
-def fill(folder: Path) -> None:
-    for name, content in CONTENTS.items():
-        (folder / name).write_bytes(content)
+@pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    """The folder with all four files in it."""
+    return DATA.write_idx(tmp_path)
 
 
-def error_line(root: Path, source: Source = UNASKED) -> str:
+def error_line(root: Path, *sources: Source) -> str:
     """Return the message of the expected DataError, which is one line."""
     with pytest.raises(DataError) as caught:
-        ensure_data(root, files=FILES, sources=(source,))
+        ensure_data(root, files=FILES, sources=sources or (UNASKED,))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
-def test_files_in_place_are_found_and_no_source_is_asked(tmp_path: Path, raw: Path) -> None:
-    fill(raw)
+def test_files_in_place_are_found_and_no_source_is_asked(tmp_path: Path, whole: Path) -> None:
     data = ensure_data(tmp_path, files=FILES, sources=(UNASKED,))
-    assert astuple(data) == (raw, data_hash(FILES), "found")
+    assert astuple(data) == (whole, data_hash(FILES), "found")
 
 
 def test_a_gzip_file_counts_and_is_decoded_beside_itself(tmp_path: Path, raw: Path) -> None:
@@ -74,9 +71,8 @@ def test_a_gzip_file_counts_and_is_decoded_beside_itself(tmp_path: Path, raw: Pa
     assert (raw / f"{TRAIN_IMAGES}.gz").read_bytes() == PACKED[TRAIN_IMAGES]
 
 
-def test_only_what_is_missing_is_fetched(tmp_path: Path, raw: Path) -> None:
-    fill(raw)
-    (raw / TEST_LABELS).unlink()
+def test_only_what_is_missing_is_fetched(tmp_path: Path, whole: Path) -> None:
+    (whole / TEST_LABELS).unlink()
     asked: list[str] = []
     lines: list[str] = []
 
@@ -86,7 +82,7 @@ def test_only_what_is_missing_is_fetched(tmp_path: Path, raw: Path) -> None:
 
     data = ensure_data(tmp_path, say=lines.append, files=FILES, sources=(Source("x", give),))
     assert (data.source, asked, lines) == ("x", [TEST_LABELS], ["giving"])
-    assert (raw / TEST_LABELS).read_bytes() == CONTENTS[TEST_LABELS]
+    assert (whole / TEST_LABELS).read_bytes() == CONTENTS[TEST_LABELS]
 
 
 def test_fetch_makes_the_folder_and_leaves_only_the_four_files(tmp_path: Path) -> None:
@@ -97,9 +93,8 @@ def test_fetch_makes_the_folder_and_leaves_only_the_four_files(tmp_path: Path) -
     assert stat.S_IMODE((folder / TRAIN_IMAGES).stat().st_mode) == 0o666 & ~umask
 
 
-def test_without_fetch_a_missing_file_is_named_with_the_remedy(tmp_path: Path, raw: Path) -> None:
-    fill(raw)
-    (raw / TEST_IMAGES).unlink()
+def test_without_fetch_a_missing_file_is_named_with_the_remedy(tmp_path: Path, whole: Path) -> None:
+    (whole / TEST_IMAGES).unlink()
     with pytest.raises(DataError, match=rf"no {TEST_IMAGES}; run `fmnist-bench doctor --fetch`$"):
         ensure_data(tmp_path, fetch=False, files=FILES, sources=(UNASKED,))
 
@@ -114,29 +109,24 @@ def test_without_fetch_a_missing_file_is_named_with_the_remedy(tmp_path: Path, r
         pytest.param(PACKED[TRAIN_IMAGES], id="still packed"),
     ],
 )
-def test_a_bad_file_is_reported_and_left_alone(tmp_path: Path, raw: Path, bad: bytes) -> None:
-    fill(raw)
-    (raw / TRAIN_IMAGES).write_bytes(bad)
-    (raw / TEST_LABELS).unlink()  # fetching that must not be a chance to replace the other
+def test_a_bad_file_is_reported_and_left_alone(tmp_path: Path, whole: Path, bad: bytes) -> None:
+    (whole / TRAIN_IMAGES).write_bytes(bad)
+    (whole / TEST_LABELS).unlink()  # fetching that must not be a chance to replace the other
     message = error_line(tmp_path, GOOD)
-    assert message.startswith(f"{raw / TRAIN_IMAGES}: expected 496 bytes with md5 {FILES[0].md5}, ")
+    assert message.startswith(
+        f"{whole / TRAIN_IMAGES}: expected 496 bytes with md5 {FILES[0].md5}, "
+    )
     assert f"found {len(bad)} bytes with md5 {hashlib.md5(bad).hexdigest()}" in message
     assert message.endswith("; delete it and run `fmnist-bench doctor --fetch`")
     assert "swapped" not in message
-    assert (raw / TRAIN_IMAGES).read_bytes() == bad
+    assert (whole / TRAIN_IMAGES).read_bytes() == bad
 
 
-def test_swapped_files_are_recognised(tmp_path: Path, raw: Path) -> None:
-    fill(raw)
-    (raw / TRAIN_IMAGES).rename(raw / "aside")
-    (raw / TEST_IMAGES).rename(raw / TRAIN_IMAGES)
-    (raw / "aside").rename(raw / TEST_IMAGES)
+def test_swapped_files_are_recognised(tmp_path: Path, whole: Path) -> None:
+    (whole / TRAIN_IMAGES).rename(whole / "aside")
+    (whole / TEST_IMAGES).rename(whole / TRAIN_IMAGES)
+    (whole / "aside").rename(whole / TEST_IMAGES)
     assert f"it holds {TEST_IMAGES}: swapped?" in error_line(tmp_path)
-
-
-def test_a_folder_in_the_place_of_a_file_is_reported(tmp_path: Path, raw: Path) -> None:
-    (raw / TRAIN_IMAGES).mkdir()
-    assert f"{raw / TRAIN_IMAGES}: expected a file of 496 bytes" in error_line(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -149,49 +139,44 @@ def test_a_folder_in_the_place_of_a_file_is_reported(tmp_path: Path, raw: Path) 
         pytest.param(gzip.compress(bytes(10**6)), "found 39 bytes", id="too long"),
     ],
 )
-def test_a_bad_gzip_file_is_reported(tmp_path: Path, raw: Path, packed: bytes, found: str) -> None:
-    fill(raw)
-    (raw / TRAIN_LABELS).unlink()
-    (raw / f"{TRAIN_LABELS}.gz").write_bytes(packed)
+def test_a_bad_gzip_file_is_reported(
+    tmp_path: Path, whole: Path, packed: bytes, found: str
+) -> None:
+    (whole / TRAIN_LABELS).unlink()
+    (whole / f"{TRAIN_LABELS}.gz").write_bytes(packed)
     message = error_line(tmp_path)
-    assert message.startswith(f"{raw / TRAIN_LABELS}.gz: expected ")
+    assert message.startswith(f"{whole / TRAIN_LABELS}.gz: expected ")
     assert found in message
-    assert not (raw / TRAIN_LABELS).exists()
+    assert not (whole / TRAIN_LABELS).exists()
 
 
 def test_a_source_with_damaged_files_gives_way_to_the_next(tmp_path: Path) -> None:
     lines: list[str] = []
-    sources = (Source("damaged", give_damaged), GOOD)
-    data = ensure_data(tmp_path, say=lines.append, files=FILES, sources=sources)
+    data = ensure_data(tmp_path, say=lines.append, files=FILES, sources=(DAMAGED, GOOD))
     assert data.source == "good"
     assert lines[0].startswith(f"no data from damaged ({TRAIN_IMAGES}.gz: expected")
 
 
 def test_when_all_sources_fail_one_line_names_each_reason_and_the_remedy(tmp_path: Path) -> None:
-    sources = (Source("damaged", give_damaged), Source("shut", give_nothing))
-    with pytest.raises(DataError) as caught:
-        ensure_data(tmp_path, files=FILES, sources=sources)
-    message = str(caught.value)
+    message = error_line(tmp_path, DAMAGED, SHUT)
     assert "damaged (train-images-idx3-ubyte.gz: expected" in message
     assert "shut (closed on Sundays); put train-images-idx3-ubyte, " in message
     assert message.endswith(f"into {tmp_path / 'FashionMNIST' / 'raw'} by hand")
-    assert "\n" not in message
 
 
-def test_a_root_that_is_a_file_is_reported(tmp_path: Path) -> None:
+def test_a_root_and_a_file_of_another_kind_are_reported(tmp_path: Path, raw: Path) -> None:
+    (raw / TRAIN_IMAGES).mkdir()
+    assert f"{raw / TRAIN_IMAGES}: expected a file of 496 bytes" in error_line(tmp_path)
     root = tmp_path / "file"
     root.touch()
     assert error_line(root).startswith(f"cannot use the data folder {root}: Not a directory; name")
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux's /proc")
-def test_a_root_that_cannot_be_made_is_reported_before_any_download() -> None:
-    assert error_line(Path("/proc/no-such")).startswith("cannot write to the data folder /proc/")
-
-
-@pytest.mark.parametrize("refused", ["stat", "mkdir", "open"])
+@pytest.mark.parametrize(
+    ("refused", "what"), [("stat", "use"), ("mkdir", "write to"), ("open", "write to")]
+)
 def test_missing_rights_are_reported_before_any_download(
-    tmp_path: Path, raw: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+    tmp_path: Path, raw: Path, monkeypatch: pytest.MonkeyPatch, refused: str, what: str
 ) -> None:
     def refuse(path: Path, *args: object, **kwargs: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
@@ -199,7 +184,7 @@ def test_missing_rights_are_reported_before_any_download(
     with monkeypatch.context() as patch:  # as root, real rights would stop nobody
         patch.setattr(Path, refused, refuse)
         message = error_line(tmp_path)
-    assert "data folder" in message
+    assert message.startswith(f"cannot {what} the data folder {tmp_path}")
     assert ": Permission denied; name another folder with FMNIST_DATA=" in message
 
 
@@ -224,6 +209,21 @@ def test_another_process_may_finish_first(tmp_path: Path) -> None:
 
     folder = ensure_data(tmp_path, files=FILES, sources=(Source("late", give_late),)).folder
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == CONTENTS
+
+
+def test_two_may_fetch_at_once(tmp_path: Path) -> None:
+    roots, barrier = [tmp_path / str(turn) for turn in range(40)], Barrier(2)
+
+    def fetch(_racer: int) -> None:
+        for root in roots:
+            barrier.wait(timeout=20)  # the other may have failed
+            ensure_data(root, files=FILES, sources=(GOOD,))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(fetch, range(2)))
+    for root in roots:
+        found = {path.name: path.read_bytes() for path in root.rglob("raw/*")}
+        assert found == CONTENTS
 
 
 def test_no_reader_ever_sees_half_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,9 +254,6 @@ def test_torchvision_finds_what_was_fetched(tmp_path: Path) -> None:
 def test_the_hash_depends_on_every_file_and_never_changes() -> None:
     assert data_hash() == "1cb5a4cf9ef3"
     assert data_hash(FASHION_MNIST_FILES[:3]) != data_hash()
-    assert (
-        data_hash(FILES) == hashlib.sha256("".join(f.md5 for f in FILES).encode()).hexdigest()[:12]
-    )
 
 
 def test_the_sources_are_tried_nearest_first() -> None:

@@ -1,12 +1,14 @@
-"""Placing and normalising: the same values as torchvision and PIL give."""
+"""Splits by properties; placing and normalising: the same values as torchvision and PIL give."""
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from data_pipeline import NORMALIZATIONS, DataError, normalize, place
+from data_pipeline import NORMALIZATIONS, DataError, normalize, place, stratified_split
 from data_pipeline.batches import resident
 
 
@@ -44,16 +46,12 @@ def test_chunks_do_not_change_the_bytes(monkeypatch: pytest.MonkeyPatch) -> None
 def test_indices_choose_images_with_their_labels(size: int) -> None:
     images, labels = make_images(10), torch.arange(10)
     everything = place(images, labels, "cpu", size)
+    assert size != 28 or torch.equal(everything.images, images)
     chosen = place(images, labels, torch.device("cpu"), size, torch.tensor([7, 2]))
     assert (len(everything), len(chosen)) == (10, 2)
     assert chosen.labels.tolist() == [7, 2]
     assert torch.equal(chosen.images, everything.images[[7, 2]])
     assert len(place(images, labels, "cpu", size, torch.tensor([], dtype=torch.int64))) == 0
-
-
-def test_at_its_own_size_the_bytes_stay_as_they_are() -> None:
-    images = make_images(5)
-    assert torch.equal(place(images, torch.arange(5), "cpu", 28).images, images)
 
 
 @pytest.mark.gpu
@@ -98,3 +96,46 @@ def test_half_reaches_from_minus_one_to_one() -> None:
 def test_an_unknown_normalization_fails_with_the_choices() -> None:
     with pytest.raises(DataError, match="unknown normalization 'mean'; choose from unit, dataset"):
         normalize(make_images(1), "mean")
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(
+    st.lists(st.integers(0, 9), min_size=1, max_size=200),
+    st.floats(0, 1, exclude_max=True),
+    st.integers(0, 2**32),
+)
+def test_a_split_is_disjoint_covering_sorted_and_exact(
+    values: list[int], fraction: float, seed: int
+) -> None:
+    labels = torch.tensor(values)
+    train, validation = stratified_split(labels, fraction, seed)
+    assert train.dtype == validation.dtype == torch.int64
+    assert sorted(train.tolist() + validation.tolist()) == list(range(len(values)))
+    assert train.tolist() == sorted(train.tolist())
+    assert validation.tolist() == sorted(validation.tolist())
+    for label in set(values):
+        expected = round(fraction * values.count(label))
+        assert int((labels[validation] == label).sum()) == expected
+
+
+def test_a_split_depends_on_the_seed_and_on_nothing_else() -> None:
+    labels = torch.arange(10).repeat(100)
+    torch.manual_seed(1)
+    first = stratified_split(labels, 0.1, seed=0)[1]
+    torch.manual_seed(2)
+    before = torch.get_rng_state()
+    assert torch.equal(stratified_split(labels, 0.1, seed=0)[1], first)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not torch.equal(stratified_split(labels, 0.1, seed=1)[1], first)
+
+
+def test_every_example_of_a_class_may_come_into_validation() -> None:
+    labels = torch.zeros(20, dtype=torch.int64)
+    chosen = {i for seed in range(40) for i in stratified_split(labels, 0.25, seed)[1].tolist()}
+    assert chosen == set(range(20))
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.0, 6000.0, float("nan")])
+def test_a_fraction_that_is_none_is_refused(fraction: float) -> None:
+    with pytest.raises(DataError, match=r"is not in \[0, 1\)"):
+        stratified_split(torch.arange(10), fraction, seed=0)

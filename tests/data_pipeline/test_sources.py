@@ -24,10 +24,7 @@ from data_pipeline.sources.places import (
 
 FILES = (DataFile("one", 10, ""), DataFile("two", 10, ""))
 PACKED = {"one": b"first", "two": b"second"}
-
-
-def silent(line: str) -> None:
-    """Report nothing."""
+silent = list[str]().append
 
 
 @pytest.fixture
@@ -40,13 +37,12 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def test_the_debian_folder_gives_its_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_debian_folder_gives_its_files_or_says_what_it_lacks(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(sources, "DEBIAN_FOLDER", folder)
     assert read_debian_folder(FILES, silent) == PACKED
     assert read_debian_folder(FILES[1:], silent) == {"two": b"second"}
-
-
-def test_a_debian_folder_that_lacks_something_says_so(folder: Path, tmp_path: Path) -> None:
     (folder / "two.gz").unlink()
     with pytest.raises(SourceError, match=r"two\.gz: No such file"):
         read_debian_folder(FILES, silent, folder)
@@ -76,8 +72,8 @@ def server(folder: Path) -> Iterator[str]:
 @pytest.fixture
 def listener() -> Iterator[str]:
     """The URL of a port that accepts connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as silent_socket:
-        yield f"http://127.0.0.1:{silent_socket.getsockname()[1]}/"
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
 
 
 @pytest.fixture
@@ -104,21 +100,17 @@ def set_mirrors(monkeypatch: pytest.MonkeyPatch) -> SetMirrors:
     return put
 
 
-def test_the_mirror_gives_its_files_and_reports(server: str, set_mirrors: SetMirrors) -> None:
-    set_mirrors(server)
-    lines: list[str] = []
-    assert read_mirror(FILES, lines.append) == PACKED
-    assert lines[:2] == [f"downloading {server}one.gz", "one.gz: 5 of 5 bytes"]
-
-
-def test_a_dead_mirror_gives_way_to_the_next(
+def test_a_dead_mirror_gives_way_to_the_next_which_reports(
     server: str, dead: str, set_mirrors: SetMirrors
 ) -> None:
     set_mirrors(dead, server)
-    assert read_mirror(FILES, silent) == PACKED
+    lines: list[str] = []
+    assert read_mirror(FILES, lines.append) == PACKED
+    starts = [f"downloading {mirror}one.gz" for mirror in (dead, server)]
+    assert lines[:3] == [*starts, "one.gz: 5 of 5 bytes"]
 
 
-def test_a_mirror_out_of_reach_says_why(
+def test_a_mirror_that_cannot_give_the_files_says_why(
     dead: str, server: str, listener: str, folder: Path, set_mirrors: SetMirrors
 ) -> None:
     set_mirrors(dead)
@@ -131,12 +123,6 @@ def test_a_mirror_out_of_reach_says_why(
     set_mirrors(server)
     with pytest.raises(SourceError, match="not found"):
         read_mirror(FILES, silent)
-
-
-def test_a_mirror_without_a_wanted_file_or_without_end_is_refused(
-    server: str, folder: Path, set_mirrors: SetMirrors
-) -> None:
-    set_mirrors(server)
     with pytest.raises(SourceError, match=r"names no three\.gz"):
         read_mirror([DataFile("three", 1, "")], silent)
     (folder / "one.gz").write_bytes(bytes(100_000))
@@ -213,20 +199,21 @@ def test_without_a_list_apt_updates_in_the_temporary_folder(
         assert re.search(rf'^{key} "{tmp_path / "scratch"}/', config, re.MULTILINE)
 
 
-def test_apt_without_network_says_so(install: Callable[..., Path], tmp_path: Path) -> None:
-    install(NO_LIST, update=NO_NETWORK)
-    with pytest.raises(SourceError, match=r"^E: Temporary failure resolving$"):
+@pytest.mark.parametrize(
+    ("apt", "reason"),
+    [
+        ({"download": NO_LIST, "update": NO_NETWORK}, r"^E: Temporary failure resolving$"),
+        ({"download": NO_LIST, "private": NO_LIST}, "Unable to locate package"),
+        ({"download": "true"}, "left no package"),
+    ],
+)
+def test_apt_that_gets_no_package_says_why(
+    install: Callable[..., Path], tmp_path: Path, apt: dict[str, str], reason: str
+) -> None:
+    install(**apt)
+    with pytest.raises(SourceError, match=reason):
         read_debian_package(FILES, silent)
     assert list((tmp_path / "scratch").iterdir()) == []
-
-
-def test_a_package_that_is_nowhere_says_so(install: Callable[..., Path]) -> None:
-    install(NO_LIST, private=NO_LIST)
-    with pytest.raises(SourceError, match="Unable to locate package"):
-        read_debian_package(FILES, silent)
-    install("true")
-    with pytest.raises(SourceError, match="left no package"):
-        read_debian_package(FILES, silent)
 
 
 def test_a_slow_apt_is_stopped_and_not_asked_again(
