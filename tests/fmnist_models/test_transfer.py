@@ -34,7 +34,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def block(monkeypatch: pytest.MonkeyPatch, error: Exception | None = None) -> list[str]:
-    """Makes every request fail; gives the list to which their addresses are added."""
+    """Make every request fail; return the list to which their addresses are added."""
     asked: list[str] = []
 
     def refuse(request: urllib.request.Request, timeout: float | None = None) -> None:
@@ -71,19 +71,31 @@ def test_random_changes_nothing_and_says_nothing() -> None:
     assert not unlike(states(model), before)
 
 
-def test_imagenet_weights_come_from_the_cache_folder(hub: Path, imagenet18: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "stem", "at_random"),
+    [
+        ("resnet18", "rgb_sum", "head"),
+        ("resnet18", "random", "stem, head"),
+        ("resnet18_3x3", "rgb_sum", "stem (7x7 does not go into 3x3), head"),
+    ],
+)
+def test_imagenet_weights_from_the_cache_folder_but_for_what_does_not_fit(
+    hub: Path, imagenet18: Path, name: str, stem: str, at_random: str
+) -> None:
     os.link(imagenet18, hub / RESNET18)
-    model = built("resnet18")
-    random, source = states(model), torch.load(imagenet18)
-    drawn = torch.get_rng_state()
-    assert start_from(model, "resnet18", "imagenet", "rgb_sum") == HEAD_RANDOM
+    model = built(name)
+    own, source, drawn = states(model), torch.load(imagenet18), torch.get_rng_state()
+    assert start_from(model, name, "imagenet", stem) == Start(True, f"at random: {at_random}")
     assert torch.equal(torch.get_rng_state(), drawn)
     assert all(parameter.requires_grad for parameter in model.parameters())
-    head = {"fc.weight", "fc.bias"}
-    assert unlike(states(model), source) == head | {"conv1.weight"}
-    assert not head & unlike(states(model), random)
-    stem = source["conv1.weight"].sum(dim=1, keepdim=True)
-    assert torch.equal(model.get_parameter("conv1.weight"), stem)
+    random = {"fc.weight", "fc.bias"}
+    assert unlike(states(model), source) == random | {"conv1.weight"}
+    if at_random == "head":
+        summed = source["conv1.weight"].sum(dim=1, keepdim=True)
+        assert torch.equal(model.get_parameter("conv1.weight"), summed)
+    else:
+        random.add("conv1.weight")
+    assert not random & unlike(states(model), own)
 
 
 def test_the_sum_of_the_stem_is_the_grey_channel_repeated(hub: Path, imagenet18: Path) -> None:
@@ -98,28 +110,6 @@ def test_the_sum_of_the_stem_is_the_grey_channel_repeated(hub: Path, imagenet18:
         ours.set_submodule("fc", nn.Identity())
         theirs.set_submodule("fc", nn.Identity())
         torch.testing.assert_close(ours(grey), theirs(grey.expand(-1, 3, -1, -1)))
-
-
-def test_a_random_stem_stays_the_models_own(hub: Path, imagenet18: Path) -> None:
-    os.link(imagenet18, hub / RESNET18)
-    model = built("resnet18")
-    random, source = states(model), torch.load(imagenet18)
-    start = start_from(model, "resnet18", "imagenet", "random")
-    assert start == Start(True, "at random: stem, head")
-    own = {"conv1.weight", "fc.weight", "fc.bias"}
-    assert unlike(states(model), source) == own
-    assert not own & unlike(states(model), random)
-
-
-def test_a_stem_of_7x7_does_not_go_into_3x3(hub: Path, imagenet18: Path) -> None:
-    os.link(imagenet18, hub / RESNET18)
-    model = built("resnet18_3x3")
-    random, source = states(model), torch.load(imagenet18)
-    start = start_from(model, "resnet18_3x3", "imagenet", "rgb_sum")
-    assert start == Start(True, "at random: stem (7x7 does not go into 3x3), head")
-    own = {"conv1.weight", "fc.weight", "fc.bias"}
-    assert unlike(states(model), source) == own
-    assert not own & unlike(states(model), random)
 
 
 @pytest.mark.slow
@@ -149,10 +139,8 @@ def test_auxiliary_heads_of_googlenet_are_left_behind(hub: Path) -> None:
     source = models.get_model("googlenet", weights=None, init_weights=False).state_dict()
     assert any(key.startswith("aux1.") for key in source)
     torch.save(source, hub / "googlenet-1378be20.pth")
-    start = start_from(
-        built("torchvision:googlenet"), "torchvision:googlenet", "imagenet", "rgb_sum"
-    )
-    assert start == HEAD_RANDOM
+    name = "torchvision:googlenet"
+    assert start_from(built(name), name, "imagenet", "rgb_sum") == HEAD_RANDOM
 
 
 def test_older_files_that_count_no_batches(hub: Path) -> None:
