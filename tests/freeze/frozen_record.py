@@ -21,17 +21,11 @@ CONFUSION = "confusion."
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far numbers may be off.
+    """How far numbers may be off."""
 
-    Attributes:
-        loss: relative.
-        accuracy: absolute.
-        images: of the test images, that may be classified otherwise.
-    """
-
-    loss: float
-    accuracy: float
-    images: int
+    loss: float  # relative
+    accuracy: float  # absolute
+    images: int  # of the test images, that may be classified otherwise
 
 
 def frozen_records(folder: Path) -> list[dict[str, Any]]:

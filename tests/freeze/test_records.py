@@ -42,15 +42,10 @@ LARGE = ("alexnet224", "resnet18_3x3")  # the slowest: batches of 8, others of 3
 
 @dataclass(frozen=True)
 class Care:
-    """How to train so that rounding does not grow, and what it may grow to.
+    """How to train so that rounding does not grow, and what it may grow to."""
 
-    Attributes:
-        learning_rate: None for the model's own.
-        loss_tolerance: relative.
-    """
-
-    learning_rate: str | None
-    loss_tolerance: float
+    learning_rate: str | None  # None for the model's own
+    loss_tolerance: float  # relative
 
 
 SLOW, SLOWER = Care("1e-4", 1e-4), Care("1e-5", 1e-3)  # the latter have many layers of BatchNorm

@@ -20,74 +20,40 @@ class Blocker:
 BLOCKED = set(sys.argv[1].split(","))
 sys.meta_path.insert(0, Blocker())
 """
-WHOLE_WAY = """
-import importlib, io, pkgutil, tempfile
+CALL = """
+import importlib, pkgutil, tempfile
 from pathlib import Path
-from rich.console import Console
 
 import results
-from results.choice.table import render_choice
-from results.choice.table import choice_notes
-from results.choice.text import choice_headline, choice_json
-from results.history.drift import drifts
-from results.history.rows import history_rows
-from results.history.table import render_history
-from results.ladder.footer import ladder_footer_lines, ladder_sentences
-from results.ladder.rows import ladder_rows
-from results.ladder.table import render_ladder
-from results.reference.rows import published_rows
-from results.reference.table import export_published, render_published
-from results.render.footer import footer_lines
-from results.render.formats import FORMATS, export
-from results.render.table import render_table
-from results.report.compose import compose, write_figures, write_report
-from results.report.material import gather
-from results.rows.comparable import is_ladder
-from tests.results.reference.published_by_hand import all_systems
-from tests.results.records_by_hand import make_sweep
+from bench.cli import app
+from bench.shell import run_app
 
-store = results.RunStore(tempfile.mkdtemp())
-for record in make_sweep():
-    store.append(record, samples={"loss": [1.0, 2.0]})
-summaries = results.summarize(results.read_records(store.folder))
-rows = results.table_rows(summaries)
-Console(file=io.StringIO()).print(render_table(rows, width=80))
-for fmt in FORMATS:
-    export(rows, fmt)
-footer_lines(summaries)
-rungs = [record for record in results.read_records(store.folder) if is_ladder(record)]
-render_ladder(ladder_rows(rungs), width=80)
-ladder_sentences(rungs), ladder_footer_lines(rungs)
-published = all_systems()
-render_published(published_rows(published), width=80)
-for fmt in FORMATS:
-    export_published(published, fmt)
+tables = Path("results/tables")
+records = str(tables / "cpu-default-3epochs.jsonl")
 
-material = gather([store.folder])
-page = compose(material, store.folder / "report.html")
-assert write_report(page, store.folder / "report.html") > 900_000
-assert write_figures(page, Path(store.folder) / "figures", "svg")
-
+def call(*arguments):
+    assert run_app(app, list(map(str, arguments)), "fmnist-bench") == 0
+"""
+QUICK = """
+call("table", records)
+call("table", records, "--by", "commit")
+call("choose", records)
+call("compare", records, records, "--format", "json")
+"""
+THOROUGH = """
+for fmt in ("markdown", "csv", "json", "latex"):
+    call("table", records, "--format", fmt)
+    call("table", tables / "published-cpu-60s.jsonl", "--by", "published", "--format", fmt)
+call("table", tables / "ladder-cpu-batch32.jsonl")
+call("choose", records, "--format", "json")
+from tests.results.report.report_by_hand import write_store
+with tempfile.TemporaryDirectory() as name:
+    folder = Path(name)
+    write_store(folder / "run")
+    call("report", folder / "run", "--out", folder / "page.html", "--figures", folder / "figures")
+    assert (folder / "page.html").stat().st_size > 900_000
 for module in pkgutil.walk_packages(results.__path__, "results."):
     importlib.import_module(module.name)
-choice = results.choose(results.read_records(store.folder))
-Console(file=io.StringIO()).print(render_choice(choice, width=80))
-choice_headline(choice), choice_notes(choice), choice_json(choice)
-over_commits = results.summarize(results.read_records(store.folder), by="commit")
-Console(file=io.StringIO()).print(render_history(history_rows(over_commits), width=80))
-drifts(over_commits)
-records = results.read_records(store.folder)
-assert results.compare_records(records, records).findings
-"""
-COMMANDS = """
-from bench.shell import run_app
-from bench.cli import app
-
-records = "results/tables/cpu-default-3epochs.jsonl"
-for arguments in (["table"], ["table", "--by", "commit"], ["choose"]):
-    assert run_app(app, [*arguments, records], "fmnist-bench") == 0
-comparison = ["compare", records, records, "--format", "json"]
-assert run_app(app, comparison, "fmnist-bench") == 0
 """
 
 
@@ -96,17 +62,10 @@ def run_without(blocked: str, code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.slow
-def test_the_whole_way_needs_no_torch_and_no_other_package_of_ours() -> None:
-    blocked = "torch,torchvision,bench,data_pipeline,fmnist_models"
-    finished = run_without(blocked, WHOLE_WAY)
+@pytest.mark.parametrize("calls", [QUICK, pytest.param(THOROUGH, marks=pytest.mark.slow)])
+def test_commands_that_read_results_need_no_torch(calls: str) -> None:
+    finished = run_without("torch,torchvision", CALL + calls)
     assert (finished.returncode, finished.stderr) == (0, "")
-
-
-def test_commands_that_read_results_need_no_torch_either() -> None:
-    finished = run_without("torch,torchvision", COMMANDS)
-    assert (finished.returncode, finished.stderr) == (0, "")
-    assert "recommended: fashion_cnn" in finished.stdout
 
 
 def test_the_blocker_blocks() -> None:

@@ -50,25 +50,9 @@ def test_welchs_interval_needs_two_values_on_either_side_and_no_spread() -> None
     assert low <= high  # variances that small come to zero
 
 
-def test_one_value_has_neither_spread_nor_interval() -> None:
-    assert stdev([0.9]) is None
-    assert t_interval([0.9]) is None
-    assert mean([0.9]) == 0.9
-
-
-def test_equal_values_have_an_interval_of_no_width() -> None:
+def test_one_value_has_neither_spread_nor_interval_and_equal_ones_one_of_no_width() -> None:
+    assert (mean([0.9]), stdev([0.9]), t_interval([0.9])) == (0.9, None, None)
     assert t_interval([0.5, 0.5, 0.5]) == (0.5, 0.5)
-
-
-def test_the_prediction_interval_holds_one_further_value_of_twenty() -> None:
-    rng = np.random.default_rng(0)
-    draws = rng.normal(size=(4000, 4))
-    hits = [
-        low <= further <= high
-        for *values, further in draws.tolist()
-        for low, high in [prediction_interval(values) or (0, 0)]
-    ]
-    assert np.mean(hits) == pytest.approx(0.95, abs=0.01)
 
 
 def test_the_prediction_interval_of_three_by_hand() -> None:
@@ -82,7 +66,7 @@ def test_the_prediction_interval_of_three_by_hand() -> None:
 def test_the_median_interval_is_the_narrowest_that_covers_95_percent(count: int) -> None:
     from scipy.stats import binom
 
-    interval = median_interval([float(value) for value in range(1, count + 1)])
+    interval = median_interval([float(value) for value in range(count, 0, -1)])
     ranks = range(1, count // 2 + 1)
     # between the k-th smallest and the k-th largest: neither side holds fewer than k values
     covering = [
@@ -91,23 +75,6 @@ def test_the_median_interval_is_the_narrowest_that_covers_95_percent(count: int)
     expected = (max(covering), count + 1 - max(covering)) if covering else None
     assert interval == expected
     assert (interval is None) == (count < 6)
-
-
-def test_the_median_interval_of_seven_goes_from_end_to_end() -> None:
-    assert median_interval([7, 1, 3, 2, 6, 5, 4]) == (1, 7)
-
-
-def test_the_median_interval_covers_the_median_of_a_skewed_distribution() -> None:
-    rng = np.random.default_rng(0)
-    draws = rng.exponential(size=(4000, 9))
-    intervals = [median_interval(values.tolist()) for values in draws]
-    hits = [low <= np.log(2) <= high for low, high in filter(None, intervals)]
-    assert 0.95 < np.mean(hits) < 0.97  # exactly 0.961
-
-
-def test_test_sampling_at_90_percent_is_0_6_points() -> None:
-    low, high = wilson_interval(0.9, 10_000)
-    assert (high - low) / 2 == pytest.approx(0.00588, abs=1e-5)
 
 
 @given(correct=st.integers(0, 500), num_images=st.integers(1, 500))
