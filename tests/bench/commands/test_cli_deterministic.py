@@ -28,28 +28,18 @@ def twice(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     return folder / "children", folder / "here"
 
 
-def test_records_are_the_same_but_for_times(twice: tuple[Path, Path]) -> None:
-    in_children, here = map(read_lines, twice)
+def test_records_and_losses_are_the_same_to_the_bit(twice: tuple[Path, Path]) -> None:
+    in_children, here = ([timeless(record) for record in read_lines(one)] for one in twice)
+    assert in_children == here
     assert [record["spec"]["seed"] for record in here] == [0, 1]
-    assert [timeless(record) for record in in_children] == [timeless(record) for record in here]
-
-
-def test_what_is_compared_holds_the_quality(twice: tuple[Path, Path]) -> None:
-    for record in read_lines(twice[0]):
-        kept = timeless(record)
-        assert {"test_accuracy", "test_loss", "train_loss"} <= kept["measurements"].keys()
-        assert kept["confusion"]
-        assert len(kept["curve"]) > 1
-
-
-def test_the_loss_is_the_same_to_the_bit_at_every_step(twice: tuple[Path, Path]) -> None:
-    in_children, here = map(RunStore, twice)
-    for one, other in zip(in_children.read(), here.read(), strict=True):
-        losses = in_children.load_samples(one)["loss"]
-        assert losses.shape == (50,)
-        assert np.array_equal(losses, here.load_samples(other)["loss"])
-
-
-def test_seeds_differ(twice: tuple[Path, Path]) -> None:
-    first, second = read_lines(twice[0])
-    assert first["confusion"] != second["confusion"]
+    assert here[0]["confusion"] != here[1]["confusion"]
+    for record in here:
+        assert {"test_accuracy", "test_loss", "train_loss"} <= record["measurements"].keys()
+        assert len(record["curve"]) > 1
+    stores = [RunStore(folder) for folder in twice]
+    for pair in zip(*(store.read() for store in stores), strict=True):
+        one, other = (
+            store.load_samples(record)["loss"] for store, record in zip(stores, pair, strict=True)
+        )
+        assert one.shape == (50,)
+        assert np.array_equal(one, other)

@@ -130,13 +130,6 @@ def test_table_shows_again_what_run_showed(climbed: Done) -> None:
     assert (again.returncode, again.stdout, again.stderr) == (0, climbed.finished.stdout, "")
 
 
-@pytest.mark.parametrize("fmt", ["markdown", "latex", "csv"])
-def test_formats_for_documents_and_programs(climbed: Done, fmt: str) -> None:
-    shown = climbed.table("--format", fmt)
-    assert (shown.returncode, shown.stderr) == (0, "")
-    assert "resident" in shown.stdout
-
-
 def test_json_traces_every_row_to_its_record(climbed: Done) -> None:
     rows = json.loads(climbed.table("--format", "json").stdout)
     ids = [record["record_id"] for record in read_lines(climbed.folder)]

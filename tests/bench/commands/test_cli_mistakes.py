@@ -1,6 +1,7 @@
 """A user's mistake is one line on stderr and exit code 2, and most are told at once.
 
-Most tests call the command line inside this process: its fork server then serves them all.
+tests/freeze/test_exit_codes.py holds further ones, with the choices that a user is offered. Most
+tests call the command line inside this process: its fork server then serves them all.
 """
 
 import json
@@ -12,11 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import CPU, REPOSITORY, assert_refused, bench, call, environment
+from tests.command_line import CPU, REPOSITORY, Finished, assert_refused, bench, environment
 
 Refuses = Callable[..., None]
 WEIGHTS = REPOSITORY / "fmnist_models" / "weights"
-BROKEN_TOML = "learning_rate = = 3"
 USER_FILE = """
 import os
 from torch import nn
@@ -38,37 +38,30 @@ def needs_arguments(width):
 """
 # Options of `run` and a part of the line; all of them are seen without a child.
 SEEN_AT_ONCE = {
-    "unknown model": (["--models", "nope"], "unknown model 'nope'; choose from v0, v1"),
     "no model": (["--models", ""], "no model was asked for"),
     "missing file": (["--models", "gone.py:Net"], "there is no Python file 'gone.py'"),
-    "unit": (["--budget", "3parsecs"], "unknown unit in the budget '3parsecs'"),
     "no number": (["--budget", "long"], "cannot read the budget 'long'"),
     "nothing": (["--budget", "0steps"], "a budget must be a positive number"),
     "field": (["--set", "lr=abc"], "a recipe has no field 'lr'; choose from optimizer"),
     "type": (["--set", "learning_rate=abc"], "learning_rate takes float | None, not 'abc'"),
     "range": (["--set", "batch_size=0"], "batch_size is out of range"),
     "no value": (["--set", "batch_size"], "--set takes key=value"),
-    "plan": (["--plan", "warp"], "unknown plan 'warp'; choose from auto"),
-    "recipe": (["--recipe", "nope"], "unknown recipe 'nope'; choose from default"),
-    "precision": (["--precision", "fp64"], "unknown precision 'fp64'; choose from auto, fp32"),
     "seeds": (["--seeds", "0"], "--seeds 0 is out of range"),
-    "no count": (["--seeds", "many"], "'--seeds'"),
     "timeout": (["--timeout", "0"], "'--timeout'"),
     "endless timeout": (["--timeout", "inf"], "--timeout inf never comes"),
     "no config": (["--config", "missing.toml"], "cannot read --config missing.toml"),
+    "no recipe": (["--config", "pyproject.toml"], "a recipe has no field 'build-system'"),
     "auto plan": (["--deterministic", "--budget", "9steps"], "--deterministic needs a plan"),
     "clock": (["--deterministic", "--plan", "eager"], "--deterministic needs a counted budget"),
     "ladder of seeds": (["--plan", "ladder", "--seeds", "2"], "--plan ladder repeats turns"),
     "ladder twice": (["--plan", "ladder", "--deterministic"], "leave --deterministic out"),
     "ladder here": (["--plan", "ladder", "--in-process"], "leave --in-process out"),
     "percent": (["--target", "90"], "--target 90 is out of range; give a fraction such as 0.90"),
-    "no target": (["--target", "high"], "'--target'"),
     "target, all images": (["--target", "0.9", "--full-train"], "leave --full-train out"),
     "target of a ladder": (["--plan", "ladder", "--target", "0.9"], "leave --target out"),
     "no memory": (["--max-memory-gb", "0"], "--max-memory-gb must be a positive number of GB"),
     "memory of nothing": (["--max-memory-gb", "nan"], "must be a positive number of GB, not nan"),
     "memory here": (["--max-memory-gb", "4", "--in-process"], "leave --in-process out"),
-    "no protocol": (["--recipe", "published", "--protocol", "dirty"], "unknown protocol 'dirty'"),
     "unpublished": (["--protocol", "clean"], "recipe default is no published one"),
     "unknown system": (
         ["--recipe", "published", "--models", "torchvision:resnet34"],
@@ -82,7 +75,6 @@ SEEN_AT_ONCE = {
         ["--plan", "step", "--set", "optimizer=muon"],
         "plan step cannot compile optimizer muon",
     ),
-    "option": (["--frobnicate"], "No such option: --frobnicate"),
 }
 # What only a child can see: it alone imports torch and the user's file.
 SEEN_BY_A_CHILD = {
@@ -127,14 +119,10 @@ def user_files(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def refuses(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data_root: Path
-) -> Refuses:
+def refuses(on_data: Callable[..., Finished], monkeypatch: pytest.MonkeyPatch) -> Refuses:
     """Checks that arguments are refused with a line that holds the first one."""
     monkeypatch.chdir(REPOSITORY)
-    return lambda wanted, *arguments: assert_refused(
-        call(monkeypatch, capfd, data_root, *arguments), wanted
-    )
+    return lambda wanted, *arguments: assert_refused(on_data(*arguments), wanted)
 
 
 @pytest.mark.parametrize("mistake", SEEN_AT_ONCE)
@@ -201,22 +189,6 @@ def test_a_process_of_its_own_says_the_same(
     assert_refused(done, wanted)
 
 
-def test_a_config_that_is_no_toml(refuses: Refuses, tmp_path: Path) -> None:
-    (tmp_path / "broken.toml").write_text(BROKEN_TOML, encoding="utf-8")
-    refuses("broken.toml is no TOML", "run", "--config", tmp_path / "broken.toml")
-
-
-def test_a_config_with_a_field_that_no_recipe_has(refuses: Refuses, tmp_path: Path) -> None:
-    (tmp_path / "odd.toml").write_text("lr = 0.1", encoding="utf-8")
-    refuses("a recipe has no field 'lr'", "run", "--config", tmp_path / "odd.toml")
-
-
-def test_data_that_is_a_file(refuses: Refuses, tmp_path: Path) -> None:
-    path = tmp_path / "data"
-    path.touch()
-    refuses(f"cannot use the data folder {path}", "run", "--data", path)
-
-
 def test_a_data_file_that_was_cut_short(refuses: Refuses, data_root: Path, tmp_path: Path) -> None:
     raw = tmp_path / "FashionMNIST" / "raw"
     shutil.copytree(data_root / "FashionMNIST" / "raw", raw)
@@ -227,49 +199,19 @@ def test_a_data_file_that_was_cut_short(refuses: Refuses, data_root: Path, tmp_p
     assert labels.stat().st_size == 10_007  # reported, never replaced
 
 
-def test_an_out_that_is_a_file(refuses: Refuses, tmp_path: Path) -> None:
-    path = tmp_path / "run"
-    path.touch()
-    refuses(f"--out {path} is a file", "run", "--out", path)
-
-
-def test_an_out_with_saved_models(refuses: Refuses, tmp_path: Path) -> None:
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / "0123456789ab-0-last.pt").touch()
-    wanted = "already holds 1 saved model; add --resume to go on with them"
-    refuses(wanted, "run", *CPU, "--out", tmp_path)
-
-
-def test_an_out_below_a_file(refuses: Refuses, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    path = tmp_path / "file" / "run"
-    refuses(f"cannot write to --out {path}", "run", *CPU, "--out", path)
-
-
-def test_nothing_to_resume(
-    refuses: Refuses, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    refuses("there is no run in results/runs to resume", "run", "--resume")
-
-
-def test_no_run_to_show(refuses: Refuses, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    refuses("no run in results/runs", "table")
-
-
-def test_a_folder_without_records(refuses: Refuses, tmp_path: Path) -> None:
-    refuses(f"no records in {tmp_path / 'gone'}", "table", tmp_path / "gone")
-
-
 @pytest.mark.parametrize(
-    ("option", "wanted"),
+    ("option", "path", "wanted"),
     [
-        ("--format", "unknown format 'nope'; choose from rich, markdown"),
-        ("--sort", "cannot sort by 'nope'; choose from model, status"),
-        ("--by", "cannot group by 'nope'; choose from model, commit, plan"),
+        ("--data", "file", "cannot use the data folder {path}"),
+        ("--out", "file", "--out {path} is a file"),
+        ("--out", "file/run", "cannot write to --out {path}"),
+        ("--out", "saved", "already holds 1 saved model; add --resume to go on with them"),
     ],
 )
-def test_a_table_that_cannot_be(refuses: Refuses, tmp_path: Path, option: str, wanted: str) -> None:
-    (tmp_path / "records.jsonl").touch()
-    refuses(wanted, "table", tmp_path, option, "nope")
+def test_a_folder_that_cannot_be_used(
+    refuses: Refuses, tmp_path: Path, option: str, path: str, wanted: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "saved" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "saved" / "checkpoints" / "0123456789ab-0-last.pt").touch()
+    refuses(wanted.format(path=tmp_path / path), "run", *CPU, option, tmp_path / path)

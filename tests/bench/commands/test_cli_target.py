@@ -1,31 +1,22 @@
 """`run --target` on the real data: where runs end, what their records and the table say."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from results import RunStore
-from tests.command_line import (
-    CPU,
-    PLAN,
-    Finished,
-    assert_refused,
-    call,
-    read_lines,
-    timeless,
-    values,
-)
+from tests.command_line import CPU, PLAN, Finished, assert_refused, read_lines, values
 
 Run = Callable[..., Finished]
 SOON = ("--models", "v0", "--budget", "400steps", *CPU)  # v0 is at 0.7 after some dozens of steps
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data_root: Path) -> Run:
-    """Calls `run` in this process."""
-    return lambda *arguments: call(monkeypatch, capfd, data_root, "run", *arguments)
+def run(on_data: Run) -> Run:
+    return partial(on_data, "run")
 
 
 def measured(record: dict[str, Any], quantity: str) -> float:
@@ -67,15 +58,3 @@ def test_a_miss_is_infinite(run: Run, tmp_path: Path) -> None:
     assert "∞: that accuracy was never reached" in finished.stdout
     other = run(*few, "--target", "0.98", "--resume", "--out", folder)
     assert_refused(other, "holds v0 under another specification")
-
-
-@pytest.mark.slow
-def test_deterministic_runs_end_at_the_same_step(run: Run, tmp_path: Path) -> None:
-    few = ("--set", "validation_fraction=0.02", "--plan", "eager,threads:1", "--deterministic")
-    folders = tmp_path / "one", tmp_path / "other"
-    for folder in folders:
-        finished = run(*SOON, *few, "--target", "0.70", "--out", folder)
-        assert finished.returncode == 0, finished.stderr
-    (one,), (other,) = map(read_lines, folders)
-    assert timeless(one) == timeless(other)
-    assert "reached_target" in one["flags"]

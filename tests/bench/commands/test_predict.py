@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import pytest
 import torch
 from PIL import Image
 
-from bench.commands.predict import predict
 from bench.errors import UsageError
 from bench.keep.classifier import Claim, Classifier
 from bench.keep.saved_model import saved_model_of, write_saved
@@ -20,7 +20,7 @@ from bench.train.evaluation import evaluate
 from data_pipeline import CLASS_NAMES, normalize, place
 from fmnist_models import build_model
 from tests.bench.keep.saved_by_hand import answers, fashion_mnist, saved_v0, trained_v0
-from tests.command_line import Finished, assert_refused, bench, call
+from tests.command_line import Finished, assert_refused, bench
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
@@ -41,14 +41,9 @@ Say = Callable[..., Finished]
 
 
 @pytest.fixture
-def say(
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-    data_root: Path,
-) -> Say:
+def say(folder: Path, on_data: Say) -> Say:
     """Calls `predict` in that folder."""
-    return lambda *words: call(monkeypatch, capfd, data_root, "predict", "--device=cpu", *words)
+    return partial(on_data, "predict", "--device=cpu")
 
 
 def loaded(finished: Finished) -> Any:  # noqa: ANN401 - JSON
@@ -85,11 +80,6 @@ def test_a_table_has_the_first_three_classes_of_each_image(say: Say) -> None:
     assert all(text.endswith(name) for (text, *_), name in zip(cells, names, strict=True))
     assert all(name in done.stdout for name in NAMES)  # and no markup of rich's
     assert len(cells) == 9
-
-
-def test_top_says_how_many(say: Say) -> None:
-    (answer,) = loaded(say("v0.pt", "0.png", "--format", "json", "--top", "1"))
-    assert len(answer["classes"]) == 1
 
 
 def test_inversion_is_handed_on(say: Say) -> None:
@@ -198,18 +188,11 @@ def test_the_size_of_the_images_is_the_models(say: Say, monkeypatch: pytest.Monk
 
 
 MISTAKES: dict[str, tuple[list[str], str]] = {
-    "nothing asked": (["v0.pt"], "name image files, or ask for --mistakes N"),
     "both asked": (["v0.pt", "0.png", "--mistakes", "3"], "one of both"),
-    "no model": (["v9", "0.png"], "there is no file v9, and no such model is provided; there are"),
     "no image": (["v0.pt", "0.png", "gone.png"], "there is no image gone.png"),
     "model as image": (["v0.pt", "v0.pt"], "v0.pt is no image that can be read"),
     "image as model": (["0.png", "0.png"], "0.png is no file of torch.save, or a damaged one"),
     "folder": ([".", "0.png"], ". is a folder; name a file of a saved model"),
-    "top": (["v0.pt", "0.png", "--top", "11"], "'--top'"),
-    "count": (["v0.pt", "--mistakes", "0"], "'--mistakes'"),
-    "invert": (["v0.pt", "0.png", "--invert", "maybe"], "--invert takes one of auto, yes, no"),
-    "format": (["v0.pt", "0.png", "--format", "csv"], "unknown format 'csv'; choose from rich"),
-    "device": (["v0.pt", "0.png", "--device", "tpu"], "unknown device 'tpu'; choose auto"),
     "other model": (["v0.pt", "0.png", "--model", "v2"], "v0.pt is a v0; leave --model v2 out"),
     "other size": (
         ["r.pt", "0.png", "--input-size", "28"],
@@ -275,16 +258,6 @@ def test_a_model_that_is_always_right_has_no_mistakes(folder: Path, data_root: P
     split = place(images, answers(trained_v0(data_root), images), "cpu", 28)
     found = classifier.mistakes(split, 3)
     assert (found.first, found.num_mistakes, found.accuracy) == ([], 0, 1.0)
-
-
-def test_nothing_is_written_before_all_is_well(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from data_pipeline import DataError
-
-    with pytest.raises(DataError):
-        predict(model="v0.pt", images=[Path("0.png"), Path("gone.png")], device="cpu")
-    assert capsys.readouterr().out == ""
 
 
 def test_a_process_of_its_own_says_the_same(folder: Path, say: Say, data_root: Path) -> None:
