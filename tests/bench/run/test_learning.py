@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench import RECIPES, Budget, Plan, RunSpec, UsageError, execute
+from bench import RECIPES, Budget, Plan, RunSpec, execute
 from bench.run.record import RunResult
 from bench.run.runner import execute_seeds
 from bench.spec.run_spec import RATE_SOURCES
@@ -94,7 +94,8 @@ def test_a_mad_learning_rate_diverges_at_a_step(data_root: Path) -> None:
     assert record.status == "diverged"
     assert "at step" in str(record.reason)
     assert record.value("test_accuracy") is None
-    assert record.value("train_time") is not None
+    assert (record.value("train_time") or 0) > 0
+    assert 0 < (record.value("steps") or 0) <= 1000
 
 
 @pytest.mark.parametrize(
@@ -113,11 +114,6 @@ def test_what_a_cpu_cannot_do_is_a_row(
     assert reason in str(record.reason)
 
 
-def test_a_device_that_is_none_is_refused(data_root: Path) -> None:
-    with pytest.raises(UsageError, match="unknown device 'tpu'; choose auto, cpu or cuda:N"):
-        execute(SPEC, device="tpu", data=data_root)
-
-
 def test_a_model_that_raises_is_a_row(data_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_name: str) -> nn.Module:
         raise ValueError("no such layer")
@@ -126,14 +122,6 @@ def test_a_model_that_raises_is_a_row(data_root: Path, monkeypatch: pytest.Monke
     record = execute(SPEC, device="cpu", data=data_root)
     assert record.status == "crashed"
     assert str(record.reason).startswith("ValueError: no such layer (test_learning.py:")
-
-
-def test_a_size_that_a_model_cannot_take_is_a_row(data_root: Path) -> None:
-    recipe = replace(SPEC.recipe, input_size=16)
-    record = execute(replace(SPEC, recipe=recipe), device="cpu", data=data_root)
-    assert record.status == "unsupported"
-    assert "does not take 16x16 images" in str(record.reason)
-    assert "shapes cannot be multiplied" in str(record.reason)
 
 
 def test_training_and_validation_images_are_apart(data_root: Path) -> None:

@@ -13,7 +13,6 @@ from bench.measure.findings import Findings
 from bench.run import seed
 from bench.run.seed import run_seed
 from bench.sweep.child import CheckJob, RequestedTraining, check
-from bench.train import session
 from bench.train.session import Session
 from bench.train.splits import Splits, parts_of
 from data_pipeline import FashionMNIST
@@ -21,6 +20,7 @@ from fmnist_models import ModelError, build_model
 from tests.bench.run.session_by_hand import SPEC, open_session, silent
 from tests.bench.train.training_by_hand import random_split
 
+pytestmark = pytest.mark.usefixtures("small_session")
 PUBLISHED = replace(SPEC.recipe, protocol="as_published")
 FULL = FashionMNIST(
     train_images=torch.arange(60, dtype=torch.uint8).view(60, 1, 1, 1),
@@ -29,14 +29,6 @@ FULL = FashionMNIST(
     test_labels=torch.arange(40) % 10,
     data_hash="hash",
 )
-
-
-@pytest.fixture(autouse=True)
-def _one_thread(
-    one_thread: None, quick_collections: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(session, "usable_cores", lambda: 1)
-    monkeypatch.setenv("FMNIST_CACHE", str(tmp_path / "cache"))
 
 
 def images_of(recipe: Recipe) -> tuple[set[int], set[int], set[int]]:
@@ -191,10 +183,12 @@ def test_weights_of_another_model_are_refused_before_the_sweep(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("model", "size"), [("v0", 16), ("alexnet", 16), ("fashion_cnn", 96)])
-def test_a_size_that_a_model_cannot_take_is_said(model: str, size: int) -> None:
+def test_a_size_that_a_model_cannot_take_is_unsupported(model: str, size: int) -> None:
     recipe = replace(SPEC.recipe, input_size=size)
     spec = RunSpec(model=model, recipe=recipe, budget=Budget(1, "steps"), plan=Plan())
     split = random_split(32, size=size)
     opened = Session(spec, torch.device("cpu"), Splits(split, None, split, "hash"), spec.plan)
-    with pytest.raises(RunError, match=f"{model} does not take {size}x{size} images"):
+    with pytest.raises(RunError, match=f"{model} does not take {size}x{size} images") as caught:
         opened.model_for(0)
+    assert caught.value.status == "unsupported"
+    assert model != "v0" or "shapes cannot be multiplied" in caught.value.reason

@@ -11,8 +11,6 @@ from bench import RECIPES, Budget, Plan, RunSpec, UsageError
 from bench.measure.findings import Findings
 from bench.run.seed import run_seed
 from bench.spec.artifacts import Artifacts, parse_every
-from bench.spec.named_recipes import find_recipe
-from bench.spec.recipe_settings import override
 from bench.sweep.checked import check_options
 from bench.sweep.request import Request
 from bench.train import session
@@ -27,17 +25,10 @@ from tests.bench.train.training_by_hand import RECIPE, HandScores, Rig, make_rig
 from tests.command_line import REPOSITORY
 from tests.tiers import slow_but
 
+pytestmark = pytest.mark.usefixtures("small_session")
 WATCHING = replace(RECIPE, validation_fraction=0.1)
 LOOKS = (0.1, 0.5, 1.0)
 REACHED, MISSED = 0.02, 0.99  # by 64 images with labels of noise
-
-
-@pytest.fixture(autouse=True)
-def _small(
-    one_thread: None, quick_collections: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(session, "usable_cores", lambda: 1)
-    monkeypatch.setenv("FMNIST_CACHE", str(tmp_path / "cache"))
 
 
 def rig_of(target: float, accuracies: tuple[float, ...], **options: Any) -> Rig:  # noqa: ANN401
@@ -240,9 +231,3 @@ def test_a_target_needs_validation_images_of_its_own(request_: Request, words: s
 def test_every_reference_recipe_takes_a_target_when_clean() -> None:
     specs = check_options(Request(recipe="published", target=0.9)).specs("cpu")
     assert {spec.target for spec in specs} == {0.9}
-
-
-def test_a_spec_refuses_what_the_command_line_does() -> None:
-    recipe = override(find_recipe("default"), {"validation_fraction": 0.0})
-    with pytest.raises(UsageError, match="keeps none"):
-        replace(SPEC, recipe=recipe, target=0.9)

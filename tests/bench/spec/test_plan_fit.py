@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench import RECIPES, Budget, Plan, Recipe, RunSpec, UsageError
+from bench import Budget, Plan, Recipe, RunSpec, UsageError
 from bench.engine.optimizer import update_rule
 from bench.ladder.rungs import RungSpec, list_rungs
 from bench.spec.plan import ASKS_THE_HOST, WITHOUT_RULE, why_not
@@ -23,13 +23,14 @@ BOTH = Plan.parse("step,graph:4")
     ("recipe", "step", "graph"),
     [
         (RECIPE, None, None),
+        (replace(RECIPE, precision="bf16"), None, None),
         (replace(RECIPE, optimizer="rmsprop"), None, None),
         (FP16, "gradient scaler", None),
         (RMSPROP_FP16, "gradient scaler", "as fp16 may need"),
         (MUON, "optimizer muon", "optimizer muon"),
         (CYCLED, "base_momentum", "base_momentum"),
     ],
-    ids=["sgd", "rmsprop", "fp16", "rmsprop in fp16", "muon", "cycled momentum"],
+    ids=["sgd", "bf16", "rmsprop", "fp16", "rmsprop in fp16", "muon", "cycled momentum"],
 )
 def test_what_compiled_steps_and_graphs_cannot_do(
     recipe: Recipe, step: str | None, graph: str | None
@@ -39,16 +40,10 @@ def test_what_compiled_steps_and_graphs_cannot_do(
     for plan, expected in ((STEP, step), (GRAPH, graph), (BOTH, step or graph)):
         reason = why_not(plan, recipe)
         assert (reason is None) == (expected is None)
-        assert expected is None or expected in (reason or "")
-
-
-@pytest.mark.parametrize("recipe", [FP16, RMSPROP_FP16, MUON, CYCLED])
-def test_a_refusal_is_one_line_with_a_remedy_that_works(recipe: Recipe) -> None:
-    for reason in filter(None, (why_not(STEP, recipe), why_not(GRAPH, recipe))):
-        assert "; use " in reason or "; leave " in reason
-        assert "\n" not in reason
-    assert why_not(COMPILE, recipe) is None
-    assert why_not(STEP, replace(FP16, precision="bf16")) is None
+        if reason and expected:
+            assert expected in reason
+            assert "; use " in reason or "; leave " in reason  # the remedy, on the same line
+            assert "\n" not in reason
 
 
 @pytest.mark.parametrize("plan", [STEP, GRAPH, BOTH])
@@ -92,7 +87,3 @@ def test_what_asks_the_host_in_fp16_is_what_torch_has_no_fused_kernel_for() -> N
         )
     }
     assert unfused == ASKS_THE_HOST | WITHOUT_RULE
-
-
-def test_the_recipe_of_r1_has_no_compiled_steps() -> None:
-    assert why_not(STEP, RECIPES["r1_resnet50"]) == why_not(STEP, CYCLED)

@@ -36,20 +36,6 @@ RIGHT = {  # samples of the type of a field
     float | None: (7, 0.5),
     tuple[str, ...]: ("text", ["flip"]),
 }
-OTHER = {
-    "optimizer": "sgd",
-    "momentum": 0.5,
-    "weight_decay": 0.02,
-    "warmup_fraction": 0.1,
-    "batch_size": 64,
-    "drop_last": False,
-    "label_smoothing": 0.1,
-    "augment": ["shift2", "cutout8"],
-    "normalize": "half",
-    "input_size": 32,
-    "validation_fraction": 0.2,
-    "selection": "accuracy",
-}
 
 
 def test_a_value_of_another_type_is_refused() -> None:
@@ -159,24 +145,11 @@ def test_an_unknown_choice_is_refused_with_the_choices() -> None:
             override(BASE, {key: word})
 
 
-def test_nesterov_needs_momentum() -> None:
-    with pytest.raises(UsageError, match="nesterov needs a momentum"):
-        override(BASE, {"nesterov": True})
-    assert override(BASE, {"nesterov": True, "momentum": 0.9}).nesterov
-
-
 def test_a_toml_file_gives_fields_and_settings_win_over_it(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('batch_size = 64\naugment = ["flip"]\nlearning_rate = 1\n', encoding="utf-8")
     recipe = override(override(BASE, read_config(path)), read_settings(["batch_size=32"]))
     assert (recipe.batch_size, recipe.augment, recipe.learning_rate) == (32, ("flip",), 1.0)
-
-
-def test_a_table_in_the_toml_file_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_text("[recipe]\nbatch_size = 64\n", encoding="utf-8")
-    with pytest.raises(UsageError, match="no field 'recipe'"):
-        override(BASE, read_config(path))
 
 
 @pytest.mark.parametrize("content", [b"batch_size", b"\xff\xfe", b"a = 1\na = 2", None])
@@ -214,12 +187,10 @@ def test_a_name_and_a_path_stay_short_enough_for_a_record(tmp_path: Path) -> Non
     changed = override(BASE, {"weights": str(path)})
     assert changed.weights == str(path)
     assert as_plain(changed)["weights"] == path.name[-60:]
-    changes = {key: value for key, value in OTHER.items() if key in OPEN}
-    assert len(changes) > 10
-    name = override(BASE, changes).name
+    changes: dict[str, object] = {"augment": [f"augmentation_{k}" for k in range(16)]}
+    name, other = (override(BASE, {**changes, "batch_size": size}).name for size in (64, 65))
     assert len(name) <= MAX_NAME_CHARS
-    assert name.startswith(f"default+{len(changes)}changes-")
-    other = override(BASE, {**changes, "batch_size": 65}).name
+    assert name.startswith("default+2changes-")
     assert other != name
 
 
@@ -231,6 +202,7 @@ def test_a_file_of_weights_may_lie_at_home(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"nesterov": True}, "nesterov needs a momentum above 0"),
         ({"schedule": "step"}, "set epochs and schedule_epochs"),
         ({"schedule": "triangular", "epochs": 9, "schedule_epochs": 3}, "set warmup_fraction=0"),
         ({"base_momentum": 0.8}, "base_momentum needs optimizer sgd"),
