@@ -1,7 +1,7 @@
 """Quality of two commits: the rule on hand-made values and records."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -144,47 +144,47 @@ def failed(seed: int, status: str = "diverged", reason: str = "the loss became n
     return trained(seed, 0.0, status=status, reason=reason)
 
 
-def both(base: Sequence[RunRecord], head: Sequence[RunRecord]) -> list[tuple[str, str, str]]:
-    found = judge_quality("v2", base, head, RULE)
-    return [(finding.check, finding.outcome, finding.evidence) for finding in found]
+def without(quantity: str) -> RunRecord:
+    """A run of seed 1 that has not measured something."""
+    run = trained(1, BASE[1])
+    measured = {name: value for name, value in run.measurements.items() if name != quantity}
+    return replace(run, measurements=measured, missing={quantity: "no /proc here"})
 
 
 FINE = [trained(seed, BASE[seed]) for seed in range(3)]
+FAILED, ALL_FAILED = [failed(0), *FINE[1:]], [failed(0), failed(1), FINE[2]]
+BOUNDLESS = failed(2, "out_of_memory", "tried to allocate 96 GiB")
+DIVERGED = "diverged: the loss became nan"
+SAME = ("accuracy", "same", "the same in all 3 seeds")
+ALIKE = ("memory", "same", "median of 3 seeds, more in 0")
+UNUSABLE = ("run", "unusable", f"on the base: seed 0 {DIVERGED}")
+LOST = "no longer measured with seed 1"
 
 
-def test_records_that_are_alike() -> None:
-    assert both(FINE, FINE) == [
-        ("accuracy", "same", "the same in all 3 seeds"),
-        ("memory", "same", "median of 3 seeds, more in 0"),
-    ]
-
-
-def test_a_run_that_fails_on_the_head_is_worse() -> None:
-    head = [FINE[0], failed(1), failed(2, "out_of_memory", "tried to allocate 96 GiB")]
-    assert both(FINE, head) == [("run", "worse", "seed 1 diverged: the loss became nan")]
-    assert both(FINE, [failed(0, "out_of_memory", ""), *FINE[1:]]) == [
-        ("run", "worse", "seed 0 out of memory")
-    ]
-
-
-def test_a_run_that_fails_on_the_base_is_no_answer() -> None:
-    base = [failed(0), *FINE[1:]]
-    wanted = ("run", "unusable", "on the base: seed 0 diverged: the loss became nan")
-    assert both(base, FINE) == [wanted]
-    assert both(base, [failed(0), *FINE[1:]]) == [wanted]  # the head is not worse
-    assert both(base, [failed(0), failed(1), FINE[2]])[1][:2] == ("run", "worse")
-
-
-def test_an_unknown_peak_of_records_says_why() -> None:
-    base = [make_record("v2", values={"test_accuracy": 0.8}, missing={"peak_memory": "no /proc"})]
-    assert both(base, FINE)[1] == ("memory", "skipped", "no /proc")
-
-
-@pytest.mark.parametrize("quantity", ["test_accuracy", "peak_memory"])
-def test_what_the_head_no_longer_measures_is_worse(quantity: str) -> None:
-    values = {"test_accuracy": BASE[1], "peak_memory": 50.0 * MIB}
-    del values[quantity]
-    head = [FINE[0], make_record("v2", 1, values=values), FINE[2]]
-    found = both(FINE, head)
-    assert [outcome for _, outcome, _ in found].count("worse") == 1
-    assert found[quantity == "peak_memory"][1:] == ("worse", "no longer measured with seed 1")
+@pytest.mark.parametrize(
+    ("base", "head", "findings"),
+    [
+        (FINE, FINE, [SAME, ALIKE]),
+        (FINE, [FINE[0], failed(1), BOUNDLESS], [("run", "worse", f"seed 1 {DIVERGED}")]),
+        (
+            FINE,
+            [*FINE[:2], failed(2, "out_of_memory", "")],
+            [("run", "worse", "seed 2 out of memory")],
+        ),
+        (FAILED, FINE, [UNUSABLE]),
+        (FAILED, FAILED, [UNUSABLE]),  # the head is not worse
+        (FAILED, ALL_FAILED, [UNUSABLE, ("run", "worse", f"seed 1 {DIVERGED}")]),
+        (
+            [without("peak_memory")],
+            FINE,
+            [("accuracy", "same", "the same in 1 seed"), ("memory", "skipped", "no /proc here")],
+        ),
+        (FINE, [FINE[0], without("test_accuracy"), FINE[2]], [("accuracy", "worse", LOST), ALIKE]),
+        (FINE, [FINE[0], without("peak_memory"), FINE[2]], [SAME, ("memory", "worse", LOST)]),
+    ],
+)
+def test_records(
+    base: Sequence[RunRecord], head: Sequence[RunRecord], findings: list[tuple[str, str, str]]
+) -> None:
+    found = judge_quality("v2", base, head, RULE)
+    assert [(finding.check, finding.outcome, finding.evidence) for finding in found] == findings

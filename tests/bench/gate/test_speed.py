@@ -2,10 +2,11 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -13,15 +14,7 @@ from bench.gate import process, speed
 from bench.gate.process import WorkerDiedError, WorkerError, in_workers
 from bench.gate.quality import quality_steps
 from bench.gate.run import Gate, GateOptions, Look, duration
-from bench.gate.speed import (
-    ORDERS,
-    SIDES,
-    Speed,
-    Workload,
-    checked_seconds,
-    measure_speed,
-    take_pairs,
-)
+from bench.gate.speed import ORDERS, SIDES, Workload, checked_seconds, measure_speed, take_pairs
 from results.gate.pairs import AGAIN, BASE, HEAD, Pair, SpeedRule
 from results.gate.quality import QualityRule
 from results.gate.verdict import Commit
@@ -31,19 +24,16 @@ SLOW = Pair((1.0,), (1.3,), (1.0,))
 WORKLOAD = Workload({"v0": "eager", "v2": "eager"}, "cpu", ("batch_size=32",))
 
 
+@dataclass
 class Scripted:
-    """A worker that takes turns of one length and remembers who was asked what."""
+    """A worker that takes turns of one length, and notes who was asked what."""
 
-    log: ClassVar[list[tuple[str, str]]] = []
-
-    def __init__(self, side: str, deadly: str | None = None) -> None:
-        self.side, self.deadly = side, deadly
+    side: str
+    asked: list[tuple[str, str]]
 
     def ask(self, question: str, **content: Any) -> Any:  # noqa: ANN401 - JSON
-        """Answers as a worker does; a model may be the death of it."""
-        self.log.append((self.side, question))
-        if self.deadly and content.get("model") == self.deadly:
-            raise WorkerDiedError(self.side, "killed")
+        """Answers as a worker does."""
+        self.asked.append((self.side, question))
         if question == "prepare":
             return {"steps": 3 if self.side == BASE else 7, "step_s": 0.1}
         if question == "turn":
@@ -53,20 +43,15 @@ class Scripted:
 
     def stop(self) -> None:
         """Ends it."""
-        self.log.append((self.side, "stop"))
+        self.asked.append((self.side, "stop"))
 
 
 @pytest.fixture
-def scripted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """Scripted workers in the place of processes; what they are asked."""
-    log: list[tuple[str, str]] = []
-    monkeypatch.setattr(Scripted, "log", log)
-    monkeypatch.setattr(
-        process.Process,
-        "start",
-        lambda side, tree, _log: Scripted(side, "v0" if tree.name == "deadly" else None),
-    )
-    return log
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What scripted workers, in the place of processes, are asked."""
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr(process.Process, "start", lambda side, *_: Scripted(side, asked))
+    return asked
 
 
 def test_every_side_is_first_second_and_third_as_often_and_never_twice_in_a_row() -> None:
@@ -80,55 +65,48 @@ def test_every_side_is_first_second_and_third_as_often_and_never_twice_in_a_row(
 
 
 def test_a_pair_has_a_turn_a_round_and_side_and_ends_its_workers(
-    scripted: list[tuple[str, str]], tmp_path: Path
+    asked: list[tuple[str, str]], tmp_path: Path
 ) -> None:
     trees = dict.fromkeys(SIDES, tmp_path)
     for number in range(6):
         pairs, failures = take_pairs(trees, WORKLOAD, ["v0", "v2"], number, tmp_path)
         assert (pairs, failures) == (dict.fromkeys(("v0", "v2"), Pair(*([(0.1,) * 9] * 3))), {})
-    asked = Counter(scripted)
-    assert asked[HEAD, "turn"] == asked[BASE, "turn"] == asked[AGAIN, "turn"] == 6 * 2 * 9
-    stops = [side for side, question in scripted if question == "stop"]
+    num_turns = Counter(side for side, question in asked if question == "turn")
+    assert num_turns == {HEAD: 108, BASE: 108, AGAIN: 108}  # 6 pairs, 2 models, 9 rounds
+    stops = [side for side, question in asked if question == "stop"]
     assert stops[3:6] == [HEAD, AGAIN, BASE]
     assert Counter(stops[::3]) == {BASE: 2, HEAD: 2, AGAIN: 2}  # the side that starts alternates
 
 
-def test_a_worker_that_dies_over_a_model_leaves_the_others_to_fresh_ones(
-    scripted: list[tuple[str, str]], tmp_path: Path
-) -> None:
-    (tmp_path / "deadly").mkdir()
-    trees = {BASE: tmp_path, HEAD: tmp_path / "deadly", AGAIN: tmp_path}
-    pairs, failures = take_pairs(trees, WORKLOAD, ["v0", "v2"], 0, tmp_path)
-    assert set(pairs) == {"v2"}
-    assert failures["v0"].side == HEAD
-    assert Counter(scripted)[BASE, "stop"] == 2  # v2 and, once more, v0 were left to others
+DIED, ILL = WorkerDiedError(HEAD, "killed by SIGKILL"), WorkerError(HEAD, "ill")
 
 
 @pytest.mark.parametrize(
-    ("error", "answered", "num_started"),
+    ("errors", "answered", "failures", "num_started"),
     [
-        (WorkerDiedError(HEAD, "killed by SIGKILL"), ["v2", "v0"], 2),  # once the machine's doing
-        (WorkerError(HEAD, "ill"), ["v2"], 1),  # a failure that kills nobody
+        ([DIED], ["v2", "v0"], {}, 2),  # once it may be the machine's doing
+        ([DIED, DIED], ["v2"], {"v0": DIED}, 2),  # v2, and once more v0, are left to fresh ones
+        ([ILL], ["v2"], {"v0": ILL}, 1),  # a failure that kills nobody
     ],
 )
 def test_a_model_is_asked_a_second_time_where_its_worker_died(
-    scripted: list[tuple[str, str]],
+    asked: list[tuple[str, str]],
     tmp_path: Path,
-    error: WorkerError,
+    errors: list[WorkerError],
     answered: list[str],
+    failures: dict[str, WorkerError],
     num_started: int,
 ) -> None:
-    errors = iter([error])
+    left = [*errors]
 
     def action(_running: Sequence[Any], model: str) -> str:
-        for once in errors:
-            raise once
+        if model == "v0" and left:
+            raise left.pop()
         return model
 
-    answers, failures = in_workers({HEAD: tmp_path}, ["v0", "v2"], tmp_path, action)
-    assert answers == {model: model for model in answered}
-    assert failures == ({} if "v0" in answered else {"v0": error})
-    assert Counter(scripted)[HEAD, "stop"] == num_started
+    answers = {model: model for model in answered}
+    assert in_workers({HEAD: tmp_path}, ["v0", "v2"], tmp_path, action) == (answers, failures)
+    assert asked.count((HEAD, "stop")) == num_started
 
 
 @pytest.mark.parametrize("answer", [0.0, -1.0, math.inf, math.nan, None, "fast", [[1, 0.1]]])
@@ -137,47 +115,37 @@ def test_what_is_no_time_of_a_step_is_a_failure(answer: object) -> None:
         checked_seconds(HEAD, answer)
 
 
-def measured(
-    monkeypatch: pytest.MonkeyPatch,
-    take: Callable[[Sequence[str], int], tuple[dict[str, Pair], dict[str, WorkerError]]],
-    say: Callable[[str], None] = lambda _line: None,
-) -> Speed:
-    """What comes of both rounds of v0 and v2, whose pairs of a number are taken by `take`."""
-
-    def take_pairs(_trees: Any, _load: Any, models: Sequence[str], number: int, _logs: Any) -> Any:  # noqa: ANN401
-        return take(models, number)
-
-    monkeypatch.setattr(speed, "take_pairs", take_pairs)
-    return measure_speed({}, WORKLOAD, ["v0", "v2"], SpeedRule(), Path("logs"), say)
-
-
-def test_what_looks_slower_is_measured_again_and_only_that(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fails_at", [None, 0, 3, 8])
+def test_what_looks_slower_is_measured_again_and_what_fails_is_out_of_both_rounds(
+    monkeypatch: pytest.MonkeyPatch, fails_at: int | None
+) -> None:
     asked: list[tuple[list[str], int]] = []
     said: list[str] = []
 
-    def take(models: Sequence[str], number: int) -> tuple[dict[str, Pair], dict[str, WorkerError]]:
+    def take(_trees: Any, _load: Any, models: Sequence[str], number: int, _logs: Any) -> Any:  # noqa: ANN401
         asked.append(([*models], number))
-        return {model: SLOW if model == "v2" else SAME for model in models}, {}
+        failures = {"v1": ILL} if number == fails_at else {}
+        pairs = {"v0": SAME, "v1": SLOW, "v2": SLOW}
+        return {model: pairs[model] for model in models if model not in failures}, failures
 
-    found = measured(monkeypatch, take, said.append)
-    assert asked[:6] == [(["v0", "v2"], number) for number in range(6)]
-    assert asked[6:] == [(["v2"], number) for number in range(6, 12)]
-    assert [len(found.first["v0"]), len(found.second["v2"]), "v0" in found.second] == [6, 6, False]
-    assert said[0] == "pair 1 of 6: v0 +0.0 %, v2 +30.0 %"
-    assert "measuring again, to be sure: v2" in said
-
-
-@pytest.mark.parametrize("fails_at", [0, 3, 8])
-def test_a_model_that_fails_is_out_of_both_rounds(
-    monkeypatch: pytest.MonkeyPatch, fails_at: int
-) -> None:
-    def take(models: Sequence[str], number: int) -> tuple[dict[str, Pair], dict[str, WorkerError]]:
-        failures = {"v2": WorkerError(HEAD, "ill")} if number == fails_at else {}
-        return {model: SLOW for model in models if model not in failures}, failures
-
-    found = measured(monkeypatch, take)
-    assert (set(found.first), set(found.second)) == ({"v0"}, {"v0"})
-    assert set(found.failures) == {"v2"}
+    monkeypatch.setattr(speed, "take_pairs", take)
+    models = ["v0", "v1", "v2"]
+    found = measure_speed({}, WORKLOAD, models, SpeedRule(), Path("logs"), said.append)
+    well = models if fails_at is None else ["v0", "v2"]
+    numbers = {model: len(pairs) for model, pairs in found.first.items()}
+    assert numbers == dict.fromkeys(well, 6)
+    assert {model: len(pairs) for model, pairs in found.second.items()} == {
+        model: 6 for model in well if model != "v0"
+    }
+    assert found.failures == ({} if fails_at is None else {"v1": ILL})
+    assert [number for _, number in asked] == [*range(12)]
+    if fails_at is None:
+        assert [names for names, _ in asked] == [models] * 6 + [["v1", "v2"]] * 6
+        assert said[0] == "pair 1 of 6: v0 +0.0 %, v1 +30.0 %, v2 +30.0 %"
+        assert said[6:8] == [
+            "measuring again, to be sure: v1, v2",
+            "pair 1 of 6: v1 +30.0 %, v2 +30.0 %",
+        ]
 
 
 def forecast(checks: Sequence[str], look: Look) -> str:

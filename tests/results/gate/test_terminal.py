@@ -114,14 +114,6 @@ def test_what_is_worse_is_red_on_a_terminal() -> None:
     assert "\x1b[1;31mworse\x1b[0m" in console.file.getvalue()
 
 
-def test_counts_of_a_model_stand_in_its_row() -> None:
-    rows = {line[:8].strip(): line for line in tables_of(make_regression(), 120)[-5:]}
-    assert "  15 equal  " in rows["v0"]
-    assert "  2 worse, 1 changed  " in rows["v2"]
-    assert "  3 equal  " in rows["epoch, r"]
-    assert rows["my_net"].split()[1:] == ["-"] * 5
-
-
 def test_better_counts_are_told_too() -> None:
     fewer = [count("v2", "kernels a step", "better", 9, 5), equal("v2, plan compile", 3)]
     assert "1 better" in tables_of(make_verdict([*fewer, speed("v2", "same", 0.01)]), 80)[-1]
