@@ -10,47 +10,47 @@ from bench.gate import stopwatch
 from bench.gate.stopwatch import busy_seconds
 
 
-def set_clocks(monkeypatch: pytest.MonkeyPatch, **readings: tuple[float, float]) -> None:
-    """Lets the stopwatch read these, before and after; clocks that are not named stand still."""
-    clocks = dict.fromkeys(("perf_counter", "process_time", "thread_time"), (0.0, 0.0)) | readings
-    read = {name: iter(values).__next__ for name, values in clocks.items()}
-    monkeypatch.setattr(stopwatch, "time", SimpleNamespace(**read))
-
-
-def test_the_wait_for_a_core_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("before", "after", "clocks", "seconds"),
+    [
+        # the kernel counts half a second of waiting, in nanoseconds
+        ("5000000 1000000 7\n", "9000000 501000000 9\n", {}, 2.5),
+        # of two seconds of waiting other threads of this process took 1.5
+        (
+            "0 0 0\n",
+            "0 2000000000 1\n",
+            {"process_time": (1.0, 3.0), "thread_time": (1.0, 1.5)},
+            2.5,
+        ),
+        ("0 0 0\n", "0 500000000 1\n", {"process_time": (1.0, 3.0)}, 3.0),
+        ("", "", {}, 3.0),
+        ("nonsense here\n", "nonsense here\n", {}, 3.0),
+        (None, None, {}, 3.0),  # no Linux: the wall clock
+    ],
+)
+def test_a_wait_for_a_core_is_taken_away_but_not_one_for_threads_of_its_own(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: str | None,
+    after: str | None,
+    clocks: dict[str, tuple[float, float]],
+    seconds: float,
+) -> None:
     schedstat = tmp_path / "schedstat"
-    schedstat.write_text("5000000 1000000 7\n", encoding="ascii")
+
+    def write(text: str | None) -> None:
+        if text is not None:
+            schedstat.write_text(text, encoding="ascii")
+
+    read = {"perf_counter": (100.0, 103.0), "process_time": (0.0, 0.0), "thread_time": (0.0, 0.0)}
+    readings = {name: iter(values).__next__ for name, values in (read | clocks).items()}
+    monkeypatch.setattr(stopwatch, "time", SimpleNamespace(**readings))
     monkeypatch.setattr(stopwatch, "SCHEDSTAT", schedstat)
-    set_clocks(monkeypatch, perf_counter=(100.0, 103.0))
-    found = busy_seconds(lambda: schedstat.write_text("9000000 501000000 9\n", encoding="ascii"))
-    assert found == pytest.approx(2.5)
+    write(before)
+    assert busy_seconds(lambda: write(after)) == pytest.approx(seconds)
 
 
 def test_sleep_counts_as_a_wait_for_a_core_does_not() -> None:
     started = time.perf_counter()
     found = busy_seconds(lambda: time.sleep(0.05))
     assert 0.045 < found <= time.perf_counter() - started  # all of it but for a late wake-up
-
-
-def test_a_wait_for_threads_of_its_own_is_not_taken_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    schedstat = tmp_path / "schedstat"
-    schedstat.write_text("0 0 0\n", encoding="ascii")
-    monkeypatch.setattr(stopwatch, "SCHEDSTAT", schedstat)
-    others = {"process_time": (1.0, 3.0), "thread_time": (1.0, 1.5)}  # took 1.5 s
-    set_clocks(monkeypatch, perf_counter=(0.0, 3.0), **others)
-    found = busy_seconds(lambda: schedstat.write_text("0 2000000000 1\n", encoding="ascii"))
-    assert found == pytest.approx(3.0 - (2.0 - 1.5))
-
-
-@pytest.mark.parametrize("content", ["", "nonsense here\n", None])
-def test_without_the_kernels_figure_it_is_the_wall_clock(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
-) -> None:
-    schedstat = tmp_path / "schedstat"
-    if content is not None:
-        schedstat.write_text(content, encoding="ascii")
-    monkeypatch.setattr(stopwatch, "SCHEDSTAT", schedstat)
-    set_clocks(monkeypatch, perf_counter=(100.0, 103.0))
-    assert busy_seconds(lambda: None) == pytest.approx(3.0)

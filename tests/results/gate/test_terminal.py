@@ -64,15 +64,6 @@ def test_a_number_stays_with_its_unit(width: int) -> None:
     assert not [line for line in lines if line.strip().startswith(("%", "ms", "MiB", "points"))]
 
 
-def test_a_narrow_table_tells_changes_before_values() -> None:
-    headers = [
-        next(line for line in tables_of(make_regression(), width) if line.startswith("model"))
-        for width in (60, 120)
-    ]
-    assert headers[0].split() == ["model", "step", "change", "accuracy", "memory"]
-    assert headers[1].split()[-4:] == ["counts", "seconds", "a", "step"]
-
-
 def test_names_alike_when_cut_are_told_apart() -> None:
     paths = [f"my/long/path/to/some_network_file.py:Net{n}" for n in (1, 2)]
     lines = tables_of(make_verdict([speed(path, "same", 0.01) for path in paths]), 80)

@@ -6,15 +6,7 @@ import pytest
 
 from results.gate.markdown import summary_markdown
 from results.gate.verdict import Commit, Finding
-from results.gate.words import (
-    change_text,
-    claim,
-    described,
-    headline,
-    notes,
-    place,
-    value_text,
-)
+from results.gate.words import change_text, claim, described, headline, notes, place, value_text
 from tests.results.gate.verdicts_by_hand import (
     accuracy,
     count,
@@ -127,15 +119,20 @@ def test_a_value_that_only_one_side_has_is_said() -> None:
         assert described(found) == f"v0, graph breaks{values}"
 
 
-def test_a_better_finding_is_claimed_the_other_way() -> None:
-    assert claim(speed("v2", "better", 0.0082)) == "v2 is 18.0 % faster a step"
-    assert claim(accuracy("v2", "better", 0.01)) == "v2 is 1.00 points more accurate"
-    assert claim(memory("v2", "better", 24)) == "v2 takes 50.0 % less memory"
-
-
-def test_seconds_of_something_else_are_no_slower_step() -> None:
-    found = finding("speed", "v2", "seconds to compile", base=1.0, head=2.0)
-    assert claim(found) == "v2, seconds to compile: from 1.00 s to 2.00 s (+100.0 %)"
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (speed("v2", "better", 0.0082), "v2 is 18.0 % faster a step"),
+        (accuracy("v2", "better", 0.01), "v2 is 1.00 points more accurate"),
+        (memory("v2", "better", 24), "v2 takes 50.0 % less memory"),
+        (
+            finding("speed", "v2", "seconds to compile", base=1.0, head=2.0),
+            "v2, seconds to compile: from 1.00 s to 2.00 s (+100.0 %)",
+        ),
+    ],
+)
+def test_what_is_better_or_of_another_quantity_is_claimed(found: Finding, said: str) -> None:
+    assert claim(found) == said
 
 
 def test_skipped_checks_are_one_line() -> None:
