@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import Budget, Plan, UsageError
+from bench import Budget, UsageError
 from bench.counts.baseline import Baseline
 from bench.errors import MOST_CHARS, short_line
 from bench.gate.worktrees import find_commits
@@ -58,11 +58,6 @@ def test_weights_of_nobody_and_of_any_bytes_have_a_name() -> None:
 def test_a_budget_without_end_is_refused() -> None:
     with pytest.raises(UsageError, match="never ends"):
         Budget.parse("1e305epochs")
-
-
-def test_more_threads_than_any_machine_has_are_refused() -> None:
-    with pytest.raises(UsageError, match="choose threads:1 to threads:1024"):
-        Plan.parse("threads:999999999")
 
 
 def test_a_model_file_with_a_name_that_is_too_long_or_no_text(tmp_path: Path) -> None:

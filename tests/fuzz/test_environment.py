@@ -1,4 +1,4 @@
-"""Variables and streams of a user's shell: nonsense in them is ignored, or refused in one line."""
+"""Variables of a user's shell: nonsense in them is ignored, or refused in one line."""
 
 import subprocess
 import sys
@@ -11,7 +11,6 @@ from results import RunStore
 from tests.command_line import LIMIT_S, REPOSITORY, Finished, environment
 from tests.results.records_by_hand import make_record
 
-SHELL = 'exec "$0" -m bench "$@"'
 ASCII = {"PYTHONIOENCODING": "ascii"}
 LANG_C = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 LONG = "x" * 5_000
@@ -27,10 +26,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def tell(variables: dict[str, str], *arguments: str | Path, shell: str = SHELL) -> Finished:
-    """The command in a shell that may close or redirect its streams."""
+def tell(variables: dict[str, str], *arguments: str | Path) -> Finished:
+    """The command among other variables."""
     return subprocess.run(
-        ["bash", "-c", shell, sys.executable, *map(str, arguments)],
+        [sys.executable, "-m", "bench", *map(str, arguments)],
         cwd=REPOSITORY,
         env=environment(Path("data")) | variables,
         capture_output=True,
@@ -70,16 +69,6 @@ def test_an_export_with_other_characters_is_refused_not_changed(folder: Path) ->
     finished = tell(ASCII, "table", folder, "--format", "markdown")
     assert_one_refusal(finished, "stdout takes ascii only")
     assert finished.stdout == ""
-
-
-def test_a_closed_stdout_is_no_failure(folder: Path) -> None:
-    finished = tell({}, "table", folder, shell=f"{SHELL} >&-")
-    assert (finished.returncode, finished.stderr) == (0, "")
-
-
-@pytest.mark.parametrize("command", [["list"], pytest.param(["--help"], marks=pytest.mark.slow)])
-def test_a_full_disk_behind_stdout_is_one_line(command: list[str]) -> None:
-    assert_one_refusal(tell({}, *command, shell=f"{SHELL} >/dev/full"), "No space left on device")
 
 
 @pytest.mark.slow

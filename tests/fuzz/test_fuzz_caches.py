@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,12 @@ import pytest
 from hypothesis import strategies as st
 
 from bench.counts.baseline import Baseline
-from bench.machine.cache import read_cached, write_cached
+from bench.machine.cache import write_cached
 from bench.machine.ceilings import Ceilings, _cache_name, _cached
 from bench.plans.probe import PlanCandidate
 from bench.plans.settle import read_timings, write_timings
 from bench.spec.plan import Plan
-from tests.fuzz.fuzzing import JSON_VALUES, damaged, fuzzed, no_hang, read_or_refused
+from tests.fuzz.fuzzing import JSON_VALUES, damaged, fuzzed, read_or_refused
 
 NAME = "plans/a.json"
 TIMED = PlanCandidate(Plan.parse("eager"), [0.5, 0.25], 1.5, True)
@@ -113,14 +112,6 @@ def test_a_number_that_no_float_holds_is_damage(folder: Path) -> None:
 def test_whole_ceilings_are_trusted() -> None:
     write_cached(_cache_name(ENVIRONMENT), CEILINGS)
     assert _cached(ENVIRONMENT) == CEILINGS
-
-
-def test_a_pipe_or_a_device_is_no_cached_file(
-    folder: Path, special_file: Callable[[Path], None]
-) -> None:
-    special_file(folder / NAME)
-    with no_hang():
-        assert read_cached(NAME) is None
 
 
 COUNTS = b"""[any]

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from data_pipeline import ensure_data
 from data_pipeline.sources.csv_files import load_csv
-from data_pipeline.sources.fetch import find_or_fetch
 from data_pipeline.sources.files import DataFile, unpack
-from data_pipeline.sources.places import Say, Source, SourceError, read_debian_folder
+from data_pipeline.sources.places import Source
 from tests.data_pipeline.csv_by_hand import TEST, TRAIN, SmallData, csv_text
-from tests.fuzz.fuzzing import NASTY_TEXTS, damaged, fuzzed, no_hang, read_or_refused
+from tests.fuzz.fuzzing import NASTY_TEXTS, damaged, fuzzed, read_or_refused
 
 SMALL = SmallData.drawn(num_train=12, num_test=4, num_pixels=4)
 FILES = SMALL.idx_files()
@@ -197,44 +196,6 @@ def test_damaged_csv_files_are_refused_or_right(
         if pack(TRAIN_TEXT) != TRAIN_TEXT:  # every archive has a checksum
             is_own = (root / TRAIN).read_bytes()[:2] in {b"\x1f\x8b", b"PK"}
             assert held(found) == (SMALL.train, SMALL.test) or not is_own
-
-
-def test_a_pipe_or_a_device_is_no_data_file(
-    tmp_path: Path, special_file: Callable[[Path], None]
-) -> None:
-    raw = SMALL.write_idx(tmp_path)
-    for name in (NAMES[0], f"{NAMES[0]}.gz"):
-        (raw / NAMES[0]).unlink(missing_ok=True)
-        special_file(raw / name)
-        with no_hang():
-            found = read_or_refused(
-                "special file", lambda: ensure_data(tmp_path, fetch=False, files=FILES)
-            )
-        assert found is None
-        (raw / name).unlink()
-
-
-@pytest.mark.parametrize("name", [TRAIN, TEST])
-def test_a_pipe_or_a_device_is_no_csv_file(
-    tmp_path: Path, special_file: Callable[[Path], None], name: str
-) -> None:
-    SMALL.write_csv(tmp_path)
-    (tmp_path / name).unlink()
-    special_file(tmp_path / name)
-    with no_hang():
-        found = read_or_refused(
-            "special file", lambda: find_or_fetch(tmp_path, fetch=False, files=FILES)
-        )
-    assert found is None
-
-
-def test_debians_folder_may_link_to_a_device(
-    tmp_path: Path, special_file: Callable[[Path], None]
-) -> None:
-    say: Say = lambda _line: None  # noqa: E731
-    special_file(tmp_path / FILES[0].packed_name)
-    with no_hang(), pytest.raises(SourceError, match=r"is no file|Too many levels"):
-        read_debian_folder(FILES, say, tmp_path)
 
 
 def test_a_gzip_bomb_is_not_unpacked_whole() -> None:

@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from bench.sweep.request import Request
 from data_pipeline import parse_augmentation
 from data_pipeline.batches.augmentation import apply_augmentations, draw_augmentations
 from fmnist_models import list_models, resolve_names
-from tests.fuzz.fuzzing import NASTY_TEXTS, damaged, fuzzed, no_hang, read_or_refused
+from tests.fuzz.fuzzing import NASTY_TEXTS, damaged, fuzzed, read_or_refused
 
 FIELDS = tuple(as_plain(DEFAULT)) + tuple(Recipe.__dataclass_fields__)
 NUMBERS = ["0", "1", "-1", "0.5", "1e400", "nan", "inf", "-inf", "1_000", "0x" + "f" * 5_000]
@@ -105,26 +104,6 @@ def test_set_without_a_field(words: list[str]) -> None:
 def test_config(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     assert_trainable(read_or_refused("--config", lambda: override(DEFAULT, read_config(path))))
-
-
-def test_a_pipe_or_a_device_is_no_config(
-    tmp_path: Path, special_file: Callable[[Path], None]
-) -> None:
-    special_file(tmp_path / "recipe.toml")
-    with no_hang():
-        found = read_or_refused("special file", lambda: read_config(tmp_path / "recipe.toml"))
-    assert found is None
-
-
-def test_a_pipe_or_a_device_is_no_file_of_weights(
-    tmp_path: Path, special_file: Callable[[Path], None]
-) -> None:
-    special_file(tmp_path / "weights.pt")
-    request = Request(models="v0", settings=[f"weights={tmp_path / 'weights.pt'}"])
-    with no_hang():
-        checked = check_options(request)
-        found = read_or_refused("special file", lambda: checked.specs("cpu"))
-    assert found is None
 
 
 AMOUNTS = st.one_of(

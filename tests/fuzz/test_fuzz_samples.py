@@ -1,4 +1,4 @@
-"""Files of samples as a mishap or another program may leave them: drawn, or named as unreadable."""
+"""Files of samples as a mishap or a liar may leave them: drawn, or named as unreadable."""
 
 import hashlib
 import io
@@ -19,6 +19,7 @@ from tests.fuzz.fuzzing import damaged, fuzzed, read_or_refused
 from tests.fuzz.shown import assert_finite
 from tests.results.report.html_by_hand import assert_own_elements
 from tests.results.report.report_by_hand import finished
+from tests.tiers import slow_but
 
 RECORD, SAMPLES = finished("v0", 0, 0.84, 0.22, 7_850)
 KINDS = ("f8", "f4", "f2", "i8", "u1", "c16", "U3", "M8[s]", "O", "?")
@@ -95,3 +96,39 @@ def with_header(shape: str) -> bytes:
         content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
         zipped.writestr("loss.npy", content)
     return file.getvalue()
+
+
+def a_bomb() -> bytes:
+    """Some MB that would be tens of GB."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as zipped:
+        zipped.writestr("loss.npy", b"\0" * 1000)
+    content = bytearray(file.getvalue())
+    place = content.index(b"PK\x01\x02") + 24  # the size that the directory declares
+    content[place : place + 4] = (2**32 - 2).to_bytes(4, "little")
+    return bytes(content)
+
+
+NO_PLAIN_ARRAYS = {
+    "terabytes": with_header("(10000000000000,)"),
+    "negative": with_header("(-1,)"),
+    "text": with_header("'x'"),
+    "cut": with_header("(1, 2"),
+    "pickled": packed({"loss": np.array([{"a": 1}], dtype=object)}),
+    "bomb": a_bomb(),
+    "nothing": b"",
+    "no members": b"PK\x05\x06" + bytes(18),
+}
+
+
+@pytest.mark.parametrize("kind", slow_but({"terabytes", "pickled"}, NO_PLAIN_ARRAYS))
+def test_a_file_that_holds_no_plain_arrays_costs_the_pictures_not_the_page(
+    kind: str, tmp_path: Path
+) -> None:
+    content = NO_PLAIN_ARRAYS[kind]
+    record = stored(tmp_path, content)
+    arrays = read_or_refused("odd samples", lambda: RunStore(tmp_path).load_samples(record))
+    assert not arrays
+    material = gather([tmp_path])
+    assert "no pictures of the runs of v0" in material.remarks[0]
+    assert render_page(compose(material, tmp_path / "report.html"))

@@ -17,7 +17,7 @@ from bench.keep.saved_model import MAX_SIDE, read_whole
 from data_pipeline import CLASS_NAMES, NORMALIZATIONS
 from fmnist_models import build_model
 from fmnist_models.pretrained import start_from
-from tests.fuzz.fuzzing import JSON_VALUES, damaged, fuzzed, no_hang, read_or_refused
+from tests.fuzz.fuzzing import JSON_VALUES, damaged, fuzzed, read_or_refused
 
 CPU = torch.device("cpu")
 IMAGES = torch.arange(2 * 28 * 28, dtype=torch.int64).remainder(256).to(torch.uint8)
@@ -38,13 +38,8 @@ def content() -> Content:
     model = build_model("v0")
     return {
         "format": 1,
-        "model": {
-            "name": "v0",
-            "hash": None,
-            "input_size": 28,
-            "normalize": "unit",
-            "classes": list(CLASS_NAMES),
-        },
+        "model": {"name": "v0", "hash": None, "input_size": 28, "normalize": "unit"}
+        | {"classes": list(CLASS_NAMES)},
         "weights": dict(model.state_dict()),
         "trained": {"recipe": {"name": "classic"}, "seed": 0},
         "resume": {"optimizer": []},
@@ -131,10 +126,14 @@ def reads(path: Path) -> bool:
 
 
 @fuzzed(data=st.data())
-def test_damaged_saved_models(path: Path, data: st.DataObject) -> None:
+def test_damaged_saved_models_in_use_and_to_start_from(path: Path, data: st.DataObject) -> None:
     path.write_bytes(data.draw(damaged(whole())))
     if reads(path):
         assert_usable(read_or_refused("saved model", lambda: classified(path)))
+    model = build_model("v0")
+    start = read_or_refused("weights", lambda: start_from(model, "v0", str(path), "rgb_sum"))
+    if start is not None:
+        assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
 
 
 @fuzzed(data=st.data(), place=st.sampled_from(places(content())), is_lost=st.booleans())
@@ -175,15 +174,6 @@ def test_weights_to_start_from(path: Path, data: st.DataObject, name: str, nest:
         assert all(tensor.isfinite().all() for tensor in after.values())
 
 
-@fuzzed(data=st.data())
-def test_damaged_weights(path: Path, data: st.DataObject) -> None:
-    path.write_bytes(data.draw(damaged(whole())))
-    model = build_model("v0")
-    start = read_or_refused("weights", lambda: start_from(model, "v0", str(path), "rgb_sum"))
-    if start is not None:
-        assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
-
-
 class Touches:
     """What runs code where it is unpickled."""
 
@@ -210,11 +200,3 @@ def test_a_pickle_that_runs_code_is_refused_unrun(
     path.write_bytes(pickle.dumps(Touches(proof)))
     assert read_or_refused("malicious pickle", lambda: read_whole(path)) is None
     assert not proof.exists()
-
-
-def test_a_pipe_or_a_device_is_no_saved_model(
-    tmp_path: Path, special_file: Callable[[Path], None]
-) -> None:
-    special_file(tmp_path / "model.pt")
-    with no_hang():
-        assert read_or_refused("special file", lambda: read_whole(tmp_path / "model.pt")) is None

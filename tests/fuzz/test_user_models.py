@@ -35,15 +35,11 @@ def with_method(text: str) -> str:
 
 WRONG: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "defines no 'Net'"),
-    "syntax": ("def (:", "raised SyntaxError at import: invalid syntax (line 1)"),
     "UTF-16": ("x = 1".encode("utf-16"), "null bytes"),
     "latin-1": ("x = '\xe9'".encode("latin-1"), "SyntaxError"),
     "NUL": (b"x = 1\0", "null bytes"),
-    "import": ("import no_such_module", "raised ModuleNotFoundError at import"),
-    "exit": ("import sys; sys.exit(0)", "raised SystemExit at import: 0"),
     "recursion": ("def f(): f()\nf()", "raised RecursionError at import"),
     "long message": ("raise ValueError('x' * 10**6)", "raised ValueError at import: xxx"),
-    "many lines": ("raise ValueError('a\\nb' * 1000)", "raised ValueError at import: a (line 1)"),
     "colour": ("raise ValueError('\\x1b[31mred')", "raised ValueError at import: [31mred"),
     "BaseException": ("raise BaseException('b')", "raised BaseException at import: b"),
     "GeneratorExit": ("raise GeneratorExit", "raised GeneratorExit at import: no message"),
@@ -55,13 +51,9 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
         "def __getattr__(name): raise ValueError(name)",
         "has no 'Net': ValueError: Net (line 1)",
     ),
-    "number": ("Net = 3", "is int; name a class or a function"),
-    "no module": ("def Net(): return 3", "returned int; it must return a torch.nn.Module"),
-    "argument": (NET + "class Net(Net):\n    def __init__(self, x): pass", "without arguments"),
     "endless": (NET.replace("self.last = nn.Linear(784, 10)", "Net()"), "RecursionError"),
     "exit in it": (NET.replace("super().__init__()", "raise SystemExit(0)"), "SystemExit: 0"),
     "no answer": (answering("return None"), "into NoneType; it must return logits (2, 10)"),
-    "pair": (answering("return images, images"), "into tuple; it must return logits"),
     "whole numbers": (answering(f"{ANSWER}.long()"), "must return floating-point logits"),
     "exit in forward": (
         answering("raise SystemExit(0)"),
@@ -85,7 +77,6 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     ),
     "meta": (NET + "First = Net\ndef Net(): return First().to('meta')", "fails on images"),
     "half": (NET + "First = Net\ndef Net(): return First().half()", "fails on images"),
-    "size of text": (NET + "Net.input_size = 'x'", "it must be 1 to 2048 pixels"),
     "size of no image": (NET + "Net.input_size = True", "it must be 1 to 2048 pixels"),
     "enormous": (NET + "Net.input_size = 10**9", "it must be 1 to 2048 pixels"),
     "size that fails": (
