@@ -1,5 +1,6 @@
 """The whole command line under random options: an exit code that the design knows, and one line."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from bench.__main__ import main
 from bench.errors import UsageError
 from bench.gate.worktrees import find_commits
+from tests.command_line import REPOSITORY
 from tests.fuzz.fuzzing import NASTY_TEXTS, TOLD, assert_one_line, fuzzed, read_or_refused
 
 STOPPED = "all options were accepted"
@@ -21,70 +23,37 @@ NUMBERS = st.one_of(
 PATHS = st.sampled_from(["gone", ".", "/dev/null", "/proc/self/mem", "x" * 5_000, "~nobody/x", ""])
 ANY = NUMBERS | PATHS | NASTY_TEXTS
 FLAG = None
-OPTIONS: dict[str, dict[str, Any]] = {
-    "run": {
-        "--models": ANY | st.sampled_from(["v0", "v*", "all"]),
-        "--budget": ANY | st.sampled_from(["3steps", "1epochs"]),
-        "--recipe": ANY | st.just("classic"),
-        "--protocol": ANY,
-        "--seeds": NUMBERS | st.just("2"),
-        "--plan": ANY | st.sampled_from(["eager", "ladder"]),
-        "--precision": ANY | st.just("fp32"),
-        "--out": PATHS,
-        "--set": ANY | st.just("batch_size=8"),
-        "--config": PATHS,
-        "--target": NUMBERS | st.just("0.9"),
-        "--save-every": ANY | st.just("2steps"),
-        "--timeout": NUMBERS,
-        "--resume": FLAG,
-        "--full-train": FLAG,
-        "--deterministic": FLAG,
-        "--save": FLAG,
-        "--tensorboard": FLAG,
-        "--in-process": FLAG,
-    },
-    "table": {"": PATHS, "--format": ANY, "--sort": ANY, "--by": ANY, "--mixed": FLAG},
-    "choose": {
-        "": PATHS,
-        "--max-seconds": NUMBERS,
-        "--min-accuracy": NUMBERS,
-        "--max-memory": ANY | st.sampled_from(["1e400GiB", "3parsecs", "5MiB"]),
-        "--max-joules": NUMBERS,
-        "--max-params": ANY,
-        "--by": ANY | st.just("time-to-target"),
-        "--target": ANY,
-        "--format": ANY | st.just("json"),
-        "--mixed": FLAG,
-    },
-    "compare": {"": PATHS, "--threshold": NUMBERS, "--margin": NUMBERS, "--format": ANY},
-    "report": {"": PATHS, "--mixed": FLAG},
-    "predict": {
-        "": PATHS | st.just("v0"),
-        "--top": NUMBERS,
-        "--invert": ANY,
-        "--model": ANY,
-        "--input-size": NUMBERS,
-        "--normalize": ANY,
-        "--format": ANY,
-        "--device": ANY,
-    },
-    "gate": {
-        "--base": ANY | st.just("HEAD"),
-        "--head": ANY,
-        "--models": ANY,
-        "--checks": ANY | st.just("counts,speed"),
-        "--threshold": NUMBERS,
-        "--dedicated": FLAG,
-        "--margin": NUMBERS,
-        "--seeds": NUMBERS,
-        "--train-seconds": NUMBERS,
-        "--plan": ANY,
-        "--set": ANY,
-        "--out": PATHS,
-    },
-    "list": {"": ANY, "--format": ANY},
-    "frobnicate": {"": ANY},
+COMMANDS = ("run", "table", "choose", "compare", "report", "predict", "gate", "list")
+WORDS = {  # that get further than most
+    "--models": ("v0", "v*", "all"),
+    "--budget": ("3steps", "1epochs"),
+    "--recipe": ("classic",),
+    "--plan": ("eager", "ladder"),
+    "--precision": ("fp32",),
+    "--set": ("batch_size=8",),
+    "--save-every": ("2steps",),
+    "--max-memory": ("1e400GiB", "3parsecs", "5MiB"),
+    "--by": ("time-to-target",),
+    "--format": ("json",),
+    "--base": ("HEAD",),
+    "--checks": ("counts,speed",),
 }
+
+
+OFFERED = json.loads((REPOSITORY / "tests/freeze/options.json").read_text(encoding="utf-8"))
+OF_TYPE = {"int": NUMBERS, "float": NUMBERS, "Path": PATHS, "list[pathlib.Path]": PATHS}
+
+
+def options_of(command: str) -> dict[str, Any]:
+    """What values each option of a command gets; an argument stands without its name."""
+    found: dict[str, Any] = {"": ANY}
+    for name, option in OFFERED[command].items():
+        values = OF_TYPE.get(option["type"], ANY) | st.sampled_from(WORDS.get(name, ("2",)))
+        found["" if option["place"] is not None else name] = FLAG if option["flag"] else values
+    return found
+
+
+OPTIONS = {command: options_of(command) for command in COMMANDS} | {"frobnicate": {"": ANY}}
 
 
 def words(command: str) -> st.SearchStrategy[list[str]]:
