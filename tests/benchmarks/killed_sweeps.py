@@ -52,16 +52,10 @@ KINDS = ("lost", "duplicated", "differing", "left")
 
 @dataclass(frozen=True)
 class Workload:
-    """The sweep that is run again and again.
+    """The sweep that is run again and again."""
 
-    Attributes:
-        steps: of each run.
-        seeds: of each of the two models.
-        data: root of the data.
-    """
-
-    steps: int
-    seeds: int
+    steps: int  # of each run
+    seeds: int  # of each of the two models
     data: Path
 
     @property
@@ -78,34 +72,19 @@ class Workload:
 
 @dataclass
 class Outcome:
-    """A sweep that was killed and resumed.
-
-    Attributes:
-        number: of the sweep.
-        victim: that SIGKILL was sent to.
-        is_saving: whether models were saved on the way.
-        after: number of records after which it was to be killed,
-        delay_s: and how many seconds later; of none, after its start.
-        killed_s: seconds after its start at which it was; None where it ended before.
-        num_recorded: lines of the store then.
-        num_resumes: until it ended well.
-        torn: lines that are no whole record.
-        orphans: samples files without a record.
-        gone_on: trainings that went on from a saved model.
-        problems: by kind, what is wrong.
-    """
+    """A sweep that was killed and resumed."""
 
     number: int
-    victim: str
-    is_saving: bool
-    after: int
-    delay_s: float
-    killed_s: float | None = None
-    num_recorded: int = 0
-    num_resumes: int = 0
-    torn: int = 0
-    orphans: int = 0
-    gone_on: int = 0
+    victim: str  # that SIGKILL was sent to
+    is_saving: bool  # models on the way
+    after: int  # number of records after which it was to be killed,
+    delay_s: float  # and how many seconds later; of none, after its start
+    killed_s: float | None = None  # seconds after its start; None where it ended before
+    num_recorded: int = 0  # lines of the store then
+    num_resumes: int = 0  # until it ended well
+    torn: int = 0  # lines that are no whole record
+    orphans: int = 0  # samples files without a record
+    gone_on: int = 0  # trainings that went on from a saved model
     problems: dict[str, list[str]] = field(default_factory=dict)
 
     @property
@@ -116,15 +95,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast the undisturbed sweep was.
+    """How fast the undisturbed sweep was."""
 
-    Attributes:
-        first_s: seconds from its start to its first record.
-        run_s: mean seconds from a record to the next, or to the end.
-    """
-
-    first_s: float
-    run_s: float
+    first_s: float  # from its start to its first record
+    run_s: float  # mean from a record to the next, or to the end
 
 
 def undisturbed(workload: Workload, folder: Path) -> tuple[RunStore, Pace]:

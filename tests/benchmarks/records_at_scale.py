@@ -117,18 +117,12 @@ def _measurements(
 
 def measure(stores: Mapping[int, Path], repeats: int) -> dict[tuple[str, int], list[Cost]]:
     """The costs of each command over each store; all take turns, so that drift hits all alike."""
-    commands = {name: words for name, words in COMMANDS.items() if _exists(words[0])}
     costs: dict[tuple[str, int], list[Cost]] = {}
     for _ in range(repeats):
         for size, store in stores.items():
-            for name, words in commands.items():
+            for name, words in COMMANDS.items():
                 costs.setdefault((name, size), []).append(cost_of([*words, str(store)]))
     return costs
-
-
-def _exists(command: str) -> bool:
-    words = [sys.executable, "-m", "bench", command, "--help"]
-    return subprocess.run(words, cwd=ROOT, capture_output=True, check=False).returncode == 0
 
 
 def cost_of(words: Sequence[str]) -> Cost:

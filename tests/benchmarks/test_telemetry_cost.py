@@ -57,9 +57,3 @@ def test_pairs_with_and_without_the_sampler(benchmark: BenchmarkFixture) -> None
     benchmark.extra_info["with_over_without"] = statistics.median(ratios[1:] or ratios)
     benchmark.extra_info["readings"] = len(sampler.readings)
     assert all(ratio > 0 for ratio in ratios)
-
-
-def test_a_reading(benchmark: BenchmarkFixture) -> None:
-    sampler = Sampler(fake_gpu(Nvml()))
-    benchmark(sampler.take)
-    assert None not in sampler.readings[0]
