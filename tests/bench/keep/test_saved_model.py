@@ -30,10 +30,13 @@ RESUME = {"optimizer": {"state": {0: {"step": torch.tensor(3.0)}}}, "progress": 
 TRAINED = {"budget": "3epochs", "seed": 1, "epoch": 2, "which": "best", "accuracy": 0.875}
 
 
+def saved_of(model: nn.Module, name: str = "v0", **options: Any) -> SavedModel:  # noqa: ANN401
+    return saved_model_of(model, name=name, **{"recipe": DEFAULT, "trained": TRAINED} | options)
+
+
 def saved_v0(**changes: Any) -> SavedModel:  # noqa: ANN401 - any field
     torch.manual_seed(0)
-    saved = saved_model_of(build_model("v0"), name="v0", recipe=DEFAULT, trained=TRAINED)
-    return replace(saved, **changes)
+    return replace(saved_of(build_model("v0")), **changes)
 
 
 def refusal(call: Callable[..., object], *arguments: object) -> str:
@@ -71,7 +74,7 @@ def test_a_loaded_model_answers_as_the_live_one(path: Path) -> None:
     live = build_model("resnet8")
     images = torch.rand(5, 1, 28, 28)
     live(images)  # BatchNorm statistics of its own
-    write_saved(path, saved_model_of(live, name="resnet8", recipe=DEFAULT, trained={}))
+    write_saved(path, saved_of(live, "resnet8"))
     before = torch.get_rng_state()
     loaded = load_model(read_saved(path))
     assert torch.equal(torch.get_rng_state(), before)
@@ -82,7 +85,7 @@ def test_a_loaded_model_answers_as_the_live_one(path: Path) -> None:
 
 def test_weights_are_copies_at_rest() -> None:
     live = build_model("v2").to(memory_format=torch.channels_last)
-    weights = saved_model_of(live, name="v2", recipe=DEFAULT, trained={}).weights
+    weights = saved_of(live, "v2").weights
     assert not live.state_dict()["2.weight"].is_contiguous()
     assert all(tensor.is_contiguous() and not tensor.requires_grad for tensor in weights.values())
     with torch.no_grad():
@@ -96,19 +99,19 @@ def test_a_view_into_a_large_tensor_is_saved_alone(path: Path) -> None:
     flat = torch.zeros(2**20)
     live[1].bias.data = flat[:10]  # type: ignore[index]
     size = path.stat().st_size
-    write_saved(path, saved_model_of(live, name="v0", recipe=DEFAULT, trained=TRAINED))
+    write_saved(path, saved_of(live))
     assert path.stat().st_size == size
 
 
 def test_a_parallel_wrapper_leaves_no_trace() -> None:
     bare = build_model("v0")
-    saved = saved_model_of(nn.DataParallel(bare), name="v0", recipe=DEFAULT, trained={})
+    saved = saved_of(nn.DataParallel(bare))
     assert list(saved.weights) == list(bare.state_dict())
 
 
 @pytest.mark.parametrize(("recipe", "size"), [(DEFAULT, 28), (R1_RESNET50, 16)])
 def test_the_input_size_is_the_one_trained_on(recipe: Recipe, size: int) -> None:
-    saved = saved_model_of(build_model("v0"), name="v0", recipe=recipe, trained={})
+    saved = saved_of(build_model("v0"), recipe=recipe)
     assert (saved.input_size, saved.normalize) == (size, recipe.normalize)
 
 
@@ -149,7 +152,7 @@ def test_a_state_that_is_no_tensor_is_refused() -> None:
             return "more"
 
     with pytest.raises(TypeError, match="the state dict holds str"):
-        saved_model_of(Stateful(2, 2), name="v0", recipe=DEFAULT, trained={})
+        saved_of(Stateful(2, 2))
 
 
 class Foreign:
@@ -247,8 +250,7 @@ def test_a_users_own_file_must_be_the_one_trained_with(
     monkeypatch.chdir(tmp_path)
     Path("net.py").write_text(NET)
     live, digest = build_model("net.py:net"), file_hash("net.py:net")
-    written = saved_model_of(live, name="net.py:net", recipe=DEFAULT, trained={}, model_hash=digest)
-    write_saved(Path("m.pt"), written)
+    write_saved(Path("m.pt"), saved_of(live, "net.py:net", model_hash=digest))
     saved = read_saved(Path("m.pt"))
     assert saved.model_hash == digest is not None
     assert torch.equal(load_model(saved)[1].weight, live[1].weight)  # type: ignore[index]
@@ -288,5 +290,5 @@ def test_a_model_with_a_mask_of_infinities_loads_its_state_dict_by_its_own_rules
     Path("net.py").write_text(OWN_RULES)
     name = "net.py:Halved"
     live = build_model(name)
-    saved = saved_model_of(live, name=name, recipe=DEFAULT, trained={}, model_hash=file_hash(name))
+    saved = saved_of(live, name, model_hash=file_hash(name))
     assert torch.equal(load_model(saved).head.weight, live.head.weight)  # type: ignore[arg-type, union-attr]

@@ -7,33 +7,23 @@ import pytest
 import torch
 
 from bench.keep.saved_model import read_saved
-from tests.command_line import CPU, PLAN, Finished, Running, bench, read_lines, wait_for
+from tests.bench.keep.resume_by_hand import assert_same
+from tests.bench.workers.models_by_hand import write_models
+from tests.command_line import CPU, PLAN, Running, bench, read_lines, wait_for
 
-# `calls` is a buffer, and so part of what is saved; step 450 is beyond any warm-up.
 MODEL = """
-import time
-from pathlib import Path
+class Waits(Net):
+    due = 450  # beyond any warm-up; `calls` is a buffer, and so part of what is saved
 
-import torch
-from torch import nn
-
-HERE = Path(__file__).parent
-
-class Waits(nn.Module):
     def __init__(self):
         super().__init__()
-        self.norm = nn.BatchNorm2d(1)
-        self.drop = nn.Dropout(0.2)
-        self.head = nn.Linear(784, 10)
-        self.register_buffer("calls", torch.tensor(0))
+        self.head = nn.Sequential(nn.BatchNorm1d(784), nn.Dropout(0.2), nn.Linear(784, 10))
 
-    def forward(self, images):
-        self.calls += self.training
-        if self.training and self.calls == 450:
-            (HERE / "training").touch()
-            while not (HERE / "go").exists():
-                time.sleep(0.02)
-        return self.head(self.drop(self.norm(images).flatten(1)))
+    def meet(self, logits):
+        (HERE / "training").touch()
+        while not (HERE / "go").exists():
+            time.sleep(0.02)
+        return logits
 """
 OPTIONS = (*CPU, *PLAN, "--recipe", "classic", "--budget", "600steps", "--save-every", "100steps")
 
@@ -53,7 +43,7 @@ def saved(folder: Path) -> dict[str, torch.Tensor]:
 def test_killed_and_gone_on_with_it_ends_with_the_same_weights(
     data_root: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "net.py").write_text(MODEL, encoding="utf-8")
+    write_models(tmp_path / "net.py", MODEL)
     running = Running.start(data_root, tmp_path, *command(tmp_path, "killed"))
     assert running.reaches((tmp_path / "training").exists), running.end().stderr
     assert list((tmp_path / "killed" / "checkpoints").glob("*-0-last.pt"))
@@ -62,19 +52,10 @@ def test_killed_and_gone_on_with_it_ends_with_the_same_weights(
     assert wait_for(running.all_gone)
     assert not (tmp_path / "killed" / "records.jsonl").exists()
     (tmp_path / "go").touch()
-    resumed, whole = (
-        bench(data_root, *command(tmp_path, out, *more))
-        for out, more in (("killed", ("--resume",)), ("whole", ()))
-    )
-    assert_ok(resumed)
-    assert_ok(whole)
+    for out, more in (("killed", ("--resume",)), ("whole", ())):
+        done = bench(data_root, *command(tmp_path, out, *more))
+        assert done.returncode == 0, done.stderr
     (record,) = read_lines(tmp_path / "killed")
     assert record["conditions"]["resumed_at_step"] == 400
     assert "resumed" in record["flags"]
-    ones, others = saved(tmp_path / "killed"), saved(tmp_path / "whole")
-    assert ones.keys() == others.keys()
-    assert all(torch.equal(tensor, others[name]) for name, tensor in ones.items())
-
-
-def assert_ok(finished: Finished) -> None:
-    assert finished.returncode == 0, finished.stderr
+    assert_same(saved(tmp_path / "killed"), saved(tmp_path / "whole"))

@@ -10,6 +10,7 @@ import pytest
 from bench.sweep.progress import ProgressBars, describe_record, describe_run
 from bench.sweep.sweep import checked_progress
 from bench.train.training import Progress
+from bench.workers.messages import MAX_SHOWN_CHARS
 from tests.results.records_by_hand import make_record
 
 TRAINING = Progress(fraction=0.25, images_seen=5000, seconds=2.0, loss=0.6931)
@@ -53,33 +54,23 @@ def test_a_terminal_sees_every_run_and_quiet_bars_draw_when_told_alone(
     assert bars.bars.live.auto_refresh != is_quiet
 
 
-def test_an_error_inside_comes_through() -> None:
-    with pytest.raises(KeyError), ProgressBars("runs", 1):
-        raise KeyError
-
-
 @pytest.mark.parametrize(
-    ("changes", "text"),
+    ("changes", "note"),
     [
         ({}, "2,500 images/s, loss 0.693, 6 s left"),
+        ({"fraction": 0.02}, "2,500 images/s, loss 0.693, 98 s left"),
         ({"fraction": 0.01}, "2,500 images/s, loss 0.693"),
         ({"fraction": 1.1}, "2,500 images/s, loss 0.693, 0 s left"),
         ({"seconds": 0.0}, ""),
         ({"loss": float("nan")}, "2,500 images/s, loss nan, 6 s left"),
+        ({"loss": 1e300}, f"2,500 images/s, loss {1e300:.3f}"[:MAX_SHOWN_CHARS]),
     ],
 )
-def test_the_line_of_a_training(changes: dict[str, Any], text: str) -> None:
+def test_the_line_of_a_training(changes: dict[str, Any], note: str) -> None:
     progress = TRAINING._replace(**changes)
-    told = ("seed 3 · train", min(progress.fraction, 1.0), text)
-    assert describe_run(3, "train", progress) == told
-
-
-def test_the_line_of_a_training_is_one_that_a_parent_takes() -> None:
-    told = describe_run(3, "train", TRAINING._replace(loss=1e300))
-    assert checked_progress(list(told)) == told
-
-
-def test_a_phase_without_progress_leaves_the_bar() -> None:
+    told = describe_run(3, "train", progress)
+    assert told == ("seed 3 · train", min(progress.fraction, 1.0), note)
+    assert checked_progress(list(told)) == told, "a parent takes it"
     assert describe_run(3, "warm-up", None) == ("seed 3 · warm-up", None, "")
 
 
