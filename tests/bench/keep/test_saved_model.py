@@ -31,7 +31,8 @@ TRAINED = {"budget": "3epochs", "seed": 1, "epoch": 2, "which": "best", "accurac
 
 
 def saved_of(model: nn.Module, name: str = "v0", **options: Any) -> SavedModel:  # noqa: ANN401
-    return saved_model_of(model, name=name, **{"recipe": DEFAULT, "trained": TRAINED} | options)
+    given: dict[str, Any] = {"recipe": DEFAULT, "trained": TRAINED} | options
+    return saved_model_of(model, name=name, **given)
 
 
 def saved_v0(**changes: Any) -> SavedModel:  # noqa: ANN401 - any field

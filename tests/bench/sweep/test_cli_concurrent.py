@@ -15,11 +15,10 @@ SIZE = ("--budget", "10steps", "--seeds", "3", "--set", "validation_fraction=0.0
 @pytest.mark.slow
 def test_three_sweeps_at_once_share_a_folder(data_root: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
+    rest = (*SIZE, *PLAN, *CPU, "--out", out, "--resume")
     sweeps = [
-        Running.start(
-            data_root, tmp_path, "run", "--models", model, *SIZE, *PLAN, *CPU, "--out", out, *resume
-        )
-        for model, resume in (("v0", ["--resume"]), ("v0", ["--resume"]), (TINY, ["--resume"]))
+        Running.start(data_root, tmp_path, "run", "--models", model, *rest)
+        for model in ("v0", "v0", TINY)
     ]
     ended = [sweep.end() for sweep in sweeps]
     assert [done.returncode for done in ended] == [0, 0, 0], [done.stderr for done in ended]

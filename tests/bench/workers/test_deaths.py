@@ -21,13 +21,11 @@ def write(root: Path, name: str, text: str) -> None:
     path.write_text(text, encoding="ascii")
 
 
-def test_nothing_counts() -> None:
-    assert count_oom_kills(Path("/nowhere")) is None
-
-
-def test_the_machine_counts_where_no_group_does(tmp_path: Path) -> None:
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The root of a machine that has counted 4 as a whole."""
     write(tmp_path, "proc/vmstat", VMSTAT.format(4))
-    assert count_oom_kills(tmp_path) == 4
+    return tmp_path
 
 
 @pytest.mark.parametrize("folder", ["a/b", ""], ids=["own", "as a container sees it"])
@@ -44,19 +42,19 @@ def test_the_machine_counts_where_no_group_does(tmp_path: Path) -> None:
     ids=["v2", "v1"],
 )
 def test_a_control_group_counts(
-    tmp_path: Path, folder: str, groups: str, base: str, counter: tuple[str, str]
+    root: Path, folder: str, groups: str, base: str, counter: tuple[str, str]
 ) -> None:
-    write(tmp_path, "proc/vmstat", VMSTAT.format(4))
-    write(tmp_path, "proc/self/cgroup", groups)
-    write(tmp_path, f"{base}/{folder}/{counter[0]}", counter[1].format(7))
-    assert count_oom_kills(tmp_path) == 7
+    write(root, "proc/self/cgroup", groups)
+    write(root, f"{base}/{folder}/{counter[0]}", counter[1].format(7))
+    assert count_oom_kills(root) == 7
 
 
-@pytest.mark.parametrize("groups", ["", "rubbish\n", "0::/a:b\n"])
-def test_groups_that_cannot_be_read_leave_the_machine(tmp_path: Path, groups: str) -> None:
-    write(tmp_path, "proc/vmstat", VMSTAT.format(4))
-    write(tmp_path, "proc/self/cgroup", groups)
-    assert count_oom_kills(tmp_path) == 4
+@pytest.mark.parametrize("groups", [None, "", "rubbish\n", "0::/a:b\n"])
+def test_the_machine_counts_where_no_group_can_be_read(root: Path, groups: str | None) -> None:
+    if groups is not None:
+        write(root, "proc/self/cgroup", groups)
+    assert count_oom_kills(root) == 4
+    assert count_oom_kills(root / "nowhere") is None
 
 
 @pytest.mark.parametrize(

@@ -17,24 +17,24 @@ from bench.workers import messages
 from results import RunRecord
 from tests.results.records_by_hand import make_record
 
+Ends = tuple[Connection, Connection]
+
 
 @pytest.fixture
-def pipe() -> Iterator[tuple[Connection, Connection]]:
+def pipe() -> Iterator[Ends]:
     ours, theirs = Pipe()
     with ours, theirs:
         yield ours, theirs
 
 
-def test_a_frame_arrives_as_it_was_sent(pipe: tuple[Connection, Connection]) -> None:
+def test_a_frame_arrives_as_it_was_sent(pipe: Ends) -> None:
     ours, theirs = pipe
     content: list[Any] = [None, True, -(2**63), 2**64 - 1, "ä\0", 1e-9, {"": [{}]}]
     messages.send(theirs, messages.ANSWER, content)
     assert messages.receive(ours) == (messages.ANSWER, content)
 
 
-def test_progress_that_nobody_reads_is_dropped_and_a_record_after_it_is_not(
-    pipe: tuple[Connection, Connection],
-) -> None:
+def test_progress_that_nobody_reads_is_dropped_and_a_record_after_it_is_not(pipe: Ends) -> None:
     ours, theirs = pipe
     content = ["seed 0 · training", 0.5, "128 images/s"]
     for _ in range(10_000):  # far more than a pipe holds; a send would never return
@@ -49,7 +49,7 @@ def test_progress_that_nobody_reads_is_dropped_and_a_record_after_it_is_not(
     assert [messages.receive(ours)[0] for _ in "12"] == [messages.PROGRESS, messages.RECORD]
 
 
-def test_progress_to_a_parent_that_is_gone_is_heard_of(pipe: tuple[Connection, Connection]) -> None:
+def test_progress_to_a_parent_that_is_gone_is_heard_of(pipe: Ends) -> None:
     ours, theirs = pipe
     ours.close()
     with pytest.raises(OSError, match="Broken pipe"):
@@ -74,9 +74,7 @@ def test_a_limit_counts_no_time_in_which_nobody_looked(monkeypatch: pytest.Monke
     "samples",
     [{}, {"loss": np.array([2.5, 1.5], dtype=np.float32), "chunk_steps": np.array([1, 1])}],
 )
-def test_a_result_arrives_with_its_samples(
-    pipe: tuple[Connection, Connection], samples: dict[str, Any]
-) -> None:
+def test_a_result_arrives_with_its_samples(pipe: Ends, samples: dict[str, Any]) -> None:
     ours, theirs = pipe
     record = make_record("v0")
     messages.send_result(theirs, RunResult(record, samples))
@@ -103,9 +101,7 @@ def test_a_reason_is_a_line_that_ends() -> None:
         b"[" * 10_000 + b"]" * 10_000,
     ],
 )
-def test_a_frame_that_is_no_message_is_refused(
-    pipe: tuple[Connection, Connection], frame: bytes
-) -> None:
+def test_a_frame_that_is_no_message_is_refused(pipe: Ends, frame: bytes) -> None:
     ours, theirs = pipe
     theirs.send_bytes(frame)
     with pytest.raises(ValueError, match=r"no message|JSON|character|UTF-8|utf-8|depth"):
@@ -158,9 +154,7 @@ NO_SAMPLES = {
 
 
 @pytest.mark.parametrize(("frame", "reason"), NO_SAMPLES.values(), ids=NO_SAMPLES)
-def test_samples_that_are_none_are_refused(
-    pipe: tuple[Connection, Connection], frame: bytes, reason: str
-) -> None:
+def test_samples_that_are_none_are_refused(pipe: Ends, frame: bytes, reason: str) -> None:
     ours, theirs = pipe
     theirs.send_bytes(frame)
     with pytest.raises(ValueError, match=f"samples that are no arrays: .*{reason}"):
