@@ -28,10 +28,6 @@ def changed(row: str, **counts: int) -> Rows:
     return FOUND | {row: FOUND[row] | counts}
 
 
-def test_what_was_noted_is_found_again() -> None:
-    assert lines(FOUND) == []
-
-
 def test_the_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "counts.toml"
     path.write_text(noted().as_toml(), encoding="utf-8")
@@ -43,44 +39,47 @@ def test_the_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert all(line.count("=") != 1 for line in text.splitlines() if "{" in line)  # a line a row
 
 
-def test_a_difference_names_the_row_the_quantity_and_both_values() -> None:
-    assert lines(changed("resnet8", operators=812)) == ["resnet8: operators a step 812, was 790"]
-    both = lines(changed("v0", parameters=8000, flops=1_000_000))
-    assert both == ["v0: parameters 8,000, was 7,960", "v0: FLOPs a step 1,000,000, was 255,680"]
+WITHOUT = {name: row for name, row in FOUND.items() if name != "resnet8"}
+RENAMED = "resnet9: new, and counts as resnet8 did, which is gone: renamed"
+COMPILED = "v0, plan compile"
 
 
-def test_fewer_is_a_difference_as_well() -> None:
-    assert lines(changed("resnet8", operators=700)) == ["resnet8: operators a step 700, was 790"]
-
-
-def test_recompiling_is_named() -> None:
-    assert lines(changed("v0, plan compile", later_graphs=3)) == [
-        "v0, plan compile: graphs compiled in the second epoch 3, was 0"
-    ]
-
-
-def test_new_rows_and_lost_ones_are_named() -> None:
-    assert lines(FOUND | {"v9": {"parameters": 1}}) == ["v9: new"]
-    assert lines({k: v for k, v in FOUND.items() if k != "resnet8"}) == ["resnet8: gone"]
-
-
-def test_a_new_name_for_the_same_counts_is_named_as_such() -> None:
-    found = {("resnet9" if name == "resnet8" else name): row for name, row in FOUND.items()}
-    renamed = "resnet9: new, and counts as resnet8 did, which is gone: renamed"
-    assert lines(found) == [renamed]
-    found["resnet9"] = found["resnet9"] | {"operators": 812}
-    assert lines(found) == [renamed, "resnet9: operators a step 812, was 790"]
-
-
-def test_rows_without_portable_counts_are_never_called_renamed() -> None:
-    found = {(f"{k}!" if "plan" in k else k): v for k, v in FOUND.items()}
-    assert lines(found) == ["v0, plan compile!: new", "v0, plan compile: gone"]
-
-
-def test_a_quantity_that_is_new_or_lost_is_named() -> None:
-    assert lines(changed("v0", peak_bytes=5)) == ["v0: peak bytes of a step 5, was not counted"]
-    short = {name: count for name, count in FOUND["v0"].items() if name != "operators"}
-    assert lines(FOUND | {"v0": short}) == ["v0: operators a step not counted, was 50"]
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (FOUND, []),
+        (changed("resnet8", operators=812), ["resnet8: operators a step 812, was 790"]),
+        (changed("resnet8", operators=700), ["resnet8: operators a step 700, was 790"]),
+        (
+            changed("v0", parameters=8000, flops=1_000_000),
+            ["v0: parameters 8,000, was 7,960", "v0: FLOPs a step 1,000,000, was 255,680"],
+        ),
+        (
+            changed(COMPILED, later_graphs=3),
+            [f"{COMPILED}: graphs compiled in the second epoch 3, was 0"],
+        ),
+        (FOUND | {"v9": {"parameters": 1}}, ["v9: new"]),
+        (WITHOUT, ["resnet8: gone"]),
+        (WITHOUT | {"resnet9": FOUND["resnet8"]}, [RENAMED]),
+        (
+            WITHOUT | {"resnet9": FOUND["resnet8"] | {"operators": 812}},
+            [RENAMED, "resnet9: operators a step 812, was 790"],
+        ),
+        (  # without portable counts, a row is never called renamed
+            {(f"{k}!" if "plan" in k else k): v for k, v in FOUND.items()},
+            [f"{COMPILED}!: new", f"{COMPILED}: gone"],
+        ),
+        (changed("v0", peak_bytes=5), ["v0: peak bytes of a step 5, was not counted"]),
+        (
+            FOUND | {COMPILED: {"graphs": 2}},
+            [f"{COMPILED}: graphs compiled in the second epoch not counted, was 0"],
+        ),
+    ],
+)
+def test_each_difference_is_a_line_with_row_quantity_and_both_values(
+    found: Rows, told: list[str]
+) -> None:
+    assert lines(found) == told
 
 
 def test_the_size_of_a_record_has_a_bound_somewhat_above_it() -> None:

@@ -12,6 +12,12 @@ from results import Measurement, RunRecord
 from tests.results.records_by_hand import ENVIRONMENT, make_record
 
 TURN_IMAGES = 1280
+# what a child says in the turn that its name tells, in place of its seconds and images
+MISBEHAVED: dict[str, tuple[str, dict[str, Any]]] = {
+    "diverges": (FAILURE, {"status": "diverged", "reason": "the loss became nan"}),
+    "babbles": ("babble", {}),
+    "lies": (TURN, {"seconds": -1.0, "images": "many"}),
+}
 PLAYED = "played.txt"  # the order of all turns, in the folder that stands for the data
 # rung -> (plan, precision, images/s of seven rounds, compile seconds)
 RUNGS: dict[str, tuple[str, str, tuple[float, ...], float]] = {
@@ -117,9 +123,7 @@ def _turn(job: RungJob, number: int) -> tuple[str, dict[str, Any]]:
     with (job.data / PLAYED).open("a", encoding="utf-8") as file:
         file.write(f"{number} {job.spec.model}\n")
     name, _, place = job.spec.model.rpartition(" in ")
-    if place == str(number):
-        return misbehave(name, job.data)
-    return TURN, {"seconds": 0.5, "images": TURN_IMAGES}
+    return misbehave(name if place == str(number) else "", job.data)
 
 
 def misbehave(name: str, folder: Path) -> tuple[str, dict[str, Any]]:
@@ -133,10 +137,5 @@ def misbehave(name: str, folder: Path) -> tuple[str, dict[str, Any]]:
         (folder / "waiting").touch()
         while not (folder / "go").exists():
             time.sleep(0.02)
-    if name == "diverges":
-        return FAILURE, {"status": "diverged", "reason": "the loss became nan"}
-    if name == "babbles":
-        return "babble", {}
-    if name == "lies":
-        return TURN, {"seconds": -1.0, "images": "many"}
-    return TURN, {"seconds": 0.5, "images": TURN_IMAGES}
+    answered = TURN, {"seconds": 0.5, "images": TURN_IMAGES}
+    return MISBEHAVED.get(name, answered)

@@ -45,13 +45,8 @@ def make_ladder(folder: Path, *names: str) -> Ladder:
 
 def outcomes(records: Sequence[RunRecord]) -> list[tuple[str, int]]:
     """Status and number of turns of each rung."""
-    return [
-        (
-            r.status,
-            len(r.measurements["throughput"].values) if "throughput" in r.measurements else 0,
-        )
-        for r in records
-    ]
+    turns = [record.measurements.get("throughput") for record in records]
+    return [(r.status, len(t.values) if t else 0) for r, t in zip(records, turns, strict=True)]
 
 
 def played(folder: Path) -> list[str]:
@@ -59,52 +54,50 @@ def played(folder: Path) -> list[str]:
 
 
 def test_turns_go_forward_and_backward_and_every_rung_is_recorded(tmp_path: Path) -> None:
-    told: list[str] = []
+    told: list[tuple[str, float]] = []
     asked = make_ladder(tmp_path, "a", "b", "c")
-    records = climb_ladder(asked, Interruption(), lambda what, _share: told.append(what))
+    records = climb_ladder(asked, Interruption(), lambda *what: told.append(what))
     assert played(tmp_path) == ["1 a", "1 b", "1 c", "2 c", "2 b", "2 a", "3 a", "3 b", "3 c"]
     assert outcomes(records) == [("ok", 3)] * 3
-    assert told[:2] == ["0 · warm-up", "1 · warm-up"]
-    assert told[-1] == "round 3 of 3"
+    names, shares = zip(*told, strict=True)
+    rounds = [f"round {number} of 3" for number in (1, 2, 3)]
+    assert [*names] == ["0 · warm-up", "1 · warm-up", "2 · warm-up", *rounds]
+    assert [*shares] == pytest.approx([0, 0.8 / 3, 1.6 / 3, 0.8, 2.6 / 3, 2.8 / 3])
     first = records[0]
-    assert first.measurements["throughput"].values == (TURN_IMAGES / 0.5,) * 3
-    assert first.measurements["turn_seconds"].values == (0.5,) * 3
-    assert first.value("compile_time") == 2.5
-    assert "odd" not in first.measurements  # a child's own invention
+    # "odd", a child's own invention, is not among them
+    assert {name: found.values for name, found in first.measurements.items()} == {
+        "throughput": (TURN_IMAGES / 0.5,) * 3,
+        "turn_seconds": (0.5,) * 3,
+        "turn_images": (TURN_IMAGES,) * 3,
+        "compile_time": (2.5,),
+    }
     assert first.spec["requested_plan"] == "ladder"
     assert len({record.provenance["ladder"] for record in records}) == 1
     assert len({record.config_id for record in records}) == 3
 
 
 def test_a_rung_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
-    names = (
-        "a",
-        "cannot be",
-        "fails at once",
-        "is not ready",
-        "diverges in 2",
-        "dies in 3",
-        "lies in 1",
-        "babbles in 2",
-        "b",
-    )
-    records = climb_ladder(make_ladder(tmp_path, *names), Interruption(), silent)
-    assert outcomes(records) == [
-        ("ok", 3),
-        ("unsupported", 0),
-        ("out_of_memory", 0),
-        ("crashed", 0),
-        ("diverged", 1),
-        ("crashed", 2),
-        ("crashed", 0),
-        ("crashed", 1),
-        ("ok", 3),
-    ]
-    assert records[5].reason == "the process exited with code 3"
-    assert records[4].reason == "the loss became nan"
-    assert records[6].reason == "the child said nothing sensible after a turn"
-    assert records[7].reason == "the child sent a message that nobody expects: 'babble'"
-    assert "plan step has no place" in str(records[1].reason)
+    ended: dict[str, tuple[str, int, str | None]] = {
+        "a": ("ok", 3, None),
+        "cannot be": ("unsupported", 0, None),
+        "fails at once": ("out_of_memory", 0, "no more"),
+        "is not ready": ("crashed", 0, "the child said nothing sensible when it was ready"),
+        "diverges in 2": ("diverged", 1, "the loss became nan"),
+        "dies in 3": ("crashed", 2, "the process exited with code 3"),
+        "lies in 1": ("crashed", 0, "the child said nothing sensible after a turn"),
+        "babbles in 2": (
+            "crashed",
+            1,
+            "the child sent a message that nobody expects: 'babble'",
+        ),
+        "b": ("ok", 3, None),
+    }
+    records = climb_ladder(make_ladder(tmp_path, *ended), Interruption(), silent)
+    reasons = [record.reason for record in records]
+    assert "plan step has no place" in str(reasons[1])
+    reasons[1] = None
+    found = [(*outcome, reason) for outcome, reason in zip(outcomes(records), reasons, strict=True)]
+    assert dict(zip(ended, found, strict=True)) == ended
 
 
 def test_a_number_that_no_float_holds_is_not_sensible() -> None:
@@ -121,14 +114,13 @@ def test_kernels_of_a_gpu_are_counted_when_all_turns_are_over(tmp_path: Path) ->
     records = climb_ladder(on_gpu, Interruption(), silent)
     assert outcomes(records) == [("ok", 3)] * 3 + [("crashed", 0)]
     assert played(tmp_path)[-3:] == ["counts a", "counts fails to count", "counts sees nothing"]
-    assert [record.value("kernels_per_step") for record in records] == [12.0, None, None, None]
-    assert [record.value("compile_time") for record in records[:3]] == [2.5] * 3
-    reasons = [record.missing.get("kernels_per_step") for record in records[:3]]
-    assert reasons == [
-        None,
-        "it failed at the count: CUPTI is gone",
-        "torch's profiler saw none",
+    kernels = [(r.value("kernels_per_step"), r.missing.get("kernels_per_step")) for r in records]
+    assert kernels[:3] == [
+        (12.0, None),
+        (None, "it failed at the count: CUPTI is gone"),
+        (None, "torch's profiler saw none"),
     ]
+    assert [record.value("compile_time") for record in records[:3]] == [2.5] * 3
 
 
 def test_a_rung_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, repeat
 from types import ModuleType, SimpleNamespace
 
@@ -28,11 +29,14 @@ def replay(*values: int | None) -> Recorded:
     return chain(values, repeat(values[-1]))
 
 
-def _answer(recorded: Recorded) -> int:
-    value = next(recorded)
-    if value is None:
-        raise NVMLError("Not Supported")
-    return value
+ASKED = {  # question -> the field of `Nvml` that answers it
+    "nvmlDeviceGetTotalEnergyConsumption": "energy_mj",
+    "nvmlDeviceGetPowerUsage": "average_mw",
+    "nvmlDeviceGetEnforcedPowerLimit": "cap_mw",
+    "nvmlDeviceGetTemperature": "celsius",
+    "nvmlDeviceGetCurrentClocksEventReasons": "event_reasons",
+    "nvmlDeviceGetCurrentClocksThrottleReasons": "throttle_reasons",  # as older drivers call it
+}
 
 
 @dataclass
@@ -57,6 +61,17 @@ class Nvml:
     NVML_TEMPERATURE_GPU = 0
     NVML_FI_DEV_POWER_INSTANT = 186
 
+    def __post_init__(self) -> None:
+        for question, sensor in ASKED.items():
+            vars(self)[question] = partial(self._answer, sensor)
+
+    def _answer(self, sensor: str, handle: str, *_which: int) -> int:
+        assert handle == f"handle of {UUID}"
+        value: int | None = next(getattr(self, sensor))
+        if value is None:
+            raise NVMLError("Not Supported")
+        return value
+
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Takes the place of pynvml and gives torch a GPU with a UUID."""
         module = ModuleType("pynvml")
@@ -76,15 +91,6 @@ class Nvml:
         self.asked.append(uuid)
         return f"handle of {uuid}"
 
-    def nvmlDeviceGetTotalEnergyConsumption(self, handle: str) -> int:
-        """Millijoules since the driver was loaded."""
-        assert handle == f"handle of {UUID}"
-        return _answer(self.energy_mj)
-
-    def nvmlDeviceGetPowerUsage(self, _handle: str) -> int:
-        """Milliwatts, averaged."""
-        return _answer(self.average_mw)
-
     def nvmlDeviceGetFieldValues(self, _handle: str, ids: list[int]) -> list[SimpleNamespace]:
         """Milliwatts at this moment; a field that is not supported says so in its return code."""
         assert ids == [self.NVML_FI_DEV_POWER_INSTANT]
@@ -92,26 +98,9 @@ class Nvml:
         value = SimpleNamespace(uiVal=milliwatts or 0)
         return [SimpleNamespace(nvmlReturn=3 if milliwatts is None else 0, value=value)]
 
-    def nvmlDeviceGetEnforcedPowerLimit(self, _handle: str) -> int:
-        """Milliwatts."""
-        return _answer(self.cap_mw)
-
-    def nvmlDeviceGetClockInfo(self, _handle: str, kind: int) -> int:
+    def nvmlDeviceGetClockInfo(self, handle: str, kind: int) -> int:
         """Megahertz."""
-        return _answer(self.sm_mhz if kind == self.NVML_CLOCK_SM else self.memory_mhz)
-
-    def nvmlDeviceGetTemperature(self, _handle: str, sensor: int) -> int:
-        """Degrees Celsius."""
-        assert sensor == self.NVML_TEMPERATURE_GPU
-        return _answer(self.celsius)
-
-    def nvmlDeviceGetCurrentClocksEventReasons(self, _handle: str) -> int:
-        """Bits."""
-        return _answer(self.event_reasons)
-
-    def nvmlDeviceGetCurrentClocksThrottleReasons(self, _handle: str) -> int:
-        """Bits, by the name that older drivers know."""
-        return _answer(self.throttle_reasons)
+        return self._answer("sm_mhz" if kind == self.NVML_CLOCK_SM else "memory_mhz", handle)
 
 
 def fake_gpu(nvml: Nvml) -> Gpu:

@@ -46,14 +46,20 @@ def test_what_is_missing_torn_or_strange_is_unknown(folder: Path, content: bytes
     assert read_cached("a.json") is None
 
 
-def test_a_folder_that_cannot_be_written_is_no_failure(folder: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_no_failure(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder.write_bytes(b"a file where the folder should be")
     write_cached("plans/a.json", {})
     assert read_cached("plans/a.json") is None
+    assert inductor_folder(monkeypatch) is None  # compilers use their own
 
 
-def inductor_folder(monkeypatch: pytest.MonkeyPatch) -> str | None:
+def inductor_folder(monkeypatch: pytest.MonkeyPatch, before: str | None = None) -> str | None:
+    """What becomes of the compilers' variable."""
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    if before:
+        monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", before)
     use_compile_cache()
     return os.environ.pop("TORCHINDUCTOR_CACHE_DIR", None)
 
@@ -65,30 +71,14 @@ def test_compilers_keep_their_code_in_the_cache(
     assert list((folder / "inductor").iterdir()) == []
 
 
-def test_a_folder_that_torch_has_chosen_is_not_taken_for_the_users(
+def test_only_a_folder_that_the_user_has_chosen_stays(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torchvision  # noqa: F401 - it loads the compiler, which sets the variable
     from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", default_cache_dir())
-    use_compile_cache()
-    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(folder / "inductor")
-
-
-def test_a_folder_that_the_user_has_chosen_stays(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "/of/the/user")
-    use_compile_cache()
-    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "/of/the/user"
-
-
-def test_compilers_use_their_own_folder_where_the_cache_takes_no_files(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder.write_bytes(b"a file where the folder should be")
-    assert inductor_folder(monkeypatch) is None
+    assert inductor_folder(monkeypatch, default_cache_dir()) == str(folder / "inductor")
+    assert inductor_folder(monkeypatch, "/of/the/user") == "/of/the/user"
 
 
 def test_a_full_or_read_only_disk_under_the_cache_is_no_failure(

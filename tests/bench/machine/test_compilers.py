@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from bench import Budget, Plan, RunSpec
+from bench import Budget, Plan
 from bench.engine.warmup import Learner
 from bench.machine.compilers import CompileCounts, compile_counts
 from bench.measure.findings import Findings
@@ -70,23 +69,6 @@ def test_a_compiler_on_the_clock_is_flagged() -> None:
     assert value(findings, "compilations_in_clock") == 2
 
 
-class Sees(nn.Module):
-    """Notes the strides of what its convolution gives."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.convolution = nn.Conv2d(1, 8, 3, padding=1)
-        self.rest = nn.Sequential(nn.Flatten(), nn.Linear(8 * 28 * 28, 10))
-        self.strides: list[tuple[int, ...]] = []
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (B, 10)."""
-        maps = self.convolution(images)  # (B, 8, 28, 28)
-        self.strides.append(maps.stride())
-        logits: Tensor = self.rest(maps)
-        return logits
-
-
 @pytest.mark.parametrize(
     "plan",
     slow_but(
@@ -97,17 +79,25 @@ class Sees(nn.Module):
 def test_the_first_convolution_gives_nhwc_under_channels_last(
     plan: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    net = Sees()
-    monkeypatch.setattr(session, "build_model", lambda _name: net)
-    run: Any = RunSpec(
-        model="v2", recipe=SPEC.recipe, budget=Budget(3, "steps"), plan=Plan.parse(plan)
-    )
-    opened = open_session(run)
+    strides: list[tuple[int, ...]] = []
+    convolution, rest = nn.Conv2d(1, 8, 3, padding=1), nn.Linear(8 * 28 * 28, 10)
+
+    class Sees(nn.Sequential):
+        """Notes the strides of what its convolution gives, in the graph too."""
+
+        def forward(self, images: Tensor) -> Tensor:
+            """Logits (B, 10)."""
+            maps = convolution(images)  # (B, 8, 28, 28)
+            strides.append(maps.stride())
+            logits: Tensor = rest(maps.flatten(1))
+            return logits
+
+    monkeypatch.setattr(session, "build_model", lambda _name: Sees(convolution, rest))
+    opened = open_session(replace(SPEC, model="v2", plan=Plan.parse(plan)))
     model = opened.model_for(0)
-    learner = Learner(model, torch.optim.SGD(model.parameters(), lr=0.1), torch.Generator())
-    engine = opened.engine_for(Plan.parse(plan), learner)
-    engine.run([torch.arange(16)], [0.01])
-    assert {strides[1] for strides in net.strides} == {1}  # channels lie beside each other
-    net.strides.clear()
-    opened.engine_for(Plan(), learner).run([torch.arange(16)], [0.01])
-    assert {strides[1] for strides in net.strides} == {28 * 28}
+    for used, channel_stride in ((Plan.parse(plan), 1), (Plan(), 28 * 28)):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        engine = opened.engine_for(used, Learner(model, optimizer, torch.Generator()))
+        engine.run([torch.arange(16)], [0.01])
+        assert {found[1] for found in strides} == {channel_stride}
+        strides.clear()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from bench.machine import memory, memory_limit
 from bench.machine.memory import CpuMemoryMeter
@@ -23,18 +24,8 @@ def hold(mebibytes: int) -> None:
 
 
 @linux_only
-def test_the_peak_is_the_weights_plus_what_a_window_held() -> None:
+def test_the_peak_is_the_weights_plus_what_the_first_window_held() -> None:
     meter = CpuMemoryMeter(model_bytes=1000 * MIB)
-    meter.open()
-    hold(200)
-    meter.close()
-    peak, _ = meter.peak_bytes()
-    assert peak == pytest.approx(1200 * MIB, abs=30 * MIB)
-
-
-@linux_only
-def test_only_the_first_window_counts() -> None:
-    meter = CpuMemoryMeter(model_bytes=0)
     hold(300)
     for held in (100, 50):
         meter.open()
@@ -42,7 +33,7 @@ def test_only_the_first_window_counts() -> None:
         meter.close()
         hold(300)
     peak, _ = meter.peak_bytes()
-    assert peak == pytest.approx(100 * MIB, abs=30 * MIB)
+    assert peak == pytest.approx(1100 * MIB, abs=30 * MIB)
 
 
 @linux_only
@@ -60,19 +51,14 @@ def test_memory_freed_before_a_window_is_not_taken_for_granted() -> None:
     assert len(blocks) * pin.nbytes == 2000 * 64 * 1024
 
 
-def test_the_meter_of_a_cpu_knows_the_weights_and_buffers() -> None:
-    model = small_net()
-    meter = make_meters(torch.device("cpu"), model).memory
-    assert isinstance(meter, CpuMemoryMeter)
-    assert meter.model_bytes == sum(tensor.nbytes for tensor in model.state_dict().values())
-
-
-@pytest.mark.parametrize("name", ["STATUS", "CLEAR_REFS"])
+@pytest.mark.parametrize("case", ["no status", "no figure in the status", "no peak to reset"])
 def test_without_proc_the_peak_is_unknown_with_a_reason(
-    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    case: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    owner = memory_limit if name == "STATUS" else memory
-    monkeypatch.setattr(owner, name, tmp_path / "absent" / "file")
+    if case == "no figure in the status":
+        (tmp_path / "file").write_text("Name:\tpython\n", encoding="ascii")
+    owner, name = (memory, "CLEAR_REFS") if "reset" in case else (memory_limit, "STATUS")
+    monkeypatch.setattr(owner, name, tmp_path / ("absent/file" if "reset" in case else "file"))
     meter = CpuMemoryMeter(model_bytes=1)
     meter.open()
     meter.close()
@@ -81,26 +67,20 @@ def test_without_proc_the_peak_is_unknown_with_a_reason(
     assert "reset its peak" in reason
 
 
-def test_a_status_without_the_figure_is_unknown_too(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    status = tmp_path / "status"
-    status.write_text("Name:\tpython\n", encoding="ascii")
-    monkeypatch.setattr(memory_limit, "STATUS", status)
-    meter = CpuMemoryMeter(model_bytes=1)
-    meter.open()
-    meter.close()
-    assert meter.peak_bytes()[0] is None
+def held_bytes(model: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> int:
+    meter = make_meters(torch.device("cpu"), model, optimizer).memory
+    assert isinstance(meter, CpuMemoryMeter)
+    return meter.model_bytes
 
 
-def test_optimizer_state_that_is_there_already_counts() -> None:
-    model = torch.nn.Linear(4, 3)
+def test_weights_buffers_and_state_that_is_there_already_count() -> None:
+    model = small_net()
+    weights = sum(tensor.nbytes for tensor in model.state_dict().values())
     optimizer = torch.optim.AdamW(model.parameters())
-    alone = make_meters(torch.device("cpu"), model, optimizer).memory
-    for parameter in model.parameters():
+    assert held_bytes(model) == held_bytes(model, optimizer) == weights
+    parameters = list(model.parameters())
+    for parameter in parameters:
         parameter.grad = torch.ones_like(parameter)
     optimizer.step()
-    prepared = make_meters(torch.device("cpu"), model, optimizer).memory
-    assert isinstance(alone, CpuMemoryMeter)
-    assert isinstance(prepared, CpuMemoryMeter)
-    assert prepared.model_bytes - alone.model_bytes == 2 * 15 * 4 + 2 * 4  # moments, step counts
+    moments, counts = 2 * sum(p.nbytes for p in parameters), 4 * len(parameters)
+    assert held_bytes(model, optimizer) == weights + moments + counts

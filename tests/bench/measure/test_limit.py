@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 import torch
@@ -20,17 +20,6 @@ from tests.bench.run.session_by_hand import SPEC, open_session, silent, value
 pytestmark = pytest.mark.usefixtures("one_thread", "quick_collections")
 CEILINGS = Ceilings({MIB: 1e12}, {"fp32": 1e14}, 1e-7)  # more than any CPU has
 SHARES = ("floor", "percent_of_floor", "mfu", "bandwidth")
-GPU = torch.device("cuda", 0)
-
-
-@dataclass
-class Counted:
-    """What happened in what order, and what came of it."""
-
-    order: list[str] = field(default_factory=list)
-    num_steps: list[int] = field(default_factory=list)
-    findings: list[Findings] = field(default_factory=list)
-    session: Session = field(default_factory=open_session)
 
 
 def measured(ceilings: Ceilings | None = CEILINGS) -> tuple[Session, Findings]:
@@ -64,11 +53,12 @@ def test_a_run_that_beats_its_floor_is_flagged() -> None:
     assert BEAT_FLOOR in findings.flags
 
 
-def test_without_ceilings_counts_remain() -> None:
-    _, findings = measured(None)
+def test_without_ceilings_counts_remain_and_a_seed_trains_alike() -> None:
+    (_, known), (_, findings) = measured(), measured(None)
     assert {findings.missing[name] for name in SHARES} == {"no ceilings were measured"}
     assert value(findings, "bytes_per_step") > 0
     assert "limit" not in findings.conditions
+    assert (known.samples["loss"] == findings.samples["loss"]).all()
 
 
 def test_a_precision_without_a_ceiling_has_no_mfu() -> None:
@@ -83,9 +73,8 @@ def test_several_gpus_have_no_ceilings() -> None:
     session.costs[Plan(parallel="dp")] = session.costs[Plan(threads=1)]
     session.plan, fresh = Plan(parallel="dp"), Findings()
     report_limit(session, SPEC, fresh)
-    assert {fresh.missing[name] for name in SHARES} == {
-        "plan dp: the ceilings are those of one GPU"
-    }
+    reason = "plan dp: the ceilings are those of one GPU"
+    assert fresh.missing == dict.fromkeys(SHARES, reason)
 
 
 def test_a_step_is_counted_once_a_plan(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,78 +85,67 @@ def test_a_step_is_counted_once_a_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     assert value(findings, "bytes_per_step") > 0
 
 
-def test_a_seed_trains_alike_with_and_without_ceilings() -> None:
-    (_, known), (_, unknown) = measured(), measured(None)
-    assert (known.samples["loss"] == unknown.samples["loss"]).all()
-
-
 def test_figures_have_three_significant_digits() -> None:
     assert rounded(209_212_599_428.0) == 209e9
     assert rounded(0.00123456) == 0.00123
     assert rounded(None) is None
 
 
-def counted(monkeypatch: pytest.MonkeyPatch, kernels: float | None, seeds: int = 1) -> Counted:
+class Counted:
     """Trains some seeds whose kernels are counted as on a GPU, though all of it is on a CPU."""
-    found = Counted()
 
-    def count(run: Callable[[], object], num_steps: int) -> float | None:
-        found.order.append("count")
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, kernels: float | None, seeds: int) -> None:
+        self.order: list[tuple[str, int]] = []  # what happened, and steps
+        self.kernels, self.really_run = kernels, Training.run
+        self.session = open_session()
+        self.session.num_seeds, self.session.ceilings = seeds, CEILINGS
+        monkeypatch.setenv("TEARDOWN_CUPTI", "")  # so that it is taken away again
+        monkeypatch.delenv("TEARDOWN_CUPTI")
+        monkeypatch.setattr(limit, "count_kernels", self._count)
+        monkeypatch.setattr(Training, "run", lambda training: self._run(training))  # noqa: PLW0108
+        monkeypatch.setattr(Session, "random_batch", lambda *_: torch.arange(16))
+        monkeypatch.setattr(outcome, "report_limit", lambda *_: self._move("cpu"))
+        self.findings = [self._trained(seed) for seed in range(seeds)]
+
+    def _move(self, device: str) -> None:
+        self.session.device = torch.device(device)
+
+    def _count(self, run: Callable[[], object], num_steps: int) -> float | None:
+        self.order.append(("count", num_steps))
         run()
-        found.num_steps.append(num_steps)
-        return kernels
+        return self.kernels
 
-    def run(training: Training) -> Trace:
-        found.order.append("train")
-        trace = really_run(training)
-        found.session.device = GPU  # from here on
+    def _run(self, training: Training) -> Trace:
+        trace = self.really_run(training)
+        self.order.append(("train", trace.steps))
+        self._move("cuda:0")  # from here on
         return trace
 
-    really_run = Training.run
-    monkeypatch.setenv("TEARDOWN_CUPTI", "")  # so that it is taken away again
-    monkeypatch.delenv("TEARDOWN_CUPTI")
-    monkeypatch.setattr(limit, "count_kernels", count)
-    monkeypatch.setattr(Training, "run", run)
-    monkeypatch.setattr(Session, "random_batch", lambda *_: torch.arange(16))
-    monkeypatch.setattr(outcome, "report_limit", lambda session, *_: set_device(session))
-    found.session.num_seeds, found.session.ceilings = seeds, CEILINGS
-    for seed in range(seeds):
+    def _trained(self, seed: int) -> Findings:
         findings = Findings()
-        run_seed(found.session, replace(SPEC, seed=seed), findings, silent)
-        report_limit(found.session, SPEC, findings)
-        found.findings.append(findings)
-    return found
-
-
-def set_device(session: Session) -> None:
-    """Puts a session back where its tensors are."""
-    session.device = torch.device("cpu")
+        run_seed(self.session, replace(SPEC, seed=seed), findings, silent)
+        report_limit(self.session, SPEC, findings)
+        return findings
 
 
 def test_kernels_are_counted_once_after_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = counted(monkeypatch, 12.0, seeds=2)
-    assert found.order == ["train", "count", "train"]
-    assert found.num_steps == [LEAST_PROFILED_STEPS]
+    found = Counted(monkeypatch, 12.0, seeds=2)
+    assert found.order == [("train", 20), ("count", LEAST_PROFILED_STEPS), ("train", 20)]
     assert [value(findings, "kernels_per_step") for findings in found.findings] == [12.0, 12.0]
     assert {value(findings, "floor") for findings in found.findings} == {12.0 * 1e-7}
+    assert os.environ["TEARDOWN_CUPTI"] == "1"  # the profiler lets go before another seed trains
 
 
 def test_the_count_changes_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
     _, plain = measured()
-    (findings,) = counted(monkeypatch, 12.0).findings
-    assert value(findings, "test_accuracy") == value(plain, "test_accuracy")
-    assert value(findings, "test_loss") == value(plain, "test_loss")
+    (findings,) = Counted(monkeypatch, 12.0, seeds=1).findings
+    for quantity in ("test_accuracy", "test_loss"):
+        assert value(findings, quantity) == value(plain, quantity)
     assert value(findings, "compilations_in_clock") == 0
+    assert "TEARDOWN_CUPTI" not in os.environ
 
 
 def test_kernels_that_nobody_saw_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = counted(monkeypatch, None, seeds=2)
-    assert found.order.count("count") == 1
+    found = Counted(monkeypatch, None, seeds=2)
+    assert [what for what, _ in found.order].count("count") == 1
     assert {findings.missing["kernels_per_step"] for findings in found.findings} == {UNSEEN}
-
-
-def test_the_profiler_lets_go_before_another_seed_trains(monkeypatch: pytest.MonkeyPatch) -> None:
-    counted(monkeypatch, 12.0)
-    assert "TEARDOWN_CUPTI" not in os.environ
-    counted(monkeypatch, 12.0, seeds=2)
-    assert os.environ["TEARDOWN_CUPTI"] == "1"

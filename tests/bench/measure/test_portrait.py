@@ -1,5 +1,6 @@
 """What a run leaves for pictures: answers, mistakes, features in the plane, examples."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from bench.measure import portrait
 from bench.measure.findings import Findings
 from bench.measure.portrait import (
     MAX_MISTAKES,
+    NO_LINEAR,
+    OTHER_ROWS,
     Sitting,
     answers,
     examples,
@@ -22,6 +25,7 @@ from bench.measure.portrait import (
     sitting,
     small_images,
 )
+from bench.run.seed import run_seed
 from bench.train import session
 from bench.train.evaluation import evaluate
 from data_pipeline import ResidentSplit
@@ -41,35 +45,25 @@ def hooks_in(model: nn.Module) -> int:
     return sum(len(m._forward_pre_hooks) + len(m._forward_hooks) for m in model.modules())
 
 
-def test_answers_are_those_of_every_image_in_order() -> None:
+def test_answers_are_those_of_every_image_and_mistakes_the_surest_of_all() -> None:
     model, split = small_net(), random_split(537)
     found = answers(looked_at(model, split), split)
     with torch.no_grad():
-        wanted = model.eval()(split.images.float() / 255).softmax(dim=1)
-    assert found["predictions"].tolist() == wanted.argmax(dim=1).tolist()
-    assert np.allclose(found["confidence"], wanted.max(dim=1).values.numpy(), atol=1e-3)
-    types = {name: array.dtype.name for name, array in found.items()}
-    assert types == {
-        "predictions": "uint8",
-        "confidence": "float16",
-        "mistakes": "int32",
-        "mistake_images": "uint8",
-        "mistake_labels": "uint8",
+        sure, predicted = model.eval()(split.images.float() / 255).softmax(dim=1).max(dim=1)
+    order = sure.argsort(descending=True, stable=True)
+    mistakes = order[predicted[order] != split.labels[order]][:MAX_MISTAKES]
+    wanted = {
+        "predictions": predicted.byte(),
+        "mistakes": mistakes.int(),
+        "mistake_images": split.images[mistakes, 0],
+        "mistake_labels": split.labels[mistakes].byte(),
     }
-
-
-def test_mistakes_are_wrong_and_the_surest_of_all() -> None:
-    split = random_split(537)
-    found = answers(looked_at(small_net(), split), split)
-    labels, chosen = split.labels.numpy(), found["mistakes"]
-    assert len(chosen) == len(set(chosen.tolist())) == MAX_MISTAKES
-    assert (found["predictions"][chosen] != labels[chosen]).all()
-    assert found["mistake_labels"].tolist() == labels[chosen].tolist()
-    assert np.array_equal(found["mistake_images"], split.images[chosen, 0].numpy())
-    sure = found["confidence"][chosen]
-    assert (np.diff(sure.astype(float)) <= 0).all()
-    others = np.setdiff1d(np.flatnonzero(found["predictions"] != labels), chosen)
-    assert found["confidence"][others].max() <= sure.min()
+    confidence = found.pop("confidence")
+    assert confidence.dtype == np.float16
+    assert np.allclose(confidence, sure.numpy(), atol=1e-3)
+    assert {name: (a.dtype, a.tolist()) for name, a in found.items()} == {
+        name: (tensor.numpy().dtype, tensor.tolist()) for name, tensor in wanted.items()
+    }
 
 
 def test_no_mistakes_and_odd_confidence_are_no_trouble() -> None:
@@ -130,68 +124,51 @@ def test_only_the_first_images_are_drawn(monkeypatch: pytest.MonkeyPatch) -> Non
     assert found["features_labels"].tolist() == split.labels[:300].tolist()
 
 
-class NeverCalled(nn.Module):
-    """Its linear layer is there, and nothing goes through it."""
+class Odd(nn.Module):
+    """A linear layer that is called in some way, or not at all."""
 
-    def __init__(self) -> None:
+    def __init__(self, call: Callable[[nn.Module, Tensor], Tensor]) -> None:
         super().__init__()
         self.head = nn.Linear(64, 10)
+        self.call = call
 
     def forward(self, images: Tensor) -> Tensor:
-        """Some pixels (B, 10)."""
-        return images.flatten(1)[:, :10]
+        """Something (B, 10)."""
+        return self.call(self.head, images)
 
 
-class TokenWise(NeverCalled):
-    """A row for each of two tokens of an image."""
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (B, 10) of the first tokens."""
-        twice = torch.cat([images, images]).flatten(1)
-        out: Tensor = self.head(twice)
-        return out[: len(images)]
+def of_two_tokens(head: nn.Module, images: Tensor) -> Tensor:
+    out: Tensor = head(torch.cat([images, images]).flatten(1))
+    return out[: len(images)]
 
 
 @pytest.mark.parametrize(
-    ("model", "words"),
+    ("model", "reason"),
     [
-        (nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(1, 10, 1), nn.Flatten()), "no linear"),
-        (NeverCalled(), "does not take a row"),
+        (nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(1, 10, 1), nn.Flatten()), NO_LINEAR),
+        (Odd(lambda _head, images: images.flatten(1)[:, :10]), OTHER_ROWS),
+        (Odd(of_two_tokens), OTHER_ROWS),
     ],
+    ids=["no linear layer", "never called", "a row a token"],
 )
 def test_without_such_a_layer_there_are_no_features_and_a_reason(
-    model: nn.Module, words: str
+    model: nn.Module, reason: str
 ) -> None:
-    split = random_split()
-    findings = Findings()
+    split, findings = random_split(), Findings()
     report_portrait(looked_at(model, split), split, split, findings)
-    assert words in findings.missing["features"]
+    assert findings.missing["features"] == reason
     assert "features_2d" not in findings.samples
     assert findings.samples["predictions"].shape == (64,)
 
 
-def test_rows_that_are_no_images_are_not_taken_for_them() -> None:
-    split = random_split()
-    assert features_of(looked_at(TokenWise(), split), split.labels)[1] == portrait.OTHER_ROWS
-
-
-class ByName(NeverCalled):
-    """Its linear layer is called by the name of what it takes."""
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (B, 10)."""
-        out: Tensor = self.head(input=images.flatten(1))
-        return out
-
-
 def test_a_layer_called_by_name_is_seen_and_what_is_no_row_ends_no_pass() -> None:
-    split = random_split()
-    assert features_of(looked_at(ByName(), split), split.labels)[0]["features_2d"].shape == (64, 2)
+    split, by_name = random_split(), Odd(lambda head, images: head(input=images.flatten(1)))
+    assert features_of(looked_at(by_name, split), split.labels)[0]["features_2d"].shape == (64, 2)
     seen = Sitting(has_head=True)
     for entering in (torch.zeros(3), torch.zeros(()).expand(3, portrait.MAX_WIDTH + 1)):
         seen.enter(nn.Identity(), (entering,), {})
         seen.see(torch.zeros(3, 10))
-    assert features_of(seen, torch.zeros(6))[1] == portrait.OTHER_ROWS
+    assert features_of(seen, torch.zeros(6))[1] == OTHER_ROWS
 
 
 def test_features_that_are_not_finite_have_a_reason() -> None:
@@ -217,7 +194,8 @@ def test_a_decomposition_that_fails_costs_no_run(monkeypatch: pytest.MonkeyPatch
 
 def test_no_hook_is_left_even_where_the_pass_fails() -> None:
     model = small_net()
-    looked_at(model, random_split())
+    seen = looked_at(model, random_split(), "bf16")
+    assert {f.dtype for f in seen.features} == {torch.float32}
     assert hooks_in(model) == 0
     with pytest.raises(RuntimeError):
         looked_at(model, random_split(size=9))
@@ -226,9 +204,9 @@ def test_no_hook_is_left_even_where_the_pass_fails() -> None:
 
 def test_a_compiled_or_parallel_model_stays_as_it_is() -> None:
     model, split = small_net(), random_split()
-    compiled_graphs: list[Any] = []
+    compiled_graphs: list[torch.fx.GraphModule] = []
 
-    def backend(graph: torch.fx.GraphModule, _inputs: list[Tensor]) -> Any:  # noqa: ANN401
+    def backend(graph: torch.fx.GraphModule, _inputs: list[Tensor]) -> Callable[..., Any]:
         compiled_graphs.append(graph)
         return graph.forward
 
@@ -242,11 +220,6 @@ def test_a_compiled_or_parallel_model_stays_as_it_is() -> None:
     wrapped = looked_at(nn.DataParallel(model), split)
     for one, other in zip(seen.features, wrapped.features, strict=True):
         assert torch.equal(one, other)
-
-
-def test_features_under_bf16_are_kept_in_float32() -> None:
-    seen = looked_at(small_net(), random_split(), "bf16")
-    assert {f.dtype for f in seen.features} == {torch.float32}
 
 
 def test_examples_are_the_first_of_each_class() -> None:
@@ -274,15 +247,11 @@ def test_large_images_are_shrunk_by_area() -> None:
     assert small_images(images[:0]).shape == (0, 28, 28)
 
 
-@pytest.fixture
-def _one_core(monkeypatch: pytest.MonkeyPatch, quick_collections: None) -> None:
+@pytest.mark.usefixtures("quick_collections")
+def test_a_run_leaves_all_of_it_and_how_well_it_fits_its_training_images(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(session, "usable_cores", lambda: 1)
-
-
-@pytest.mark.usefixtures("_one_core")
-def test_a_run_leaves_all_of_it_and_how_well_it_fits_its_training_images() -> None:
-    from bench.run.seed import run_seed
-
     findings, opened = Findings(), open_session()
     run_seed(opened, SPEC, findings, silent)
     arrays = findings.samples

@@ -53,21 +53,10 @@ def test_a_restart_forgets_the_peak_and_keeps_what_lives() -> None:
     assert len(kept)
 
 
-def linear_net() -> nn.Sequential:
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-
-
-def test_what_lives_between_steps_is_weights_gradients_and_state() -> None:
-    engine = make_engine(linear_net())
-    tally = Tally([*engine.model.parameters()])
-    assert tally.live_bytes == 650 * 4
-    with tally:
-        engine.run([torch.arange(8)], [0.1])
-    assert tally.live_bytes == 2 * 650 * 4
-
-
 def test_a_step_of_a_linear_net_by_hand() -> None:
-    counts = tally_step(make_engine(linear_net()), torch.arange(8))
+    counts = tally_step(
+        make_engine(nn.Sequential(nn.Flatten(), nn.Linear(64, 10))), torch.arange(8)
+    )
     assert counts["flops"] == 2 * (2 * 8 * 64 * 10)  # forward, and the gradient of the weights
     assert counts["kept_bytes"] == 0
     own, images, logits = 2 * 650 * 4, 8 * 64 * 4, 8 * 10 * 4
@@ -88,14 +77,15 @@ def test_threads_do_not_matter() -> None:
     assert tally_step(engine, batch) == one
 
 
-def test_random_state_threads_and_collector_are_left_alone() -> None:
+def test_a_count_trains_the_model_and_leaves_random_state_threads_and_collector_alone() -> None:
     torch.set_num_threads(2)
     model = small_net(dropout=0.5)
-    rng = torch.get_rng_state()
+    rng, before = torch.get_rng_state(), flat_state(model)
     count_net(model, 8)
     assert torch.equal(torch.get_rng_state(), rng)
     assert torch.get_num_threads() == 2
     assert gc.isenabled()
+    assert not torch.equal(flat_state(model), before)  # whoever needs the model builds another
 
 
 class Hoarder(nn.Module):
@@ -115,18 +105,6 @@ class Hoarder(nn.Module):
         return logits
 
 
-def keep_all(net: Hoarder, maps: Tensor) -> None:
-    net.kept.append(maps)
-
-
-def keep_last(net: Hoarder, maps: Tensor) -> None:
-    net.kept[:] = [maps]
-
-
-def keep_none(_net: Hoarder, _maps: Tensor) -> None:
-    pass
-
-
 def tie_a_knot(_net: Hoarder, maps: Tensor) -> None:
     knot: list[object] = [maps]
     knot.append(knot)
@@ -138,28 +116,20 @@ MAPS_BYTES = 8 * 64 * 4
 @pytest.mark.parametrize(
     ("keep", "kept_bytes", "peak_growth"),
     [
-        (keep_all, MAPS_BYTES, True),
-        (keep_last, 0, True),
+        (lambda net, maps: net.kept.append(maps), MAPS_BYTES, True),
+        (lambda net, maps: setattr(net, "kept", [maps]), 0, True),
         (tie_a_knot, 0, True),  # the collector would find it, at a time of its own
-        (keep_none, 0, False),
+        (lambda _net, _maps: None, 0, False),
     ],
 )
 def test_what_is_kept_from_step_to_step_shows(
     keep: Callable[[Hoarder, Tensor], None], kept_bytes: int, peak_growth: bool
 ) -> None:
-    plain = count_net(Hoarder(keep_none), 8)
+    plain = count_net(Hoarder(lambda _net, _maps: None), 8)
     counts = count_net(Hoarder(keep), 8)
     assert counts["kept_bytes"] == kept_bytes
     assert (counts["peak_bytes"] > plain["peak_bytes"]) == peak_growth
     assert counts["operators"] == plain["operators"]
-
-
-def test_a_count_trains_the_model_it_is_given() -> None:
-    """Said in the docstring: whoever needs the model builds another."""
-    model = small_net()
-    before = flat_state(model)
-    count_net(model, 8)
-    assert not torch.equal(flat_state(model), before)
 
 
 @pytest.mark.gpu

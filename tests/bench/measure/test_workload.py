@@ -1,8 +1,9 @@
 """Parameters, FLOPs, bytes and kernels by count."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,6 +26,10 @@ from tests.bench.train.training_by_hand import flat_state, small_net
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+def untrained(model: nn.Module) -> optim.Optimizer:
+    return optim.SGD(model.parameters(), lr=0.1)
+
+
 @pytest.mark.parametrize(
     ("model", "parameters", "flops"),
     [("v0", 7_960, 31_960), ("v2", 7_740, 6_662_040), ("resnet8", 77_754, 55_849_728)],
@@ -35,10 +40,20 @@ def test_counts_of_known_models(model: str, parameters: int, flops: int) -> None
     assert flops_per_image(built, 28) == flops
 
 
-def test_counting_leaves_the_model_and_the_random_state_alone() -> None:
+@pytest.mark.parametrize(
+    "count",
+    [
+        lambda model: flops_per_image(model, 8),
+        lambda model: passes(model, 16, "bf16"),
+    ],
+    ids=["FLOPs", "bytes"],
+)
+def test_counting_leaves_the_model_and_the_random_state_alone(
+    count: Callable[[nn.Module], object],
+) -> None:
     model = small_net(dropout=0.5).eval()
     state, rng = flat_state(model), torch.get_rng_state()
-    assert flops_per_image(model, 8) > 0
+    assert count(model)
     assert torch.equal(flat_state(model), state)
     assert torch.equal(torch.get_rng_state(), rng)
     assert not model.training
@@ -71,46 +86,36 @@ def test_flops_of_a_frozen_model_are_those_of_the_gradients_it_needs(
     assert flops_per_image(model, 16) == flops
 
 
-def untrained(model: nn.Module) -> optim.Optimizer:
-    return optim.SGD(model.parameters(), lr=0.1)
-
-
 def linear_net() -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
 
 
+def passes(model: nn.Module, batch_size: int = 16, precision: str = "fp32") -> list[int]:
+    """Of images of 8 pixels a side, under an optimizer without a state; empty where unknown."""
+    return passes_of_step(model, untrained(model), 8, batch_size, precision) or []
+
+
 def test_passes_of_a_linear_net_by_hand() -> None:
-    model = linear_net()
-    batch, images, weights, logits = 8 * (64 + 8), 8 * 64 * 4, 640 * 4, 8 * 10 * 4
+    images, weights, logits = 8 * 64 * 4, 640 * 4, 8 * 10 * 4
     forward = images + weights + 10 * 4 + logits
     weight_gradient = logits + images + weights
-    update = 3 * 650 * 4
-    passes = passes_of_step(model, untrained(model), 8, 8, "fp32")
-    assert passes == [batch, forward, weight_gradient, update]
+    wanted = [8 * (64 + 8), forward, weight_gradient, 3 * 650 * 4]
+    assert passes(linear_net(), 8) == wanted
+    half = [wanted[0], forward // 2, weight_gradient // 2, wanted[-1]]  # under autocast
+    assert passes(linear_net(), 8, "bf16") == half
 
 
 def test_passes_of_a_convolution_by_hand() -> None:
     model = nn.Sequential(nn.Conv2d(1, 4, 3, bias=False), nn.AvgPool2d(6), nn.Flatten())
     images, maps, weights = 16 * 64 * 4, 16 * 4 * 36 * 4, 36 * 4
     forward, backward = images + weights + maps, maps + images + weights + weights
-    passes = passes_of_step(model, untrained(model), 8, 16, "fp32")
-    assert passes == [16 * (64 + 8), forward, backward, 3 * weights]
+    assert passes(model) == [16 * (64 + 8), forward, backward, 3 * weights]
 
 
 def test_pixels_that_are_stepped_over_are_not_counted() -> None:
     model = nn.Sequential(nn.Conv2d(1, 4, 1, stride=4, bias=False), nn.Flatten())
     maps, weights = 16 * 4 * 4 * 4, 4 * 4
-    passes = passes_of_step(model, untrained(model), 8, 16, "fp32")
-    assert passes is not None
-    assert passes[1:3] == [maps + weights, maps + weights + weights]
-
-
-def test_under_autocast_activations_take_half_the_bytes() -> None:
-    model = linear_net()
-    batch, *full, update = passes_of_step(model, untrained(model), 8, 8, "fp32") or []
-    same, *half, same_update = passes_of_step(model, untrained(model), 8, 8, "bf16") or []
-    assert (same, same_update) == (batch, update)
-    assert [2 * num_bytes for num_bytes in half] == full
+    assert passes(model)[1:3] == [maps + weights, maps + weights + weights]
 
 
 def test_the_state_of_the_optimizer_is_read_and_written() -> None:
@@ -119,15 +124,12 @@ def test_the_state_of_the_optimizer_is_read_and_written() -> None:
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)
     adam.step()
-    passes = passes_of_step(model, adam, 8, 8, "fp32")
-    assert passes is not None
-    assert passes[-1] == (3 + 2 * 2) * 650 * 4 + 2 * 2 * 4  # and a step counter a tensor
+    found = passes_of_step(model, adam, 8, 8, "fp32") or []
+    assert found[-1] == (3 + 2 * 2) * 650 * 4 + 2 * 2 * 4  # and a step counter a tensor
 
 
 def test_passes_grow_in_a_straight_line_with_the_batch() -> None:
-    model = small_net(dropout=0.5)
-    optimizer = untrained(model)
-    few, some, many = (passes_of_step(model, optimizer, 8, n, "fp32") or [] for n in (2, 8, 14))
+    few, some, many = (passes(small_net(dropout=0.5), n) for n in (2, 8, 14))
     assert [2 * b for b in some] == [a + c for a, c in zip(few, many, strict=True)]
 
 
@@ -145,17 +147,7 @@ class Fickle(nn.Module):
 
 
 def test_a_model_that_changes_with_the_batch_has_no_count() -> None:
-    model = Fickle()
-    assert passes_of_step(model, untrained(model), 8, 16, "fp32") is None
-
-
-def test_counting_bytes_leaves_the_model_and_the_random_state_alone() -> None:
-    model = small_net(dropout=0.5).eval()
-    state, rng = flat_state(model), torch.get_rng_state()
-    assert passes_of_step(model, untrained(model), 8, 16, "bf16")
-    assert torch.equal(flat_state(model), state)
-    assert torch.equal(torch.get_rng_state(), rng)
-    assert all(parameter.grad is None for parameter in model.parameters())
+    assert passes_of_step(Fickle(), untrained(Fickle()), 8, 16, "fp32") is None
 
 
 FIRST_KERNEL = "void at::native::elementwise_kernel<4, at::native::heaviside_kernel_cuda(...)>"
@@ -169,63 +161,45 @@ def trace_of(names: Sequence[str], *, first: int = 3) -> dict[str, Any]:
     return {"traceEvents": [*events, *({"name": name, "cat": "kernel"} for name in kernels)]}
 
 
-def test_only_kernels_of_a_trace_are_counted() -> None:
-    assert kernels_in(trace_of(["gemm", "add"])) == 2
+@pytest.mark.parametrize(
+    ("names", "first", "count"),
+    [(["gemm", "add"], 3, 2), (["gemm"], 1, 1), ([], 0, None), (["gemm"], 0, None)],
+)
+def test_only_kernels_are_counted_and_none_where_the_first_are_missing(
+    names: list[str], first: int, count: int | None
+) -> None:
+    assert kernels_in(trace_of(names, first=first)) == count
 
 
-def test_where_the_first_kernels_are_missing_others_may_be() -> None:
-    assert kernels_in(trace_of([], first=0)) is None
-    assert kernels_in(trace_of(["gemm"], first=0)) is None
-    assert kernels_in(trace_of(["gemm"], first=1)) == 1
+@pytest.mark.parametrize(
+    ("trace", "has_cupti", "count"),
+    [
+        (trace_of(["gemm", "add"] * 4), True, 2.0),
+        ({"traceEvents": []}, True, None),  # a profiler that sees nothing counts nothing
+        ({}, False, None),
+    ],
+)
+def test_kernels_are_counted_a_step(
+    trace: dict[str, Any], has_cupti: bool, count: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
 
-
-@dataclass
-class FakeProfiler:
-    """Stands for torch's, and sees what it is told."""
-
-    trace: dict[str, Any]
-    is_open: bool = False
-
-    def __call__(self, *, activities: list[Any]) -> "FakeProfiler":
-        """What `profile(...)` makes."""
+    @contextmanager
+    def profile(*, activities: list[Any]) -> Iterator[SimpleNamespace]:
         assert activities == [torch.profiler.ProfilerActivity.CUDA]
-        return self
+        order.append("open")
+        content = json.encode(trace)
+        yield SimpleNamespace(export_chrome_trace=lambda path: Path(path).write_bytes(content))
+        order.append("closed")
 
-    def __enter__(self) -> "FakeProfiler":
-        self.is_open = True
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.is_open = False
-
-    def export_chrome_trace(self, path: str) -> None:
-        """As torch's own."""
-        Path(path).write_bytes(json.encode(self.trace))
-
-
-def profiled(
-    profiler: FakeProfiler, monkeypatch: pytest.MonkeyPatch, *, has_cupti: bool = True
-) -> float | None:
-    """The count of four steps under this profiler, on tensors that are nowhere."""
     kinds = {torch.profiler.ProfilerActivity.CUDA} if has_cupti else set()
     monkeypatch.setenv("KINETO_LOG_LEVEL", "")
     monkeypatch.setattr(torch.profiler, "supported_activities", lambda: kinds)
-    monkeypatch.setattr(torch.profiler, "profile", profiler)
+    monkeypatch.setattr(torch.profiler, "profile", profile)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
-    seen: list[bool] = []
-    with FakeTensorMode():
-        count = count_kernels(lambda: seen.append(profiler.is_open), 4)
-    assert seen == [True] * has_cupti
-    return count
-
-
-def test_kernels_are_counted_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert profiled(FakeProfiler(trace_of(["gemm", "add"] * 4)), monkeypatch) == 2.0
-
-
-def test_a_profiler_that_sees_nothing_counts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert profiled(FakeProfiler({"traceEvents": []}), monkeypatch) is None
-    assert profiled(FakeProfiler({}), monkeypatch, has_cupti=False) is None
+    with FakeTensorMode():  # tensors that are nowhere
+        assert count_kernels(lambda: order.append("run"), 4) == count
+    assert order == (["open", "run", "closed"] if has_cupti else [])
 
 
 @pytest.mark.gpu
