@@ -53,8 +53,7 @@ def points(found: EventAccumulator, tag: str) -> list[tuple[int, float]]:
 
 
 def test_a_log_holds_samples_with_their_labels_and_the_graph(tmp_path: Path) -> None:
-    log = opened(tmp_path / "run")
-    log.close()
+    opened(tmp_path / "run").close()
     found = read(tmp_path / "run")
     (image,) = found.Images("samples/images")
     assert (image.width, image.height) == (24, 8)
@@ -117,8 +116,7 @@ def test_the_model_and_what_is_drawn_next_stay_as_they_are(tmp_path: Path) -> No
     modes = [module.training for module in model.modules()]
     state, addresses = flat_state(model), [p.data_ptr() for p in model.parameters()]
     drawn = torch.get_rng_state()
-    log = opened(tmp_path, model)
-    log.close()
+    opened(tmp_path, model).close()
     assert read(tmp_path).Tags()["graph"]
     assert torch.equal(torch.get_rng_state(), drawn)
     assert torch.equal(flat_state(model), state)

@@ -62,24 +62,11 @@ def swept(
     return store.read()
 
 
-def pids_of_runs(folder: Path, data_root: Path, name: str, seeds: Sequence[int]) -> list[str]:
-    """The process of each seed, and beside it how it ended."""
-    path = write_models(folder / "models.py", MODELS)
-    spec = replace(V0, model=f"{path}:{name}")
-    records = swept(folder, spec, seeds, data_root)
-    assert [record.spec["seed"] for record in records] == list(seeds)
-    pids = (folder / "pids").read_text(encoding="utf-8").split()
-    return [
-        f"{len(set(pids[: k + 1]))}: {record.status}: {record.reason}"
-        for k, record in enumerate(records)
-    ]
-
-
 LOST_GPU = "1: crashed: AcceleratorError: CUDA error: device-side assert trigg"
 
 
 @pytest.mark.parametrize(
-    ("name", "first", "later"),
+    ("name", "first", "later"),  # number of processes so far: how the seed ended
     [
         ("LosesGpu", LOST_GPU, ["2: ok: None", "2: ok: None"]),
         (
@@ -96,7 +83,14 @@ LOST_GPU = "1: crashed: AcceleratorError: CUDA error: device-side assert trigg"
 def test_later_seeds_get_a_fresh_process_where_the_old_one_is_of_no_more_use(
     data_root: Path, tmp_path: Path, name: str, first: str, later: list[str]
 ) -> None:
-    found, *rest = pids_of_runs(tmp_path, data_root, name, range(1 + len(later)))
+    path, seeds = write_models(tmp_path / "models.py", MODELS), range(1 + len(later))
+    records = swept(tmp_path, replace(V0, model=f"{path}:{name}"), seeds, data_root)
+    assert [record.spec["seed"] for record in records] == list(seeds)
+    pids = (tmp_path / "pids").read_text(encoding="utf-8").split()
+    found, *rest = [
+        f"{len(set(pids[: k + 1]))}: {record.status}: {record.reason}"
+        for k, record in enumerate(records)
+    ]
     assert found.startswith(first)
     assert rest == later
 
