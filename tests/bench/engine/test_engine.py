@@ -106,22 +106,21 @@ def test_the_momentum_of_sgd_may_change_from_step_to_step(plan: str) -> None:
     assert_alike(trained(plan, HEAVY_BALL, MOMENTA), expected, atol=1e-6)
 
 
+def state_after(plan: str, *momenta: float | None) -> Tensor:
+    """All weights after a step a call."""
+    model = small_net()
+    engine = engine_of(model, HEAVY_BALL, Plan.parse(plan))
+    for batch, rate, momentum in zip(some_batches(4), RATES[:4], momenta, strict=True):
+        engine.run([batch], [rate], None if momentum is None else [momentum])
+    return flat_state(model)
+
+
 @of_each_plan
 def test_a_momentum_stays_until_another_is_given(plan: str) -> None:
-    states = []
-    for momenta in ([0.5] * 4, [0.5, None], [0.9] * 4, [None, None]):
-        model = small_net()
-        engine = engine_of(model, HEAVY_BALL, Plan.parse(plan))
-        at = 0
-        for momentum in momenta:
-            steps = 4 // len(momenta)
-            own = None if momentum is None else [momentum] * steps
-            engine.run(some_batches(4)[at : at + steps], RATES[at : at + steps], own)
-            at += steps
-        states.append(flat_state(model))
-    assert torch.equal(states[0], states[1])
-    assert torch.equal(states[2], states[3])  # the recipe's own
-    assert not torch.allclose(states[0], states[2], atol=1e-3)
+    low, recipes_own = state_after(plan, *[0.5] * 4), state_after(plan, *[0.9] * 4)
+    assert torch.equal(state_after(plan, 0.5, 0.5, None, None), low)
+    assert torch.equal(state_after(plan, *[None] * 4), recipes_own)
+    assert not torch.allclose(low, recipes_own, atol=1e-3)
 
 
 @of_each_plan
