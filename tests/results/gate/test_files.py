@@ -10,16 +10,17 @@ from results.gate.files import annotation, annotations, append_step_summary, wri
 from results.gate.markdown import summary_markdown
 from results.gate.verdict import Verdict
 from tests.results.gate.verdicts_by_hand import (
+    GOOD,
+    HOSTILE,
+    NONE,
+    REGRESSION,
     finding,
-    make_good,
-    make_hostile,
-    make_regression,
     make_verdict,
     speed,
 )
 
 
-@pytest.mark.parametrize("verdict", [make_regression(), make_good(), make_verdict([])])
+@pytest.mark.parametrize("verdict", [REGRESSION, GOOD, NONE])
 def test_both_files_hold_the_verdict(verdict: Verdict, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
     write_verdict(verdict, folder)
@@ -29,8 +30,8 @@ def test_both_files_hold_the_verdict(verdict: Verdict, tmp_path: Path) -> None:
 
 
 def test_files_are_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
-    write_verdict(make_good(), tmp_path)
-    write_verdict(make_regression(), tmp_path)
+    write_verdict(GOOD, tmp_path)
+    write_verdict(REGRESSION, tmp_path)
     head = {"schema_version": 1, "verdict": "regression", "exit_code": 1}
     content = json.loads((tmp_path / "verdict.json").read_bytes())
     assert list(content.items())[:3] == list(head.items())
@@ -39,7 +40,7 @@ def test_files_are_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
 
 def test_no_json_that_is_none_is_written(tmp_path: Path) -> None:
     measured = {"pairs": (float("nan"), float("-inf"), 1.5), "by": {3: "\udcff"}}
-    write_verdict(make_verdict(make_hostile().findings, measured=measured), tmp_path)
+    write_verdict(make_verdict(HOSTILE.findings, measured=measured), tmp_path)
 
     def refuse(word: str) -> None:
         raise AssertionError(word)
@@ -53,20 +54,20 @@ def test_no_json_that_is_none_is_written(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ResultsError, match=r"^cannot write to .*file/out: Not a directory$"):
-        write_verdict(make_good(), tmp_path / "file" / "out")
+        write_verdict(GOOD, tmp_path / "file" / "out")
 
 
 def test_a_write_that_fails_leaves_the_former_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_verdict(make_regression(), tmp_path)
+    write_verdict(REGRESSION, tmp_path)
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("results.records.appending.os.fsync", full)
     with pytest.raises(ResultsError, match="No space left on device"):
-        write_verdict(make_good(), tmp_path)
+        write_verdict(GOOD, tmp_path)
     assert json.loads((tmp_path / "verdict.json").read_bytes())["exit_code"] == 1
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -89,7 +90,7 @@ def test_a_bad_path_is_a_warning_and_no_failure(name: str, tmp_path: Path) -> No
 
 
 def test_annotations_name_what_is_in_trouble() -> None:
-    lines = annotations(make_regression())
+    lines = annotations(REGRESSION)
     assert lines[0] == (
         "::error title=gate%2C worse%3A v2 is 14.8 %25 slower a step::v2, seconds a step: "
         "from 10.0 ms to 11.5 ms (+14.8 %25), 9 of 10 pairs, control +0.4 %25"
@@ -100,10 +101,8 @@ def test_annotations_name_what_is_in_trouble() -> None:
 
 
 def test_a_good_verdict_needs_no_annotation_but_none_at_all_does() -> None:
-    assert annotations(make_good()) == []
-    assert annotations(make_verdict([])) == [
-        "::error title=gate::Nothing to compare: no check was made"
-    ]
+    assert annotations(GOOD) == []
+    assert annotations(NONE) == ["::error title=gate::Nothing to compare: no check was made"]
 
 
 def test_annotations_cannot_be_broken_out_of() -> None:
@@ -115,7 +114,7 @@ def test_annotations_cannot_be_broken_out_of() -> None:
     ]
     assert all(
         line.startswith(("::error title=", "::warning title=")) and line.isprintable()
-        for line in annotations(make_hostile())
+        for line in annotations(HOSTILE)
     )
 
 

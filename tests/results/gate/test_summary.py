@@ -11,12 +11,12 @@ from results.text import one_line
 from tests.golden_text import assert_golden
 from tests.results.gate.verdicts_by_hand import (
     COMMAND,
+    GOOD,
     HOSTILE,
+    HOSTILE_TEXTS,
+    MANY,
     VERDICTS,
     finding,
-    make_good,
-    make_hostile,
-    make_many,
     make_verdict,
     speed,
 )
@@ -58,12 +58,12 @@ class Reader(HTMLParser):
 
 @pytest.mark.parametrize("name", ["regression", "good", "unusable"])
 def test_markdown_reads_as_it_should(name: str) -> None:
-    assert_golden(f"gate_{name}.md", summary_markdown(VERDICTS[name]()))
+    assert_golden(f"gate_{name}.md", summary_markdown(VERDICTS[name]))
 
 
 @pytest.mark.parametrize("name", VERDICTS)
 def test_no_markup_from_outside_gets_in_and_it_is_far_below_what_github_takes(name: str) -> None:
-    text = summary_markdown(VERDICTS[name]())
+    text = summary_markdown(VERDICTS[name])
     reader = Reader(text)
     assert reader.tags <= OUR_TAGS
     assert reader.attributes <= {"style", "class"}  # of aligned cells, of the block of code
@@ -71,15 +71,15 @@ def test_no_markup_from_outside_gets_in_and_it_is_far_below_what_github_takes(na
 
 
 def test_hostile_tables_keep_their_cells_and_their_text() -> None:
-    reader = Reader(summary_markdown(make_hostile()))
+    reader = Reader(summary_markdown(HOSTILE))
     assert len(reader.cells) > 2 * 12
     assert set(reader.cells) == {4}  # outcome, model, what, how sure
     text = reader.text.replace(BREAK, "")
-    assert [one for one in HOSTILE if one_line(one) not in text] == []
+    assert [one for one in HOSTILE_TEXTS if one_line(one) not in text] == []
     assert "\x1b" not in text
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE_TEXTS)
 def test_an_item_of_a_list_is_a_line_of_text(text: str) -> None:
     reader = Reader(item(text))
     assert reader.tags == {"ul", "li"}
@@ -111,7 +111,7 @@ def test_the_worst_that_escaping_can_do_fits_as_well() -> None:
 
 
 def test_what_is_left_out_is_counted() -> None:
-    text = summary_markdown(make_many())
+    text = summary_markdown(MANY)
     open_rows = text.partition("<details>")[0].count("| worse")
     folded_rows = text.count("| worse") - open_rows
     assert open_rows == 12
@@ -122,7 +122,7 @@ def test_what_is_left_out_is_counted() -> None:
 
 
 def test_the_command_is_a_block_of_its_own_and_never_a_part() -> None:
-    assert f"\n```sh\n{COMMAND}\n```\n" in summary_markdown(make_good())
+    assert f"\n```sh\n{COMMAND}\n```\n" in summary_markdown(GOOD)
     ticks = summary_markdown(make_verdict([], command="gate --models '```'"))
     assert "\n````sh\ngate --models '```'\n````\n" in ticks
     long = summary_markdown(make_verdict([], command="x" * 2_000))

@@ -10,13 +10,14 @@ from results.gate.verdict import Verdict
 from results.gate.words import headline
 from tests.golden_text import assert_golden
 from tests.results.gate.verdicts_by_hand import (
+    HOSTILE,
+    MANY,
+    NONE,
+    REGRESSION,
     VERDICTS,
     count,
     equal,
     finding,
-    make_hostile,
-    make_many,
-    make_regression,
     make_verdict,
     speed,
 )
@@ -39,13 +40,13 @@ def tables_of(verdict: Verdict, width: int) -> list[str]:
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_a_verdict_looks_as_it_should(width: int) -> None:
-    assert_golden(f"gate_regression_{width}.txt", drawn(make_regression(), width))
+    assert_golden(f"gate_regression_{width}.txt", drawn(REGRESSION, width))
 
 
 @pytest.mark.parametrize("width", [40, 52, 80, 120, 200])
 @pytest.mark.parametrize("name", ["regression", "slower", "good", "unusable", "none"])
 def test_tables_fit_and_break_no_word(name: str, width: int) -> None:
-    verdict = VERDICTS[name]()
+    verdict = VERDICTS[name]
     lines = tables_of(verdict, width)
     assert max(map(len, lines)) <= width
     shortened = [line for line in lines if "…" in line]
@@ -60,7 +61,7 @@ def test_tables_fit_and_break_no_word(name: str, width: int) -> None:
 
 @pytest.mark.parametrize("width", [44, 60])
 def test_a_number_stays_with_its_unit(width: int) -> None:
-    lines = tables_of(make_regression(), width)
+    lines = tables_of(REGRESSION, width)
     assert not [line for line in lines if line.strip().startswith(("%", "ms", "MiB", "points"))]
 
 
@@ -80,27 +81,27 @@ def test_energy_has_a_column() -> None:
 def test_a_good_verdict_without_numbers_says_no_more_than_its_first_line() -> None:
     ended = finding("run", "v0", "finished seeds", "better")
     assert "no numbers" not in drawn(make_verdict([ended]), 80)
-    assert "no numbers" in drawn(make_verdict([]), 80)
+    assert "no numbers" in drawn(NONE, 80)
 
 
 def test_hundreds_of_findings_are_cut_and_counted() -> None:
-    lines = tables_of(make_many(), 120)
+    lines = tables_of(MANY, 120)
     assert "260 more; verdict.json has them all" in lines
     assert len([line for line in lines if line.startswith("worse")]) == 40
-    below = verdict_notes(make_many())
+    below = verdict_notes(MANY)
     assert len([line for line in below if line.startswith("changed on purpose: ")]) == 300
 
 
 @pytest.mark.parametrize("width", [40, 120])
 def test_names_cannot_steer_a_terminal(width: int) -> None:
-    text = drawn(make_hostile(), width)
+    text = drawn(HOSTILE, width)
     assert all(char.isprintable() or char == "\n" for char in text)
-    assert max(map(len, tables_of(make_hostile(), width))) <= width
+    assert max(map(len, tables_of(HOSTILE, width))) <= width
 
 
 def test_what_is_worse_is_red_on_a_terminal() -> None:
     console = Console(file=io.StringIO(), width=120, force_terminal=True, color_system="standard")
-    console.print(render_verdict(make_regression(), width=120))
+    console.print(render_verdict(REGRESSION, width=120))
     assert isinstance(console.file, io.StringIO)
     assert "\x1b[1;31mworse\x1b[0m" in console.file.getvalue()
 

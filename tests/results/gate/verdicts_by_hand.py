@@ -1,6 +1,6 @@
 """Hand-made verdicts of gates."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from results.gate.verdict import Check, Commit, Finding, Verdict
@@ -12,7 +12,7 @@ COMMAND = "fmnist-bench gate --base main --models v0,v2,resnet8 --device cuda:0"
 STEP, ACCURACY = "seconds a step", "validation accuracy"
 SURE = "9 of 10 pairs, control +0.4 %"
 GONE = "the base crashed: no module named 'my_layers'"
-HOSTILE = (
+HOSTILE_TEXTS = (
     "</td></details><script>alert(1)</script>",
     "a|b|c \\| d",
     "`rm -rf` ``` $x$ ~~no~~ *b* _i_ __init__ **b**",
@@ -95,90 +95,68 @@ def make_verdict(findings: Sequence[Finding], **fields: Any) -> Verdict:  # noqa
     return Verdict(findings=findings, **(stated | fields))
 
 
-def make_regression() -> Verdict:
-    """One model slower, with twice the work; one unclear; one that has no base; the rest well."""
-    return make_verdict(
-        [
-            speed("v0", "same", 0.00995),
-            speed("v2", "worse", 0.01148),
-            speed("resnet8", "unclear", 0.0107, "7 of 10 pairs, control +6.1 %"),
-            accuracy("v0", "same", -0.0001),
-            accuracy("v2", "worse", -0.021),
-            memory("v0", "same", 48),
-            memory("v2", "worse", 53.9),
-            memory("resnet8", "better", 40),
-            equal("v0", 15),
-            count("v2", "FLOPs a step", "worse", 53_296_320, 106_592_640),
-            count("v2", "operators a step", "changed", 77, 81),
-            equal("v2", 10),
-            count("v2, plan compile", "graphs compiled in the second epoch", "worse", 0, 3),
-            equal("resnet8", 12),
-            equal("epoch, ragged batch kept", 3),
-            finding("run", "my_net", "a training step", "unusable", evidence=GONE),
-            finding("accuracy", "resnet8", ACCURACY, "skipped", evidence="only with --seeds"),
-        ],
-        notes=["kernels a step: the base does not know this stack"],
-    )
-
-
-def make_good() -> Verdict:
-    """Nothing worse, one thing better."""
-    return make_verdict(
-        [
-            speed("v0", "same", 0.0101),
-            speed("v2", "better", 0.0082),
-            accuracy("v0", "same", 0.0),
-            accuracy("v2", "same", 0.0012),
-            memory("v0", "same", 48),
-            equal("v0", 12),
-            count("v2", "operators a step", "changed", 77, 70),
-        ]
-    )
-
-
-def make_hostile() -> Verdict:
-    """Whatever comes from outside is hostile."""
-    findings = [
-        finding("run", text, text, outcome, float("nan"), float("inf"), text)
-        for text in HOSTILE
-        for outcome in ("worse", "unclear", "unusable", "changed", "skipped")
+REGRESSION = make_verdict(
+    [
+        speed("v0", "same", 0.00995),
+        speed("v2", "worse", 0.01148),
+        speed("resnet8", "unclear", 0.0107, "7 of 10 pairs, control +6.1 %"),
+        accuracy("v0", "same", -0.0001),
+        accuracy("v2", "worse", -0.021),
+        memory("v0", "same", 48),
+        memory("v2", "worse", 53.9),
+        memory("resnet8", "better", 40),
+        equal("v0", 15),
+        count("v2", "FLOPs a step", "worse", 53_296_320, 106_592_640),
+        count("v2", "operators a step", "changed", 77, 81),
+        equal("v2", 10),
+        count("v2, plan compile", "graphs compiled in the second epoch", "worse", 0, 3),
+        equal("resnet8", 12),
+        equal("epoch, ragged batch kept", 3),
+        finding("run", "my_net", "a training step", "unusable", evidence=GONE),
+        finding("accuracy", "resnet8", ACCURACY, "skipped", evidence="only with --seeds"),
+    ],
+    notes=["kernels a step: the base does not know this stack"],
+)
+GOOD = make_verdict(
+    [
+        speed("v0", "same", 0.0101),
+        speed("v2", "better", 0.0082),
+        accuracy("v0", "same", 0.0),
+        accuracy("v2", "same", 0.0012),
+        memory("v0", "same", 48),
+        equal("v0", 12),
+        count("v2", "operators a step", "changed", 77, 70),
     ]
-    commit = Commit(HOSTILE[0], HOSTILE[1], HOSTILE[2])
-    return make_verdict(
-        findings,
-        base=commit,
-        head=Commit(HOSTILE[3], HOSTILE[4], HOSTILE[7]),
-        command="gate --models '``` </code></pre><b>'\n```\n# out",
-        environment={"device": HOSTILE[0], "torch": HOSTILE[1]},
-        notes=HOSTILE,
-    )
-
-
-def make_slower() -> Verdict:
-    """One of two models slower."""
-    return make_verdict([speed("v2", "worse", 0.01148), speed("v0", "same", 0.01)])
-
-
-def make_unusable() -> Verdict:
-    """A base that cannot be measured at all."""
-    evidence = "it has no harness: no module named 'bench.gate'"
-    return make_verdict([finding("run", "", "the base", "unusable", evidence=evidence)])
-
-
-def make_many() -> Verdict:
-    """Three findings of each of 300 models, and 300 notes."""
-    findings = [count(f"net{n}", "FLOPs a step", "worse", 1000, 2000 + n) for n in range(300)]
-    findings += [speed(f"net{n}", "same", 0.01) for n in range(300)]
-    findings += [count(f"net{n}", "operators a step", "changed", 5, 6) for n in range(300)]
-    return make_verdict(findings, notes=[f"note {n} " + "x" * 400 for n in range(300)])
-
-
-VERDICTS: dict[str, Callable[[], Verdict]] = {
-    "regression": make_regression,
-    "slower": make_slower,
-    "good": make_good,
-    "unusable": make_unusable,
-    "none": lambda: make_verdict([]),
-    "many": make_many,
-    "hostile": make_hostile,
+)
+NO_HARNESS = "it has no harness: no module named 'bench.gate'"
+UNUSABLE = make_verdict([finding("run", "", "the base", "unusable", evidence=NO_HARNESS)])
+NONE = make_verdict([])
+MANY = make_verdict(
+    [
+        *(count(f"net{n}", "FLOPs a step", "worse", 1000, 2000 + n) for n in range(300)),
+        *(speed(f"net{n}", "same", 0.01) for n in range(300)),
+        *(count(f"net{n}", "operators a step", "changed", 5, 6) for n in range(300)),
+    ],
+    notes=[f"note {n} " + "x" * 400 for n in range(300)],
+)
+HOSTILE = make_verdict(
+    [
+        finding("run", text, text, outcome, float("nan"), float("inf"), text)
+        for text in HOSTILE_TEXTS
+        for outcome in ("worse", "unclear", "unusable", "changed", "skipped")
+    ],
+    base=Commit(*HOSTILE_TEXTS[:3]),
+    head=Commit(*HOSTILE_TEXTS[3:5], HOSTILE_TEXTS[7]),
+    command="gate --models '``` </code></pre><b>'\n```\n# out",
+    environment={"device": HOSTILE_TEXTS[0], "torch": HOSTILE_TEXTS[1]},
+    notes=HOSTILE_TEXTS,
+)
+VERDICTS = {
+    "regression": REGRESSION,
+    "slower": make_verdict([speed("v2", "worse", 0.01148), speed("v0", "same", 0.01)]),
+    "good": GOOD,
+    "unusable": UNUSABLE,
+    "none": NONE,
+    "many": MANY,
+    "hostile": HOSTILE,
 }
