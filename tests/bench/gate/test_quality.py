@@ -127,9 +127,10 @@ def test_the_thresholds_are_the_rules(rule: QualityRule) -> None:
     assert memory((100, 100), (112, 112), rule).outcome == "same"
 
 
-def test_an_unknown_peak_is_skipped_with_its_reason() -> None:
-    finding = judge_memory("v2", {}, {0: 1.0}, RULE, "no /proc here")
-    assert (finding.outcome, finding.evidence) == ("skipped", "no /proc here")
+@pytest.mark.parametrize("base", [{}, {0: 0.0}])
+def test_an_unknown_peak_is_skipped_with_its_reason(base: dict[int, float]) -> None:
+    finding = judge_memory("v2", base, {0: 1.0}, RULE)
+    assert (finding.outcome, finding.evidence) == ("skipped", "no seed has a peak on both commits")
 
 
 def trained(
