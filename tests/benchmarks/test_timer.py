@@ -27,13 +27,6 @@ def test_the_clock_is_read_after_the_wait(monkeypatch: pytest.MonkeyPatch, is_in
     assert events == (["wait", "read"] if is_in_use else ["read"])
 
 
-def test_it_needs_no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "torch", raising=False)
-    first = synchronized_s()
-    assert synchronized_s() >= first
-    monkeypatch.undo()
-
-
 @pytest.mark.gpu
 def test_the_time_of_a_kernel_is_its_own_and_not_that_of_its_launch() -> None:
     import torch

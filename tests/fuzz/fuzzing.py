@@ -7,7 +7,7 @@ a thousand, new ones each time, and prints how many were read and refused.
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeVar
@@ -122,3 +122,20 @@ def _changed(whole: bytes, pairs: list[tuple[int, int]]) -> bytes:
     for place, value in pairs:
         changed[place : place + 1] = bytes([value])
     return bytes(changed)
+
+
+def places(inside: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The path of each value in nested dicts, from the outside in."""
+    found: list[tuple[str, ...]] = []
+    for key, value in inside.items():
+        found.append((key,))
+        if isinstance(value, dict):
+            found += [(key, *rest) for rest in places(value)]
+    return found
+
+
+def holder_of(place: Sequence[str], inside: Any) -> Any:  # noqa: ANN401
+    """The dict that holds the value at a place."""
+    for key in place[:-1]:
+        inside = inside[key]
+    return inside

@@ -1,4 +1,4 @@
-"""Lines of records as a mishap or another program may leave them, all the way to every format."""
+"""Lines of records as a mishap or a hostile program may leave them, all the way to every format."""
 
 import copy
 import json
@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from results import RecordError, RunRecord, read_records
+from results import NotComparable, RecordError, RunRecord, check_comparable, read_records
+from results.compare.compare import compare_records
 from results.report.compose import compose
 from results.report.material import gather
 from results.report.page import render_page
 from tests.fuzz.fuzzing import JSON_VALUES, NASTY_TEXTS, damaged, fuzzed, read_or_refused
-from tests.fuzz.shown import assert_finite, ways_to_show
+from tests.fuzz.shown import assert_finite, compare, ways_to_show
 from tests.golden_text import GOLDEN
+from tests.results.report.browser import opened
 from tests.results.report.html_by_hand import assert_own_elements
 
 TABLES = Path(__file__).parents[2] / "results" / "tables"
@@ -156,8 +158,7 @@ def assert_reads_again(record: RunRecord) -> None:
 
 @fuzzed(changed_somewhere(), share=0.5)
 def test_a_changed_record_is_refused_or_shown_rightly_in_every_format(
-    tmp_path_factory: pytest.TempPathFactory,
-    records: Records,
+    tmp_path_factory: pytest.TempPathFactory, records: Records
 ) -> None:
     path = write(tmp_path_factory.getbasetemp() / "records", records)
     read = read_or_refused("records", lambda: read_records(path))
@@ -172,8 +173,7 @@ WHOLE = b"".join((TABLES / name).read_bytes()[:9000] for name in ["cpu-default-3
 
 @fuzzed(damaged(WHOLE))
 def test_a_damaged_file_is_refused_or_read(
-    tmp_path_factory: pytest.TempPathFactory,
-    content: bytes,
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "damaged.jsonl"
     path.write_bytes(content)
@@ -195,8 +195,7 @@ def test_a_damaged_line_is_refused_or_read(line: bytes) -> None:
 @pytest.mark.slow
 @fuzzed(changed_somewhere(), share=0.04)
 def test_a_report_of_changed_records_is_refused_or_drawn(
-    tmp_path_factory: pytest.TempPathFactory,
-    records: Records,
+    tmp_path_factory: pytest.TempPathFactory, records: Records
 ) -> None:
     path = write(tmp_path_factory.getbasetemp() / "report", records)
     out = path.with_name("report.html")
@@ -207,3 +206,66 @@ def test_a_report_of_changed_records_is_refused_or_drawn(
         for figure in section.figures:
             assert_finite(figure.specifications)
     assert_own_elements(render_page(page))
+
+
+def named(records: Records, name: str) -> Records:
+    """Every text that is free, of every record but the first."""
+    first, *records = copy.deepcopy(records)
+    for record in records:
+        record["flags"].append(name)
+        record["missing"]["energy"] = name
+        record |= {"reason": name, "config_id": name}
+        record["spec"] |= {"model": name, "plan": name, "precision": name}
+        record["spec"]["evaluation_split"] = name
+        record["environment"] |= {"device": name, "torch": name, "data_hash": name, name: name}
+        record["provenance"] |= {"commit": name, "time_utc": name, "harness_version": name}
+        record["spec"]["recipe"] |= {"name": name, "learning_rate_source": name}
+        if "rung" in record["spec"]:
+            record["spec"] |= {"rung": f"{name}{record['spec']['rung']}", "rung_adds": name}
+    records[-1]["status"] = "crashed"
+    return [first, *records]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES, ids=lambda name: repr(name)[:20])
+def test_odd_names_are_shown_in_every_format_and_are_only_names(name: str, tmp_path: Path) -> None:
+    for store in GENUINE[:2]:
+        records = read_records(write(tmp_path, named(store, name)))
+        for way, show in ways_to_show(records):
+            read_or_refused(f"odd names: {way}", show)
+        if store is GENUINE[0]:  # those that have one environment
+            compare(records[1:], records[2:])
+
+
+@pytest.mark.slow
+def test_a_page_with_odd_names_has_the_elements_of_the_template(tmp_path: Path) -> None:
+    name = "\"'><img onerror=x></script><script>alert(1)</script>&lt;b&gt;<!--"
+    path = write(tmp_path, named(GENUINE[0], name))
+    page = render_page(compose(gather([path], mixed=True), tmp_path / "report.html"))
+    assert_own_elements(page)
+
+
+@pytest.mark.slow
+def test_a_browser_draws_models_whose_names_every_object_has(tmp_path: Path) -> None:
+    records = copy.deepcopy(GENUINE[0][:3])
+    for record, name in zip(records, ("constructor", "__proto__", "</script><b>"), strict=True):
+        record["spec"]["model"] = name
+    out = tmp_path / "report.html"
+    page = compose(gather([write(tmp_path, records)], mixed=True), out)
+    out.write_text(render_page(page), encoding="utf-8")
+    with opened(out) as (browser, complaints):
+        for name in ("constructor", "__proto__"):
+            marks = f"#cost figure:not([hidden]) svg [aria-label*='model: \"{name}\";']"
+            assert browser.locator(marks).count() == 1
+        assert complaints == []
+
+
+def test_a_refusal_stays_short_whatever_the_names(tmp_path: Path) -> None:
+    records = named(GENUINE[0], "x" * 5_000)
+    path = write(tmp_path, [record | {"status": "ok"} for record in records])
+    base, *head = read_records(path)
+    with pytest.raises(NotComparable, match="not comparable") as refused:
+        compare_records([base], head)
+    assert len(str(refused.value)) < 400
+    with pytest.raises(NotComparable, match="not comparable") as refused:
+        check_comparable([base, *head])
+    assert len(str(refused.value)) < 400

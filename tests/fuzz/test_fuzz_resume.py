@@ -1,8 +1,6 @@
 """A checkpoint with another state in it: training goes on within its budget, or says why not."""
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -16,7 +14,7 @@ from bench.spec.artifacts import Artifacts, parse_every
 from bench.train import session
 from fmnist_models.weight_files import load_plain
 from tests.bench.keep.resume_by_hand import build, killed_at_step, run, spec_of
-from tests.fuzz.fuzzing import JSON_VALUES, fuzzed, no_hang, read_or_refused
+from tests.fuzz.fuzzing import JSON_VALUES, fuzzed, holder_of, no_hang, places, read_or_refused
 
 SPEC = spec_of("closed_loop")
 ODD = JSON_VALUES | st.sampled_from(
@@ -40,21 +38,6 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Artifacts]:
         yield kept
 
 
-def checkpoint(artifacts: Artifacts) -> Path:
-    return path_of(artifacts, SPEC, "last")
-
-
-def places(inside: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    return [
-        place
-        for key, value in inside.items()
-        for place in [
-            (key,),
-            *((key, *rest) for rest in (places(value) if isinstance(value, dict) else [])),
-        ]
-    ]
-
-
 def as_row(artifacts: Artifacts) -> tuple[dict[str, torch.Tensor], Findings]:
     """The training, whatever it dies of told as a row tells it."""
     try:
@@ -68,18 +51,16 @@ def as_row(artifacts: Artifacts) -> tuple[dict[str, torch.Tensor], Findings]:
 def test_a_state_of_something_else(
     artifacts: Artifacts, data: st.DataObject, is_lost: bool
 ) -> None:
-    path = checkpoint(artifacts)
+    path = path_of(artifacts, SPEC, "last")
     whole = path.read_bytes()
     content = load_plain(path, "")
     part = data.draw(st.sampled_from(["resume", "trained", "weights"]))
-    *outer, last = data.draw(st.sampled_from(places(content[part])))
-    inside = content[part]
-    for key in outer:
-        inside = inside[key]
+    place = data.draw(st.sampled_from(places(content[part])))
+    inside = holder_of(place, content[part])
     if is_lost:
-        del inside[last]
+        del inside[place[-1]]
     else:
-        inside[last] = data.draw(ODD)
+        inside[place[-1]] = data.draw(ODD)
     torch.save(content, path)
     try:
         with no_hang():

@@ -17,7 +17,14 @@ from bench.keep.saved_model import MAX_SIDE, read_whole
 from data_pipeline import CLASS_NAMES, NORMALIZATIONS
 from fmnist_models import build_model
 from fmnist_models.pretrained import start_from
-from tests.fuzz.fuzzing import JSON_VALUES, damaged, fuzzed, read_or_refused
+from tests.fuzz.fuzzing import (
+    JSON_VALUES,
+    damaged,
+    fuzzed,
+    holder_of,
+    places,
+    read_or_refused,
+)
 
 CPU = torch.device("cpu")
 IMAGES = torch.arange(2 * 28 * 28, dtype=torch.int64).remainder(256).to(torch.uint8)
@@ -71,22 +78,9 @@ ODD = st.one_of(
 )
 
 
-def places(inside: Content) -> list[tuple[str, ...]]:
-    """The path of each value in nested dicts, from the outside in."""
-    found: list[tuple[str, ...]] = []
-    for key, value in inside.items():
-        found.append((key,))
-        if isinstance(value, dict):
-            found += [(key, *rest) for rest in places(value)]
-    return found
-
-
 def changed(place: tuple[str, ...], change: Callable[[Content, str], None]) -> Content:
     whole_content = content()
-    inside = whole_content
-    for key in place[:-1]:
-        inside = inside[key]
-    change(inside, place[-1])
+    change(holder_of(place, whole_content), place[-1])
     return whole_content
 
 
