@@ -51,17 +51,30 @@ def environment(data_root: Path, *, hides_gpus: bool = True) -> dict[str, str]:
     return os.environ | hidden | {"FMNIST_DATA": str(data_root.resolve())}
 
 
-def bench(data_root: Path, *arguments: str | Path) -> Finished:
-    """Runs the command to its end."""
+def finish(
+    *words: str | Path,
+    cwd: Path = REPOSITORY,
+    env: dict[str, str] | None = None,
+    timeout: float = LIMIT_S,
+    check: bool = False,
+    stdin: str | None = None,
+) -> Finished:
+    """Runs a program to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "bench", *map(str, arguments)],
-        cwd=REPOSITORY,
-        env=environment(data_root),
+        [*map(str, words)],
+        cwd=cwd,
+        env=env,
+        timeout=timeout,
+        check=check,
+        input=stdin,
         capture_output=True,
         text=True,
-        timeout=LIMIT_S,
-        check=False,
     )
+
+
+def bench(data_root: Path, *arguments: str | Path) -> Finished:
+    """Runs the command to its end."""
+    return finish(sys.executable, "-m", "bench", *arguments, env=environment(data_root))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ Both are held to one error rate over all rows together: the intervals by their c
 process by a higher bar (+49 % for one cost, +74 % for nine).
 
 Simulated on such a machine, seconds of nine rows of the same code together (300 comparisons each;
-tests/results/compare/test_rows.py draws them anew): with one process a side 80 % are green, 1.0 %
+tests/results/compare/test_cost.py draws them anew): with one process a side 80 % are green, 1.0 %
 red and 19 % unclear; with three 12, 0.7 and 87 %, as several claim to see a tenth: on such a
 machine only turns do. Of one row that takes twice as long 89 and 97 % are red.
 """

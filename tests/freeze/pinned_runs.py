@@ -1,10 +1,9 @@
 """Runs whose arithmetic depends on the machine as little as can be, in processes of their own."""
 
-import subprocess
 import sys
 from pathlib import Path
 
-from tests.command_line import CPU, REPOSITORY, environment
+from tests.command_line import CPU, REPOSITORY, environment, finish
 
 LIMIT_S = 1200.0
 PINNED = {  # instructions that every x86-64 machine of the last ten years has
@@ -22,13 +21,7 @@ def run_pinned(
 ) -> None:
     """Runs `fmnist-bench run` on few images to its end: deterministic, in one process, on a CPU."""
     options = (*CPU, "--in-process", "--deterministic", *map(str, arguments))
-    finished = subprocess.run(
-        [sys.executable, "-m", "tests.freeze.few_images", "run", *options],
-        cwd=REPOSITORY,
-        env=environment(data_root) | PINNED | variables,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    command = (sys.executable, "-m", "tests.freeze.few_images", "run")
+    env = environment(data_root) | PINNED | variables
+    finished = finish(*command, *options, env=env, timeout=LIMIT_S)
     assert finished.returncode == exit_code, finished.stdout + finished.stderr

@@ -2,14 +2,13 @@
 
 import json
 import os
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from tests.command_line import CPU, PLAN, REPOSITORY, Finished, environment, read_lines
+from tests.command_line import CPU, PLAN, REPOSITORY, environment, finish, read_lines
 
 PACKAGES = ("bench", "data_pipeline", "fmnist_models", "results")
 DATA_OF_PACKAGES = (".css", ".html", ".js", ".jsonl", ".pt", ".toml")
@@ -18,18 +17,11 @@ LIMIT_S = 300.0
 WHERE = f"import {', '.join(PACKAGES)}; print(*({', '.join(f'{p}.__file__' for p in PACKAGES)},))"
 
 
-def run_process(*words: str | Path, cwd: Path, env: dict[str, str]) -> Finished:
-    finished = subprocess.run(
-        [*map(str, words)],
-        cwd=cwd,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+def run_process(*words: str | Path, cwd: Path, env: dict[str, str]) -> str:
+    """What a program says that must end well."""
+    finished = finish(*words, cwd=cwd, env=env, timeout=LIMIT_S)
     assert finished.returncode == 0, finished.stderr + finished.stdout
-    return finished
+    return finished.stdout
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +67,9 @@ def test_an_installed_wheel_trains_and_reports_in_an_empty_folder(
     env = environment(data_root) | {"PYTHONPATH": str(site)}  # before the editable install
 
     def bench(*arguments: str | Path) -> str:
-        return run_process(site / "bin" / "fmnist-bench", *arguments, cwd=empty, env=env).stdout
+        return run_process(site / "bin" / "fmnist-bench", *arguments, cwd=empty, env=env)
 
-    modules = run_process(sys.executable, "-c", WHERE, cwd=empty, env=env).stdout.split()
+    modules = run_process(sys.executable, "-c", WHERE, cwd=empty, env=env).split()
     assert modules == [str(site / package / "__init__.py") for package in PACKAGES]
     table = bench("run", "--models", "v0", "--budget", "20steps", "--save", *CPU, *PLAN)
     assert "v0" in table

@@ -1,6 +1,5 @@
 """What holds the house together: sizes, lazy imports, public interface; imports: pyproject.toml."""
 
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 import typer
 
 from bench.cli import app
+from tests.command_line import finish
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("bench", "data_pipeline", "fmnist_models", "results", "tools")
@@ -49,7 +49,7 @@ def test_nothing_heavy_is_loaded(script: str) -> None:
         f"loaded = lambda: [name for name in {HEAVY} if name in sys.modules]\n"
         "atexit.register(lambda: os._exit(9) if loaded() else None)\n" + script
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)  # noqa: PLW1510
+    done = finish(sys.executable, "-c", code)
     assert (done.returncode, done.stderr) == (0, "")
 
 

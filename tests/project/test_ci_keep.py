@@ -1,13 +1,12 @@
 """The history of nights that `.ci/keep.py` keeps: a folder for each kind of machine, and a cap."""
 
-import subprocess
 import sys
 from pathlib import Path
 from runpy import run_path
 
 import pytest
 
-from tests.command_line import REPOSITORY, Finished
+from tests.command_line import REPOSITORY, Finished, finish
 from tests.results.records_by_hand import ENVIRONMENT, make_record, make_values
 
 
@@ -38,12 +37,7 @@ def write_run(
 
 
 def keep(run: Path, history: Path, *nights: str) -> Finished:
-    return subprocess.run(
-        [sys.executable, str(REPOSITORY / ".ci" / "keep.py"), str(run), str(history), *nights],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return finish(sys.executable, ".ci/keep.py", run, history, *nights)
 
 
 def names(folder: Path) -> list[str]:

@@ -1,14 +1,13 @@
 """The installed command, run where users run it: in a folder that is not ours."""
 
 import json
-import subprocess
 import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 
-from tests.command_line import CPU, LIMIT_S, PLAN, REPOSITORY, Finished, environment
+from tests.command_line import CPU, PLAN, REPOSITORY, Finished, environment, finish
 
 CONSOLE = Path(sys.executable).with_name("fmnist-bench")
 PACKAGES = ("bench", "data_pipeline", "fmnist_models", "results")
@@ -34,15 +33,7 @@ def test_what_lies_in_the_working_directory_is_not_taken_for_ours(
         env.pop(name, None)
 
     def call(*command: str | Path, **variables: str) -> Finished:
-        return subprocess.run(
-            command,
-            cwd=tmp_path,
-            env=env | variables,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
+        return finish(*command, cwd=tmp_path, env=env | variables)
 
     for name in (*PACKAGES, "results/runs"):  # as an earlier run leaves the last
         (tmp_path / name).mkdir()

@@ -5,13 +5,12 @@ The interpreter that make is given is mostly a script that tells how it was call
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.command_line import LIMIT_S, REPOSITORY, Finished
+from tests.command_line import Finished, finish
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
 
@@ -33,15 +32,7 @@ exec '{python}' -c 'import sys; sys.modules["venv"] = None; exec(sys.argv[1])' "
 def make(*arguments: str) -> Finished:
     # bare: `make test` hands its own variables down, and a user may have set some
     bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return subprocess.run(
-        ["make", *arguments],
-        cwd=REPOSITORY,
-        env=bare,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    return finish("make", *arguments, env=bare)
 
 
 def script(path: Path, text: str) -> str:

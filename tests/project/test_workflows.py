@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ import typer
 from bench.cli import app
 from bench.sweep.checked import check_options
 from bench.sweep.request import Request
-from tests.command_line import LIMIT_S, REPOSITORY, Finished
+from tests.command_line import REPOSITORY, Finished, finish
 from tests.project.test_ci_keep import keep, write_run
 
 FOLDER = REPOSITORY / ".github" / "workflows"
@@ -80,15 +79,8 @@ def run_script(script: str, folder: Path, python: str, **environment: str) -> Fi
     interpreter.parent.mkdir(parents=True, exist_ok=True)
     interpreter.write_text(python, encoding="utf-8")
     interpreter.chmod(0o755)
-    return subprocess.run(
-        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], **environment},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    shell = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script)
+    return finish(*shell, cwd=folder, env={"PATH": os.environ["PATH"], **environment})
 
 
 @pytest.fixture
@@ -97,8 +89,7 @@ def merge(tmp_path: Path) -> tuple[str, str]:
     settings = ["-c", "user.name=n", "-c", "user.email=e@e", "-c", "commit.gpgsign=false"]
 
     def git(words: str) -> str:
-        command = ["git", "-C", str(tmp_path), *settings, *words.split()]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return finish("git", *settings, *words.split(), cwd=tmp_path, check=True).stdout.strip()
 
     git("init --quiet --initial-branch=main")
     git("commit --quiet --allow-empty -m root")
@@ -168,14 +159,9 @@ def test_actionlint_finds_nothing() -> None:
     actionlint = shutil.which("actionlint", path=path)
     if actionlint is None:
         pytest.skip("no actionlint on the PATH; ci.yml runs its own image")
-    done = subprocess.run(
-        [actionlint, "-no-color", *map(str, FOLDER.glob("*.yml"))],
-        cwd=REPOSITORY,
-        env=os.environ | {"PATH": path},  # shellcheck lies beside it
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # shellcheck lies beside it
+    env = os.environ | {"PATH": path}
+    done = finish(actionlint, "-no-color", *FOLDER.glob("*.yml"), env=env)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 

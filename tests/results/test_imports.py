@@ -1,14 +1,12 @@
 """`results` works where torch is not, and importing it loads nothing heavy."""
 
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import results
+from tests.command_line import Finished, finish
 
-ROOT = Path(__file__).parents[2]
 BLOCKER = """
 import sys
 
@@ -57,9 +55,8 @@ for module in pkgutil.walk_packages(results.__path__, "results."):
 """
 
 
-def run_without(blocked: str, code: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", BLOCKER + code, blocked]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+def run_without(blocked: str, code: str) -> Finished:
+    return finish(sys.executable, "-c", BLOCKER + code, blocked)
 
 
 @pytest.mark.parametrize("calls", [QUICK, pytest.param(THOROUGH, marks=pytest.mark.slow)])

@@ -21,8 +21,10 @@ from tests.benchmarks.loader_against_resident import main as compare_loaders
 from tests.command_line import (
     LIMIT_S,
     REPOSITORY,
+    Finished,
     Running,
     environment,
+    finish,
     processes_with,
     read_lines,
     wait_for,
@@ -165,10 +167,7 @@ def test_the_command_for_a_lent_machine_is_one_that_can_be_given() -> None:
     document = (REPOSITORY / "docs" / "gpu.md").read_text(encoding="utf-8")
     (command,) = [part for part in document.split("```") if "--archive $OUT" in part]
     assert len(command) < 2000  # characters, the most that are taken there
-    checked = subprocess.run(
-        ["bash", "-n"], input=command, capture_output=True, text=True, check=False
-    )
-    assert checked.stderr == ""
+    assert finish("bash", "-n", stdin=command).stderr == ""
 
 
 def test_every_test_marked_gpu_is_in_a_stage() -> None:
@@ -197,16 +196,9 @@ def test_every_sweep_asks_for_what_there_is() -> None:
             )
 
 
-def rehearse(data_root: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *REHEARSE, str(out), "--limit", f"{LIMIT_S}", *more],
-        cwd=REPOSITORY,
-        env=environment(data_root),
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+def rehearse(data_root: Path, out: Path, *more: str) -> Finished:
+    options = ("--limit", f"{LIMIT_S}", *more)
+    return finish(sys.executable, *REHEARSE, out, *options, env=environment(data_root))
 
 
 @pytest.mark.slow
