@@ -5,57 +5,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from msgspec import json
 
 from results import Measurement, RecordError, RunRecord, read_records
-from results.records.record import STATUSES
 from tests.results.records_by_hand import make_record, make_spec
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
-SIZES = st.just(0.0) | st.floats(1e-45, 1e38)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | NUMBERS | TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
-    max_leaves=4,
-)
-OBJECTS = st.dictionaries(TEXT, JSON, max_size=3)
-NAMES = st.sampled_from(["train_time", "test_accuracy", "energy"])
-VALUES = st.just(0.0) | st.floats(1e-45, 1)
-MEASUREMENTS = st.dictionaries(
-    NAMES, st.tuples(st.just("s"), st.lists(VALUES, min_size=1, max_size=4).map(tuple))
-).map(lambda raw: {name: Measurement(name, *rest) for name, rest in raw.items()})
+ODD = {"": None, 'naïve\n"\\': [1, 2.5, True, {"deep": []}], "big": 2**53, "tiny": 5e-324}
 
 
-POINTS = st.tuples(SIZES, SIZES, SIZES, st.floats(0, 1)).map(list)
-
-
-@st.composite
-def records(draw: st.DrawFn) -> RunRecord:
-    return RunRecord(
-        record_id=draw(st.text("0123456789abcdef", min_size=16, max_size=16)),
-        config_id=draw(TEXT),
-        status=draw(st.sampled_from(STATUSES)),
-        reason=draw(st.none() | TEXT),
-        flags=tuple(draw(st.lists(TEXT, max_size=3))),
-        spec=make_spec() | {"note": draw(JSON)},
-        environment=draw(OBJECTS),
-        conditions=draw(OBJECTS),
-        measurements=draw(MEASUREMENTS),
-        missing=draw(st.dictionaries(TEXT, TEXT, max_size=2)),
-        curve=draw(st.none() | st.lists(POINTS, max_size=3)),
-        extra={f"new_{key}": value for key, value in draw(OBJECTS).items()},
+def test_a_record_survives_its_line() -> None:
+    record = make_record(
+        status="diverged",
+        reason="first line\nsecond",
+        flags=("b", "a"),
+        spec={"note": ODD},
+        environment=ODD,
+        conditions=ODD,
+        measurements={"energy": Measurement("energy", "J", (0.0, 1e-45, 2.5))},
+        missing={"test_loss": "not finite"},
+        curve=[[0.0, 1e-45, 3.5, 1.0]],
+        extra={"carbon_g": ODD},  # of a later version
     )
-
-
-@settings(deadline=None)  # the first example makes msgspec look at the types
-@given(records())
-def test_a_record_survives_its_line(record: RunRecord) -> None:
     line = record.to_json_line()
-    assert line.endswith(b"\n")
-    assert line.count(b"\n") == 1
+    assert line.index(b"\n") == len(line) - 1
     assert RunRecord.from_json_line(line) == record
 
 
