@@ -67,7 +67,7 @@ def test_lines_are_counted_as_an_editor_counts_them(root: Path, has_header: bool
     assert "line 8, column 4 (pixel3)" in error_line(root)
 
 
-WRONG = {
+WRONG: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "is empty"),
     "blank": ("\n \n", "is empty"),
     "two columns less": (
@@ -114,46 +114,28 @@ WRONG = {
         with_field(AS_WRITTEN, 5, 3, '"3'),
         "line 31: unexpected end of data",
     ),
+    "UTF-16": (AS_WRITTEN.encode("utf-16"), "line 1: expected text in UTF-8"),
+    "UTF-16 without a mark": (AS_WRITTEN.encode("utf-16-le"), "line 1, column 1: expected label"),
+    "a picture": (b"\x89PNG\r\n\x1a\n\0\0", "line 1: expected text in UTF-8"),
+    "Latin-1": (
+        AS_WRITTEN.replace("\n9,", "\nä,", 1).encode("latin-1"),
+        "line 11: expected text in UTF-8, found other bytes",
+    ),
+    "zero": (AS_WRITTEN.encode() + b"\0\n", "line 32: expected 17 columns, found 1"),
+    "cut gzip": (gzip.compress(AS_WRITTEN.encode())[:-9], "cannot read "),
+    "no zip": (b"PK\3\4" + bytes(99), "cannot read "),
+    "long": (b"0" * 20_000, "expected at most 8,432 bytes, found more"),
+    "long gzip": (gzip.compress(b"0" * 20_000), "expected at most 8,432 bytes"),
 }
 
 
 @pytest.mark.parametrize("mistake", WRONG)
 def test_a_file_that_is_wrong_as_a_whole_is_refused(root: Path, mistake: str) -> None:
-    text, wanted = WRONG[mistake]
-    (root / TRAIN).write_text(text)
-    message = error_line(root)
-    assert message.startswith(f"{root / TRAIN}: {wanted}")
-    assert message.endswith(REMEDY)
-
-
-@pytest.mark.parametrize(
-    ("content", "wanted"),
-    [
-        pytest.param(AS_WRITTEN.encode("utf-16"), "line 1: expected text in UTF-8", id="UTF-16"),
-        pytest.param(b"\x89PNG\r\n\x1a\n\0\0", "line 1: expected text in UTF-8", id="a picture"),
-        pytest.param(
-            AS_WRITTEN.encode("utf-16-le"), "line 1, column 1: expected label", id="no mark"
-        ),
-        pytest.param(
-            AS_WRITTEN.replace("\n9,", "\nä,", 1).encode("latin-1"),
-            "line 11: expected text in UTF-8, found other bytes",
-            id="Latin-1",
-        ),
-        pytest.param(
-            AS_WRITTEN.encode() + b"\0\n", "line 32: expected 17 columns, found 1", id="zero"
-        ),
-        pytest.param(gzip.compress(AS_WRITTEN.encode())[:-9], "cannot read ", id="cut gzip"),
-        pytest.param(b"PK\3\4" + bytes(99), "cannot read ", id="no zip"),
-        pytest.param(b"0" * 20_000, "expected at most 8,432 bytes, found more", id="long"),
-        pytest.param(gzip.compress(b"0" * 20_000), "expected at most 8,432 bytes", id="long gzip"),
-    ],
-)
-def test_bytes_that_are_no_csv_are_refused(root: Path, content: bytes, wanted: str) -> None:
-    (root / TEST).write_text(csv_text(DATA.test))
-    (root / TRAIN).write_bytes(content)
-    message = error_line(root)
-    assert str(root / TRAIN) in message
-    assert wanted in message
+    content, wanted = WRONG[mistake]
+    (root / TRAIN).write_bytes(content if isinstance(content, bytes) else content.encode())
+    message, path = error_line(root), str(root / TRAIN)
+    is_unread = wanted.startswith("cannot")
+    assert message.startswith(f"{wanted}{path}" if is_unread else f"{path}: {wanted}")
     assert message.endswith(REMEDY)
 
 
