@@ -133,20 +133,14 @@ def test_the_footer_explains_flags_and_says_a_reason_once_for_all_that_it_hides(
     assert "one seed, so no interval over seeds" in text
 
 
-def test_the_footer_names_the_seeds_that_failed_to_learn() -> None:
-    flags: tuple[tuple[str, ...], ...] = (("at_chance",), (), ("at_chance",))
-    records = [make_record("v2", seed, flags=held) for seed, held in enumerate(flags)]
-    assert "at_chance (v2 seed 0 and 2): " in footer(records)
-
-
-def test_the_footer_names_a_seed_once_and_some_of_many_commits() -> None:
+def test_the_footer_names_a_flags_seeds_once_and_some_of_many_commits() -> None:
     records = [
-        make_record(seed=seed, flags=flags, commit=f"{turn:010x}", conditions={"turn": turn})
+        make_record("v2", seed, flags=flags, commit=f"{turn:010x}", conditions={"turn": turn})
         for turn in range(50)
-        for seed, flags in ((0, ("throttled",)), (1, ()))
+        for seed, flags in ((0, ("at_chance",)), (1, ()), (2, ("at_chance",)))
     ]
     text = footer(records)
-    assert "throttled (v0 seed 0): " in text
+    assert "at_chance (v2 seed 0 and 2): " in text
     assert "commit 0000000000 / 0000000001 / 0000000002 / and 47 more." in text
 
 

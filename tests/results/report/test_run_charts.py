@@ -150,26 +150,27 @@ def test_axes_never_speak_in_powers_of_ten(material: Material, factor: float) ->
         assert not re.search(r">[^<]*\de[^a-z]?\d[^<]*</text>", svg_of(figure, "narrow"))
 
 
-@pytest.mark.parametrize("bad", [None, np.array([1.0, np.nan]), np.array([]), np.array([np.inf])])
-def test_a_loss_that_is_not_known_throughout_is_not_drawn(material: Material, bad: Any) -> None:  # noqa: ANN401
-    assert list(figures_of(changed(material, loss=bad))) == ["run-features"]
+LOSSES = (None, np.array([1.0, np.nan]), np.array([]), np.array([np.inf]))
+FEATURES: tuple[dict[str, Any], ...] = (
+    *({"features_2d": None}, {"features_share": None}),
+    {"features_2d": np.zeros((0, 2)), "features_labels": np.zeros(0, dtype=np.uint8)},
+    {"features_labels": np.full(1000, 10, dtype=np.uint8)},
+    {"features_2d": np.full((1000, 2), np.nan)},
+    {"features_share": np.array([np.nan, 0.1])},
+)
 
 
 @pytest.mark.parametrize(
-    "arrays",
+    ("arrays", "drawn"),
     [
-        {"features_2d": None},
-        {"features_share": None},
-        {"features_2d": np.zeros((0, 2)), "features_labels": np.zeros(0, dtype=np.uint8)},
-        {"features_labels": np.full(1000, 10, dtype=np.uint8)},
-        {"features_2d": np.full((1000, 2), np.nan)},
-        {"features_share": np.array([np.nan, 0.1])},
+        *(({"loss": loss}, ["run-features"]) for loss in LOSSES),
+        *((features, ["run-training", "run-loss"]) for features in FEATURES),
     ],
 )
-def test_features_that_cannot_be_drawn_are_left_out(
-    material: Material, arrays: dict[str, Any]
+def test_what_is_not_known_throughout_is_not_drawn(
+    material: Material, arrays: dict[str, Any], drawn: list[str]
 ) -> None:
-    assert list(figures_of(changed(material, **arrays))) == ["run-training", "run-loss"]
+    assert list(figures_of(changed(material, **arrays))) == drawn
 
 
 @pytest.mark.parametrize("name", list(FORMS))
