@@ -34,10 +34,15 @@ def expected(ground: int = LIGHT, article: int = DARK) -> Tensor:
     return square * (255 / max(ground, 255 - ground))  # the ground turns black, white stays
 
 
-def read(path: Path, input_size: int = 28, invert: str = "auto") -> Tensor:
-    photo = read_photo(path, input_size, invert=invert)
-    assert (photo.shape, photo.dtype) == ((1, 1, input_size, input_size), torch.uint8)
+def read(path: Path, invert: str = "auto") -> Tensor:
+    photo = read_photo(path, invert=invert)
+    assert (photo.shape, photo.dtype) == ((1, 1, 28, 28), torch.uint8)
     return photo[0, 0]
+
+
+def read_saved(image: Image.Image, folder: Path, invert: str = "auto") -> Tensor:
+    image.save(folder / "photo.png")
+    return read(folder / "photo.png", invert)
 
 
 def assert_close(found: Tensor, wanted: Tensor, tolerance: float = 3.0) -> None:
@@ -52,6 +57,10 @@ def as_palette_with_transparency(image: Image.Image) -> Image.Image:
     palette = image.convert("P")
     palette.info["transparency"] = LIGHT  # the ground's index in a grey palette
     return palette
+
+
+def as_16_bits(image: Image.Image) -> Image.Image:
+    return Image.fromarray(np.uint16(np.asarray(image)) * np.uint16(257))
 
 
 def with_alpha(mode: str, hidden: int) -> Change:
@@ -81,11 +90,7 @@ FORMS: dict[str, tuple[str, Change, dict[str, Any]]] = {
     "RGBA": ("png", with_alpha("RGB", hidden=77), {}),
     "P": ("png", lambda image: image.convert("P"), {}),
     "P transparent": ("png", as_palette_with_transparency, {}),
-    "I;16": (
-        "png",
-        lambda image: Image.fromarray(np.uint16(np.asarray(image)) * np.uint16(257)),
-        {},
-    ),
+    "I;16": ("png", as_16_bits, {}),
     "I": ("tiff", lambda image: image.convert("I"), {}),
     "F": ("tiff", lambda image: Image.fromarray(np.float32(np.asarray(image)) / 255), {}),
     "CMYK": ("tiff", lambda image: image.convert("RGB").convert("CMYK"), {}),
@@ -111,8 +116,9 @@ def test_every_kind_of_file_gives_the_same(tmp_path: Path, form: str) -> None:
 
 
 def test_black_and_white(tmp_path: Path) -> None:
-    drawn(ground=255, article=0).convert("1", dither=Image.Dither.NONE).save(tmp_path / "a.png")
-    found = read(tmp_path / "a.png")
+    found = read_saved(
+        drawn(ground=255, article=0).convert("1", dither=Image.Dither.NONE), tmp_path
+    )
     assert found.unique().tolist() == [0, 255]
     assert found[10, :14].tolist() == [255] * 14
 
@@ -128,18 +134,15 @@ def test_the_first_picture_of_an_animation_counts(tmp_path: Path) -> None:
 def test_a_light_ground_is_inverted_and_every_ground_turns_black(
     tmp_path: Path, ground: int, article: int
 ) -> None:
-    drawn(ground, article).save(tmp_path / "photo.png")
-    found = read(tmp_path / "photo.png")
+    found = read_saved(drawn(ground, article), tmp_path)
     assert_close(found, expected(ground, article))
     assert not found[:6].any()
 
 
 def test_an_inversion_that_is_asked_for_is_kept_to(tmp_path: Path) -> None:
-    drawn(LIGHT, DARK).save(tmp_path / "light.png")
-    drawn(255 - LIGHT, 255 - DARK).save(tmp_path / "dark.png")
     light, dark = (
-        {how: read(tmp_path / name, invert=how) for how in ("auto", "yes", "no")}
-        for name in ("light.png", "dark.png")
+        {how: read_saved(photo, tmp_path, how) for how in ("auto", "yes", "no")}
+        for photo in (drawn(LIGHT, DARK), drawn(255 - LIGHT, 255 - DARK))
     )
     assert torch.equal(light["auto"], light["yes"])
     assert torch.equal(dark["auto"], dark["no"])
@@ -152,8 +155,7 @@ def test_what_is_transparent_is_dark_where_nothing_is_inverted(tmp_path: Path) -
     alpha = drawn().point(lambda value: 0 if value == LIGHT else 255)
     shirt = Image.new("L", alpha.size, 255)
     shirt.putalpha(alpha)
-    shirt.save(tmp_path / "white.png")
-    found = read(tmp_path / "white.png", invert="no")
+    found = read_saved(shirt, tmp_path, invert="no")
     assert found[10].tolist() == [255] * 28
     assert not found[:6].any()
 
@@ -164,8 +166,7 @@ def test_an_article_of_any_size_fills_its_longer_side(
 ) -> None:
     photo = Image.new("L", (size[0] * 2, size[1] * 2), 255)
     photo.paste(0, (size[0] // 2, size[1] // 3, size[0] // 2 + size[0], size[1] // 3 + size[1]))
-    photo.save(tmp_path / "photo.png")
-    lit = (read(tmp_path / "photo.png") > 127).nonzero()
+    lit = (read_saved(photo, tmp_path) > 127).nonzero()
     height, width = (lit.amax(0) - lit.amin(0) + 1).tolist()
     scale = 28 / max(size)
     assert max(width, height) == 28
@@ -176,23 +177,21 @@ def test_an_article_of_any_size_fills_its_longer_side(
 def test_noise_and_specks_do_not_keep_the_ground(tmp_path: Path) -> None:
     pixels = np.asarray(drawn(230, DARK)) + np.random.default_rng(0).normal(0, 3, (300, 200))
     pixels[200, 150] = 0
-    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(tmp_path / "photo.png")
-    assert_close(read(tmp_path / "photo.png"), expected(230, DARK), tolerance=10.0)
+    photo = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    assert_close(read_saved(photo, tmp_path), expected(230, DARK), tolerance=10.0)
 
 
 def test_the_ground_is_told_by_its_colour_not_by_its_grey(tmp_path: Path) -> None:
     photo = Image.new("RGB", (200, 200), (0, 160, 0))
     photo.paste((255, 0, 150), (50, 50, 100, 150))  # the same grey
     photo.paste((255, 255, 255), (70, 50, 80, 60))
-    photo.save(tmp_path / "photo.png")
-    found = read(tmp_path / "photo.png")
+    found = read_saved(photo, tmp_path)
     assert int(found[:2].max()) > 200  # at the upper edge of the article
     assert int(found[7:].max()) < 30
 
 
 def test_edges_are_sharpened(tmp_path: Path) -> None:
-    drawn().save(tmp_path / "photo.png")
-    row = read(tmp_path / "photo.png")[14].int()
+    row = read_saved(drawn(), tmp_path)[14].int()
     assert row[13] > row[5] + 5  # the dark half, beside the edge
     assert row[14] < row[22] - 5
 

@@ -19,8 +19,7 @@ from bench.spec.recipe_settings import as_plain, override, read_config, read_set
 from bench.spec.run_spec import check_target
 from bench.sweep.checked import CheckedRequest, check_options
 from bench.sweep.request import Request
-from data_pipeline import parse_augmentation
-from data_pipeline.batches.augmentation import apply_augmentations, draw_augmentations
+from data_pipeline import apply_augmentations, draw_augmentations, parse_augmentation
 from fmnist_models import list_models, resolve_names
 from tests.fuzz.fuzzing import NASTY_TEXTS, damaged, fuzzed, read_or_refused
 
@@ -76,9 +75,8 @@ def assert_trainable(recipe: Recipe | None) -> None:
 @fuzzed(pairs=st.lists(PAIRS, max_size=4), recipe=st.sampled_from(sorted(RECIPES)))
 def test_set(pairs: list[tuple[str, str]], recipe: str) -> None:
     words = [f"{key}={value}" for key, value in pairs]
-    assert_trainable(
-        read_or_refused("--set", lambda: override(RECIPES[recipe], read_settings(words)))
-    )
+    found = read_or_refused("--set", lambda: override(RECIPES[recipe], read_settings(words)))
+    assert_trainable(found)
 
 
 @fuzzed(words=st.lists(NASTY_TEXTS, max_size=3))
