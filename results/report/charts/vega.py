@@ -122,7 +122,7 @@ def layer(
 
 def flattened(*fields: str) -> Specification:
     """The transform that makes a row of each value of some lists."""
-    return {"transform": [{"flatten": fields}]}
+    return {"transform": [{"flatten": list(fields)}]}
 
 
 def shown_parameter(names: Sequence[str]) -> Specification:
