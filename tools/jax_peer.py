@@ -27,7 +27,7 @@ BATCH_SIZE, RATE, HIDDEN = 32, 0.1, 10
 PLAN = "step:5,threads:1"
 EPOCHS_A_TURN = 3
 Epochs = Callable[[int], float]
-"""Trains so many epochs and gives the last loss."""
+"""Train so many epochs; return the last loss."""
 
 
 def main(

@@ -59,7 +59,7 @@ class Match:
     num_costs: int  # of all rows together: each may be worse by chance
 
     def unknown(self, check: Check, words: str, *quantities: str) -> Finding:
-        """That the head does not know what the base knows, with the reason that it gives."""
+        """Say that the head does not know what the base knows, and the reason that it gives."""
         reasons = (run.missing.get(name) for run in self.head.finished for name in quantities)
         evidence = f"unknown on the head: {next(filter(None, reasons), 'no reason given')}"
         return Finding(

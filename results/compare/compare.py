@@ -96,7 +96,7 @@ def _with_measured(ending: Finding, match: Match) -> list[Finding]:
 
 
 def _shared_records(base: Rows, head: Rows) -> Iterator[str]:
-    """That records stand on both sides, where some do: they are held to themselves."""
+    """Note how many records stand on both sides: they are held to themselves."""
     theirs, ours = ({i for row in side.values() for i in row.record_ids} for side in (base, head))
     num_shared = len(theirs & ours)
     if theirs == ours:
@@ -107,7 +107,7 @@ def _shared_records(base: Rows, head: Rows) -> Iterator[str]:
 
 
 def _advice(findings: Sequence[Finding], rule: Rule) -> Iterator[str]:
-    """That `gate` measures speed more precisely, where it is in question."""
+    """Add a note that `gate` measures speed more precisely, where it is in question."""
     costs = [finding for finding in findings if finding.check in {"speed", "energy"}]
     hidden = [
         finding
