@@ -21,27 +21,6 @@ MARK = "FMNIST_BENCH_TEST_MARK"  # processes that carry it in their environment 
 LIMIT_S = 900.0  # for what takes 60 s at most on two quiet cores: no test hangs for ever
 PLAN = ("--plan", "threads:1")  # no probe, and no threads that fight over busy cores
 CPU = ("--device", "cpu")
-NOT_MEASURED_ALIKE = {  # times, and what depends on them or on the machine's mood
-    "bandwidth",
-    "ceilings_time",
-    "cold_total",
-    "compile_time",
-    "data_load_time",
-    "epoch_time",
-    "evaluation_time",
-    "floor",
-    "mfu",
-    "peak_memory",
-    "percent_of_floor",
-    "probe_time",
-    "step_time_p50",
-    "step_time_p95",
-    "throughput",
-    "time_to_target",
-    "time_in_steps",
-    "train_time",
-}
-
 Finished = subprocess.CompletedProcess[str]
 
 
@@ -72,9 +51,11 @@ def finish(
     )
 
 
-def bench(data_root: Path, *arguments: str | Path) -> Finished:
+def bench(
+    data_root: Path, *arguments: str | Path, program: Sequence[str] = ("-m", "bench")
+) -> Finished:
     """Runs the command to its end."""
-    return finish(sys.executable, "-m", "bench", *arguments, env=environment(data_root))
+    return finish(sys.executable, *program, *arguments, env=environment(data_root))
 
 
 @dataclass(frozen=True)
@@ -112,6 +93,12 @@ def read_lines(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+def is_alike(quantity: str, unit: str) -> bool:
+    """Whether two equal runs measure the same: no time, nor what a busy machine changes."""
+    is_time = unit in {"s", "images/s", "bytes/s", "%"}
+    return not is_time and quantity not in {"mfu", "peak_memory", "time_in_steps"}
+
+
 def timeless(record: dict[str, Any]) -> dict[str, Any]:
     """A record without its times and its name."""
     measured = record["measurements"].items()
@@ -121,7 +108,7 @@ def timeless(record: dict[str, Any]) -> dict[str, Any]:
         for key, value in record.items()
         if key not in {"record_id", "conditions", "samples", "provenance"}
     }
-    same = {name: value for name, value in measured if name not in NOT_MEASURED_ALIKE}
+    same = {name: value for name, value in measured if is_alike(name, value[0])}
     return kept | {"measurements": same, "curve": curve}
 
 
@@ -168,18 +155,11 @@ def _environ(folder: Path) -> list[bytes]:
 
 @dataclass
 class Running:
-    """The command under way in a session of its own, all its processes marked.
+    """The command under way in a session of its own, all its processes marked."""
 
-    Attributes:
-        process: the parent.
-        mark: what `processes_with` finds it and its children by.
-        stdout: file that takes its stdout.
-        stderr: file that takes its stderr.
-    """
-
-    process: subprocess.Popen[bytes]
-    mark: str
-    stdout: Path
+    process: subprocess.Popen[bytes]  # the parent
+    mark: str  # what `processes_with` finds it and its children by
+    stdout: Path  # files that take what it says
     stderr: Path
 
     @classmethod

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from results import RunStore
-from tests.command_line import NOT_MEASURED_ALIKE, read_lines
+from tests.command_line import is_alike, read_lines
 
 OF_THE_MACHINE = ("record_id", "environment", "conditions", "provenance")  # and of the day
 ANY = "any"  # stands for what may be of any value
@@ -40,7 +40,7 @@ def frozen_records(folder: Path) -> list[dict[str, Any]]:
 def frozen(record: Mapping[str, Any], samples: Mapping[str, Any]) -> dict[str, Any]:
     """A record as it was written, with its samples; of what a machine decides, names alone."""
     measured = {
-        name: [unit, *(map(_names, values) if name in NOT_MEASURED_ALIKE else values)]
+        name: [unit, *(values if is_alike(name, unit) else map(_names, values))]
         for name, (unit, *values) in record["measurements"].items()
     }
     return {

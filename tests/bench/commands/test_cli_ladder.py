@@ -1,10 +1,8 @@
 """`run --plan ladder` as a user runs it, with short turns, and `table` over its records."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -13,15 +11,13 @@ import pytest
 from bench.commands.show import where_next
 from tests.command_line import (
     CPU,
-    LIMIT_S,
-    REPOSITORY,
     Done,
     Finished,
+    Running,
     assert_refused,
-    environment,
+    bench,
     read_lines,
     values,
-    wait_for,
 )
 
 pytestmark = pytest.mark.slow
@@ -39,7 +35,7 @@ run_ladder.list_rungs = lambda *where, **has: [
 ]
 main()
 """
-KEPT = ("resident", "channels_last", "compile", "auto")
+TempPaths = pytest.TempPathFactory
 SIZE = ("--models", "v0", "--set", "batch_size=32", "--budget", "3epochs", "--plan", "ladder")
 MODEL = """
 import time
@@ -66,29 +62,22 @@ class Waits(nn.Module):
 """
 
 
-def command(kept: tuple[str, ...], *arguments: str | Path, turn_s: float = 0.02) -> list[str]:
-    code = f"KEPT, TURN_S = {kept!r}, {turn_s}\n{SHORT}"
-    return [sys.executable, "-c", code, *map(str, arguments)]
-
-
-def short_bench(data_root: Path, *arguments: str | Path, kept: tuple[str, ...] = KEPT) -> Finished:
-    return subprocess.run(
-        command(kept, *arguments),
-        cwd=REPOSITORY,
-        env=environment(data_root),
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+def short(*kept: str, turn_s: float = 0.02) -> tuple[str, str]:
+    """The program that knows no rungs but these."""
+    return "-c", f"KEPT, TURN_S = {kept!r}, {turn_s}\n{SHORT}"
 
 
 @pytest.fixture(scope="module")
-def climbed(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
-    """The ladder of v0."""
+def climb(data_root: Path) -> Callable[..., Finished]:
+    """Runs the ladder of v0."""
+    program = short("resident", "channels_last", "compile", "auto")
+    return partial(bench, data_root, "run", *SIZE, *CPU, program=program)
+
+
+@pytest.fixture(scope="module")
+def climbed(climb: Callable[..., Finished], data_root: Path, tmp_path_factory: TempPaths) -> Done:
     folder = tmp_path_factory.mktemp("ladder") / "run"
-    done = short_bench(data_root, "run", *SIZE, *CPU, "--out", folder)
-    return Done(done, folder, data_root)
+    return Done(climb("--out", folder), folder, data_root)
 
 
 def test_a_ladder_ends_well_and_prints_ratios_and_a_sentence(climbed: Done) -> None:
@@ -130,13 +119,6 @@ def test_table_shows_again_what_run_showed(climbed: Done) -> None:
     assert (again.returncode, again.stdout, again.stderr) == (0, climbed.finished.stdout, "")
 
 
-def test_json_traces_every_row_to_its_record(climbed: Done) -> None:
-    rows = json.loads(climbed.table("--format", "json").stdout)
-    ids = [record["record_id"] for record in read_lines(climbed.folder)]
-    assert [row["record_id"] for row in rows] == ids
-    assert rows[0]["ratio"] == 1.0
-
-
 def test_ladders_stand_alone_in_a_table(climbed: Done, tmp_path: Path) -> None:
     line = (climbed.folder / "records.jsonl").read_text(encoding="utf-8").splitlines()[0]
     record = json.loads(line)
@@ -148,14 +130,16 @@ def test_ladders_stand_alone_in_a_table(climbed: Done, tmp_path: Path) -> None:
     assert_refused(climbed.table("--sort", "loss"), "leave --by and --sort out")
 
 
-def test_a_complete_ladder_is_not_measured_again(climbed: Done) -> None:
+def test_a_complete_ladder_is_not_measured_again(
+    climbed: Done, climb: Callable[..., Finished]
+) -> None:
     before = (climbed.folder / "records.jsonl").read_bytes()
-    run = partial(short_bench, climbed.data_root, "run", *CPU, "--out", climbed.folder)
-    again = run(*SIZE, "--resume")
+    run = partial(climb, "--out", climbed.folder)
+    again = run("--resume")
     assert (again.returncode, again.stdout) == (0, climbed.finished.stdout)
     assert (climbed.folder / "records.jsonl").read_bytes() == before
-    assert_refused(run(*SIZE, "--set", "momentum=0.5", "--resume"), "another specification")
-    assert_refused(run(*SIZE), "already holds 3 records; add --resume")
+    assert_refused(run("--set", "momentum=0.5", "--resume"), "another specification")
+    assert_refused(run(), "already holds 3 records; add --resume")
 
 
 def test_ctrl_c_shows_what_there_is_and_resume_measures_anew(
@@ -164,28 +148,18 @@ def test_ctrl_c_shows_what_there_is_and_resume_measures_anew(
     (tmp_path / "model.py").write_text(MODEL, encoding="utf-8")
     size = ("--models", f"{tmp_path}/model.py:Waits", "--budget", "3epochs", "--plan", "ladder")
     arguments = ("run", *size, *CPU, "--out", tmp_path / "run")
-    kept = ("resident",)
-    with (tmp_path / "out").open("wb") as out, (tmp_path / "err").open("wb") as err:
-        process = subprocess.Popen(
-            command(kept, *arguments, turn_s=0.5),  # more than 55 steps on a busy machine too
-            cwd=REPOSITORY,
-            env=environment(data_root),
-            stdout=out,
-            stderr=err,
-            start_new_session=True,
-        )
-    try:
-        assert wait_for((tmp_path / "training").exists)
-        for _ in range(2):
-            os.killpg(process.pid, signal.SIGINT)
-            assert wait_for(lambda: "current round" in (tmp_path / "err").read_text())
-        assert process.wait(LIMIT_S) == 130
-    finally:
-        process.kill()
-        process.wait()
-    assert "Traceback" not in (tmp_path / "err").read_text()
+    # more than 55 steps a turn on a busy machine too
+    program = short("resident", turn_s=0.5)
+    running = Running.start(data_root, tmp_path / "said", *arguments, program=program)
+    assert running.reaches((tmp_path / "training").exists)
+    for _ in range(2):
+        running.signal(signal.SIGINT, group=True)
+        assert running.reaches(lambda: running.says("current round"))
+    finished = running.end()
+    assert finished.returncode == 130
+    assert "Traceback" not in finished.stderr
     (tmp_path / "go").touch()
-    resumed = short_bench(data_root, *arguments, "--resume", kept=kept)
+    resumed = bench(data_root, *arguments, "--resume", program=short("resident"))
     assert resumed.returncode == 0, resumed.stderr
     assert "interrupted" not in resumed.stdout
     assert read_lines(tmp_path / "run")[-1]["status"] == "ok"

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -80,11 +81,8 @@ def test_a_pipe_that_is_full_and_does_not_wait_for_its_reader_ends_nothing() -> 
 
 
 @pytest.fixture
-def run_folder(tmp_path: Path) -> Path:
-    (tmp_path / "run").mkdir()
-    record = make_record(values={"test_accuracy": 0.9, "train_time": 1.0})
-    (tmp_path / "run" / "records.jsonl").write_bytes(record.to_json_line())
-    return tmp_path
+def run_folder(write: Callable[..., Path]) -> Path:
+    return write("run", [make_record(values={"test_accuracy": 0.9, "train_time": 1.0})]).parent
 
 
 @pytest.mark.parametrize(

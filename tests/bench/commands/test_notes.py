@@ -1,14 +1,14 @@
 """A terminal table ends in at most six lines, failures first; `--notes` prints all of them."""
 
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from bench.__main__ import main
 from bench.commands.table import show
 from bench.shell import print_rich
 from tests.bench.ladder.ladder_by_hand import make_ladder
+from tests.command_line import Finished
 from tests.results.records_by_hand import make_record, make_sweep
 
 MANY = [f"note {number}" for number in range(1, 10)]
@@ -73,21 +73,9 @@ def test_what_a_ladder_comes_to_stands_above_it(capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize("command", ["table", "choose", "compare"])
 def test_the_option_shows_what_is_left_out(
-    command: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
+    command: str, cli: Callable[..., Finished], write: Callable[..., Path]
 ) -> None:
-    path = tmp_path / "records.jsonl"
-    path.write_bytes(b"".join(record.to_json_line() for record in make_sweep()))
-    files = [str(path)] * (2 if command == "compare" else 1)
-
-    def lines(*options: str) -> list[str]:
-        monkeypatch.setattr(sys, "argv", ["fmnist-bench", command, *files, *options])
-        with pytest.raises(SystemExit):
-            main()
-        return below(capsys.readouterr().out)
-
-    short, whole = lines(), lines("--notes")
+    folders = [write("run", make_sweep())] * (2 if command == "compare" else 1)
+    short, whole = (below(cli(command, *folders, *option).stdout) for option in ((), ("--notes",)))
     assert len(short) <= 6
     assert (len(short) < len(whole)) == any(line.endswith("add --notes") for line in short)

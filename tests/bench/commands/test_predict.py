@@ -20,7 +20,7 @@ from bench.train.evaluation import evaluate
 from data_pipeline import CLASS_NAMES, normalize, place
 from fmnist_models import build_model
 from tests.bench.keep.saved_by_hand import answers, fashion_mnist, saved_v0, trained_v0
-from tests.command_line import Finished, assert_refused, bench
+from tests.command_line import Finished, assert_refused
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
@@ -258,10 +258,3 @@ def test_a_model_that_is_always_right_has_no_mistakes(folder: Path, data_root: P
     split = place(images, answers(trained_v0(data_root), images), "cpu", 28)
     found = classifier.mistakes(split, 3)
     assert (found.first, found.num_mistakes, found.accuracy) == ([], 0, 1.0)
-
-
-def test_a_process_of_its_own_says_the_same(folder: Path, say: Say, data_root: Path) -> None:
-    words = (str(folder / "v0.pt"), str(folder / "0.png"), "--format", "json")
-    here = loaded(say(*words))
-    there = bench(data_root, "predict", *words)
-    assert loaded(there)[0]["classes"][0]["label"] == here[0]["classes"][0]["label"] == 9
