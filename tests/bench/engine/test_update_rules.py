@@ -24,9 +24,13 @@ def gradients(net: nn.Module) -> list[Tensor]:
     ]
 
 
-def train_with_torch(net: nn.Module, recipe: Recipe, rates: tuple[float, ...]) -> dict[str, object]:
+def train_with_torch(
+    net: nn.Module, recipe: Recipe, *, is_prepared: bool = False
+) -> dict[str, object]:
     optimizer = make_optimizer(recipe, net)
-    for step, rate in enumerate(rates, 1):
+    if is_prepared:
+        prepare_state(optimizer, update_rule(recipe))
+    for step, rate in enumerate(RATES, 1):
         for parameter, gradient in zip(net.parameters(), gradients(net), strict=True):
             parameter.grad = gradient * step
         for group in optimizer.param_groups:
@@ -36,15 +40,14 @@ def train_with_torch(net: nn.Module, recipe: Recipe, rates: tuple[float, ...]) -
 
 
 @torch.no_grad()
-def train_with_rule(net: nn.Module, recipe: Recipe, rates: tuple[float, ...]) -> dict[str, object]:
+def train_with_rule(net: nn.Module, recipe: Recipe) -> dict[str, object]:
     optimizer, rule = make_optimizer(recipe, net), update_rule(recipe)
     slots, counts = prepare_state(optimizer, rule)
     parameters = [parameter.detach() for parameter in net.parameters()]
-    for step, rate in enumerate(rates, 1):
+    for step, rate in enumerate(RATES, 1):
         scaled = [gradient * step for gradient in gradients(net)]
-        counted = torch.tensor(float(step))
         rate_now = torch.tensor(rate, dtype=torch.float64)
-        rule.apply(parameters, scaled, slots, rate_now, counted)
+        rule.apply(parameters, scaled, slots, rate_now, torch.tensor(float(step)))
         for count in counts:
             count.add_(1)
     return optimizer.state_dict()
@@ -53,28 +56,18 @@ def train_with_rule(net: nn.Module, recipe: Recipe, rates: tuple[float, ...]) ->
 @any_recipe
 def test_a_rule_does_what_torch_does(recipe: Recipe) -> None:
     ours, theirs = a_net(), a_net()
-    state = train_with_rule(ours, recipe, RATES)
-    expected = train_with_torch(theirs, recipe, RATES)
-    for found, wanted in zip(ours.parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-12)
-    found_state, wanted_state = tensors_in(state["state"]), tensors_in(expected["state"])
-    assert len(found_state) == len(wanted_state)
-    for slot, wanted_slot in zip(found_state, wanted_state, strict=True):
-        torch.testing.assert_close(slot, wanted_slot, rtol=1e-10, atol=1e-12)
+    state, expected = train_with_rule(ours, recipe), train_with_torch(theirs, recipe)
+    found = [*ours.parameters(), *tensors_in(state["state"])]
+    wanted = [*theirs.parameters(), *tensors_in(expected["state"])]
+    torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-12)
 
 
 @any_recipe
 def test_torch_goes_on_from_prepared_state_as_from_none(recipe: Recipe) -> None:
     prepared, fresh = a_net(), a_net()
-    for net in (prepared, fresh):
-        optimizer = make_optimizer(recipe, net)
-        if net is prepared:
-            prepare_state(optimizer, update_rule(recipe))
-        for parameter, gradient in zip(net.parameters(), gradients(net), strict=True):
-            parameter.grad = gradient
-        optimizer.step()
-    for found, wanted in zip(prepared.parameters(), fresh.parameters(), strict=True):
-        assert torch.equal(found, wanted)
+    train_with_torch(prepared, recipe, is_prepared=True)
+    train_with_torch(fresh, recipe)
+    assert all(map(torch.equal, prepared.parameters(), fresh.parameters()))
 
 
 def test_state_that_is_there_stays() -> None:

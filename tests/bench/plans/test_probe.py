@@ -201,31 +201,28 @@ def texts(plans: Sequence[Plan]) -> list[str]:
     return [str(plan).removeprefix("resident,") for plan in plans]
 
 
-def test_convolutions_are_tried_in_both_memory_formats() -> None:
-    formats = ["contiguous,eager", "channels_last,eager"]
+def test_convolutions_are_tried_in_both_formats_and_linear_nets_on_one_thread() -> None:
+    formats, linear = ["contiguous,eager", "channels_last,eager"], nn.Linear(2, 2)
     assert texts(uncompiled_plans(small_net(), "cpu")) == formats
     graphs = [f"{text},graph:8" for text in formats]
     assert texts(uncompiled_plans(small_net(), "cuda")) == formats + graphs
+    assert texts(uncompiled_plans(linear, "cpu")) == [formats[0], f"{formats[0]},threads:1"]
+    assert texts(uncompiled_plans(linear, "cuda")) == [formats[0], graphs[0]]
 
 
-def test_a_linear_net_is_tried_on_one_thread_of_a_cpu() -> None:
-    net = nn.Linear(2, 2)
-    assert uncompiled_plans(net, "cpu") == (Plan(), Plan(threads=1))
-    assert texts(uncompiled_plans(net, "cuda")) == [
-        "contiguous,eager",
-        "contiguous,eager,graph:8",
-    ]
-
-
-def test_the_compiled_plan_keeps_what_won_without_a_compiler() -> None:
-    channels_last, one_thread = PLANS[1:]
-    conv, linear = small_net(), nn.Linear(2, 2)
-    assert texts(compiled_plans(channels_last, conv, "cpu")) == ["channels_last,step"]
-    for best in (Plan(), one_thread):
-        found = texts(compiled_plans(best, linear, "cpu"))
-        assert found == ["contiguous,step:5,threads:1"]
-    on_cuda = compiled_plans(channels_last, conv, "cuda")
-    assert texts(on_cuda) == ["channels_last,step,graph:8"]
+@pytest.mark.parametrize(
+    ("best", "net", "device", "compiled"),
+    [
+        (PLANS[1], nn.Conv2d(1, 1, 1), "cpu", "channels_last,step"),
+        (PLANS[1], nn.Conv2d(1, 1, 1), "cuda", "channels_last,step,graph:8"),
+        (PLANS[0], nn.Linear(2, 2), "cpu", "contiguous,step:5,threads:1"),
+        (PLANS[2], nn.Linear(2, 2), "cpu", "contiguous,step:5,threads:1"),
+    ],
+)
+def test_the_compiled_plan_keeps_what_won_without_a_compiler(
+    best: Plan, net: nn.Module, device: str, compiled: str
+) -> None:
+    assert texts(compiled_plans(best, net, device)) == [compiled]
 
 
 def test_without_a_compiler_none_is_considered(monkeypatch: pytest.MonkeyPatch) -> None:
