@@ -76,8 +76,13 @@ def no_collections() -> Iterator[None]:
 
 
 @pytest.mark.slow
-def test_seeds_of_a_session_free_their_graphs(simulation: Simulation, no_collections: None) -> None:
-    opened = open_session(planned("closed_loop", "graph:4"))
+@pytest.mark.parametrize(
+    ("recipe", "plan"), [("closed_loop", "graph:4"), ("adamw", "step,graph:4")]
+)
+def test_seeds_of_a_session_share_what_was_compiled_and_free_their_graphs(
+    recipe: str, plan: str, simulation: Simulation, no_collections: None
+) -> None:
+    opened = open_session(planned(recipe, plan))
     losses = []
     for seed in (3, 4, 3):
         findings, spec = Findings(), replace(opened.spec, seed=seed)

@@ -133,24 +133,6 @@ def test_every_rate_has_a_buffer_of_its_own(simulation: Simulation) -> None:
     assert all(len({tensor.dtype for tensor in kind}) == 1 for kind in captured.buffers)
 
 
-@pytest.mark.slow
-def test_several_seeds_share_what_was_compiled(simulation: Simulation) -> None:
-    model = small_net()
-    for plan in ("graph:4", "step,graph:4"):
-        maker, found = EngineMaker(model, ADAMW), []
-        for seed in (0, 1, 0):
-            model.load_state_dict(small_net(seed=seed).state_dict())
-            model.zero_grad()
-            engine = made(model, plan, maker=maker)
-            warm(engine)
-            torch.manual_seed(seed)
-            found.append([engine.run(batches(10), RATES), *state_of(engine, model)])
-        assert_alike(found[0], found[2], is_exact=True)
-        assert not torch.equal(found[0][0], found[1][0])
-        del engine
-    assert simulation.num_alive == 0  # no cycle keeps a graph, and its memory, from the next one
-
-
 def test_the_scale_of_fp16_backs_off_grows_and_begins_again(
     simulation: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
