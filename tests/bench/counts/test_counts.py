@@ -131,6 +131,7 @@ def test_an_epoch_without_its_ragged_batch_is_named() -> None:
     ]
 
 
+Run = Callable[..., tuple[int, list[str]]]
 HAND: Rows = {"v0": {"parameters": 5, "operators": 50}}
 
 
@@ -144,8 +145,8 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def run(file: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, list[str]]]:
-    """Runs the command over the file: its exit code, and the lines that it writes but for one."""
+def run(file: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """The command over the file; its exit code, and its lines but for the first of stderr."""
 
     def run(*arguments: str) -> tuple[int, list[str]]:
         code = run_main(counts.main, "bench.counts", ["--file", str(file), *arguments])
@@ -154,9 +155,6 @@ def run(file: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[i
         return code, f"{told.out}{errors}".splitlines()
 
     return run
-
-
-Run = Callable[..., tuple[int, list[str]]]
 
 
 def test_the_command_is_silent_about_what_is_as_it_was(run: Run) -> None:

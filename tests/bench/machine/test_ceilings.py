@@ -1,5 +1,6 @@
 """Measured ceilings: the best of repeats, monotone in size, cached by environment."""
 
+import statistics
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -63,9 +64,10 @@ def test_the_fastest_repeat_counts(costs: list[float], best_s: float, num_calls:
 def test_rates_of_this_machine_are_plausible(one_thread: None) -> None:
     draw, clock = torch.Generator(CPU).manual_seed(0), CpuClock()
     source, target = torch.rand(MIB // 8), torch.rand(MIB // 8)
-    single_s = min(ceilings._seconds(lambda: target.copy_(source), clock) for _ in range(9))
+    single_s = [ceilings._seconds(lambda: target.copy_(source), clock) for _ in range(9)]
     best = copy_rate(MIB, draw, clock)
-    assert 0.25 * MIB / single_s <= best < 1e14  # a busy machine changes its mind
+    # half: a busy machine changes its mind
+    assert 0.5 * MIB / statistics.median(single_s) <= best < 1e14
     assert 1e7 < matmul_rate("fp32", draw, clock) < 1e15
     assert 1e-8 < ceilings.latency(draw, clock) < 1e-3
 
