@@ -37,6 +37,9 @@ def test_chunks_hold_whole_groups(lag: int) -> None:
     rig = make_rig(lag=lag)
     rig.engine.group_steps = 5
     assert rig.training.run().chunk_steps == [5] * 19 + [1]
+    rig = make_rig(lag=lag, step_s=0.005, cost_of=lambda _step: 0.005)
+    rig.engine.group_steps = 4  # ten steps would fit a chunk
+    assert rig.training.run().chunk_steps == [8] * 12
 
 
 def test_the_curve_is_drawn_at_its_fractions(lag: int) -> None:
