@@ -6,7 +6,8 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
@@ -119,7 +120,7 @@ def _typed(key: str, value: Any) -> Any:  # noqa: ANN401 - the field decides the
     if key not in KINDS:
         raise UsageError(f"a recipe has no field {key!r}; choose from {', '.join(KINDS)}")
     kind, given = KINDS[key], value
-    if value == "none" and isinstance(None, kind):  # TOML has no null
+    if value == "none" and NoneType in get_args(kind):  # TOML has no null
         return None
     if kind == tuple[str, ...] and isinstance(value, str):
         given = [word.strip() for word in value.split(",") if word.strip()]

@@ -80,6 +80,7 @@ def test_the_label_of_a_recipe_is_no_setting() -> None:
         ('augment=["shift2", "flip"]', ("shift2", "flip")),
         ("augment=[]", ()),
         ("augment=", ()),
+        ("augment=none", ("none",)),
     ],
 )
 def test_a_setting_is_read_as_toml_or_as_a_word(setting: str, value: object) -> None:
