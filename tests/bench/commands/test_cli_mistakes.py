@@ -40,6 +40,9 @@ def needs_arguments(width):
 SEEN_AT_ONCE = {
     "no model": (["--models", ""], "no model was asked for"),
     "missing file": (["--models", "gone.py:Net"], "there is no Python file 'gone.py'"),
+    "no number": (["--budget", "long"], "cannot read the budget 'long'; write for example 3epochs"),
+    "nothing": (["--budget", "0steps"], "a budget must be a positive number, not 0steps"),
+    "no value": (["--set", "batch_size"], "--set takes key=value, not 'batch_size'"),
     "field": (["--set", "lr=abc"], "a recipe has no field 'lr'; choose from optimizer"),
     "seeds": (["--seeds", "0"], "--seeds 0 is out of range"),
     "timeout": (["--timeout", "0"], "'--timeout'"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench.gate import process, speed
+from bench.gate import process, run, speed
 from bench.gate.process import WorkerDiedError, WorkerError, in_workers
 from bench.gate.quality import quality_steps
 from bench.gate.run import Gate, GateOptions, Look, duration
@@ -148,10 +148,10 @@ def test_what_looks_slower_is_measured_again_and_what_fails_is_out_of_both_round
         ]
 
 
-def forecast(checks: Sequence[str], look: Look) -> str:
-    """What a gate of one model says beforehand, whose workers took 4 s to start."""
+def gate_of(checks: Sequence[str]) -> Gate:
+    """A gate of three trainings of 4 s a model and side."""
     commit, here = Commit("HEAD", "0" * 40, ""), Path()
-    gate = Gate(
+    return Gate(
         base=commit,
         head=commit,
         trees={},
@@ -168,7 +168,12 @@ def forecast(checks: Sequence[str], look: Look) -> str:
         command="",
         say=print,
     )
-    return gate._forecast({"v0": look}, Workload({}, "cpu", turn_s=0.1, rounds=10), 4.0)
+
+
+def forecast(checks: Sequence[str], look: Look) -> str:
+    """What a gate of one model says beforehand, whose workers took 4 s to start."""
+    load = Workload({}, "cpu", turn_s=0.1, rounds=10)
+    return gate_of(checks)._forecast({"v0": look}, load, 4.0)
 
 
 def test_the_forecast_counts_pairs_and_trainings() -> None:
@@ -182,6 +187,23 @@ def test_the_forecast_counts_pairs_and_trainings() -> None:
     slow = look._replace(step_s=1.0)
     assert "about 0 s" in forecast(["quality"], slow)  # too few steps to train
     assert forecast(["speed"], slow) != forecast(["speed"], look)
+
+
+def test_a_model_that_is_too_slow_to_be_trained_takes_no_other_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trained = []
+
+    def check(_trees: Any, _load: Any, model: str, steps: int, *_: Any, **__: Any) -> list[Any]:  # noqa: ANN401
+        trained.append((model, steps))
+        return []
+
+    monkeypatch.setattr(run, "check_quality", check)
+    gate = gate_of(["quality"])
+    gate.models = ["v0", "v2"]
+    gate._judge_quality(WORKLOAD, {"v0": Look({}, {}, 1.0), "v2": Look({}, {}, 0.01)})
+    assert [(finding.model, finding.outcome) for finding in gate.findings] == [("v0", "skipped")]
+    assert trained == [("v2", 400)]
 
 
 def test_durations_are_in_minutes_and_seconds() -> None:
