@@ -48,6 +48,15 @@ def test_a_compiled_plan_without_a_compiler_is_unsupported(
     assert caught.value.status == "unsupported"
 
 
+def test_data_parallel_needs_two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, gpu = replace(SPEC, plan=Plan.parse("dp")), torch.device("cuda", 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    device.check_supported(spec, gpu)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(RunError, match="at least two visible GPUs"):
+        device.check_supported(spec, gpu)
+
+
 @pytest.mark.parametrize(
     ("quota", "cores"), [("100000 100000\n", 1), ("max 100000\n", None), ("10000 100000\n", 1)]
 )

@@ -37,6 +37,17 @@ def test_processes_of_a_compiler_do_not_import_from_the_cwd() -> None:
     assert seen == ["1"] * 3
 
 
+@pytest.mark.parametrize(("drop_last", "last"), [(False, [[4]]), (True, [])])
+def test_each_shape_of_call_is_met_once(*, drop_last: bool, last: list[list[int]]) -> None:
+    met = []
+    engine = SimpleNamespace(
+        group_steps=2, run=lambda batches, _rates: met.append([len(batch) for batch in batches])
+    )
+    opened = open_session(replace(SPEC, recipe=replace(SPEC.recipe, drop_last=drop_last)))
+    opened.meet_shapes(cast(Engine, engine))
+    assert met == [[16, 16], [16], *last]  # of 100 images
+
+
 def test_a_run_reports_everything_or_why_not() -> None:
     opened = open_session()
     opened.setup_s["data"] = 1.5

@@ -95,6 +95,18 @@ def test_later_seeds_get_a_fresh_process_where_the_old_one_is_of_no_more_use(
     assert rest == later
 
 
+def test_further_seeds_take_the_plan_that_the_first_ones_were_given() -> None:
+    auto = replace(V0, plan=None)
+    eager, step = (
+        make_record(auto.with_chosen_plan(Plan.parse(plan)), "ok", None, ENVIRONMENT)
+        for plan in ("threads:1", "step")
+    )
+    assert sweep._pinned(auto, {}) == auto
+    assert sweep._pinned(auto, {0: eager}) == auto.with_chosen_plan(Plan.parse("threads:1"))
+    assert sweep._pinned(auto, {0: eager, 1: step}) == auto  # they do not agree
+    assert sweep._pinned(V0, {0: step}) == V0
+
+
 def test_a_gpu_that_is_gone_for_good_is_a_row_for_every_seed(tmp_path: Path) -> None:
     store, told = RunStore(tmp_path), list[RunRecord]()
     run_sweep(Sweep([V0], range(3), "cuda:99", ENVIRONMENT, store, Request(), done=told.append))

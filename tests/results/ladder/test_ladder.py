@@ -93,6 +93,10 @@ def test_a_rung_with_a_floor_says_how_near_it_came_and_what_binds() -> None:
     assert "25 % latency" in table
     assert "5.0%" in table
     assert rows[0]["percent_of_floor"] is None
+    uncounted = {**resident.measurements}
+    del uncounted["flops_per_step"]
+    (row,) = ladder_rows([replace(resident, measurements=uncounted)])
+    assert (row["percent_of_floor"], row["mfu"]) == (pytest.approx(25.0), None)
 
 
 def test_a_rung_that_failed_late_shows_its_reason_and_no_numbers() -> None:
