@@ -230,6 +230,15 @@ def test_a_server_that_has_stopped_is_replaced(
 
 
 @pytest.mark.usefixtures("_bare_server")
+def test_a_server_is_gone_before_another_can_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    isolation.start_server()
+    wait, not_yet = os.waitpid, iter([(0, 0), (0, 0)])
+    monkeypatch.setattr(os, "waitpid", lambda pid, _options: next(not_yet, None) or wait(pid, 0))
+    isolation.end_server()
+    assert next(not_yet, None) is None
+
+
+@pytest.mark.usefixtures("_bare_server")
 @pytest.mark.parametrize("what", ["socket", "folder"])
 def test_a_socket_that_a_cleaner_removed_is_replaced(what: str) -> None:
     isolation.start_server()
