@@ -52,9 +52,7 @@ class Baseline:
     """What the file holds."""
 
     portable: Rows = field(default_factory=dict)  # the same everywhere
-    stacks: dict[str, Rows] = field(
-        default_factory=dict
-    )  # by the versions and device they hold for
+    stacks: dict[str, Rows] = field(default_factory=dict)  # by torch's version and device
 
     @classmethod
     def read(cls, path: Path) -> Self:

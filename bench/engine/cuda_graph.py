@@ -54,7 +54,7 @@ class Captured:
 
 
 class GraphSteps:
-    """Runs groups as replays of captured graphs, one for each shape; captured when it first comes.
+    """Groups of steps as replays of captured graphs: one a shape, captured when it first comes.
 
     A capture warms up with real steps, so every shape must come once in a warm-up whose changes
     are put back. The graphs share their memory: none needs anything of its last replay.

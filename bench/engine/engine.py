@@ -48,7 +48,7 @@ LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 
 class Engine(Protocol):
-    """Runs training steps, a chunk a call."""
+    """What runs training steps, a chunk a call."""
 
     group_steps: int
     """Steps that it runs in one call of Python; chunks may be of any length."""
@@ -66,7 +66,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Feed:
-    """Makes batches on the device from index tensors."""
+    """The source of batches on the device, which it makes from index tensors."""
 
     split: ResidentSplit
     augmentations: tuple[Augmentation, ...]  # applied in this order to uint8 images
@@ -145,7 +145,7 @@ def check_tensor(output: object) -> Tensor:
 
 @dataclass(eq=False)
 class StepEngine:
-    """Runs a step a call of Python: eager, or with forward and backward compiled."""
+    """An engine that runs a step a call of Python: eager, or with forward and backward compiled."""
 
     model: nn.Module  # on the device, in the plan's memory format
     optimizer: optim.Optimizer
@@ -203,7 +203,7 @@ class StepEngine:
 
 
 class LoaderEngine:
-    """Runs the loop that everybody writes, as a yardstick: plan `dataloader`.
+    """The loop that everybody writes, as a yardstick: plan `dataloader`.
 
     It takes batches from a DataLoader, copies them to the device, and reads the loss of each step.
     The order and the draws of the augmentation are those of every other plan.

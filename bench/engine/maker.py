@@ -1,4 +1,4 @@
-"""Makes the engine that executes a plan."""
+"""Make the engine that executes a plan."""
 
 from dataclasses import dataclass, field
 
@@ -23,7 +23,7 @@ from bench.spec.recipe import Recipe
 
 @dataclass
 class EngineMaker:
-    """Makes engines around one model; what was compiled once serves them all."""
+    """A maker of engines around one model; what was compiled once serves them all."""
 
     model: nn.Module  # on the device
     recipe: Recipe

@@ -54,7 +54,7 @@ class State(NamedTuple):
 
 @dataclass(eq=False)
 class WholeStep:
-    """Runs steps of a model as calls of compiled functions."""
+    """The steps of a model as calls of compiled functions."""
 
     model: nn.Module
     recipe: Recipe

@@ -63,7 +63,7 @@ class Worker:
         """Return the plan of each model asked for, device, settings, all models of this commit."""
         chosen = pick_device(device)
         names = fmnist_models.resolve_names(models)
-        if plan is not None:  # refuses one that there is not here, or that would have to probe
+        if plan is not None:  # one that this device lacks is refused, and `auto`, which would probe
             try:
                 check_supported(_spec("v0", plan, ()).resolved_for(chosen.type), chosen)
             except RunError as error:

@@ -134,7 +134,7 @@ def counting(gpu: Gpu) -> tuple[Gpu | None, str]:
 
 @dataclass
 class Sampler:
-    """Takes a reading every `INTERVAL_S` of an open window, in a thread that ends with it."""
+    """A thread that reads the GPU every `INTERVAL_S` of an open window, and ends with it."""
 
     gpu: Gpu
     now: Callable[[], float] = time.perf_counter

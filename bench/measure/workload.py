@@ -166,7 +166,7 @@ def _counted_step(
 
 
 def _update_bytes(optimizer: optim.Optimizer) -> int:
-    """Reads of gradients, parameters and state, and writes of the last two."""
+    """Return the bytes read (gradients, parameters, state) and written (the last two)."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     states = [tensor for p in parameters for tensor in tree_leaves(optimizer.state.get(p, {}))]
     kept = sum(int(tensor.nbytes) for tensor in states if isinstance(tensor, Tensor))

@@ -79,7 +79,7 @@ def _find(root: Path, name: str) -> Path | None:
 
 
 def load_csv(paths: tuple[Path, Path], files: Sequence[DataFile]) -> "tuple[Arrays, str]":
-    """Return what the CSV files hold, in 1 s, and the data hash of the IDX files that it makes.
+    """Return the arrays of the CSV files, and the data hash that they would have as IDX files.
 
     The arrays are train images (N, H, W), train labels (N,), test images and labels, all uint8.
 
