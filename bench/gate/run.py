@@ -159,7 +159,7 @@ class Gate:
             self.models.remove(model)
 
     def _look_at(self, running: Sequence[Process], model: str, workload: Workload) -> Look:
-        """Count both sides at once, which needs no quiet machine; return seconds a step of the base."""
+        """Count both sides at once, which needs no quiet machine; the seconds are of the base."""
         counts: dict[str, Rows] = {BASE: {}, HEAD: {}}
         if COUNTS in self.options.checks:
             counts = _ask_all(running, "count", model=model, device=workload.device)

@@ -5,8 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from bench.measure.findings import UNITS
+from bench import Budget, Plan, RunSpec
+from bench.measure.findings import UNITS, Findings
 from bench.run.record import SAMPLES_PLACE, shortened
+from bench.run.record import make_record as record_of
+from bench.spec.named_recipes import find_recipe
 from results import Measurement, RecordError, RunRecord
 from results.records.record import MAX_LINE_BYTES
 from tests.results.records_by_hand import ENVIRONMENT, make_record
@@ -137,3 +140,34 @@ def test_a_curve_cut_short_keeps_what_tables_read_off_it() -> None:
     few = next(record for record in records if len(record.curve or ()) < len(curve))
     assert few.curve is not None
     assert [point[2] for point in few.curve] == [0, 1, 4, 5, 10]  # at 80, 85 and 90 %, the best
+
+
+def test_a_record_loses_points_of_its_curve_before_the_confusion_matrix() -> None:
+    recipe = find_recipe("r2_resnet18", "as_published")
+    spec = RunSpec(
+        model="resnet18", recipe=recipe, budget=Budget(60, "s"), plan=Plan.parse("channels_last")
+    ).resolved_for("cpu")
+    findings = Findings(confusion=[[111] * 10] * 10)
+    findings.curve = [[123.456789, 0.123456, 60_000 * k, 0.8912] for k in range(11)]
+    for quantity in ("train_time", "epoch_time", "throughput", "overrun", "test_loss"):
+        findings.add(quantity, 1234.56789)
+    for length in range(1000, 4000, 20):  # until it does not fit any more
+        found = {"text": "x" * length}
+        record = record_of(spec, "ok", None, environment={}, conditions=found, findings=findings)
+        # the store adds where samples lie
+        assert len(record.to_json_line()) <= MAX_LINE_BYTES - 100
+        assert record.curve is not None
+        if len(record.curve) < 11:
+            break
+    assert record.curve is not None
+    assert 1 < len(record.curve) <= 5
+    assert record.curve[-1][2] == 600_000
+    assert record.confusion is not None
+
+
+def test_a_long_path_of_weights_fits_a_record() -> None:
+    recipe = replace(find_recipe("default"), weights="/folder" * 300 + "/w.pt")
+    spec = RunSpec(model="v0", recipe=recipe, budget=Budget(1, "steps"), plan=Plan())
+    record = record_of(spec.resolved_for("cpu"), "ok", None, environment={})
+    assert record.spec["recipe"]["weights"] == "w.pt"
+    assert len(record.to_json_line()) < 1500

@@ -1,4 +1,4 @@
-"""Which points of the validation curve a training can afford."""
+"""Which points of the validation curve a training can afford, and which a record keeps."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -8,13 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.train.curve import (
+    MAX_CURVE_POINTS,
     POINTS,
     TARGET_POINTS,
     affordable_points,
+    chosen_points,
     in_whole_groups,
 )
+from results.rows.rows import TARGETS
 
 seconds = st.floats(1e-6, 1e6)
+accuracies = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=200)
 
 
 @given(seconds, seconds, st.sampled_from([POINTS, TARGET_POINTS]))
@@ -46,3 +50,16 @@ def test_looks_of_a_counted_budget_fall_between_groups_of_steps(steps: int, grou
     assert ends[-1] == steps
     assert all(end % group == 0 for end in ends[:-1])
     assert len(points) == min(100, -(-steps // group))
+
+
+@given(accuracies, st.none() | st.floats(0.01, 0.99))
+def test_a_record_keeps_the_points_that_tables_ask_for(
+    found: list[float], own: float | None
+) -> None:
+    chosen = chosen_points(found, own)
+    assert len(chosen) <= MAX_CURVE_POINTS
+    assert chosen == sorted(set(chosen))
+    assert {len(found) - 1, found.index(max(found))} <= set(chosen)
+    for target in [*map(float, TARGETS), *([] if own is None else [own])]:
+        first = next((k for k, accuracy in enumerate(found) if accuracy >= target), None)
+        assert first is None or first in chosen
