@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from bench.commands.gate import _again
+from results.gate.verdict import Commit
 from tests.bench.gate.gate_by_hand import COUNTS, PLAN, Gate, answers, git
 from tests.tiers import slow_but
 
@@ -167,3 +169,10 @@ def test_github_gets_a_summary_and_annotations(
     finished = gate.between({}, counting(flops=2000), "--checks", "counts")
     assert "::error" in finished.stdout
     assert (tmp_path / "step.md").read_text("utf-8").startswith("**Regression**")
+
+
+def test_a_gate_is_repeated_by_hashes_and_into_a_folder_of_its_own() -> None:
+    base, head = (Commit(name, letter * 40, "") for name, letter in (("main", "a"), ("HEAD", "b")))
+    given = ["gate", "--base", "main", "--out=here", "--models", "v0", "--head=HEAD", "--out", "x"]
+    wanted = f"fmnist-bench gate --models v0 --base {'a' * 12} --head {'b' * 12}"
+    assert _again(given, base, head) == wanted
