@@ -31,12 +31,15 @@ QUICK = {  # in the first tier: a net is compiled once a plan, which takes secon
     *product(("v0", "v2"), ("channels_last", "dataloader")),
     ("v0", "channels_last,step"),
 }
-MINUTES = set(product(DEEP, ("compile", "channels_last,step")))
 # Deep nets with BatchNorm over maps of one pixel are chaotic on small batches: eager NCHW and eager
 # NHWC, 1e-14 apart after one step of ResNet-4, are 3 % apart after seven. Batches of 32 and tiny
 # steps keep the rounding small; the updates are compared beside the losses, which hardly move.
 CHAOTIC = ("resnet4", "resnet4_dropout", "resnet18", "resnet50")
 LARGE = ("alexnet224", "resnet18_3x3")
+NIGHTLY = {  # a minute or more a case
+    *product(DEEP, ("dataloader", "compile", "channels_last,step")),
+    *product(LARGE, ("channels_last",)),
+}
 NESTEROV = replace(
     RECIPES["default"],
     optimizer="sgd",
@@ -152,7 +155,7 @@ def eager_run(name: str) -> Training:
 
 
 @pytest.mark.parametrize(
-    ("name", "plan"), slow_but(QUICK, product(list_models(), PLANS), nightly=MINUTES)
+    ("name", "plan"), slow_but(QUICK, product(list_models(), PLANS), nightly=NIGHTLY)
 )
 def test_a_plan_changes_nothing_but_speed(name: str, plan: str) -> None:
     assert_alike(train(name, recipe_for(name), plan), eager_run(name))
