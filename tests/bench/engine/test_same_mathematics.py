@@ -38,7 +38,7 @@ CHAOTIC = ("resnet4", "resnet4_dropout", "resnet18", "resnet50")
 LARGE = ("alexnet224", "resnet18_3x3")
 NIGHTLY = {  # a minute or more a case
     *product(DEEP, ("dataloader", "compile", "channels_last,step")),
-    *product(LARGE, ("channels_last",)),
+    *product((*LARGE, "resnet50"), ("channels_last",)),
 }
 NESTEROV = replace(
     RECIPES["default"],
