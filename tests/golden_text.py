@@ -8,6 +8,7 @@ import io
 import os
 from difflib import unified_diff
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console, RenderableType
 
@@ -22,9 +23,17 @@ def assert_golden(name: str, text: str, folder: Path = GOLDEN) -> None:
     assert text == wanted, _difference(name, wanted, text)
 
 
-def shown(*parts: RenderableType, width: int) -> str:
-    """What a terminal of this width shows, without colours and blanks at the ends of lines."""
-    console = Console(file=io.StringIO(), width=width, no_color=True, force_terminal=False)
+def shown(
+    *parts: RenderableType, width: int, colours: Literal["standard", "truecolor"] | None = None
+) -> str:
+    """What a terminal of this width shows, but for blanks at the ends of lines."""
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        no_color=colours is None,
+        force_terminal=colours is not None,
+        color_system=colours,
+    )
     for part in parts:
         console.print(part, markup=False)
     assert isinstance(console.file, io.StringIO)

@@ -1,14 +1,11 @@
 """A verdict on a terminal, held by golden text: it fits, and breaks no word."""
 
-import io
-
 import pytest
-from rich.console import Console
 
 from results.gate.tables import render_verdict, verdict_notes
 from results.gate.verdict import Verdict
 from results.gate.words import headline
-from tests.golden_text import assert_golden
+from tests.golden_text import assert_golden, shown
 from tests.results.gate.verdicts_by_hand import (
     HOSTILE,
     MANY,
@@ -25,10 +22,7 @@ from tests.results.gate.verdicts_by_hand import (
 
 def drawn(verdict: Verdict, width: int) -> str:
     """First line, tables and lines below, without blanks at the ends of lines."""
-    console = Console(file=io.StringIO(), width=width, no_color=True, force_terminal=False)
-    console.print(render_verdict(verdict, width=width))
-    assert isinstance(console.file, io.StringIO)
-    tables = [line.rstrip() for line in console.file.getvalue().splitlines()]
+    tables = shown(render_verdict(verdict, width=width), width=width).splitlines()
     parts = [": ".join(headline(verdict)), "", *tables, "", *verdict_notes(verdict)]
     return "".join(f"{line}\n" for line in parts)
 
@@ -100,10 +94,8 @@ def test_names_cannot_steer_a_terminal(width: int) -> None:
 
 
 def test_what_is_worse_is_red_on_a_terminal() -> None:
-    console = Console(file=io.StringIO(), width=120, force_terminal=True, color_system="standard")
-    console.print(render_verdict(REGRESSION, width=120))
-    assert isinstance(console.file, io.StringIO)
-    assert "\x1b[1;31mworse\x1b[0m" in console.file.getvalue()
+    text = shown(render_verdict(REGRESSION, width=120), width=120, colours="standard")
+    assert "\x1b[1;31mworse\x1b[0m" in text
 
 
 def test_better_counts_are_told_too() -> None:

@@ -1,12 +1,10 @@
 """The history of models over commits: order, changes, noise; and its text, held by golden files."""
 
-import io
 import json
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from bench.commands.table import show
 from results import NotComparable, RunRecord, summarize
@@ -201,7 +199,5 @@ def test_names_cannot_steer_a_terminal() -> None:
 
 def test_changes_within_noise_are_dim_on_a_terminal() -> None:
     rows = history(at("a", 1), at("b", 2))
-    console = Console(file=io.StringIO(), width=80, force_terminal=True)
-    console.print(render_history(rows, width=80))
-    assert isinstance(console.file, io.StringIO)
-    assert "  \x1b[2m~+0.00\x1b[0m  " in console.file.getvalue()
+    text = shown(render_history(rows, width=80), width=80, colours="standard")
+    assert "  \x1b[2m~+0.00\x1b[0m  " in text

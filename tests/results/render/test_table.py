@@ -1,11 +1,9 @@
 """The table for the terminal, held by golden text."""
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from results import RunRecord, summarize, table_rows
 from results.render.footer import footer_lines
@@ -18,17 +16,14 @@ from results.text import (
     format_seconds,
     three_digits,
 )
-from tests.golden_text import WIDTHS, assert_golden
+from tests.golden_text import WIDTHS, assert_golden, shown
 from tests.results.records_by_hand import ENVIRONMENT, LIMIT, make_record, make_sweep, make_values
 
 
 def drawn(records: Sequence[RunRecord], width: int, **options: Any) -> str:  # noqa: ANN401
     """The table as a file would get it, without blanks at the ends of lines."""
     rows = table_rows(summarize(records, by=options.get("by", "model")))
-    console = Console(file=io.StringIO(), width=width, no_color=True, force_terminal=False)
-    console.print(render_table(rows, width=width, **options))
-    assert isinstance(console.file, io.StringIO)
-    return "".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines())
+    return shown(render_table(rows, width=width, **options), width=width)
 
 
 def footer(records: Sequence[RunRecord]) -> str:
@@ -62,10 +57,8 @@ def test_only_failures_make_a_table_too() -> None:
 
 
 def test_best_is_bold_as_well_as_marked() -> None:
-    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system="truecolor")
-    console.print(render_table(table_rows(summarize(make_sweep())), width=80))
-    assert isinstance(console.file, io.StringIO)
-    assert "\x1b[1m94.15 ± 0.23*" in console.file.getvalue()
+    table = render_table(table_rows(summarize(make_sweep())), width=80)
+    assert "\x1b[1m94.15 ± 0.23*" in shown(table, width=80, colours="truecolor")
 
 
 VALUES = make_values(0.9, 1, 9, 9)
