@@ -16,7 +16,7 @@ from bench.gate.quality import SIDE, check_quality, quality_steps, skipped
 from bench.gate.speed import Workload
 from results import RunRecord
 from results.gate.verdict import Finding
-from tests.results.gate.test_quality import BASE, RULE, failed, shifted, trained
+from tests.results.gate.quality_by_hand import BASE, RULE, failed, shifted, trained
 
 
 @pytest.mark.parametrize(

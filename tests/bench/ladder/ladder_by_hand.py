@@ -6,10 +6,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from bench import RECIPES, Budget, RunSpec
 from bench.ladder.child import COUNTED, FAILURE, READY, TURN, RungJob
 from bench.workers import messages
 from results import Measurement, RunRecord
 from tests.results.records_by_hand import ENVIRONMENT, make_record
+
+SPEC = RunSpec(model="v2", recipe=RECIPES["default"], budget=Budget(3, "epochs")).resolved_for(
+    "cpu"
+)
 
 TURN_IMAGES = 1280
 # what a child says in the turn that its name tells, in place of its seconds and images

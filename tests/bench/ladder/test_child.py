@@ -4,7 +4,7 @@ import pytest
 
 from bench import Budget, Plan
 from bench.ladder.child import RungJob, fix_turns
-from tests.bench.ladder.test_rungs import SPEC
+from tests.bench.ladder.ladder_by_hand import SPEC
 from tests.bench.train.training_by_hand import STEP_S, make_rig
 
 

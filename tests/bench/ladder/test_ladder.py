@@ -15,8 +15,7 @@ from bench.sweep.request import Request
 from bench.workers.interruption import Interruption
 from bench.workers.messages import TimeLimit
 from results import RunRecord, RunStore
-from tests.bench.ladder.ladder_by_hand import PLAYED, TURN_IMAGES, play
-from tests.bench.ladder.test_rungs import SPEC
+from tests.bench.ladder.ladder_by_hand import PLAYED, SPEC, TURN_IMAGES, play
 from tests.command_line import wait_for
 
 

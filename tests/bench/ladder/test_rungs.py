@@ -4,13 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from bench import RECIPES, Budget, Plan, RunSpec
+from bench import Budget, Plan
 from bench.ladder.rungs import Rung, RungSpec, list_rungs
 from bench.machine.compilers import NO_COMPILER
-
-SPEC = RunSpec(model="v2", recipe=RECIPES["default"], budget=Budget(3, "epochs")).resolved_for(
-    "cpu"
-)
+from tests.bench.ladder.ladder_by_hand import SPEC
 
 
 def table(

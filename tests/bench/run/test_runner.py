@@ -13,7 +13,7 @@ from bench.errors import RunError
 from bench.machine import device
 from bench.sweep.folders import check_same
 from results import RunStore
-from tests.bench.ladder.test_rungs import SPEC
+from tests.bench.ladder.ladder_by_hand import SPEC
 from tests.command_line import REPOSITORY
 from tests.results.records_by_hand import ENVIRONMENT, make_record
 

@@ -19,7 +19,7 @@ from bench.sweep.request import Request
 from bench.sweep.sweep import Sweep, checked_progress, checked_record, run_sweep
 from bench.workers.messages import MAX_SAMPLES_BYTES, packed_samples
 from results import RunRecord, RunStore
-from tests.bench.ladder.test_rungs import SPEC
+from tests.bench.ladder.ladder_by_hand import SPEC
 from tests.bench.workers.children_by_hand import plays
 from tests.bench.workers.models_by_hand import write_models
 

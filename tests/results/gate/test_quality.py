@@ -8,16 +8,7 @@ import pytest
 from results import RunRecord
 from results.gate.quality import QualityRule, judge_accuracy, judge_memory, judge_quality
 from results.gate.verdict import Finding
-from tests.results.records_by_hand import make_record
-
-RULE = QualityRule()
-MIB = 2**20
-BASE = dict(enumerate([0.851, 0.843, 0.848, 0.846, 0.852, 0.844]))
-
-
-def shifted(*points: float) -> dict[int, float]:
-    """Accuracies of the head: the base's with so many points more, by seed."""
-    return {seed: BASE[seed] + point / 100 for seed, point in enumerate(points)}
+from tests.results.gate.quality_by_hand import BASE, MIB, RULE, failed, shifted, trained
 
 
 def judged(*points: float) -> Finding:
@@ -131,18 +122,6 @@ def test_the_thresholds_are_the_rules(rule: QualityRule) -> None:
 def test_an_unknown_peak_is_skipped_with_its_reason(base: dict[int, float]) -> None:
     finding = judge_memory("v2", base, {0: 1.0}, RULE)
     assert (finding.outcome, finding.evidence) == ("skipped", "no seed has a peak on both commits")
-
-
-def trained(
-    seed: int, accuracy: float, *, mebibytes: float = 50.0, status: str = "ok", reason: str = ""
-) -> RunRecord:
-    measured = {"test_accuracy": accuracy, "peak_memory": mebibytes * MIB}
-    values = measured if status == "ok" else {}
-    return make_record("v2", seed, values=values, status=status, reason=reason or None)
-
-
-def failed(seed: int, status: str = "diverged", reason: str = "the loss became nan") -> RunRecord:
-    return trained(seed, 0.0, status=status, reason=reason)
 
 
 def without(quantity: str) -> RunRecord:
