@@ -51,6 +51,12 @@ def finish(
     )
 
 
+def git(folder: Path, *arguments: str) -> str:
+    """What git says in a folder, run as somebody."""
+    who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+    return finish("git", *who, *arguments, cwd=folder, check=True).stdout.strip()
+
+
 def bench(
     data_root: Path, *arguments: str | Path, program: Sequence[str] = ("-m", "bench")
 ) -> Finished:

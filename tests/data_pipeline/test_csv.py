@@ -5,7 +5,6 @@ import hashlib
 import io
 import json
 import random
-import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -16,7 +15,7 @@ import pytest
 import torch
 
 from data_pipeline import DataError, data_hash, ensure_data, load_fashion_mnist
-from tests.command_line import REPOSITORY
+from tests.command_line import finish
 from tests.data_pipeline.csv_by_hand import TEST, TRAIN, UNASKED, SmallData, csv_text, header_line
 
 DATA = SmallData.drawn()
@@ -157,6 +156,6 @@ print(sorted(heavy & set(sys.modules)))
 
 
 def test_reading_needs_neither_torch_nor_pandas_and_an_import_not_even_numpy(root: Path) -> None:
-    command = [sys.executable, "-c", LOADED, str(root), json.dumps([astuple(f) for f in FILES])]
-    done = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
-    assert done.stdout == "[]\n[]\n"
+    files = json.dumps([astuple(f) for f in FILES])
+    done = finish(sys.executable, "-c", LOADED, root, files)
+    assert (done.returncode, done.stdout) == (0, "[]\n[]\n"), done.stderr

@@ -1,7 +1,6 @@
 """Names: listing without torch, the catalogue, registering at run time, what `--models` accepts."""
 
 import importlib
-import subprocess
 import sys
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from fmnist_models import (
     resolve_names,
 )
 from fmnist_models.catalogue import read_catalogue
+from tests.command_line import finish
 
 PACKAGE = Path(fmnist_models.__file__).parent
 BASES = ["v0", "v1", "v2", "fashion_cnn", "alexnet", "resnet4", "resnet8", "resnet18", "resnet50"]
@@ -53,11 +53,8 @@ def fresh_registry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_names_are_told_quickly_and_without_torch() -> None:
     example = PACKAGE.parent / "examples" / "tiny_net.py"
-    command = [sys.executable, "-c", WITHOUT_TORCH, str(example)]
-    found = subprocess.run(
-        command, cwd=PACKAGE.parent, capture_output=True, text=True, check=True
-    ).stdout
-    assert found == "15 [] True\n"
+    done = finish(sys.executable, "-c", WITHOUT_TORCH, example)
+    assert (done.returncode, done.stdout) == (0, "15 [] True\n"), done.stderr
 
 
 def test_catalogue_equals_what_the_decorators_registered() -> None:

@@ -1,6 +1,5 @@
 """Variables of a user's shell: nonsense in them is ignored, or refused in one line."""
 
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from results import RunStore
-from tests.command_line import LIMIT_S, REPOSITORY, Finished, environment
+from tests.command_line import Finished, environment, finish
 from tests.results.records_by_hand import make_record
 
 ASCII = {"PYTHONIOENCODING": "ascii"}
@@ -28,15 +27,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def tell(variables: dict[str, str], *arguments: str | Path) -> Finished:
     """The command among other variables."""
-    return subprocess.run(
-        [sys.executable, "-m", "bench", *map(str, arguments)],
-        cwd=REPOSITORY,
-        env=environment(Path("data")) | variables,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    variables = environment(Path("data")) | variables
+    return finish(sys.executable, "-m", "bench", *arguments, env=variables)
 
 
 def assert_one_refusal(finished: Finished, wanted: str) -> None:

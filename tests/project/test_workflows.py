@@ -19,7 +19,7 @@ import typer
 from bench.cli import app
 from bench.sweep.checked import check_options
 from bench.sweep.request import Request
-from tests.command_line import REPOSITORY, Finished, finish
+from tests.command_line import REPOSITORY, Finished, finish, git
 from tests.project.test_ci_keep import keep, write_run
 
 FOLDER = REPOSITORY / ".github" / "workflows"
@@ -86,20 +86,19 @@ def run_script(script: str, folder: Path, python: str, **environment: str) -> Fi
 @pytest.fixture
 def merge(tmp_path: Path) -> tuple[str, str]:
     """The first parent and the hash of a merge commit, in a repository in `tmp_path`."""
-    settings = ["-c", "user.name=n", "-c", "user.email=e@e", "-c", "commit.gpgsign=false"]
 
-    def git(words: str) -> str:
-        return finish("git", *settings, *words.split(), cwd=tmp_path, check=True).stdout.strip()
+    def run_git(words: str) -> str:
+        return git(tmp_path, *words.split())
 
-    git("init --quiet --initial-branch=main")
-    git("commit --quiet --allow-empty -m root")
-    git("checkout --quiet -b change")
-    git("commit --quiet --allow-empty -m change")
-    git("checkout --quiet main")
-    git("commit --quiet --allow-empty -m base")
-    base = git("rev-parse HEAD")
-    git("merge --quiet --no-ff -m merge change")
-    return base, git("rev-parse HEAD")
+    run_git("init --quiet --initial-branch=main")
+    run_git("commit --quiet --allow-empty -m root")
+    run_git("checkout --quiet -b change")
+    run_git("commit --quiet --allow-empty -m change")
+    run_git("checkout --quiet main")
+    run_git("commit --quiet --allow-empty -m base")
+    base = run_git("rev-parse HEAD")
+    run_git("merge --quiet --no-ff -m merge change")
+    return base, run_git("rev-parse HEAD")
 
 
 @pytest.mark.parametrize(

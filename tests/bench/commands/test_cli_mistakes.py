@@ -6,14 +6,12 @@ tests call the command line inside this process: its fork server then serves the
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.command_line import CPU, REPOSITORY, Finished, assert_refused, bench, environment
+from tests.command_line import CPU, REPOSITORY, Finished, assert_refused, bench
 
 Refuses = Callable[..., None]
 WEIGHTS = REPOSITORY / "fmnist_models" / "weights"
@@ -141,14 +139,7 @@ from multiprocessing import forkserver
 assert forkserver._forkserver._forkserver_pid is None
 """
     options = json.dumps([options for options, _ in SEEN_AT_ONCE.values()])
-    done = subprocess.run(
-        [sys.executable, "-c", code, options],
-        cwd=REPOSITORY,
-        env=environment(data_root),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = bench(data_root, options, program=("-c", code))
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert len(done.stderr.splitlines()) == len(SEEN_AT_ONCE)
 

@@ -1,14 +1,13 @@
 """Repositories of two commits whose workers say what a test has them say, and no more."""
 
 import json
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.command_line import Finished, call
+from tests.command_line import Finished, call, git
 from tests.results.records_by_hand import make_record, make_values
 
 WORKER = '''"""Answers a gate out of answers.json."""
@@ -90,14 +89,6 @@ def answers(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         "record": json.loads(RECORD.to_json_line()),
     }
     return plain | changes
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """Runs git there, as somebody."""
-    who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
-    command = ["git", "-C", str(folder), *who, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 def make_repository(

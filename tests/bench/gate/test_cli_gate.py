@@ -8,7 +8,8 @@ import pytest
 
 from bench.commands.gate import _again
 from results.gate.verdict import Commit
-from tests.bench.gate.gate_by_hand import COUNTS, PLAN, Gate, answers, git
+from tests.bench.gate.gate_by_hand import COUNTS, PLAN, Gate, answers
+from tests.command_line import git
 from tests.tiers import slow_but
 
 SLOW = {"turns": {"v0": [0.004], "v2": [0.005, 0.0052, 0.0051]}}

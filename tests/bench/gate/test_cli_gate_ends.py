@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.gate.gate_by_hand import Gate, answers, git, make_repository
+from tests.bench.gate.gate_by_hand import Gate, answers, make_repository
 from tests.command_line import (
     LIMIT_S,
     MARK,
     REPOSITORY,
     assert_refused,
     environment,
+    git,
     processes_with,
     wait_for,
 )

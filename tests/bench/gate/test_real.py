@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,7 @@ from typing import Any
 import pytest
 
 from bench.counts.baseline import EPOCHS, FILE, Baseline, stack_of
-from tests.bench.gate.gate_by_hand import git
-from tests.command_line import REPOSITORY
+from tests.command_line import REPOSITORY, finish, git
 
 pytestmark = pytest.mark.slow
 LIMIT_S = 3600.0
@@ -74,15 +72,9 @@ def hold(clone: Path, data_root: Path, models: str, checks: str) -> dict[str, An
     git(clone, "commit", "-q", "-a", "-m", "some change")
     options = ["--base", "HEAD~1", "--models", models, "--device", "cpu", "--out", "../out"]
     options += ["--checks", checks, "--threshold", "0.3", "--seeds", "2", "--train-seconds", "1"]
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", "gate", *options],
-        cwd=clone,
-        env=os.environ | {"FMNIST_DATA": str(data_root.resolve()), "PYTHONPATH": str(clone)},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    command = (sys.executable, "-m", "bench", "gate", *options)
+    env = os.environ | {"FMNIST_DATA": str(data_root.resolve()), "PYTHONPATH": str(clone)}
+    done = finish(*command, cwd=clone, env=env, timeout=LIMIT_S)
     found: dict[str, Any] = json.loads((clone.parent / "out" / "verdict.json").read_bytes())
     assert done.returncode == found["exit_code"], done.stderr
     return found

@@ -1,7 +1,6 @@
 """Where a record comes from."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 from bench.machine import provenance
 from bench.machine.provenance import describe_provenance, source_hash
+from tests.command_line import git
 
 
 @pytest.fixture
@@ -22,12 +22,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     provenance._source.cache_clear()
     yield tmp_path
     provenance._source.cache_clear()
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ("-c", "user.name=a", "-c", "user.email=a@b.c")
-    command = ["git", "-C", str(folder), *identity, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def test_outside_a_checkout_the_commit_is_unknown(folder: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from bench.machine.device import gpu_taken_on_trust
-from tests.command_line import LIMIT_S, PLAN, REPOSITORY, environment
+from tests.command_line import LIMIT_S, PLAN, REPOSITORY, environment, finish
 
 LIBRARY = r"""
 #include <stdio.h>
@@ -93,15 +93,8 @@ sys.stdout.write("torch._inductor.compile_fx" in sys.modules and "all there")
 
 @pytest.mark.slow
 def test_nothing_asks_cuda_whether_it_is_there() -> None:
-    found = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", WATCHED],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=LIMIT_S,
-    )
-    assert found.stdout == "all there"
+    done = finish(sys.executable, "-W", "ignore", "-c", WATCHED)
+    assert (done.returncode, done.stdout) == (0, "all there"), done.stderr
 
 
 def test_whoever_asks_while_a_compiler_is_imported_is_answered_without_a_look(
