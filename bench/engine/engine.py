@@ -33,8 +33,8 @@ from data_pipeline import (
     draw_augmentations,
     normalize,
 )
+from fmnist_models.logits import NUM_CLASSES, describe_output, main_logits
 
-NUM_CLASSES = 10
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 Drawn: TypeAlias = tuple[Tensor, ...]
@@ -112,35 +112,35 @@ def autocast(precision: str, device_type: str) -> AbstractContextManager[object]
     return torch.autocast(device_type, dtype=AUTOCAST[precision], cache_enabled=False)
 
 
-def loss_function(model: Callable[..., Tensor], recipe: Recipe, device_type: str) -> LossFunction:
+def loss_function(model: Callable[..., object], recipe: Recipe, device_type: str) -> LossFunction:
     """Return forward pass and mean cross-entropy, in float32 at least, as one function.
 
-    The loss function raises RunError (`crashed`) where the model returns no logits (B, 10), of
-    which cross-entropy would make an obscure error, or none at all.
+    Of a model with auxiliary heads it is the loss of the main logits alone. The loss function
+    raises RunError (`crashed`) where there are no logits (B, 10), of which cross-entropy would make
+    an obscure error, or none at all.
     """
 
     def loss_of(images: Tensor, labels: Tensor) -> Tensor:
         with autocast(recipe.precision, device_type):
-            logits = check_tensor(model(images))
-        shape, wanted = tuple(logits.shape), (len(labels), NUM_CLASSES)
-        if shape != wanted:
-            raise RunError("crashed", f"in training the model returns shape {shape}, not {wanted}")
+            output = model(images)
+        logits = logits_of(output, len(labels), "training")
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
 
     return loss_of
 
 
-def check_tensor(output: object) -> Tensor:
-    """Return the output of a model, if it is a tensor.
+def logits_of(output: object, num_images: int, phase: str) -> Tensor:
+    """Return the main logits (B, 10) in the output of a model.
 
     Raises:
-        RunError: `crashed`; auxiliary outputs in training make a tuple, for example.
+        RunError: `crashed`, there are none; says in which phase, `training` or `evaluation`.
     """
-    if not isinstance(output, Tensor):
-        name = type(output).__name__
-        raise RunError("crashed", f"in training the model returns a {name}, not a tensor")
-    return output
+    logits = main_logits(output, num_images)
+    if logits is None:
+        found, wanted = describe_output(output), (num_images, NUM_CLASSES)
+        raise RunError("crashed", f"in {phase} the model returns {found}, not {wanted}")
+    return logits
 
 
 @dataclass(eq=False)

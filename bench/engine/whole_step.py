@@ -118,12 +118,24 @@ class WholeStep:
             leaves = {name: p.detach().requires_grad_() for name, p in state.trainable.items()}
             model = partial(functional_call, self.model, leaves | state.fixed)
             loss = loss_function(model, self.recipe, images.device.type)(images, labels)
-            gradients = torch.autograd.grad(loss, list(leaves.values()))
+            gradients = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
         if self.rule.counts_steps:
             state.step.add_(1)
-        parameters = list(state.trainable.values())
-        self.rule.apply(parameters, list(gradients), state.slots, rate, state.step)
+        parameters, *slots = _of_used(gradients, list(state.trainable.values()), *state.slots)
+        used = [gradient for gradient in gradients if gradient is not None]
+        self.rule.apply(parameters, used, slots, rate, state.step)
         return loss.detach()
+
+
+def _of_used(gradients: Sequence[Tensor | None], *lists: list[Tensor]) -> list[list[Tensor]]:
+    """Return of each list what belongs to parameters with a gradient.
+
+    Torch's optimizers pass the others by, those of an auxiliary head for example: no weight decay.
+    """
+    return [
+        [tensor for tensor, gradient in zip(each, gradients, strict=True) if gradient is not None]
+        for each in lists
+    ]
 
 
 def _unaligned(rates: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from bench.spec.run_spec import file_hash
 from bench.train.evaluation import BATCH_SIZES
 from data_pipeline import NORMALIZATIONS, ResidentSplit, normalize
 from fmnist_models.external import message_of
+from fmnist_models.logits import describe_output, main_logits
 from fmnist_models.weight_files import load_plain, weights_in
 
 
@@ -102,14 +103,15 @@ class Classifier:
     def _logits(self, images: Tensor) -> Tensor:
         saved = self.saved
         try:
-            logits: Tensor = self.model(normalize(images.to(self.device), saved.normalize))
+            output = self.model(normalize(images.to(self.device), saved.normalize))
         except Exception as error:  # a user's model may raise anything
             size = f"{saved.input_size}x{saved.input_size}"
             reason = message_of(error) or type(error).__name__
             raise UsageError(f"{saved.name} fails on {size} images: {reason}") from None
-        if logits.shape != (len(images), len(saved.classes)):
+        logits = main_logits(output, len(images))
+        if logits is None:
             wanted = f"({len(images)}, {len(saved.classes)})"
-            raise UsageError(f"{saved.name} gives {tuple(logits.shape)}, not logits {wanted}")
+            raise UsageError(f"{saved.name} gives {describe_output(output)}, not logits {wanted}")
         return logits
 
 

@@ -22,9 +22,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.engine.engine import NUM_CLASSES
 from bench.measure.findings import Findings
 from data_pipeline import ResidentSplit
+from fmnist_models.logits import NUM_CLASSES
 
 MAX_MISTAKES = 24
 MAX_FEATURES = 1000  # images whose features are drawn

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.engine.engine import NUM_CLASSES, autocast
+from bench.engine.engine import autocast, logits_of
 from data_pipeline import ResidentSplit, normalize
+from fmnist_models.logits import NUM_CLASSES
 
 BATCH_SIZES = {"cpu": 250, "cuda": 2000}  # larger ones outgrow a CPU's caches
 
@@ -52,7 +53,8 @@ def evaluate(
         batch = slice(start, start + size)
         images = normalize(split.images[batch], normalization)
         with autocast(precision, device.type):
-            logits: Tensor = model(images).float()  # (B, K)
+            output = model(images)
+        logits = logits_of(output, len(images), "evaluation").float()  # (B, K)
         batch_counts, batch_loss = _score(logits, split.labels[batch])
         counts += batch_counts
         loss += batch_loss

@@ -248,7 +248,7 @@ def test_a_mistake_is_one_line(say: Say, data_root: Path, mistake: str) -> None:
 def test_answers_must_be_ten_logits(folder: Path) -> None:
     classifier = Classifier.open(folder / "v0.pt", Claim(), CPU)
     wrong = replace(classifier, model=torch.nn.Flatten())
-    with pytest.raises(UsageError, match=r"^v0 gives \(2, 784\), not logits \(2, 10\)$"):
+    with pytest.raises(UsageError, match=r"^v0 gives shape \(2, 784\), not logits \(2, 10\)$"):
         wrong.probabilities(torch.zeros(2, 1, 28, 28, dtype=torch.uint8))
 
 

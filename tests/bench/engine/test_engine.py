@@ -229,14 +229,15 @@ def test_data_parallel_leaves_the_names_of_the_weights_alone() -> None:
 @pytest.mark.parametrize(
     ("output", "reason"),
     [
-        ((torch.zeros(4, 10), None), "a tuple, not a tensor"),
-        (None, "a NoneType, not a tensor"),
+        ((torch.zeros(4, 7), None), "a tuple of (4, 7), not (4, 10)"),
+        ({"masks": torch.zeros(4, 10, 7, 7)}, "a dict of (4, 10, 7, 7), not (4, 10)"),
+        (None, "a NoneType, not (4, 10)"),
         (torch.zeros(4, 7), "shape (4, 7), not (4, 10)"),
         (torch.zeros(10), "shape (10,), not (4, 10)"),
         (torch.zeros(3, 10), "shape (3, 10), not (4, 10)"),
     ],
 )
 def test_what_is_no_logits_is_named(output: object, reason: str) -> None:
-    loss_of = loss_function(lambda _images: output, RECIPE, "cpu")  # type: ignore[arg-type,return-value]
+    loss_of = loss_function(lambda _images: output, RECIPE, "cpu")
     with pytest.raises(RunError, match=re.escape(f"in training the model returns {reason}")):
         loss_of(torch.zeros(4, 1, 28, 28), torch.zeros(4, dtype=torch.int64))
