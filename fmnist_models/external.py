@@ -43,15 +43,10 @@ def check_name(name: str) -> None:
 
 
 def describe(name: str) -> ModelInfo:
-    """Return what is known about an external model; runs a user's file for its input size."""
+    """Return what is known about a user's model; runs its file for the input size."""
     check_name(name)
-    from_library = split_library(name)
-    if from_library is None:
-        builder = load_callable(name)
-        return ModelInfo(name, input_size_of(name), summary=first_line(builder.__doc__))
-    library, model = from_library
-    summary = f"{library}'s {model} with random weights, one channel and ten classes"
-    return ModelInfo(name, INPUT_SIZE, source=library, summary=summary)
+    builder = load_callable(name)
+    return ModelInfo(name, input_size_of(name), summary=first_line(builder.__doc__))
 
 
 def load_callable(name: str) -> Callable[[], Any]:
@@ -71,9 +66,7 @@ def load_callable(name: str) -> Callable[[], Any]:
 
 
 def input_size_of(name: str) -> int:
-    """Return how many pixels a side the images have that an external model takes."""
-    if split_library(name):
-        return INPUT_SIZE
+    """Return how many pixels a side the images have that a user's model takes."""
     builder = load_callable(name)
     try:
         size = getattr(builder, "input_size", INPUT_SIZE)

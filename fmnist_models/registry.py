@@ -69,11 +69,16 @@ def list_models(variants: bool = True) -> list[str]:
 
 
 def model_info(name: str) -> ModelInfo:
-    """Return what is known about a model; loads torch only for a user's file."""
+    """Return what is known about a model; loads torch only for one from elsewhere."""
     if name in _REGISTERED:
         return _REGISTERED[name].info
     if name in _catalogue():
         return _catalogue()[name].info
+    if external.split_library(name):
+        external.check_name(name)
+        from fmnist_models.libraries import describe_library_model  # loads torch
+
+        return describe_library_model(name)
     if external.is_external(name):
         return external.describe(name)
     raise _unknown(name)
@@ -94,6 +99,11 @@ def build_model(name: str) -> "nn.Module":
         importlib.import_module(f"{FAMILIES}.{_catalogue()[name].module}")
     if name in _REGISTERED:
         return _REGISTERED[name].build()
+    if external.split_library(name):
+        external.check_name(name)
+        from fmnist_models.libraries import build_library_model  # loads torch
+
+        return build_library_model(name)
     if external.is_external(name):
         from fmnist_models.adapt import build_external  # loads torch
 

@@ -1,9 +1,7 @@
-"""Models from elsewhere: torchvision, timm, a user's file; and what goes wrong with them."""
+"""Models of a user's file, and what goes wrong with models from elsewhere."""
 
 import sys
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
@@ -47,46 +45,6 @@ def test_the_example_is_a_model() -> None:
     assert sum(p.numel() for p in model.parameters()) == 160 + 4_640 + 330
 
 
-# 2,542,856 parameters published, less two colours of a 3x3x16 stem, less 990 classes of 1024 + 1
-MOBILENET = 2_542_856 - 2 * 9 * 16 - 990 * 1025
-
-
-@pytest.mark.parametrize(
-    ("name", "parameters"),
-    [("mobilenet_v3_small", MOBILENET), ("squeezenet1_1", 726_474), ("googlenet", None)],
-    ids=["linear at the end", "convolution at the end", "auxiliary heads"],
-)
-def test_a_torchvision_model_is_adapted(name: str, parameters: int | None) -> None:
-    model = build_model(f"torchvision:{name}")
-    assert parameters in {None, sum(p.numel() for p in model.parameters())}
-    assert model.training
-    assert model(torch.rand(2, 1, 28, 28)).shape == (2, 10)
-
-
-def test_a_torchvision_model_that_needs_larger_images_is_refused() -> None:
-    message = refusal_of("torchvision:alexnet")
-    assert message.startswith("torchvision:alexnet fails on images (2, 1, 28, 28): RuntimeError: ")
-    assert message.endswith(
-        "; for larger images build it in a file, file.py:CALLABLE, that sets input_size"
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "close"),
-    [("mobilenet_v3_smal", "mobilenet_v3_small"), ("fasterrcnn_resnet50_fpn", "resnet50")],
-)
-def test_an_unknown_torchvision_name_gets_close_matches(name: str, close: str) -> None:
-    message = refusal_of(f"torchvision:{name}")
-    assert message.startswith(f"unknown model 'torchvision:{name}'; the closest names are ")
-    assert close in message
-
-
-def test_library_models_are_described_without_building_them() -> None:
-    summary = "torchvision's resnet34 with random weights, one channel and ten classes"
-    wanted = ModelInfo("torchvision:resnet34", 28, None, "torchvision", summary)
-    assert model_info(wanted.name) == wanted
-
-
 def test_adaptation_keeps_all_else_of_the_layers() -> None:
     stem = nn.Conv2d(3, 6, (5, 3), (2, 1), (1, 2), bias=False, padding_mode="reflect")
     net = nn.Sequential(stem, nn.Conv2d(6, 3, 1), nn.Flatten(), nn.Linear(7, 7), nn.Linear(7, 100))
@@ -101,32 +59,6 @@ def test_adaptation_leaves_a_fitting_network_alone() -> None:
     net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(4, 10))
     before = list(net)
     assert list(adapt_to_fashion_mnist(net).children()) == before
-
-
-def create_model(name: str, **arguments: object) -> nn.Module:
-    """What timm builds: "resnet10t" takes no such arguments."""
-    if name == "resnet10t":
-        raise TypeError(f"{name} takes no in_chans\nand more")
-    assert arguments == {"pretrained": False, "in_chans": 1, "num_classes": 10}
-    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
-
-
-def test_timm_adapts_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    timm = ModuleType("timm")
-    timm.__spec__ = ModuleSpec("timm", None)
-    timm.__dict__.update(
-        list_models=lambda: ["resnet10t"],
-        is_model=lambda name: name in ("resnet10t", "resnet10t.tagged"),
-        create_model=create_model,
-    )
-    monkeypatch.setitem(sys.modules, "timm", timm)
-    assert isinstance(build_model("timm:resnet10t.tagged"), nn.Sequential)
-    message = "unknown model 'timm:resnet10'; the closest names are resnet10t"
-    assert refusal_of("timm:resnet10") == message
-    message = "timm:resnet10t cannot be built: TypeError: resnet10t takes no in_chans"
-    assert refusal_of("timm:resnet10t") == message
-    monkeypatch.setitem(sys.modules, "timm", None)  # makes the import fail
-    assert refusal_of("timm:resnet10t") == "timm:resnet10t needs timm; run: pip install timm"
 
 
 def test_a_function_with_its_own_input_size() -> None:
