@@ -1,0 +1,121 @@
+"""Run a model's own code, and put back what it does to the process.
+
+What a model file does at import or in its constructor must not change how our data is made, how
+other models train, or what the clock sees. `user_code` puts every switch back when its block ends
+and remembers what the model has touched; training itself uses a `SwitchRecord`.
+"""
+
+import os
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from fmnist_models.switches import (
+    LIBRARY_SWITCHES,
+    SWITCHES,
+    Switch,
+    change_directory,
+    set_environment,
+    working_directory,
+)
+
+
+@dataclass
+class SwitchRecord:
+    """What the switches say when it is made; `touched` are those found turned since."""
+
+    touched: set[str] = field(default_factory=set)
+    switches: Sequence[Switch] = SWITCHES
+    values: list[Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read all of them."""
+        self.values = [switch.read() for switch in self.switches]
+
+    def put_back(self) -> None:
+        """Set what was turned since to what it was; some tens of microseconds where nothing was."""
+        turned = [
+            (switch, value)
+            for switch, value in zip(self.switches, self.values, strict=True)
+            if switch.read() != value
+        ]
+        for switch, value in turned:
+            self.touched.add(switch.name)
+            switch.write(value)
+
+
+@dataclass
+class Surroundings:
+    """What a model's code has touched so far, and where it has gone to.
+
+    A constructor opens files relative to the folder that its file has gone to at import, and reads
+    the variables that were set there: both are its own for as long as its code runs.
+    """
+
+    touched: set[str] = field(default_factory=set)
+    directory: str | None = None
+    variables: dict[str, str | None] = field(default_factory=dict)  # None: taken away
+
+    def enter(self) -> None:
+        """Make them those of the process."""
+        change_directory(self.directory)
+        set_environment({k: v for k, v in (os.environ | self.variables).items() if v is not None})
+
+    def leave(self, directory: str | None, variables: dict[str, str]) -> None:
+        """Note in what they differ from what was before, and must be again."""
+        found = working_directory()
+        self.directory = None if found == directory else found
+        names = os.environ.keys() | variables.keys()
+        self.variables = {
+            k: os.environ.get(k) for k in names if os.environ.get(k) != variables.get(k)
+        }
+
+
+@cache
+def surroundings_of(name: str) -> Surroundings:
+    """Return the surroundings of a model by its name, the same ones each time."""
+    return Surroundings()
+
+
+@contextmanager
+def user_code(name: str) -> Iterator[None]:
+    """Run code of this model, its import or its construction; all switches are put back after it.
+
+    What it has touched is `surroundings_of(name).touched`. Its own working directory and variables
+    of the environment are given to the next block of the same model.
+    """
+    its = surroundings_of(name)
+    record = SwitchRecord(its.touched, SWITCHES + LIBRARY_SWITCHES)
+    directory, variables = working_directory(), dict(os.environ)
+    its.enter()
+    try:
+        yield
+    finally:
+        its.leave(directory, variables)
+        record.put_back()
+
+
+@contextmanager
+def kept_randomness() -> Iterator[None]:
+    """Put back the random states of torch, numpy and Python when the block ends."""
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    python, of_numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(of_numpy)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed torch, numpy and Python; numpy takes 32 bits."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
