@@ -1,4 +1,8 @@
-"""Standard streams and exit codes: what is written to them, and what an error comes to."""
+"""Standard streams and exit codes: what is written to them, and what an error comes to.
+
+Every line that the product says leaves by `say`, `write_out` or a console of `make_console`: there
+no name, reason or path is more than text.
+"""
 
 import contextlib
 import errno
@@ -6,14 +10,15 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UsageError, short_line
+from results.text import visible, visible_lines
 
 if TYPE_CHECKING:
     import typer
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
 MOST_NOTES = 6  # lines below a table
 WIDTH_OFF_TERMINAL = 120  # rich's own 80 would hide half of the columns in a CI log
@@ -79,8 +84,8 @@ def _usage_errors() -> type[Exception]:
 
 
 def say(line: str) -> None:
-    """Write one line to stderr."""
-    sys.stderr.write(f"{line}\n")
+    """Write one line to stderr, characters that nobody sees as escapes."""
+    sys.stderr.write(f"{visible(line)}\n")
 
 
 def settle_streams() -> None:
@@ -130,8 +135,12 @@ def silence(number: int) -> None:
     os.close(nothing)
 
 
-def write_out(content: str | bytes) -> None:
+def write_out(content: str | bytes, *, is_drawn: bool = False) -> None:
     """Write to stdout; a reader that has gone, as in `table | head -1`, is no failure.
+
+    Args:
+        content: Text, of which characters that nobody sees are written as escapes, or bytes.
+        is_drawn: Whether the text holds escapes of its own, and names that are visible already.
 
     Raises:
         UsageError: stdout takes no more for another reason, such as a full disk, or only some
@@ -141,7 +150,7 @@ def write_out(content: str | bytes) -> None:
         if isinstance(content, bytes):
             sys.stdout.buffer.write(content)
         else:
-            sys.stdout.write(content)
+            sys.stdout.write(content if is_drawn else visible_lines(content))
         sys.stdout.flush()
     except UnicodeEncodeError:
         what = f"stdout takes {sys.stdout.encoding} only, and there is more to write"
@@ -157,6 +166,25 @@ def terminal_width() -> int:
     return shutil.get_terminal_size((WIDTH_OFF_TERMINAL, 24)).columns
 
 
+def make_console(**options: Any) -> "Console":  # noqa: ANN401 - what rich takes
+    """Make the one kind of console that there is: on it a name is a name, and nothing else.
+
+    Neither `[bold]` nor `:locked:` is markup, and what steers a terminal is drawn as text, whatever
+    a table was made of.
+    """
+    from rich.console import Console, ConsoleOptions
+    from rich.segment import Segment
+
+    class PlainConsole(Console):
+        def render(
+            self, renderable: "RenderableType", options: ConsoleOptions | None = None
+        ) -> Iterator[Segment]:
+            for text, style, control in super().render(renderable, options):
+                yield Segment(text if control else visible_lines(text), style, control)
+
+    return PlainConsole(markup=False, emoji=False, highlight=False, **options)
+
+
 def print_rich(
     table: "RenderableType",
     notes: Sequence[str],
@@ -170,23 +198,19 @@ def print_rich(
     At most six notes are written unless the option `--notes` asks for `all_notes`. `again` is a
     command as the last line, never wrapped; it counts as one of the six.
     """
-    from rich.console import Console
-
     is_terminal = sys.stdout.isatty()
     drawn = io.TextIOWrapper(io.BytesIO(), sys.stdout.encoding or "utf-8", errors="replace")
-    console = Console(
-        file=drawn, width=terminal_width(), force_terminal=is_terminal, highlight=False
-    )
+    console = make_console(file=drawn, width=terminal_width(), force_terminal=is_terminal)
     for line in [*above, *([""] if above else [])]:
-        console.print(line, markup=False, soft_wrap=not is_terminal)
+        console.print(visible(line), soft_wrap=not is_terminal)
     console.print(table)
     console.print()
     for line in first_notes(notes, len(notes) if all_notes else MOST_NOTES - bool(again)):
-        console.print(line, markup=False, soft_wrap=not is_terminal)
+        console.print(visible(line), soft_wrap=not is_terminal)
     if again:
-        console.print(again, markup=False, soft_wrap=True)
+        console.print(visible(again), soft_wrap=True)
     drawn.seek(0)
-    write_out(drawn.read())
+    write_out(drawn.read(), is_drawn=is_terminal)
 
 
 def first_notes(notes: Sequence[str], most: int = MOST_NOTES) -> list[str]:

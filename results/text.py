@@ -1,28 +1,63 @@
 """Numbers and names as a person reads them: the one place that scales units.
 
-Everything else is in base units.
+Everything else is in base units. It is also the one place that decides how a text from outside is
+shown: `visible` for names, `one_line` for sentences.
 """
 
-from collections.abc import Iterable, Sequence
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 
 MOST_CHARS = 60  # of a name: a path must not push the numbers out
+# what programs write to colour their words: control sequences, and those of window titles and links
+_COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+_BREAKS = re.compile(r"[^\S ]+")
+# letters and marks that no font draws (Unicode's Default_Ignorable_Code_Point); Python calls these
+# printable, and all others of that kind not
+_UNDRAWN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+
+
+def visible(text: str) -> str:
+    r"""The text with each character that steers a terminal, or that nobody sees, as JSON writes it.
+
+    So no name looks like another: `\u202e` stands for the mark that turns the writing round, `\n`
+    for a line break. Inside JSON the text stays the same value.
+    """
+    if text.isprintable() and (text.isascii() or not _UNDRAWN.search(text)):
+        return text
+    return "".join(
+        char if char.isprintable() and not _UNDRAWN.match(char) else _escape(char) for char in text
+    )
+
+
+def visible_lines(text: str) -> str:
+    """The text with its line breaks as they are, and each line as `visible` has it."""
+    return "\n".join(map(visible, text.split("\n")))
 
 
 def one_line(text: str) -> str:
-    """The text on one line, without line breaks, tabs or what would steer a terminal."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    """A sentence on one line: without colours, line breaks and tabs as blanks, the rest visible."""
+    parts = _BREAKS.split(_COLOURS.sub("", text))
+    return visible(" ".join(filter(None, (part.strip(" ") for part in parts))))
+
+
+def json_text(value: object) -> str:
+    """A value as indented JSON that ends in a newline, and that no name in it can disturb.
+
+    Characters that nobody sees are escaped, so what is read back is what was written.
+    """
+    import msgspec
+
+    return visible_lines(msgspec.json.format(msgspec.json.encode(value)).decode()) + "\n"
 
 
 def cut(text: str, most: int = MOST_CHARS) -> str:
     """The text on one line, its end left out where it is too long."""
     text = one_line(text)
     return text if len(text) <= most else text[: max(1, most - 1)] + "…"
-
-
-def printable(text: str) -> str:
-    """The text as it is, or on one line where a part of it would steer a terminal."""
-    return text if text.isprintable() else one_line(text)
 
 
 def distinct(values: Iterable[object]) -> list[str]:
@@ -117,15 +152,44 @@ def points(fraction: float) -> str:
 
 
 def short_names(names: Sequence[str], characters: int) -> dict[str, str]:
-    """Each name, cut to so many characters; names alike when cut keep what tells them apart."""
+    """Each name, cut to so many characters; names alike when cut keep what tells them apart.
+
+    That is where they begin to differ, or else their ends, or else a number.
+    """
     short = {name: cut(name, characters) for name in names}
-    for text in {text for text in short.values() if list(short.values()).count(text) > 1}:
-        alike = [name for name in short if short[name] == text]
-        first = _first_difference(alike)
-        head = alike[0][: (characters - 1) // 2]
-        rest = characters - len(head) - 1
-        short |= {name: f"{head}…{cut(name[first:], rest)}" for name in alike}
-    return short
+    for shorter in (_from_first_difference, _ends):
+        for alike in _alike(short):
+            short |= shorter(alike, characters)
+    return short | _numbered([name for alike in _alike(short) for name in alike], characters)
+
+
+def _alike(short: Mapping[str, str]) -> list[list[str]]:
+    """The names that are short alike, of each short name that several have."""
+    bearers: dict[str, list[str]] = {}
+    for name, text in short.items():
+        bearers.setdefault(text, []).append(name)
+    return [names for names in bearers.values() if len(names) > 1]
+
+
+def _from_first_difference(names: Sequence[str], characters: int) -> dict[str, str]:
+    first = _first_difference(names)
+    head = names[0][: (characters - 1) // 2]
+    rest = characters - len(head) - 1
+    return {name: f"{head}…{cut(name[first:], rest)}" for name in names}
+
+
+def _ends(names: Sequence[str], characters: int) -> dict[str, str]:
+    return {name: f"…{name[1 - characters :]}" for name in names}
+
+
+def _numbered(names: Sequence[str], characters: int) -> dict[str, str]:
+    marks = {name: f"#{number}" for number, name in enumerate(names, start=1)}
+    return {name: cut(name, max(1, characters - len(mark))) + mark for name, mark in marks.items()}
+
+
+def _escape(char: str) -> str:
+    code = json.dumps(char)[1:-1]
+    return code if len(code) > 1 else f"\\u{ord(char):04x}"  # of 0x7f JSON has no need
 
 
 def _first_difference(names: Sequence[str]) -> int:

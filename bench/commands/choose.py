@@ -18,6 +18,7 @@ from results.choice.choose import choose as decide
 from results.choice.table import choice_notes, render_choice
 from results.choice.text import choice_headline, choice_json
 from results.rows.comparable import is_ladder
+from results.rows.names import with_short_names
 from results.rows.rows import TARGETS
 
 NOTHING_QUALIFIES = 4
@@ -84,11 +85,15 @@ def answer(
     fmt: str,
     notes: bool = False,
 ) -> int:
-    """Write the choice among some records to stdout and return the exit code."""
-    choice = decide(records, constraints, objective)
+    """Write the choice among some records to stdout and return the exit code.
+
+    A net of a user's file has its shortest name that no other has; json keeps the whole one.
+    """
     if fmt == "json":
+        choice = decide(records, constraints, objective)
         write_out(choice_json(choice))
     else:
+        choice = decide(with_short_names(records), constraints, objective)
         table = render_choice(choice, width=terminal_width())
         print_rich(table, choice_notes(choice), above=choice_headline(choice), all_notes=notes)
     return 0 if choice.recommended else NOTHING_QUALIFIES
@@ -102,7 +107,7 @@ def _ordinary(records: Sequence[RunRecord], *, is_mixed: bool) -> list[RunRecord
     if not ordinary:
         raise NotComparable("no ordinary run to choose from; make some with `fmnist-bench run`")
     if not is_mixed:
-        check_comparable(ordinary)
+        check_comparable(with_short_names(ordinary))
     return ordinary
 
 

@@ -19,6 +19,7 @@ from results.gate.files import verdict_json, write_verdict
 from results.gate.markdown import summary_markdown
 from results.gate.verdict import Commit, Verdict
 from results.records.store import RECORDS_FILE
+from results.rows.names import with_short_names
 
 FORMATS = ("rich", "markdown", "json")
 
@@ -52,11 +53,15 @@ def compare(
         raise UsageError(f"unknown format {fmt!r}; choose from {', '.join(FORMATS)}")
     rule = Rule(threshold=fraction("--threshold", threshold), margin=fraction("--margin", margin))
     before, after = (read_records(path, say=say) for path in (base, head))
-    verdict = judge((base, head), before, after, rule)
+    together = with_short_names([*before, *after])
+    shown = judge((base, head), together[: len(before)], together[len(before) :], rule)
+    whole = shown  # for programs: with the names that the records have
+    if fmt == "json" or out is not None:
+        whole = judge((base, head), before, after, rule)
     if out is not None:
-        write_verdict(verdict, out)
-    show(verdict, fmt, notes=notes)
-    raise typer.Exit(verdict.exit_code)
+        write_verdict(whole, out, shown)
+    show(whole if fmt == "json" else shown, fmt, notes=notes)
+    raise typer.Exit(shown.exit_code)
 
 
 def show(verdict: Verdict, fmt: str, *, notes: bool = False) -> None:
@@ -64,7 +69,7 @@ def show(verdict: Verdict, fmt: str, *, notes: bool = False) -> None:
     if fmt == "json":
         write_out(verdict_json(verdict).decode())
     elif fmt == "markdown":
-        write_out(summary_markdown(verdict))
+        write_out(summary_markdown(verdict), is_drawn=True)  # marks of no width part mentions
     else:
         show_verdict(verdict, notes=notes)
 

@@ -15,6 +15,7 @@ from bench.keep.provided import provided_models
 from bench.shell import print_rich, say, write_out
 from bench.sweep.request import Data
 from data_pipeline import INVERSIONS, read_photo
+from results.text import json_text, visible
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -128,7 +129,7 @@ def _tell_classes(question: Question, classifier: "Classifier") -> None:
         for image, row, shares in zip(images, labels, highest, strict=True)
     ]
     if question.fmt == "json":
-        _write_json(answers)
+        write_out(json_text(answers))
         return
     rows = [
         ("" if place else answer["image"], found["class"], _percent(found["probability"]))
@@ -151,7 +152,7 @@ def _tell_mistakes(question: Question, classifier: "Classifier", limit: int) -> 
     if question.fmt == "json":
         first = [asdict(mistake) for mistake in found.first]
         counts = {"num_images": found.num_images, "num_mistakes": found.num_mistakes}
-        _write_json(counts | {"accuracy": found.accuracy, "mistakes": first})
+        write_out(json_text(counts | {"accuracy": found.accuracy, "mistakes": first}))
         return
     rows = [
         (str(one.index), one.true_class, one.predicted_class, _percent(one.probability))
@@ -172,16 +173,10 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
     table = Table(box=box.SIMPLE_HEAD)
     for column in columns:
         table.add_column(column, justify="right" if column == "probability" else "left")
-    for cells in rows:  # no markup: a name is a name
-        table.add_row(*(Text(cell, overflow="fold") for cell in cells))
+    for cells in rows:
+        table.add_row(*(Text(visible(cell), overflow="fold") for cell in cells))
     return table
 
 
 def _percent(fraction: float, digits: int = 1) -> str:
     return f"{fraction * 100:.{digits}f} %"
-
-
-def _write_json(content: object) -> None:
-    import msgspec
-
-    write_out(msgspec.json.format(msgspec.json.encode(content)).decode() + "\n")

@@ -8,8 +8,8 @@ import typer
 
 from bench.commands.options import from_fields
 from bench.commands.run_ladder import run_ladders
-from bench.commands.show import show_published, where_next
-from bench.commands.table import show
+from bench.commands.show import where_next
+from bench.commands.table import PUBLISHED, show
 from bench.errors import UsageError
 from bench.shell import say
 from bench.spec.artifacts import Artifacts
@@ -77,7 +77,7 @@ def _sweep(checked: CheckedRequest, answer: dict[str, Any], store: RunStore) -> 
 
     ended = run_shown(sweep, read, num_done)
     if checked.is_published:
-        show_published(ended.records, notes=request.notes)
+        show(ended.records, by=PUBLISHED, notes=request.notes)
     else:
         show(ended.records, mixed=True, notes=request.notes)  # whatever was measured is shown
     say(where_next(*ended.folders))

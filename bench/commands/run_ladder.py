@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from bench.commands.show import show_ladders, where_next
+from bench.commands.show import where_next
+from bench.commands.table import show
 from bench.ladder import ladder as constants
 from bench.ladder.child import survey
 from bench.ladder.ladder import Ladder, climb_ladder, is_complete
@@ -42,7 +43,7 @@ def run_ladders(checked: CheckedRequest, answer: dict[str, Any], store: RunStore
         return [record for record in store.read() if record.config_id in wanted]
 
     ended = run_and_rescue(partial(_climb, ladders, store), store, read)
-    show_ladders(ended.records, notes=checked.request.notes)
+    show(ended.records, mixed=True, notes=checked.request.notes)
     say(where_next(*ended.folders))
     if ended.exit_code is not None:
         return ended.exit_code

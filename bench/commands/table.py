@@ -20,7 +20,9 @@ from bench.sweep.request import Notes
 from results.errors import ResultsError
 from results.records.record import RunRecord
 from results.records.store import read_records
+from results.render.formats import FOR_PROGRAMS
 from results.rows.comparable import check_comparable, is_ladder
+from results.rows.names import with_short_names
 from results.rows.summary import summarize
 
 HISTORY, PUBLISHED = "commit", "published"
@@ -72,13 +74,16 @@ def show(
 
     Ladders stand alone: where there are any, other records are left out, and a line says so. By
     `published` the reference systems stand alone, each beside its own published number. By
-    `commit` they are a history, in the order of time where no other key is named.
+    `commit` they are a history, in the order of time where no other key is named. A net of a
+    user's file has its shortest name that no other has; csv, json and parquet keep the whole one.
 
     Raises:
         NotComparable: the records must not stand side by side, and `mixed` does not allow it.
         ResultsError: no such format, grouping or column.
     """
     check_format(fmt)
+    shown = with_short_names(records)
+    records = records if fmt in FOR_PROGRAMS else shown
     if by not in GROUPINGS:
         raise ResultsError(f"cannot group by {by!r}; choose from {', '.join(GROUPINGS)}")
     if by == PUBLISHED:
@@ -90,7 +95,7 @@ def show(
         return
     rungs = [record for record in records if is_ladder(record)]
     if not mixed:
-        check_comparable(rungs or records)
+        check_comparable([record for record in shown if is_ladder(record)] or shown)
     if rungs:
         if (by, sort) != ("model", DEFAULT_SORT):
             raise ResultsError("a ladder is in the order of its rungs; leave --by and --sort out")

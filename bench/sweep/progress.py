@@ -4,8 +4,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, Self
 
+from bench.shell import make_console
 from bench.workers.messages import MAX_SHOWN_CHARS
 from results import RunRecord
+from results.text import visible
 
 if TYPE_CHECKING:
     from bench.train.training import Progress
@@ -23,7 +25,6 @@ class ProgressBars:
     """
 
     def __init__(self, noun: str, total: int, num_done: int = 0, *, is_quiet: bool = False) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
         self.noun, self.total, self.num_done = noun, total, num_done
@@ -33,7 +34,7 @@ class ProgressBars:
             BarColumn(bar_width=24),
             TaskProgressColumn(),
             TextColumn("{task.fields[note]}", markup=False),
-            console=Console(stderr=True),
+            console=make_console(stderr=True),
             transient=True,
             auto_refresh=not is_quiet,
             disable=not sys.stderr.isatty(),
@@ -54,7 +55,11 @@ class ProgressBars:
     def show(self, label: str, fraction: float | None, note: str = "") -> None:
         """Show what is under way, and which share of it is done; None leaves that as it is."""
         self.bars.update(
-            self.current, description=label, completed=fraction, note=note, refresh=self.is_quiet
+            self.current,
+            description=visible(label),
+            completed=fraction,
+            note=visible(note),
+            refresh=self.is_quiet,
         )
 
     def done(self, line: str) -> None:
@@ -63,7 +68,7 @@ class ProgressBars:
         self.bars.update(self.whole, completed=self.num_done, note=self._count())
         self.bars.update(self.current, completed=0.0, note="")
         if not self.bars.disable:
-            self.bars.console.print(line, markup=False, highlight=False)
+            self.bars.console.print(visible(line))
 
     def _count(self) -> str:
         count = f"{self.num_done} of {self.total} {self.noun}"

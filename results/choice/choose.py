@@ -18,6 +18,7 @@ from results.errors import ResultsError
 from results.records.record import RunRecord
 from results.render.columns import failure_text
 from results.rows.comparable import Row, is_at_chance, labels, unbeaten
+from results.rows.names import recorded_name
 from results.rows.rows import rows_of
 from results.rows.summary import Summary, summarize
 from results.text import (
@@ -188,14 +189,19 @@ def choose(
     """
     constraints, objective = constraints or Constraints(), objective or Objective()
     summaries = summarize(
-        sorted(records, key=lambda r: (str(r.spec["model"]), f"{r.spec['seed']:>20}", r.record_id))
+        sorted(records, key=lambda r: (recorded_name(r.spec), f"{r.spec['seed']:>20}", r.record_id))
     )
     rows = rows_of(summaries)
     candidates = [
         Candidate(label, row, summary, _misses(row, summary, constraints, objective))
         for label, row, summary in zip(labels(rows), rows, summaries, strict=True)
     ]
-    candidates.sort(key=lambda one: (one.relative_excess, axes_of(one.row, objective), one.label))
+    candidates.sort(
+        key=lambda one: (
+            *(one.relative_excess, axes_of(one.row, objective)),
+            *(recorded_name(one.summary.spec), one.label),  # whatever a person reads in its place
+        )
+    )
     qualifying = tuple(one for one in candidates if one.why is None)
     excluded = tuple(one for one in candidates if one.why is not None)
     return Choice(objective, constraints, qualifying, excluded)

@@ -5,8 +5,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-import msgspec
-
 from results.choice.choose import (
     ACCURACY,
     PER_JOULE,
@@ -18,7 +16,7 @@ from results.choice.choose import (
 )
 from results.errors import NotComparable
 from results.render.footer import comparability_warning
-from results.rows.comparable import Row, check_comparable
+from results.rows.comparable import check_comparable
 from results.rows.difference import (
     DIFFERENT,
     NOT_TOLD_APART,
@@ -26,6 +24,7 @@ from results.rows.difference import (
     difference,
     half_width_text,
 )
+from results.rows.names import recorded_name
 from results.statistics import mean
 from results.text import (
     format_bytes,
@@ -33,6 +32,7 @@ from results.text import (
     format_joules,
     format_percent,
     format_seconds,
+    json_text,
     listed,
     one_line,
     percent,
@@ -110,16 +110,17 @@ def hint(choice: Choice) -> str | None:
     return (
         f"after {format_seconds(seconds)} of its {format_seconds(best.row['train_time_s'])} "
         f"{best.label} had {percent(accuracy)} on validation; measure it with "
-        f"{_shorter_run(best.row, f'{most:.15g}s')}"
+        f"{_shorter_run(best, f'{most:.15g}s')}"
     )
 
 
-def _shorter_run(row: Row, budget: str) -> str:
-    base, *changes = str(row["recipe"]).split("+")
+def _shorter_run(candidate: Candidate, budget: str) -> str:
+    base, *changes = str(candidate.row["recipe"]).split("+")
     if changes:  # their names are cut short where there are many
         return f"a budget of {budget}"
     name, _, protocol = base.partition("@")  # a recipe is clean where its name says nothing
-    command = ["fmnist-bench", "run", "--models", row["model"], "--budget", budget]
+    model = recorded_name(candidate.summary.spec)  # a command needs all of it
+    command = ["fmnist-bench", "run", "--models", model, "--budget", budget]
     command += ["--recipe", name] if name != "default" else []
     command += ["--protocol", protocol] if protocol else []
     return f"`{shlex.join(command)}`"
@@ -141,7 +142,7 @@ def choice_json(choice: Choice) -> str:
         "pareto_front": [candidate.label for candidate in choice.front],
         "nearest_miss": _nearest(choice),
     }
-    return msgspec.json.format(msgspec.json.encode(answer)).decode() + "\n"
+    return json_text(answer)
 
 
 def _aim_text(choice: Choice) -> Callable[[float], str]:

@@ -4,30 +4,33 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from results.errors import ResultsError
 from results.gate.markdown import summary_markdown
 from results.gate.tables import troubles
 from results.gate.verdict import Verdict
 from results.gate.words import claim, described, headline, name_of
 from results.records.appending import write_whole
-from results.text import one_line
+from results.text import json_text, one_line
 
 VERDICT_FILE, SUMMARY_FILE = "verdict.json", "summary.md"
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 MOST_ANNOTATIONS = 10  # of a kind that GitHub shows for a step
 
 
-def write_verdict(verdict: Verdict, folder: Path) -> None:
+def write_verdict(verdict: Verdict, folder: Path, shown: Verdict | None = None) -> None:
     """Write verdict.json and summary.md, each whole or not at all.
+
+    Args:
+        verdict: What verdict.json keeps.
+        folder: Is made where there is none.
+        shown: The same with the names that a person reads, where those are others.
 
     Raises:
         ResultsError: the disk refused it.
     """
     contents = {
         VERDICT_FILE: verdict_json(verdict),
-        SUMMARY_FILE: summary_markdown(verdict).encode(),
+        SUMMARY_FILE: summary_markdown(shown or verdict).encode(),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -39,7 +42,7 @@ def write_verdict(verdict: Verdict, folder: Path) -> None:
 
 def verdict_json(verdict: Verdict) -> bytes:
     """Return the content of verdict.json; bytes of a name that are no UTF-8 become `?`."""
-    return msgspec.json.format(msgspec.json.encode(_sound(verdict.as_plain()))) + b"\n"
+    return json_text(_sound(verdict.as_plain())).encode()
 
 
 def append_step_summary(text: str, environ: Mapping[str, str]) -> str | None:

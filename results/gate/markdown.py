@@ -32,8 +32,7 @@ def summary_markdown(verdict: Verdict) -> str:
 
 def escaped(text: str) -> str:
     """Put the text on one line, and escape all that GitHub reads as markup, mention or link."""
-    text = escape_markdown(text.replace("&", "&amp;"))
-    text = re.sub(r"([~$])", r"\\\1", text)  # strikes out; mathematics
+    text = escape_markdown(text)
     return re.sub(r"(@|:(?=//)|www(?=\.))", rf"\1{BREAK}", text, flags=re.IGNORECASE)
 
 

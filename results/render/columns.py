@@ -12,8 +12,8 @@ from results.text import (
     format_percent,
     format_seconds,
     one_line,
-    printable,
     three_digits,
+    visible,
 )
 
 Row = Mapping[str, Any]
@@ -25,13 +25,18 @@ QUIET_FLAGS = {"reached_target"}  # a column of their own says it
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column as text."""
+    """One column as text; whatever its cells were made of, each is visible and on one line."""
 
     header: str
     cells: tuple[str, ...]  # a text for each row
     is_best: tuple[bool, ...]  # for each row, whether its value is the best of the column
     align: Literal["left", "right"] = "right"
     values: tuple[float | None, ...] = ()  # to sort by; empty where cells are words
+
+    def __post_init__(self) -> None:
+        """Make each text visible here, so that no table can get it wrong."""
+        object.__setattr__(self, "header", visible(self.header))
+        object.__setattr__(self, "cells", tuple(map(visible, self.cells)))
 
 
 def model_column(rows: Sequence[Row]) -> Column:
@@ -91,7 +96,7 @@ _IDENTITIES = ("commit", "budget", "target", "recipe", "precision", "plan", "dev
 
 def text_column(header: str, cells: Sequence[str]) -> Column:
     """A column of words, of which none is the best."""
-    return Column(header, tuple(map(printable, cells)), (False,) * len(cells), "left")
+    return Column(header, tuple(cells), (False,) * len(cells), "left")
 
 
 def number_column(header: str, cells: Sequence[str]) -> Column:

@@ -11,13 +11,14 @@ from results.errors import ResultsError
 from results.render.columns import MISSED, Column, Row, model_column, value_columns
 from results.render.table import BEST_MARK
 from results.rows.rows import ROW_KEYS
-from results.text import one_line, printable
+from results.text import json_text, one_line, visible_lines
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMATS = ("markdown", "csv", "json", "latex")
 PARQUET = "parquet"
+FOR_PROGRAMS = ("csv", "json", PARQUET)
 # Of these an unknown is a missing text; of all other keys it is a missing number.
 _TEXTS = {
     *("binding_term", "commit_time_utc", "device", "flags"),
@@ -51,7 +52,7 @@ def export(
     if fmt not in FORMATS:
         raise ResultsError(f"unknown format {fmt!r}; choose from rich, {', '.join(FORMATS)}")
     if fmt == "json":
-        text = msgspec.json.format(msgspec.json.encode([dict(row) for row in rows])).decode()
+        text = json_text([dict(row) for row in rows])
     elif fmt == "csv":
         text = _csv(rows, list(rows[0]) if rows else list(keys))
     else:
@@ -75,9 +76,7 @@ def _csv(rows: Sequence[Row], keys: list[str]) -> str:
 
 def _csv_cell(value: Any) -> Any:  # noqa: ANN401 - a row holds any JSON value
     text = msgspec.json.encode(value).decode() if isinstance(value, (list, dict)) else value
-    if not isinstance(text, str):
-        return text
-    return "\n".join(map(printable, text.split("\n")))  # a table may end in a terminal
+    return visible_lines(text) if isinstance(text, str) else text  # it may end in a terminal
 
 
 def tabulated(
@@ -88,8 +87,8 @@ def tabulated(
 
     texts = [
         [
-            best.format(escape(cell.strip())) if is_best else escape(cell.strip())
-            for cell, is_best in zip(column.cells, column.is_best, strict=True)
+            best.format(escape(cell)) if is_best else escape(cell)
+            for cell, is_best in zip(_unpadded(column.cells), column.is_best, strict=True)
         ]
         for column in columns
     ]
@@ -102,9 +101,19 @@ def tabulated(
     )
 
 
+def _unpadded(cells: Sequence[str]) -> list[str]:
+    """Without the blanks that keep decimal points in line on a terminal."""
+    return [" ".join(cell.split()) for cell in cells]
+
+
 def escape_markdown(text: str) -> str:
-    """The text on one line, with what Markdown would read as more than text escaped."""
-    text = re.sub(r"([\\`*|\[\]])", r"\\\1", one_line(text)).replace("<", "&lt;")
+    """The text on one line, with what GitHub would read as more than text escaped."""
+    text = re.sub(r"([\\`*|\[\]])", r"\\\1", re.sub(r"&(?=#?\w+;)", "&amp;", one_line(text)))
+    text = text.replace("<", "&lt;")
+    for mark in "~$":  # two of them strike out what is between, or make it mathematics
+        text = text.replace(mark, f"\\{mark}") if text.count(mark) > 1 else text
+    # it makes an emoji of :locked: even where the colons are escaped: a mark of no width parts it
+    text = re.sub(r":(?=[a-z0-9_+-]+:)", ":&#8203;", text)
     # Inside a word an underscore is only an underscore.
     return re.sub(r"(?<![^\W_])_+|_+(?![^\W_])", lambda match: r"\_" * len(match[0]), text)
 

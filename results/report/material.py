@@ -12,6 +12,7 @@ from results.errors import RecordError
 from results.records.record import RunRecord
 from results.records.store import RunStore, read_records
 from results.rows.comparable import check_comparable, is_ladder, labels
+from results.rows.names import with_short_names
 from results.rows.rows import table_rows
 from results.rows.summary import Summary, summarize
 from results.text import listed, one_line
@@ -145,6 +146,7 @@ def gather(folders: Sequence[Path], *, mixed: bool = False) -> Material:
         new = [r for r in read_records(folder, say=remarks.append) if r.record_id not in sources]
         sources |= {record.record_id: folder for record in new}
         records += new
+    records = with_short_names(records)
     runs = [record for record in records if not is_ladder(record)]
     if not mixed:
         check_comparable(runs)

@@ -47,7 +47,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What the template fills in; every text is escaped there."""
+    """What the template fills in; every text is put on one line and escaped there."""
 
     title: str
     answer: tuple[str, ...]  # sentences at the top
@@ -67,10 +67,10 @@ def render_page(page: Page, libraries: str | None = None) -> str:
         loader=FileSystemLoader(HERE),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["one_line"] = one_line
     drawn = [figure for section in page.sections for figure in section.figures]
     figures = {one.key: one.specifications | {"datasets": one.datasets} for one in drawn}
     return environment.get_template("page.html").render(
@@ -100,6 +100,12 @@ def script_json(value: object) -> str:
     """JSON that may stand inside a script element, whatever strings it holds."""
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _shown(value: object) -> object:
+    """What stands in the page in place of a value; what is marked as safe is HTML already."""
+    is_text = isinstance(value, str) and not hasattr(value, "__html__")
+    return one_line(str(value)) if is_text else value
 
 
 def escaped(text: str) -> str:

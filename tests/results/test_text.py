@@ -41,9 +41,4 @@ def test_values_are_named_once_and_what_is_unknown_not_at_all() -> None:
 
 
 def test_a_text_of_any_length_leaves_a_letter_and_a_mark() -> None:
-    assert [cut("model\x1b[2J", most) for most in (1, 2, 5, 60)] == [
-        "m…",
-        "m…",
-        "mode…",
-        "model [2J",
-    ]
+    assert [cut("models", most) for most in (1, 2, 5, 60)] == ["m…", "m…", "mode…", "models"]

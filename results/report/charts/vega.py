@@ -19,6 +19,7 @@ from results.report.charts.theme import (
     series_colour,
 )
 from results.report.material import Series
+from results.text import one_line, visible
 
 Specification = dict[str, Any]
 Rows = list[dict[str, Any]]
@@ -59,15 +60,24 @@ def draw(
     chart: Callable[[ChartLayout], Specification],
     **datasets: Rows,
 ) -> ReportFigure:
-    """Draw a figure once for each layout."""
+    """Draw a figure once for each layout; every text in it is made visible here."""
+    title, caption = one_line(title), one_line(caption)
     whole = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "description": f"{title}. {caption}",
         # other series may need wider labels at the axes
         "autosize": {"type": "pad", "resize": True},
     }
-    drawn = {layout.name: whole | chart(layout) for layout in LAYOUTS}
-    return ReportFigure(key, title, caption, drawn, datasets)
+    drawn = {layout.name: _visible(whole | chart(layout)) for layout in LAYOUTS}
+    return ReportFigure(key, title, caption, drawn, _visible(datasets))
+
+
+def _visible(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, dict):
+        return {_visible(key): _visible(content) for key, content in value.items()}
+    return list(map(_visible, value)) if isinstance(value, list | tuple) else value
 
 
 def names_of(series: Sequence[Series]) -> list[str]:

@@ -24,7 +24,7 @@ from tests.command_line import Finished, assert_refused
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
-NAMES = ("0.png", "1.png", "[bold]2.png")
+NAMES = ("0.png", "1.png", "[bold]:key:2.png")
 
 
 @pytest.fixture

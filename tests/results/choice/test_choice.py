@@ -115,7 +115,7 @@ def test_the_overrun_of_a_budget_is_free() -> None:
             run("v", status="diverged", reason="nan\n\x1b[31m"),
             {},
             "accuracy",
-            "diverged: nan [31m",
+            "diverged: nan",
         ),
     ],
 )

@@ -129,4 +129,4 @@ def test_annotations_beyond_ten_are_counted(number: int, left_out: str | None) -
 
 def test_whatever_is_told_github_it_is_one_command() -> None:
     line = annotation("warning", "a: b,\n::error::x", "50 %\r\n::error::y \x1b[31m")
-    assert line == "::warning title=a%3A b%2C %3A%3Aerror%3A%3Ax::50 %25 ::error::y [31m"
+    assert line == "::warning title=a%3A b%2C %3A%3Aerror%3A%3Ax::50 %25 ::error::y"

@@ -205,7 +205,8 @@ def test_a_name_starts_no_command_of_github_and_steers_no_terminal(
     show(nights((8, hostile), (8, {**hostile, "seconds": 2.5})), by="commit")
     out, err = capsys.readouterr()
     (warning,) = err.splitlines()
-    assert warning.startswith("::warning title=drift::v0 ::error title=x::pwned [31m 100%250A: ")
+    name = r"v0\n::error title=x::pwned\u001b[31m 100%250A"
+    assert warning.startswith(f"::warning title=drift::{name}: ")
     assert warning.isprintable()
     (line,) = [line for line in out.splitlines() if line.startswith("drift: ")]
     assert line.isprintable()

@@ -1,0 +1,40 @@
+"""Short names of nets in users' files."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from results.rows.names import recorded_name, short_names_of, with_short_names
+from tests.results.records_by_hand import make_record
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        (["v0", "a/b/net.py:Net"], ["v0", "net.py:Net"]),
+        (["one/net.py:net", "two/net.py:net"], ["one/net.py:net", "two/net.py:net"]),
+        (["/a/x/n.py:N", "/b/x/n.py:N", "c/n.py:N"], ["a/x/n.py:N", "b/x/n.py:N", "c/n.py:N"]),
+        (["net.py:N", "a/net.py:N", "/a/net.py:N"], ["net.py:N", "a/net.py:N", "/a/net.py:N"]),
+        (["a/net.py:A", "a/net.py:B", "a/net.py:A"], ["net.py:A", "net.py:B", "net.py:A"]),
+        (["a/net.py:N", "a/net.pyc", "timm:a/b"], ["net.py:N", "a/net.pyc", "timm:a/b"]),
+        (["x/[red]:locked:\u202e.py:Net"], [r"[red]:locked:\u202e.py:Net"]),
+    ],
+)
+def test_a_net_has_as_many_folders_as_tell_it_from_the_others(
+    names: Sequence[str], short: Sequence[str]
+) -> None:
+    found = short_names_of(names)
+    assert [found[name] for name in names] == short
+
+
+def test_records_keep_the_name_that_commands_understand() -> None:
+    whole = "a/net.py:Net"
+    (shown,) = with_short_names([make_record(whole)])
+    (again,) = with_short_names([shown])
+    assert (shown.spec["model"], again.spec["model"]) == ("net.py:Net", "net.py:Net")
+    assert recorded_name(again.spec) == whole
+
+
+def test_of_registered_models_nothing_changes() -> None:
+    records = [make_record("v0"), make_record("torchvision:resnet18")]
+    assert all(a is b for a, b in zip(with_short_names(records), records, strict=True))
