@@ -8,7 +8,6 @@ from bench import Plan, Recipe
 from bench.engine.optimizer import make_optimizer
 from bench.engine.whole_step import WholeStep
 from bench.train.evaluation import evaluate
-from tests.bench.engine.nets_by_hand import TwoHeads
 from tests.bench.train.training_by_hand import (
     OPTIMIZERS,
     engine_of,
@@ -17,6 +16,7 @@ from tests.bench.train.training_by_hand import (
     random_split,
     some_batches,
 )
+from tests.fmnist_models.nets_by_hand import TwoHeads
 
 RATES = [0.1, 0.05, 0.02]
 

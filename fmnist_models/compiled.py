@@ -1,0 +1,82 @@
+"""Nets that their authors have compiled already: the plan decides what is compiled, not the net.
+
+What `torch.compile` has wrapped is taken out of its wrapper, so that parameters have their own
+names (no `_orig_mod.`) and every plan sees the plain net. A function that stays compiled, in a
+module beside the net for example, runs as it is written inside `uncompiled()`.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+WRAPPED = "_torchdynamo_orig_callable"  # where torch keeps the function that it has compiled
+MARK = "_fmnist_came_compiled"
+
+
+def without_compilation(model: nn.Module) -> nn.Module:
+    """Return the net inside of what `torch.compile` made of it or of its parts, in place."""
+    if "torch._dynamo" not in sys.modules:  # nothing was ever compiled
+        return model
+    found = False
+    while isinstance(inner := vars(model).get("_modules", {}).get("_orig_mod"), nn.Module):
+        model, found = inner, True
+    for module in list(model.modules()):
+        found |= _unwrap(module) or _calls_compiled(type(module))
+    if found:
+        vars(model)[MARK] = True
+    return model
+
+
+def came_compiled(model: nn.Module) -> bool:
+    """Tell whether a net, or a part of it, was compiled by its author."""
+    return MARK in vars(model)
+
+
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """Run what is compiled as it is written, while the block runs."""
+    if "torch._dynamo" not in sys.modules:  # to import it would take a second
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
+@contextmanager
+def traced_as_written() -> Iterator[None]:
+    """Let a tracer follow what is compiled, which torch refuses unless told otherwise."""
+    import torch._dynamo.config
+
+    with uncompiled(), torch._dynamo.config.patch(error_on_nested_fx_trace=False):
+        yield
+
+
+def _unwrap(module: nn.Module) -> bool:
+    """Take layers, methods and the call of one module out of their wrappers; tell if any was."""
+    own, found = vars(module), False
+    for name, layer in list(own.get("_modules", {}).items()):
+        inner = None if layer is None else vars(layer).get("_modules", {}).get("_orig_mod")
+        if isinstance(inner, nn.Module):
+            own["_modules"][name], found = inner, True
+    for name, value in list(own.items()):
+        if hasattr(value, WRAPPED) and callable(value):
+            own[name], found = getattr(value, WRAPPED), True
+    if own.get("_compiled_call_impl") is not None:  # as `module.compile()` leaves it
+        own["_compiled_call_impl"], found = None, True
+    return found
+
+
+def _calls_compiled(kind: type[nn.Module]) -> bool:
+    """Whether a class has compiled methods, or compiled functions stand beside it in its file."""
+    own_kinds = [one for one in kind.__mro__ if not one.__module__.startswith("torch.")]
+    beside: list[Any] = [sys.modules.get(one.__module__) for one in own_kinds]
+    return any(
+        hasattr(value, WRAPPED)
+        for place in (*own_kinds, *beside)
+        if place not in {None, object}
+        for value in list(vars(place).values())
+    )
