@@ -1,13 +1,15 @@
 """Training mode: which part of a network is frozen, and what its BatchNorm does meanwhile."""
 
-import copy
 from collections.abc import Iterator
 
 import torch
 from torch import nn
 
 from fmnist_models.catalogue import ModelError
+from fmnist_models.compiled import uncompiled
+from fmnist_models.logits import main_logits
 from fmnist_models.parts import BATCH_NORMS, parts_of
+from fmnist_models.unchanged import unchanged
 
 
 def freeze(model: nn.Module, name: str, trainable: str) -> None:
@@ -68,20 +70,20 @@ def _frozen_norms(model: nn.Module) -> Iterator[nn.Module]:
 def needs_two_images(model: nn.Module, input_size: int, frozen_batchnorm: str = "update") -> bool:
     """Tell whether a training step fails with one image but not with two.
 
-    Tried on a copy on the CPU, so that weights, statistics, modes and the random state stay as they
-    are. A model that cannot do with two images either fails for another reason, which is not told
-    here.
+    The model stays as it is. One that cannot do with two images either fails for another reason,
+    which is not told here.
 
     `frozen_batchnorm` is the recipe's: held BatchNorm takes a single image.
     """
-    probe = train_mode(copy.deepcopy(model).cpu(), frozen_batchnorm)
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        return not _gives_logits(probe, 1, input_size) and _gives_logits(probe, 2, input_size)
+    with unchanged(model), uncompiled(), torch.no_grad():
+        train_mode(model, frozen_batchnorm)
+        return not _gives_logits(model, 1, input_size) and _gives_logits(model, 2, input_size)
 
 
 def _gives_logits(model: nn.Module, num_images: int, input_size: int) -> bool:
+    device = next(model.parameters()).device
     try:
-        logits = model(torch.zeros(num_images, 1, input_size, input_size))
+        output = model(torch.zeros(num_images, 1, input_size, input_size, device=device))
     except Exception:  # BatchNorm's is a ValueError; a user's own layer may raise anything
         return False
-    return logits.dim() == 2 and len(logits) == num_images  # squeeze() drops a batch of one
+    return main_logits(output, num_images) is not None  # squeeze() drops a batch of one

@@ -152,6 +152,7 @@ class StepEngine:
     feed: Feed
     loss_of: LossFunction
     precision: str
+    around_chunk: Callable[[], AbstractContextManager[None]] = nullcontext
     scaler: torch.amp.GradScaler | None = field(default=None, init=False)  # of fp16 alone
     group_steps = 1
 
@@ -163,7 +164,8 @@ class StepEngine:
         """Take one optimizer step for each batch; see `Engine.run`."""
         own_momenta: Sequence[float | None] = momenta or [None] * len(batches)
         steps = zip(batches, learning_rates, own_momenta, strict=True)
-        losses = [self.update(*self.feed.batch(index), rate, own) for index, rate, own in steps]
+        with self.around_chunk():
+            losses = [self.update(*self.feed.batch(index), rate, own) for index, rate, own in steps]
         return torch.stack(losses).to("cpu", non_blocking=True)
 
     def reset(self) -> None:
@@ -225,7 +227,9 @@ class LoaderEngine:
         loaded = self.stream.batches(batches, drawn)
         own_momenta: Sequence[float | None] = momenta or [None] * len(batches)
         steps = zip(loaded, learning_rates, own_momenta, strict=True)
-        return torch.tensor([self._step(*batch, rate, own) for batch, rate, own in steps])
+        with self.steps.around_chunk():
+            losses = [self._step(*batch, rate, own) for batch, rate, own in steps]
+        return torch.tensor(losses)
 
     def _step(self, images: Tensor, labels: Tensor, rate: float, momentum: float | None) -> float:
         to, memory_format = self.device, self.feed.memory_format

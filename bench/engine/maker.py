@@ -1,5 +1,6 @@
 """Make the engine that executes a plan."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -19,6 +20,7 @@ from bench.engine.optimizer import prepare_state, update_rule
 from bench.engine.whole_step import Functions, WholeStep
 from bench.spec.plan import WITHOUT_RULE, Plan
 from bench.spec.recipe import Recipe
+from fmnist_models.compiled import uncompiled
 
 
 @dataclass
@@ -47,7 +49,9 @@ class EngineMaker:
             counted = whole.steps_counted
             return GroupEngine(plan.group_steps, self.model, optimizer, feed, run, counted)
         loss_of = self._loss(plan, feed)
-        steps = StepEngine(self.model, optimizer, feed, loss_of, self.recipe.precision)
+        # what a net has compiled itself runs as it is written, unless it is within what we compile
+        around = nullcontext if plan.mode == "compile" else uncompiled
+        steps = StepEngine(self.model, optimizer, feed, loss_of, self.recipe.precision, around)
         if plan.data == "dataloader":
             return LoaderEngine(steps)
         if plan.graph_steps is None:
@@ -56,7 +60,9 @@ class EngineMaker:
             if "capturable" in group:
                 group["capturable"] = True
         run = GraphSteps(steps.advance)
-        return GroupEngine(plan.group_steps, self.model, optimizer, feed, run, reset=steps.reset)
+        return GroupEngine(
+            plan.group_steps, self.model, optimizer, feed, run, around, reset=steps.reset
+        )
 
     def _loss(self, plan: Plan, feed: Feed) -> LossFunction:
         if plan not in self._losses:

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn, optim
 
 from bench.engine.engine import Engine
 from bench.machine.clock import Clock
+from fmnist_models.unchanged import can_be_filled, tensors_of, unchanged
 
 MIN_STEPS = 3
 MIN_SECONDS = 0.2  # tiny models settle only after some dozens of steps
@@ -35,25 +37,21 @@ def restored(learner: Learner) -> Iterator[None]:
     """Restore model, optimizer, gradients and all random states when the block ends.
 
     Tensors that were there before are put back in place: compiled steps and CUDA graphs hold on to
-    them. State that the optimizer makes inside the block is taken away again.
+    them. What model or optimizer make inside the block is taken away again.
     """
-    model, optimizer, augmentation = learner.model, learner.optimizer, learner.augmentation
-    kept = {name: tensor.detach().clone() for name, tensor in named_tensors(model).items()}
+    optimizer, augmentation = learner.optimizer, learner.augmentation
     slots = {  # of each parameter: the tensors themselves and copies of their values
         parameter: {name: (own, own.clone()) for name, own in state.items() if own is not None}
         for parameter, state in optimizer.state.items()
     }
     groups = [dict(group) for group in optimizer.param_groups]
     drawn = augmentation.get_state()
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     try:
-        with torch.random.fork_rng(devices):
+        with unchanged(learner.model):
             yield
     finally:  # a plan that failed half-way must not change how the next one trains
         optimizer.state.clear()
         with torch.no_grad():
-            # by name: a change of memory format puts other tensors in the place of buffers
-            fill_tensors(model, kept)
             for parameter, state in slots.items():
                 for name, (own, before) in state.items():
                     optimizer.state[parameter][name] = own.copy_(before)
@@ -70,9 +68,55 @@ def named_tensors(model: nn.Module) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def fill_tensors(model: nn.Module, values: Mapping[str, Tensor]) -> None:
-    """Copy values of these names into parameters and buffers."""
-    for name, tensor in named_tensors(model).items():
-        tensor.copy_(values[name])
+    """Put values of these names into parameters and buffers: in place, where they have that shape.
+
+    A buffer may have another shape by now, be None or not be there yet; one that has no value here
+    stays as it is.
+
+    Raises:
+        KeyError: a parameter has no value.
+        ValueError: a parameter has another shape.
+    """
+    for name, _ in model.named_parameters():
+        if name not in values:
+            raise KeyError(name)
+    for name, value in values.items():
+        path, _, own_name = name.rpartition(".")
+        _fill_tensor(model.get_submodule(path), own_name, value)
+
+
+@torch.no_grad()
+def refill(model: nn.Module, fresh: nn.Module) -> None:
+    """Give a model the values of one that was built anew, in place: compiled code holds on to it.
+
+    Its attributes must be those that it was built with (`attributes_unchanged`). Beside tensors,
+    numbers and generators among them are drawn anew for a seed.
+    """
+    for own, other in zip(model.modules(), fresh.modules(), strict=True):
+        mine = tensors_of(own)
+        for name, value in tensors_of(other).items():
+            if name in mine and can_be_filled(mine[name]):
+                mine[name].copy_(value)
+        for name, value in vars(other).items():
+            if isinstance(value, int | float | np.ndarray):
+                vars(own)[name] = value
+            elif isinstance(value, torch.Generator):
+                vars(own)[name].set_state(value.get_state())
+
+
+def _fill_tensor(module: nn.Module, name: str, value: Tensor) -> None:
+    own = getattr(module, name, None)
+    if isinstance(own, Tensor) and own.is_leaf and own.shape == value.shape:
+        own.copy_(value)
+    elif isinstance(own, nn.Parameter):
+        raise ValueError(f"{name} is {tuple(own.shape)}, not {tuple(value.shape)}")
+    else:
+        like = own if isinstance(own, Tensor) else next(module.parameters(), value)
+        made = value.detach().to(like.device, copy=True)
+        if name in module._buffers:
+            module._buffers[name] = made
+        else:
+            module.register_buffer(name, made)
 
 
 def warm_up(

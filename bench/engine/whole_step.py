@@ -31,6 +31,8 @@ from bench.engine.engine import Drawn, Feed, loss_function
 from bench.engine.optimizer import prepare_state, update_rule
 from bench.engine.small_matmul import DECOMPOSITIONS
 from bench.spec.recipe import Recipe
+from fmnist_models.compiled import traced_as_written
+from fmnist_models.unchanged import attributes_unchanged
 
 # Casts of weights, counts of BatchNorm and the like are a kernel for each tensor, unless combined
 CUDA_OPTIONS = {"combo_kernels": True}
@@ -87,7 +89,10 @@ class WholeStep:
             split = self.feed.split
             inputs = self.state, split.images, split.labels, list(indices), list(drawn), rates
             steps = partial(self._steps, tree_structure(inputs))
-            self.functions[shape] = compile_tensors(steps, [*arguments[:-1], _unaligned(rates)])
+            # what the model keeps of a trace is no tensor with data
+            with attributes_unchanged(self.model), traced_as_written():
+                compiled = compile_tensors(steps, [*arguments[:-1], _unaligned(rates)])
+            self.functions[shape] = compiled
         return self.functions[shape](*arguments)
 
     def advance(self, index: Tensor, drawn: Drawn, rate: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from bench.machine.device import usable_cores
 from bench.spec.run_spec import file_hash
 from bench.train.evaluation import BATCH_SIZES
 from data_pipeline import NORMALIZATIONS, ResidentSplit, normalize
+from fmnist_models.compiled import uncompiled
 from fmnist_models.external import message_of
 from fmnist_models.logits import describe_output, main_logits
 from fmnist_models.weight_files import load_plain, weights_in
@@ -74,6 +75,7 @@ class Classifier:
         return cls(saved, model.to(device), device)
 
     @torch.inference_mode()
+    @uncompiled()
     def probabilities(self, images: Tensor) -> Tensor:
         """Return probabilities (N, K) float32 on the CPU; here alone is a softmax.
 

@@ -112,7 +112,7 @@ class Keeper:
         """Save a model; where that fails, flag it once: the next time may go well."""
         try:
             write()
-        except UsageError as error:
+        except (UsageError, TypeError) as error:  # the latter: a state that is no tensor
             if "save_failed" not in self.findings.flags:
                 self.findings.flags.append("save_failed")
             self.findings.conditions["save"] = _why(error.__cause__ or error)

@@ -3,7 +3,6 @@
 Nothing here may be called while the training clock runs: files are written, the model is traced.
 """
 
-import copy
 import io
 import math
 import re
@@ -23,6 +22,8 @@ from bench.train.live import Live
 from bench.train.session import Session
 from bench.train.training import Training
 from data_pipeline import CLASS_NAMES, normalize
+from fmnist_models.compiled import uncompiled
+from fmnist_models.unchanged import unchanged
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -139,26 +140,19 @@ def _add_graph(writer: "SummaryWriter", model: nn.Module, image: Tensor) -> str 
     takes 12 instead of 3 s of ResNet-50 (2-core AMD EPYC).
     """
     try:
-        with _undisturbed():
-            # a copy: tracing in eval mode would leave parts that train apart in another mode
-            own = copy.deepcopy(model).cpu().eval()
-            example = image.detach().cpu()
-            writer.add_graph(torch.jit.trace(own, example, check_trace=False), example)
+        with unchanged(model), uncompiled(), _silent():
+            # not strict: a dict of several outputs is a picture, too
+            traced = torch.jit.trace(model.eval(), image, check_trace=False, strict=False)
+            writer.add_graph(traced, image)
     except Exception as error:  # whatever a model does that the tracer cannot follow
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return None
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Put random states back, and keep what the tracer says from standard output."""
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
-    with (
-        torch.random.fork_rng(devices),
-        torch.no_grad(),
-        redirect_stdout(io.StringIO()),
-        warnings.catch_warnings(),
-    ):
+def _silent() -> Iterator[None]:
+    """Make no gradients, and keep what the tracer says from standard output."""
+    with torch.no_grad(), redirect_stdout(io.StringIO()), warnings.catch_warnings():
         for message in EXPECTED_WARNINGS:
             warnings.filterwarnings("ignore", message=message)
         # of branches in Python: the picture shows the one that was taken

@@ -109,7 +109,7 @@ def _set_up(
     live.training.report = lambda _progress: None  # nothing but training happens in a turn
     assert session.plan is not None
     found = {"turn_steps": float(fix_turns(live.training, job, session.plan))}
-    found |= _sizes(job.spec, live.training, findings)
+    found |= _sizes(job.spec, live.training, session)
     found["setup_time"] = time.perf_counter() - started
     findings.conditions = describe_conditions(session.device) | findings.conditions
     return session, live, findings, found
@@ -147,7 +147,7 @@ def fix_turns(training: "Training", job: RungJob, plan: Plan) -> int:
     return steps
 
 
-def _sizes(spec: RunSpec, training: "Training", findings: "Findings") -> dict[str, float]:
+def _sizes(spec: RunSpec, training: "Training", session: "Session") -> dict[str, float]:
     """Images of an epoch and, where they are known beforehand, of the request's budget."""
     stream = training.stream
     sizes: dict[str, float] = {"images_per_epoch": stream.images_per_epoch}
@@ -155,7 +155,7 @@ def _sizes(spec: RunSpec, training: "Training", findings: "Findings") -> dict[st
         steps = spec.budget.total_steps(
             batch_size=spec.recipe.batch_size,
             images_per_epoch=stream.images_per_epoch,
-            flops_per_image=findings.measurements["flops_per_image"].values[0],
+            flops_per_image=session.flops_per_image,
         )
         sizes["budget_images"] = steps * stream.images_per_epoch / stream.steps_per_epoch
     return sizes

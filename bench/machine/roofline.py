@@ -17,6 +17,7 @@ class StepCost:
     flops: float | None  # of convolutions and matrix products
     passes: Sequence[float] | None  # bytes of each: `bench.measure.workload.passes_of_step`
     kernels: float | None = None  # that a step queues on CUDA; unknown until a training is over
+    no_passes: str = ""  # why they are unknown
 
     @property
     def num_bytes(self) -> float | None:

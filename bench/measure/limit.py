@@ -7,14 +7,26 @@ import math
 import os
 from dataclasses import replace
 
+from torch import nn
+
 from bench.engine.warmup import Learner, restored
+from bench.errors import RunError
 from bench.machine.roofline import Roofline, StepCost, roofline_of
 from bench.measure.findings import Findings
-from bench.measure.workload import count_kernels, passes_of_step
+from bench.measure.workload import (
+    count_kernels,
+    count_or_reason,
+    flops_per_image,
+    has_other_heads,
+    num_parameters,
+    passes_of_step,
+)
 from bench.spec.plan import Plan
 from bench.spec.run_spec import RunSpec
 from bench.train.live import Live
 from bench.train.session import Session
+from fmnist_models.compiled import came_compiled
+from fmnist_models.external import is_external
 
 LEAST_PROFILED_STEPS = 4
 ON_CPU = "a CPU queues no kernels"
@@ -23,23 +35,48 @@ NOT_LINEAR = "the model calls other operations for other batch sizes"
 BEAT_FLOOR = "beat_floor"  # the footer of a table says what that means
 
 
+def count_model(session: Session, model: nn.Module, findings: Findings) -> None:
+    """Parameters and FLOPs of the model of a seed; it stays as it is.
+
+    Raises:
+        RunError: the FLOPs are the budget, and cannot be counted (`unsupported`).
+    """
+    size = session.splits.train.images.shape[-1]
+    findings.add("num_params", num_parameters(model))
+    findings.add("num_trainable_params", num_parameters(model, trainable_only=True))
+    flops, reason = count_or_reason(lambda: flops_per_image(model, size))
+    findings.add("flops_per_image", flops, reason)
+    session.flops_per_image = flops
+    if session.spec.budget.unit == "flops" and not flops:
+        why = reason or "it has no convolution or matrix product that is counted"
+        remedy = "choose a budget in epochs, steps or seconds"
+        raise RunError("unsupported", f"no budget in FLOPs for this net: {why}; {remedy}")
+    if came_compiled(model):
+        findings.flags.append("came_compiled")
+    if is_external(session.spec.model) and has_other_heads(model, size):
+        findings.flags.append("main_logits_only")
+
+
 def count_step(session: Session, plan: Plan, learner: Learner, findings: Findings) -> None:
     """FLOPs and bytes of a step, counted once a plan; random states move on.
 
     Must come after the warm-up, which has made the optimizer's state, and have everything put back.
     """
+    recipe, flops = session.spec.recipe, session.flops_per_image
     if plan not in session.costs:
-        recipe = session.spec.recipe
-        size = session.splits.train.images.shape[-1]
+        model, optimizer = learner.model, learner.optimizer
+        size, batch = session.splits.train.images.shape[-1], recipe.batch_size
+        passes, reason = count_or_reason(
+            lambda: passes_of_step(model, optimizer, size, batch, recipe.precision)
+        )
         session.costs[plan] = StepCost(
-            flops=findings.measurements["flops_per_image"].values[0] * recipe.batch_size,
-            passes=passes_of_step(
-                learner.model, learner.optimizer, size, recipe.batch_size, recipe.precision
-            ),
+            flops=None if flops is None else flops * batch,
+            passes=passes,
+            no_passes=reason or NOT_LINEAR,
         )
     cost = session.costs[plan]
-    findings.add("flops_per_step", cost.flops)
-    findings.add("bytes_per_step", cost.num_bytes, NOT_LINEAR)
+    findings.add("flops_per_step", cost.flops, findings.missing.get("flops_per_image", ""))
+    findings.add("bytes_per_step", cost.num_bytes, cost.no_passes)
 
 
 def count_step_kernels(session: Session, live: Live, findings: Findings) -> None:
@@ -77,8 +114,9 @@ def report_limit(session: Session, spec: RunSpec, findings: Findings) -> None:
     percent = roofline.percent_of_floor(step_s)
     findings.add("percent_of_floor", rounded(percent))
     no_rate = f"no matmul rate in {spec.recipe.precision} was measured here"
-    findings.add("mfu", rounded(roofline.mfu(step_s)), no_rate)
-    findings.add("bandwidth", rounded(roofline.bandwidth(step_s)), NOT_LINEAR)
+    no_mfu = findings.missing.get("flops_per_step", no_rate)
+    findings.add("mfu", rounded(roofline.mfu(step_s)), no_mfu)
+    findings.add("bandwidth", rounded(roofline.bandwidth(step_s)), roofline.cost.no_passes)
     if percent > 100:
         findings.flags.append(BEAT_FLOOR)
 

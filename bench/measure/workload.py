@@ -1,13 +1,12 @@
 """Counts of a training step: parameters, FLOPs, bytes and kernels."""
 
-import copy
 import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import torch
@@ -18,14 +17,20 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from bench.engine.engine import autocast, logits_of
+from bench.engine.failures import classify, loses_device
+from fmnist_models.compiled import uncompiled
+from fmnist_models.unchanged import unchanged
 
 COUNTED_BATCH = 2  # BatchNorm over 1x1 maps refuses a single image in training
 LABEL_BYTES = 8  # int64
+MAX_REASON_CHARS = 100  # a record is at most 4 KB
 FIRST, NUM_FIRST = "heaviside", 100  # kernels of a kind that no training has
 CONVOLUTIONS = {  # where input, weight and stride stand among the arguments
     torch.ops.aten.convolution: (0, 1, 3),
     torch.ops.aten.convolution_backward: (1, 2, 4),
 }
+
+T = TypeVar("T")
 
 
 def num_parameters(model: nn.Module, *, trainable_only: bool = False) -> int:
@@ -37,12 +42,41 @@ def flops_per_image(model: nn.Module, input_size: int) -> float:
     """FLOPs of forward and backward for one image of S pixels a side, on a real training step.
 
     Convolutions and matrix products only, a multiply-add counts as two; see
-    `torch.utils.flop_counter`. Works on a copy, so BatchNorm statistics stay as they are, and
-    leaves the random state as it was (dropout draws from it).
+    `torch.utils.flop_counter`. The model and the random state stay as they are.
+
+    Raises:
+        Exception: whatever the model raises, be it that it cannot live with a counter.
     """
     counter = FlopCounterMode(display=False)
     _counted_step(model, input_size, "fp32", counter, COUNTED_BATCH)
     return float(counter.get_total_flops()) / COUNTED_BATCH
+
+
+def has_other_heads(model: nn.Module, input_size: int) -> bool:
+    """Tell whether the model returns more than one tensor in training; it stays as it is."""
+    try:
+        with unchanged(model), uncompiled(), torch.no_grad():
+            output = _output_of(model, input_size, "fp32", COUNTED_BATCH)
+    except Exception as error:
+        reraise_what_ends_a_run(error)
+        return False  # its training will say what is wrong
+    return not isinstance(output, Tensor)
+
+
+def count_or_reason(count: Callable[[], T]) -> tuple[T | None, str]:
+    """Return a count, or None and why there is none: no training shall end for a figure."""
+    try:
+        return count(), ""
+    except Exception as error:  # whatever a model does that no counter can follow
+        reraise_what_ends_a_run(error)
+        reason = classify(error)[1]
+        return None, f"its step cannot be counted ({reason[:MAX_REASON_CHARS]})"
+
+
+def reraise_what_ends_a_run(error: Exception) -> None:
+    """Raise an error again after which nothing else works here: no memory, or no GPU any more."""
+    if classify(error)[0] == "out_of_memory" or loses_device(error):
+        raise error
 
 
 def passes_of_step(
@@ -54,7 +88,7 @@ def passes_of_step(
     and writes its results once, in the precision they have under autocast; the batch, whose bytes
     and labels are read; the update, which reads gradients and reads and writes parameters and
     optimizer state. What lies between (normalisation, activations, pooling, loss, casts) could be
-    fused into these and is left out, so the sum is a lower bound. Counted on copies with two and
+    fused into these and is left out, so the sum is a lower bound. Counted with two and
     with four images, from which every pass goes on in a straight line. An optimizer that has not
     made its state counts without it. None where the model calls other operations for other batches.
     """
@@ -152,18 +186,21 @@ def _counted_step(
     counter: AbstractContextManager[object],
     num_images: int,
 ) -> None:
-    """Forward and backward on a copy of the model, under a counter."""
-    probe = copy.deepcopy(model).train()
-    device = next(probe.parameters()).device
-    images = torch.zeros(num_images, 1, input_size, input_size, device=device)
-    labels = torch.zeros(num_images, dtype=torch.int64, device=device)
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices), counter:
-        with autocast(precision, device.type):
-            output = probe(images)
+    """Forward and backward under a counter; the model stays as it is."""
+    with unchanged(model), uncompiled(), counter:
+        output = _output_of(model, input_size, precision, num_images)
         is_one = isinstance(output, Tensor)  # of any shape here
-        logits = output if is_one else logits_of(output, num_images, "training")
+        logits: Tensor = output if is_one else logits_of(output, num_images, "training")  # type: ignore[assignment]
+        labels = torch.zeros(num_images, dtype=torch.int64, device=logits.device)
         F.cross_entropy(logits.float(), labels).backward()
+
+
+def _output_of(model: nn.Module, input_size: int, precision: str, num_images: int) -> object:
+    """What the model returns in training for blank images."""
+    device = next(model.parameters()).device
+    images = torch.zeros(num_images, 1, input_size, input_size, device=device)
+    with autocast(precision, device.type):
+        return model.train()(images)
 
 
 def _update_bytes(optimizer: optim.Optimizer) -> int:

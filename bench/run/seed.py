@@ -22,9 +22,8 @@ from bench.machine.memory import model_bytes, peak_of_graphs, state_bytes
 from bench.machine.meters import Meters, make_meters
 from bench.machine.nvml import measure_idle_power
 from bench.measure.findings import SHARED, Findings
-from bench.measure.limit import count_step, count_step_kernels
+from bench.measure.limit import count_model, count_step, count_step_kernels
 from bench.measure.outcome import report_compilers, report_fit, report_quality, report_training
-from bench.measure.workload import flops_per_image, num_parameters
 from bench.plans.probe import Compilation
 from bench.plans.settle import remember_compilation, settle
 from bench.run.record import Watcher
@@ -110,11 +109,7 @@ def prepare(
     tell: Callable[[str, Progress | None], None],
 ) -> Live:
     """Get a seed ready for its first timed step: counts, plan, warm engine, training."""
-    findings.add("num_params", num_parameters(model))
-    findings.add("num_trainable_params", num_parameters(model, trainable_only=True))
-    size = session.splits.train.images.shape[-1]
-    session.flops_per_image = flops_per_image(model, size)
-    findings.add("flops_per_image", session.flops_per_image)
+    count_model(session, model, findings)
     augmentation = torch.Generator(session.device).manual_seed(spec.seed + AUGMENTATION_SEED)
     learner = Learner(model, make_optimizer(spec.recipe, model), augmentation)
     tell("probe", None)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from bench.engine.engine import autocast, logits_of
 from data_pipeline import ResidentSplit, normalize
+from fmnist_models.compiled import uncompiled
 from fmnist_models.logits import NUM_CLASSES
 
 BATCH_SIZES = {"cpu": 250, "cuda": 2000}  # larger ones outgrow a CPU's caches
@@ -28,7 +29,9 @@ class Quality:
         return correct / sum(map(sum, self.confusion))
 
 
-@torch.inference_mode()
+# not inference_mode: what a net keeps of this pass, it may train with afterwards
+@torch.no_grad()
+@uncompiled()
 def evaluate(
     model: nn.Module,
     split: ResidentSplit,

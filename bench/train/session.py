@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bench.engine.engine import MEMORY_FORMATS, Engine, Feed
 from bench.engine.maker import EngineMaker
-from bench.engine.warmup import Learner, fill_tensors, named_tensors, time_group
+from bench.engine.warmup import Learner, refill, time_group
 from bench.errors import RunError
 from bench.import_path import cwd_ignored
 from bench.machine.ceilings import Ceilings, ceilings_of
@@ -28,6 +28,7 @@ from data_pipeline import ResidentSplit, parse_augmentation
 from fmnist_models import build_model
 from fmnist_models.freezing import freeze, needs_two_images, train_mode
 from fmnist_models.pretrained import Start, start_from
+from fmnist_models.unchanged import Attributes
 
 # Added to the seed, so that weights, data order and augmentation draw from streams of their own. A
 # CPU generator looks at the lowest 32 bits alone.
@@ -57,6 +58,7 @@ class Session:
     profiled: set[Plan] = field(default_factory=set)  # kernels were counted, or could not be
     start: Start | None = None  # of the model of the last seed
     _model: nn.Module | None = field(default=None, init=False)
+    _as_built: Attributes | None = field(default=None, init=False)
     _maker: EngineMaker | None = field(default=None, init=False)
 
     @classmethod
@@ -96,8 +98,11 @@ class Session:
             self._check_size(fresh)
             self._check_batches(fresh)
             self._model = fresh.to(self.device)
+            self._as_built = Attributes(self._model)
         else:
-            fill_tensors(self._model, named_tensors(fresh))
+            assert self._as_built is not None, "made with the model"
+            self._as_built.put_back()  # the last seed may have left something in them
+            refill(self._model, fresh)
             self._model.zero_grad()
         # an evaluation that failed may have left it in eval mode
         return train_mode(self._model, recipe.frozen_batchnorm)

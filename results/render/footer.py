@@ -39,6 +39,10 @@ FLAG_NOTES = {
     "random numbers of further GPUs)",
     "save_failed": "a saved model of it could not be written; the records say why",
     "tensorboard_failed": "its files for TensorBoard could not be written to the end",
+    "main_logits_only": "returns more than its logits in training, and only these are trained on: "
+    "what other heads compute is in vain; build it without them (as by aux_logits=False)",
+    "came_compiled": "calls torch.compile itself, which is undone here: the plan says what is "
+    "compiled; choose --plan compile or step",
     "mixed_commits": "its runs come from several commits",
     "mixed_plans": "its runs used several plans",
 }

@@ -7,7 +7,18 @@ import torch
 from torch import Tensor
 
 from bench.engine.engine import StepEngine
-from bench.engine.warmup import MAX_STEPS, MIN_STEPS, Learner, restored, time_group, warm_up
+from bench.engine.warmup import (
+    MAX_STEPS,
+    MIN_STEPS,
+    Learner,
+    fill_tensors,
+    named_tensors,
+    refill,
+    restored,
+    time_group,
+    warm_up,
+)
+from fmnist_models.unchanged import Attributes
 from tests.bench.train.training_by_hand import (
     RECIPE,
     FakeClock,
@@ -19,6 +30,7 @@ from tests.bench.train.training_by_hand import (
     some_batches,
     tensors_in,
 )
+from tests.fmnist_models.nets_by_hand import Buffers
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ADAMW = replace(RECIPE, optimizer="adamw", weight_decay=0.01, augment=("flip", "shift2"))
@@ -113,6 +125,62 @@ def test_buffers_come_back_though_a_memory_format_replaced_them() -> None:
         model.to(memory_format=torch.channels_last)
         model.get_buffer("maps").add_(1)
     assert not model.get_buffer("maps").any()
+
+
+def test_buffers_that_a_pass_makes_or_replaces_come_back_as_they_were() -> None:
+    engine = make_engine(Buffers())
+    with restored(learner_of(engine)):
+        train_five_steps(engine)
+        assert engine.model.get_buffer("bank").shape == (40, 10)
+    assert [name for name, _ in engine.model.named_buffers()] == [
+        name for name, _ in Buffers().named_buffers()
+    ]
+    assert engine.model.get_buffer("bank").shape == (0, 10)
+
+
+def test_values_are_put_into_buffers_that_have_another_shape_or_are_not_there() -> None:
+    trained, model = Buffers(), Buffers()
+    trained(torch.rand(4, 1, 8, 8))
+    fill_tensors(model, named_tensors(trained))
+    for name, tensor in named_tensors(trained).items():
+        assert torch.equal(named_tensors(model)[name], tensor)
+    trained(torch.rand(4, 1, 8, 8))
+    assert model.get_buffer("bank").shape == (4, 10)  # values of its own
+
+
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [({}, "0.weight"), ({"0.weight": torch.zeros(3), "0.bias": torch.zeros(2)}, "not \\(3,\\)")],
+)
+def test_parameters_must_have_values_of_their_shape(values: dict[str, Tensor], error: str) -> None:
+    with pytest.raises((KeyError, ValueError), match=error):
+        fill_tensors(torch.nn.Sequential(torch.nn.Linear(2, 2)), values)
+
+
+def test_a_refilled_net_is_as_one_that_was_built_anew() -> None:
+    torch.manual_seed(0)
+    model = Scaled()
+    as_built = Attributes(model)
+    make_engine(model).run(some_batches(3), [0.01] * 3)
+    fresh = Scaled()
+    as_built.put_back()
+    refill(model, fresh)
+    assert torch.equal(flat_state(model), flat_state(fresh))
+    assert torch.equal(model.plain, fresh.plain)
+    assert (model.scale, model.passes) == (fresh.scale, 0)
+
+
+class Scaled(Buffers):
+    """Draws a number and a plain tensor when it is built, and counts its passes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plain, self.scale, self.passes = torch.rand(3), float(torch.rand(())), 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (B, 10)."""
+        self.passes += 1
+        return super().forward(x * self.scale)
 
 
 @pytest.mark.parametrize(

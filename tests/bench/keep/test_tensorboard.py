@@ -1,6 +1,7 @@
 """Logs for TensorBoard, read back by TensorBoard's own reader: nothing of them on the clock."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from bench.spec.artifacts import NOTHING, Artifacts
 from bench.train import session
 from tests.bench.run.session_by_hand import SPEC, open_session, silent
 from tests.bench.train.training_by_hand import flat_state, small_net
+from tests.fmnist_models.nets_by_hand import KeepsFeatures, Locked, spectral
 
 IMAGES = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 LABELS = ["Bag", "Coat", "Shirt"]
@@ -123,6 +125,16 @@ def test_the_model_and_what_is_drawn_next_stay_as_they_are(tmp_path: Path) -> No
     assert [p.data_ptr() for p in model.parameters()] == addresses
     assert [module.training for module in model.modules()] == modes
     assert all(p.grad is not None and bool((p.grad == 1).all()) for p in model.parameters())
+
+
+@pytest.mark.parametrize("build", [KeepsFeatures, Locked, spectral])
+def test_a_net_that_cannot_be_copied_has_its_graph(
+    build: Callable[[], nn.Module], tmp_path: Path
+) -> None:
+    model = build()
+    opened(tmp_path, model).close()
+    assert read(tmp_path).Tags()["graph"]
+    assert getattr(model, "kept", None) is None
 
 
 class Untraceable(nn.Module):

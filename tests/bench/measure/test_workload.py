@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 import torch
 from msgspec import json
-from torch import nn, optim
+from torch import Tensor, nn, optim
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from bench.measure.workload import (
     count_kernels,
+    count_or_reason,
     flops_per_image,
+    has_other_heads,
     kernels_in,
     num_parameters,
     passes_of_step,
@@ -22,6 +25,7 @@ from bench.measure.workload import (
 from fmnist_models import build_model
 from fmnist_models.freezing import freeze
 from tests.bench.train.training_by_hand import flat_state, small_net
+from tests.fmnist_models.nets_by_hand import HARD_TO_COPY, Plain, TwoHeads
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -58,6 +62,51 @@ def test_counting_leaves_the_model_and_the_random_state_alone(
     assert torch.equal(torch.get_rng_state(), rng)
     assert not model.training
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("build", HARD_TO_COPY.values(), ids=HARD_TO_COPY)
+def test_a_net_that_cannot_be_copied_is_counted_as_the_plain_one(
+    build: Callable[[], nn.Module],
+) -> None:
+    wanted = flops_per_image(Plain(), 8)
+    found, reason = count_or_reason(lambda: flops_per_image(build(), 8))
+    frozen = 2 * 256 * 10 if build is HARD_TO_COPY["thaws"] else 0  # its head has no gradient
+    again = wanted // 3 + 1 if build is HARD_TO_COPY["checkpointed"] else 0
+    assert found == pytest.approx(wanted - frozen, abs=again)
+    assert reason == ""
+
+
+class Refuses(Plain):
+    """Lives under no dispatch mode, or under nothing."""
+
+    error: type[Exception] = ValueError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Raise where a mode is on."""
+        if _get_current_dispatch_mode() is not None or self.error is MemoryError:
+            raise self.error("no modes, please")
+        return super().forward(x)
+
+
+def test_where_a_counter_cannot_follow_there_is_a_reason_and_no_trace() -> None:
+    model = Refuses()
+    state = flat_state(model)
+    found, reason = count_or_reason(lambda: flops_per_image(model, 8))
+    assert found is None
+    assert reason.startswith("its step cannot be counted (ValueError: no modes, please")
+    assert torch.equal(flat_state(model), state)
+
+
+def test_what_would_end_the_training_too_is_no_reason() -> None:
+    model = Refuses()
+    model.error = MemoryError
+    with pytest.raises(MemoryError):
+        count_or_reason(lambda: flops_per_image(model, 8))
+
+
+@pytest.mark.parametrize(("build", "has_them"), [(Plain, False), (TwoHeads, True)])
+def test_other_heads_are_seen(build: Callable[[], nn.Module], *, has_them: bool) -> None:
+    assert has_other_heads(build(), 8) == has_them
 
 
 def test_frozen_parameters_are_told_apart() -> None:
