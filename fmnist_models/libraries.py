@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from fmnist_models import external
-from fmnist_models.adapt import adapt_to_fashion_mnist, check_shapes
+from fmnist_models.adapt import NUM_CLASSES, adapt_to_fashion_mnist, check_shapes
 from fmnist_models.catalogue import ModelError, ModelInfo
 
 SIZES = (28, 32, 64, 96, 128, 160, 192, 224, 256, 299, 384, 512)
@@ -40,43 +40,53 @@ def describe_library_model(name: str) -> ModelInfo:
     return ModelInfo(name, _fit_of(name).input_size, source=library, summary=summary)
 
 
-def build_library_model(name: str) -> nn.Module:
-    """Return a fresh model of a library that maps images of its size to ten logits.
+def build_library_model(name: str, input_size: int | None = None) -> nn.Module:
+    """Return a fresh model of a library that maps images of a size, or of its own, to ten logits.
 
     Raises:
-        ModelError: there is no such model, or it takes images of no size.
+        ModelError: there is no such model, it takes images of no size, or not of this one.
     """
     fit = _fit_of(name)
-    return _build(name, fit.input_size if fit.is_argument else None)
+    return _build(name, input_size or fit.input_size if fit.is_argument else None)
 
 
 @cache
 def _fit_of(name: str) -> _Fit:
     """Find the smallest size by trying; draws nothing from the caller's random state."""
+    _check_known(name)
+    is_argument = True
     with torch.random.fork_rng(devices=[]):
-        model = _without_size(name)
-        for size in SIZES:
+        for size in _sizes_of(name):
             try:
-                _check(_build(name, size) if model is None else model, name, size)
-                return _Fit(size, is_argument=model is None)
+                if is_argument:
+                    model, is_argument = _build_for(name, size)
+                _check(model, name, size)
+                return _Fit(size, is_argument)
             except ModelError as error:
                 misfit = error
     raise ModelError(f"{misfit}; no size from {SIZES[0]} on will do: {IN_A_FILE}") from misfit
 
 
-def _without_size(name: str) -> nn.Module | None:
-    """Return a model of any images; None where the constructor takes their size."""
-    argument = SIZE_ARGUMENTS[_split(name)[0]]
+def _sizes_of(name: str) -> list[int]:
+    """Return the sizes to try, the one that timm publishes a model for among them."""
+    library, model = _split(name)
+    if library == "torchvision":  # which has none that takes its own size alone
+        return list(SIZES)
+    import timm
+
+    published = timm.get_pretrained_cfg(model)
+    return sorted({*SIZES, *(published.input_size[-1:] if published else ())})
+
+
+def _build_for(name: str, size: int) -> tuple[nn.Module, bool]:
+    """Build a model for images of a size, and tell whether its constructor takes one at all."""
     try:
-        _construct(name, {argument: SIZES[0]})
-    except TypeError as error:
-        if repr(argument) in str(error):  # unexpected keyword argument
-            return _build(name, None)
-    except ModelError:
+        return _build(name, size), True
+    except ModelError as error:
+        cause, argument = error.__cause__, SIZE_ARGUMENTS[_split(name)[0]]
+        if isinstance(cause, TypeError) and repr(argument) in str(cause):  # unexpected
+            return _build(name, None), False
         raise
-    except Exception:  # it takes a size, but not this one
-        return None
-    return None
 
 
 def _check(model: nn.Module, name: str, size: int) -> None:
@@ -105,43 +115,46 @@ def _patch_sides(model: nn.Module) -> tuple[int, ...]:
 
 def _build(name: str, size: int | None) -> nn.Module:
     """Build a model, for images of a size where its constructor takes one."""
-    library, _ = _split(name)
+    library, model = _split(name)
+    arguments = {} if size is None else {SIZE_ARGUMENTS[library]: size}
     try:
-        return _construct(name, {} if size is None else {SIZE_ARGUMENTS[library]: size})
-    except ModelError:
-        raise
+        return (_from_torchvision if library == "torchvision" else _from_timm)(model, arguments)
     except Exception as error:  # not every timm model takes these arguments
         reason = external.explain(error, name)
         raise ModelError(f"{name} cannot be built: {reason}") from error
 
 
-def _construct(name: str, arguments: dict[str, Any]) -> nn.Module:
-    library, model = _split(name)
-    if library == "torchvision":
-        return _from_torchvision(model, arguments)
-    return _from_timm(model, arguments)
-
-
 def _from_torchvision(name: str, arguments: dict[str, Any]) -> nn.Module:
     from torchvision import models  # takes 2 to 3 s
 
-    # The classifiers only: a detection model would download the weights of its backbone.
-    _refuse_unknown(f"torchvision:{name}", name, models.list_models(module=models))
     arguments = PLAIN_ARGUMENTS.get(name, {}) | arguments
     return adapt_to_fashion_mnist(models.get_model(name, weights=None, **arguments))
 
 
 def _from_timm(name: str, arguments: dict[str, Any]) -> nn.Module:
+    import timm
+
+    model: nn.Module = timm.create_model(
+        name, pretrained=False, in_chans=1, num_classes=NUM_CLASSES, **arguments
+    )
+    return model
+
+
+def _check_known(name: str) -> None:
+    """Raise ModelError unless a library is there and has such a model."""
+    library, model = _split(name)
+    if library == "torchvision":
+        from torchvision import models
+
+        # The classifiers only: a detection model would download the weights of its backbone.
+        _refuse_unknown(name, model, models.list_models(module=models))
+        return
     try:
         import timm  # an extra, which need not be installed
     except ImportError as error:
-        raise ModelError(f"timm:{name} needs timm; run: pip install timm") from error
-    if not timm.is_model(name):
-        _refuse_unknown(f"timm:{name}", name, timm.list_models())
-    model: nn.Module = timm.create_model(
-        name, pretrained=False, in_chans=1, num_classes=10, **arguments
-    )
-    return model
+        raise ModelError(f"{name} needs timm; run: pip install timm") from error
+    if not timm.is_model(model):
+        _refuse_unknown(name, model, timm.list_models())
 
 
 def _refuse_unknown(request: str, name: str, known: Iterable[str]) -> None:

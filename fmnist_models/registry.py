@@ -84,13 +84,15 @@ def model_info(name: str) -> ModelInfo:
     raise _unknown(name)
 
 
-def build_model(name: str) -> "nn.Module":
+def build_model(name: str, input_size: int | None = None) -> "nn.Module":
     """Return a freshly initialised network, on the CPU and in training mode.
 
     It maps images (B, 1, S, S) float32 to logits (B, 10), S its input size.
 
     Args:
         name: a registered name, `torchvision:NAME`, `timm:NAME` or `path/to/file.py:CALLABLE`.
+        input_size: pixels a side, where they are not to be the model's own; only a library's model
+            whose constructor takes them is built for them.
 
     Raises:
         ModelError: when no such model exists, or it does not keep to these shapes.
@@ -103,7 +105,7 @@ def build_model(name: str) -> "nn.Module":
         external.check_name(name)
         from fmnist_models.libraries import build_library_model  # loads torch
 
-        return build_library_model(name)
+        return build_library_model(name, input_size)
     if external.is_external(name):
         from fmnist_models.adapt import build_external  # loads torch
 

@@ -216,7 +216,7 @@ def load_model(saved: SavedModel, *, checks_text: bool = True) -> nn.Module:
                 f"or say --model {saved.name} to use the file as it is now"
             )
         with torch.random.fork_rng(devices=[]):
-            model = build_model(saved.name)
+            model = build_model(saved.name, saved.input_size)
     except OSError as error:
         raise ModelError(f"{place} needs its model file {saved.name}: {error.strerror}") from None
     except ModelError as error:

@@ -38,6 +38,7 @@ from bench.train.schedule import learning_rate_at, momentum_at
 from bench.train.session import AUGMENTATION_SEED, ORDER_SEED, Session
 from bench.train.training import Pauses, Progress, Training
 from data_pipeline import BatchStream
+from fmnist_models.external import split_library
 
 MAX_NOTE_CHARS = 120  # a record is at most 4 KB
 
@@ -82,8 +83,11 @@ def run_seed(
 def report_set_up(session: Session, findings: Findings) -> None:
     """Note what opening the session took, and measure what the GPU draws while it idles.
 
-    What is spent once a session is reported by its first seed, and missing from the others.
+    What is spent once a session is reported by its first seed, and missing from the others. The
+    size of the images is noted where a trial has found it, so that nothing else tells it.
     """
+    if split_library(session.spec.model):
+        findings.conditions["input_size"] = session.splits.train.images.shape[-1]
     findings.add("data_load_time", session.setup_s.pop("data", None), SHARED)
     session.idle_power = session.idle_power or measure_idle_power(session.device)
     findings.add("ceilings_time", session.setup_s.pop("ceilings", None), SHARED)

@@ -91,7 +91,7 @@ class Session:
         """
         recipe = self.spec.recipe
         torch.manual_seed(seed)
-        fresh = build_model(self.spec.model)
+        fresh = build_model(self.spec.model, recipe.input_size)
         self.start = start_from(fresh, self.spec.model, recipe.weights, recipe.stem)
         if self._model is None:
             freeze(fresh, self.spec.model, recipe.trainable)

@@ -2,7 +2,7 @@
 
 import sys
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
@@ -102,7 +102,9 @@ def create_model(name: str, **arguments: object) -> nn.Module:
         raise TypeError(f"{name} takes no in_chans\nand more")
     size = arguments.pop("img_size", None)
     assert arguments == plain
-    if name.startswith("patches"):
+    if name == "only_400" and size != 400:
+        raise RuntimeError("size mismatch")
+    if name in {"patches", "only_400"}:
         return Patches() if size is None else Patches(size)  # type: ignore[arg-type]
     if size is not None:
         raise TypeError("ResNet.__init__() got an unexpected keyword argument 'img_size'")
@@ -116,11 +118,12 @@ def _timm(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put a small timm in the place of the one that may be installed."""
     timm = ModuleType("timm")
     timm.__spec__ = ModuleSpec("timm", None)
-    known = ["resnet10t", "resnet10t.tagged", "patches", "odd", "seven"]
+    known = ["resnet10t", "resnet10t.tagged", "patches", "only_400", "odd", "seven"]
     timm.__dict__.update(
         list_models=lambda: ["resnet10t"],
         is_model=lambda name: name in known,
         create_model=create_model,
+        get_pretrained_cfg=lambda _name: SimpleNamespace(input_size=(3, 400, 400)),
     )
     monkeypatch.setitem(sys.modules, "timm", timm)
     libraries._fit_of.cache_clear()
@@ -140,12 +143,24 @@ def test_timm_adapts_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_timm")
 @pytest.mark.parametrize(
     ("name", "size"),
-    [("resnet10t.tagged", 28), ("patches", 32), ("odd", 64)],
-    ids=["any images", "whole patches, two a side", "larger ones in training"],
+    [("resnet10t.tagged", 28), ("patches", 32), ("only_400", 400), ("odd", 64)],
+    ids=[
+        "any images",
+        "whole patches, two a side",
+        "its published size",
+        "larger ones in training",
+    ],
 )
 def test_the_size_is_the_smallest_that_works_in_both_modes(name: str, size: int) -> None:
     assert model_info(f"timm:{name}").input_size == size
     assert build_model(f"timm:{name}")(torch.rand(2, 1, size, size)).shape == (2, 10)
+
+
+@pytest.mark.usefixtures("_timm")
+def test_a_constructor_that_takes_the_size_is_given_the_one_that_the_recipe_asks_for() -> None:
+    """Catches a transformer for 32 pixels under `--set input_size=64`, which it would refuse."""
+    assert build_model("timm:patches", 64)(torch.rand(2, 1, 64, 64)).shape == (2, 10)
+    assert model_info("timm:patches").input_size == 32
 
 
 @pytest.mark.usefixtures("_timm")

@@ -34,9 +34,9 @@ def run_of(spec: RunSpec, data_root: Path) -> tuple[Tensor, RunRecord]:
     return torch.from_numpy(result.samples["loss"]).double(), result.record
 
 
-def nudged(name: str) -> nn.Module:
+def nudged(name: str, input_size: int | None) -> nn.Module:
     """The model, each weight off by about as much as one rounding."""
-    model, generator = fmnist_models.build_model(name), torch.Generator().manual_seed(9)
+    model, generator = fmnist_models.build_model(name, input_size), torch.Generator().manual_seed(9)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(1 + ROUNDING * torch.randn(parameter.shape, generator=generator))

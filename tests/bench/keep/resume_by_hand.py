@@ -77,7 +77,7 @@ def net_with_conv_head() -> torch.nn.Module:
 BUILDERS = {"net_to_resume": net_to_resume, "net_with_conv_head": net_with_conv_head}
 
 
-def build(name: str) -> torch.nn.Module:
+def build(name: str, _input_size: int | None = None) -> torch.nn.Module:
     """One of these nets; they are not registered, so that no other test meets them."""
     return BUILDERS[name]()
 

@@ -92,7 +92,7 @@ def test_the_first_convolution_gives_nhwc_under_channels_last(
             logits: Tensor = rest(maps.flatten(1))
             return logits
 
-    monkeypatch.setattr(session, "build_model", lambda _name: Sees(convolution, rest))
+    monkeypatch.setattr(session, "build_model", lambda *_: Sees(convolution, rest))
     opened = open_session(replace(SPEC, model="v2", plan=Plan.parse(plan)))
     model = opened.model_for(0)
     for used, channel_stride in ((Plan.parse(plan), 1), (Plan(), 28 * 28)):

@@ -115,7 +115,7 @@ def test_what_a_cpu_cannot_do_is_a_row(
 
 
 def test_a_model_that_raises_is_a_row(data_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_name: str) -> nn.Module:
+    def broken(_name: str, _input_size: int | None) -> nn.Module:
         raise ValueError("no such layer")
 
     monkeypatch.setattr(session, "build_model", broken)
