@@ -60,6 +60,18 @@ def cut(text: str, most: int = MOST_CHARS) -> str:
     return text if len(text) <= most else text[: max(1, most - 1)] + "…"
 
 
+def cut_name(name: str, most: int = MOST_CHARS) -> str:
+    """The name on one line, its middle left out where it is too long.
+
+    That of a net in a user's file begins with the file and ends with what is called in it.
+    """
+    name = one_line(name)
+    if len(name) <= most:
+        return name
+    head = (most - 1) // 2
+    return f"{name[:head]}…{name[head + 1 - most :]}"
+
+
 def distinct(values: Iterable[object]) -> list[str]:
     """The values as texts, each once, in the order in which they came; None and "" are left out."""
     return list(dict.fromkeys(str(value) for value in values if value is not None and value != ""))

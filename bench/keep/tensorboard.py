@@ -24,6 +24,7 @@ from bench.train.training import Training
 from data_pipeline import CLASS_NAMES, normalize
 from fmnist_models.compiled import uncompiled
 from fmnist_models.unchanged import unchanged
+from results.render.formats import escape_markdown
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -102,7 +103,7 @@ def begin_log(
     writer.add_text("samples/labels", ", ".join(labels), 0)
     failure = _add_graph(writer, model, images[:1])
     if failure:
-        writer.add_text("model/no_graph", failure, 0)
+        writer.add_text("model/no_graph", escape_markdown(failure), 0)  # a page of Markdown
     writer.flush()
     return writer
 

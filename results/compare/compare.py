@@ -23,7 +23,7 @@ from results.gate.verdict import Finding
 from results.records.record import RunRecord
 from results.rows.comparable import HELD_EQUAL, asked_for, held_equal, is_ladder, labels
 from results.rows.summary import Summary
-from results.text import cut, distinct, listed
+from results.text import cut, cut_name, distinct, listed
 
 MOST_NAMED = 4
 Key = tuple[Any, ...]  # the values of asked_for
@@ -246,8 +246,8 @@ def _why_none(base: Sequence[Summary], head: Sequence[Summary]) -> str:
             before, after = asked_for(row.spec), asked_for(of_model[row.model].spec)
             field = next(key for key in before if before[key] != after[key])
             return (
-                f"of {cut(row.model)} the {field} is {cut(str(before[field]))} in the {BASE} "
+                f"of {cut_name(row.model)} the {field} is {cut(str(before[field]))} in the {BASE} "
                 f"but {cut(str(after[field]))} in the {HEAD}"
             )
-    theirs, ours = (_named([cut(row.model) for row in rows]) for rows in (base, head))
+    theirs, ours = (_named([cut_name(row.model) for row in rows]) for rows in (base, head))
     return f"the base has {theirs}, the head {ours}"

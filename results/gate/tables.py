@@ -18,7 +18,7 @@ from results.gate.words import (
 )
 from results.render.columns import UNKNOWN, Column, number_column, text_column
 from results.render.table import MIN_WIDTH, fitting, short_column, table_lines
-from results.text import cut
+from results.text import MOST_CHARS, cut, cut_name, short_names
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -37,7 +37,7 @@ def trouble_columns(findings: Sequence[Finding]) -> list[Column]:
     """Make a row a finding: outcome, model, quantity, values, how sure; no column of unknowns."""
     columns = [
         text_column("", [finding.outcome for finding in findings]),
-        text_column("model", [cut(finding.model) or UNKNOWN for finding in findings]),
+        text_column("model", [cut_name(finding.model) or UNKNOWN for finding in findings]),
         text_column("what", [cut(finding.quantity) for finding in findings]),
         number_column("before", [value_text(finding, finding.base) for finding in findings]),
         number_column("after", [value_text(finding, finding.head) for finding in findings]),
@@ -69,7 +69,9 @@ def model_columns(verdict: Verdict) -> list[Column]:
             number_column("seconds a step", cells("speed", _step_cell)),
         ]
     )
-    return [text_column("model", list(map(cut, rows))), *columns] if columns else []
+    if not columns:
+        return []
+    return [text_column("model", [*short_names(list(rows), MOST_CHARS).values()]), *columns]
 
 
 def render_verdict(verdict: Verdict, *, width: int) -> "Group":

@@ -9,6 +9,7 @@ from results.render.columns import UNKNOWN
 from results.render.footer import environment_facts, stated
 from results.text import (
     cut,
+    cut_name,
     distinct,
     format_bytes,
     format_joules,
@@ -61,7 +62,7 @@ def change_text(finding: Finding) -> str:
 
 def name_of(finding: Finding) -> str:
     """Name model and quantity; one of them where the other says nothing."""
-    return ", ".join(distinct([cut(finding.model), cut(finding.quantity)]))
+    return ", ".join(distinct([cut_name(finding.model), cut(finding.quantity)]))
 
 
 def described(finding: Finding) -> str:
@@ -75,7 +76,7 @@ def claim(finding: Finding) -> str:
     change = change_text(finding)
     if finding.outcome not in {"worse", "better"} or not finding.change or change == UNKNOWN:
         return described(finding)
-    model, size = cut(finding.model), change.lstrip("+-")
+    model, size = cut_name(finding.model), change.lstrip("+-")
     more_or_less = "less" if change.startswith("-") else "more"
     if finding.check == "speed" and finding.quantity == STEP:
         return f"{model} is {size} {'faster' if change.startswith('-') else 'slower'} a step"
@@ -125,12 +126,12 @@ def headline(verdict: Verdict) -> tuple[str, str]:
 def notes(verdict: Verdict) -> list[str]:
     """Say what was not compared, what is new and what was skipped, each in one line."""
     skipped = verdict.of("skipped")
-    new = [cut(f.model) for f in skipped if f.check == "run" and f.evidence == NEW]
+    new = [cut_name(f.model) for f in skipped if f.check == "run" and f.evidence == NEW]
     reasons: dict[tuple[str, str], list[str]] = {}
     for finding in skipped:
         if finding.check != "run" or finding.evidence != NEW:
             key = (cut(finding.quantity), cut(finding.evidence, MOST_NOTE_CHARS // 2))
-            reasons.setdefault(key, []).append(cut(finding.model))
+            reasons.setdefault(key, []).append(cut_name(finding.model))
     texts = [
         quantity
         + (f" of {listed(named, MOST_SAID)}" if (named := distinct(models)) else "")

@@ -14,7 +14,7 @@ from results.render.columns import (
 )
 from results.render.table import MIN_WIDTH, fitting, table_lines, titled
 from results.rows.comparable import is_time_budget
-from results.text import cut, distinct, format_count, format_ratio, format_seconds
+from results.text import cut_name, distinct, format_count, format_ratio, format_seconds
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -40,7 +40,7 @@ def render_ladder(rows: Sequence[Row], *, width: int, title: str | None = None) 
     models = [row["model"] for row in rows]
     for model, before, line in zip(models, [None, *models], body, strict=False):
         if model != before:
-            lines.append(Text(cut(model, width), no_wrap=True))
+            lines.append(Text(cut_name(model, width), no_wrap=True))
         lines.append(line)
     return titled(title, lines)
 

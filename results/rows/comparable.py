@@ -7,7 +7,7 @@ from typing import Any
 
 from results.errors import NotComparable
 from results.records.record import RunRecord
-from results.text import cut
+from results.text import cut, cut_name
 
 LADDER = "ladder"  # the requested plan of every rung; in the provenance, the run it belongs to
 
@@ -35,7 +35,7 @@ def check_comparable(records: Sequence[RunRecord]) -> None:
         field = differing_field(records[0], record)
         if field is not None:
             ours, theirs = (cut(str(held_equal(one).get(field))) for one in (records[0], record))
-            models = [cut(one.spec["model"]) for one in (records[0], record)]
+            models = [cut_name(one.spec["model"]) for one in (records[0], record)]
             raise NotComparable(
                 f"not comparable: {field} is {ours} for {models[0]} but {theirs} for {models[1]}; "
                 f"name runs of one {field}, or pass --mixed to see them side by side, labelled"

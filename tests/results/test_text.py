@@ -1,8 +1,19 @@
 """Texts that fit where they stand."""
 
+import json
+
 import pytest
 
-from results.text import cut, distinct, listed, short_names
+from results.text import (
+    cut,
+    cut_name,
+    distinct,
+    json_text,
+    listed,
+    one_line,
+    short_names,
+    visible,
+)
 
 
 def test_names_alike_when_cut_keep_what_tells_them_apart() -> None:
@@ -42,3 +53,52 @@ def test_values_are_named_once_and_what_is_unknown_not_at_all() -> None:
 
 def test_a_text_of_any_length_leaves_a_letter_and_a_mark() -> None:
     assert [cut("models", most) for most in (1, 2, 5, 60)] == ["m…", "m…", "mode…", "models"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("x/[red]:locked: \\ ü 网 é", "x/[red]:locked: \\ ü 网 é"),
+        ("a\u202eb\u200b\ufeff\u00ad\u00a0", r"a\u202eb\u200b\ufeff\u00ad\u00a0"),
+        ("a\n\t\x1b[31m\x7f\x9b", r"a\n\t\u001b[31m\u007f\u009b"),
+        ("a\u3164\ufe0f\u034f\U000e0101", r"a\u3164\ufe0f\u034f\udb40\udd01"),  # Python prints them
+        ("\udcff", r"\udcff"),  # a byte of a file's name that is no UTF-8
+    ],
+)
+def test_what_steers_a_terminal_or_is_not_seen_is_written_as_json_does(
+    text: str, shown: str
+) -> None:
+    assert visible(text) == shown
+    assert visible(shown) == shown
+    assert json.loads(json_text([text.replace("\udcff", "")])) == [text.replace("\udcff", "")]
+    assert json_text([text.replace("\udcff", "")]).replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "line"),
+    [
+        ("it \x1b[1;31mbroke\x1b[0m\n  at  once\t!\r\n", "it broke at  once !"),
+        ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\ \x1b]0;title\x07", "link"),
+        ("cut \x1b[31", r"cut \u001b[31"),
+        ("\u202ereversed\x00", r"\u202ereversed\u0000"),
+        (" \n ", ""),
+    ],
+)
+def test_a_sentence_loses_colours_and_line_breaks_alone(sentence: str, line: str) -> None:
+    assert one_line(sentence) == line
+
+
+@pytest.mark.parametrize("characters", [12, 26, 40])
+def test_no_two_names_are_alike_when_cut(characters: int) -> None:
+    path = "a_file_with_many_networks_in_it.py:"
+    names = [f"{path}Residual{kind}Network" for kind in ("A", "B", "ABC")]
+    names += [f"{path}{number}{'x' * 60}{end}" for number in range(3) for end in "yz"]
+    names += [f"{path}{'x' * 50}{number}{'y' * 50}" for number in range(9)]
+    short = short_names(names, characters)
+    assert len(set(short.values())) == len(names)
+    assert max(map(len, short.values())) <= characters
+
+
+def test_a_long_name_keeps_its_file_and_what_is_called_in_it() -> None:
+    assert cut_name("a_file_of_networks.py:Residual", 20) == "a_file_of…y:Residual"
+    assert cut_name("net.py:Net", 10) == "net.py:Net"

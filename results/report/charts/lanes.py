@@ -16,7 +16,7 @@ NAME_CHARACTERS = 28  # longer names are cut
 NAMES_AND_PLOT = 50  # pixels beyond the layout's width: other charts have an axis there
 LANE_HEIGHT, NAME_HEIGHT = 30, 14  # pixels; on a phone a lane has both
 GAP = 10  # pixels between the plot area and a text
-WITH_NOTE = "datum.{} + (datum.note ? ', ' + datum.note : '')"
+WITH_NOTE = "{} + (datum.note ? ', ' + datum.note : '')"
 MOST_FOR_BARS = 20.0  # largest value over the smallest: beyond it short bars have no length to see
 
 
@@ -49,7 +49,8 @@ def lanes(
             "labelPadding": 8,
             "ticks": False,
             "domain": False,
-        },
+        }
+        | vega.short_labels(names, NAME_CHARACTERS),
     }
     return {
         "data": {"name": "rows"},
@@ -85,11 +86,13 @@ def _texts(rows: Rows, width: int, layout: ChartLayout) -> list[Specification]:
     in_lane = _text("datum.in_lane", "datum.text", x=4, dy=down, limit=width - 4)
     end = {"x": width + GAP, "fontWeight": {"expr": "datum.best ? 'bold' : 'normal'"}}
     if not layout.is_narrow:
-        return [in_lane, _text("!datum.in_lane", WITH_NOTE.format("text"), **end)]
+        return [in_lane, _text("!datum.in_lane", WITH_NOTE.format("datum.text"), **end)]
     up = down - NAME_HEIGHT - 2
     end |= {"x": width, "dy": up, "align": "right"}
     room = width - round(_longest(rows, "text") * CHARACTER_WIDTH) - GAP
-    name = _text("true", WITH_NOTE.format("series"), x=0, dy=up, limit=room)
+    names = [str(row["series"]) for row in rows]
+    series = vega.shortened("datum.series", names, int(room / CHARACTER_WIDTH))
+    name = _text("true", WITH_NOTE.format(series), x=0, dy=up, limit=room)
     return [in_lane, name, _text("!datum.in_lane", "datum.text", **end)]
 
 

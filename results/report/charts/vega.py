@@ -4,6 +4,7 @@ A chart either compares the series that the reader has not hidden, or draws the 
 picks: a parameter of the chart, which the page sets, says which.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from results.report.charts.theme import (
     series_colour,
 )
 from results.report.material import Series
-from results.text import one_line, visible
+from results.text import cut, one_line, short_names, visible
 
 Specification = dict[str, Any]
 Rows = list[dict[str, Any]]
@@ -163,7 +164,21 @@ def legend(names: Sequence[str], layout: ChartLayout) -> Specification:
     column = SYMBOL_WIDTH + max(map(len, names)) * CHARACTER_WIDTH
     columns = max(1, int(layout.width // column))
     limit = layout.width // columns - SYMBOL_WIDTH + 10
-    return {"orient": "top", "title": None, "columns": columns, "labelLimit": limit}
+    look = {"orient": "top", "title": None, "columns": columns, "labelLimit": limit}
+    return look | short_labels(names, int(limit / CHARACTER_WIDTH))
+
+
+def short_labels(names: Sequence[str], characters: int) -> Specification:
+    """The labels of an axis or a legend as `shortened` has them."""
+    label = shortened("datum.label", names, characters)
+    return {} if label == "datum.label" else {"labelExpr": label}
+
+
+def shortened(expression: str, names: Sequence[str], characters: int) -> str:
+    """An expression of a name; cut to what tells it apart, where Vega would cut several alike."""
+    if len({cut(name, characters) for name in names}) == len(set(names)):
+        return expression
+    return f"({json.dumps(short_names(names, characters))})[{expression}]"
 
 
 def marked(

@@ -143,5 +143,16 @@ def test_odd_names_are_cut_and_keep_the_page_whole() -> None:
         assert "x" * 10 in svg
         assert "x" * 30 not in svg.partition("</desc>")[2].replace("x" * 60 + ";", "")
         assert ">a'b\"c&lt;d&gt;&amp;e<" in svg
-        assert ">new line<" in svg
+        assert r">new\nline<" in svg
     check_figures(figures)
+
+
+@pytest.mark.slow  # draws four pictures
+def test_long_names_of_one_file_differ_in_every_chart() -> None:
+    """Vega leaves out the ends, which alone tell the nets of one file apart."""
+    names = [f"a_file_with_many_long_networks.py:Residual{k}Network" for k in range(3)]
+    material = make_material([run_of(name, 1.0 + k) for k, name in enumerate(names)])
+    for figure in (speed_figures(material)[0], cost_figures(material)[0]):
+        for layout in ("wide", "narrow"):
+            texts = re.findall("<text[^>]*>([^<]*)<", svg_of(figure, layout))
+            assert len({text for text in texts if text.startswith("a_file_")}) == 3
