@@ -3,9 +3,6 @@
 Names are checked without torch, so that a typing mistake is told at once; `adapt` builds models.
 """
 
-import hashlib
-import importlib.util
-import sys
 import traceback
 import unicodedata
 from collections.abc import Callable
@@ -14,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from fmnist_models.catalogue import ModelError, ModelInfo, first_line
+from fmnist_models.user_files import USER_FILES
 
 FORMS = "torchvision:NAME, timm:NAME, path/to/file.py:CALLABLE"
 LIBRARIES = ("torchvision", "timm")
@@ -77,6 +75,20 @@ def input_size_of(name: str) -> int:
     return size
 
 
+def canonical(name: str) -> str:
+    """Return the one spelling of an external name: a file relative to the cwd if it lies inside.
+
+    Raises:
+        ModelError: it cannot be right; see `check_name`.
+    """
+    if split_library(name):
+        check_name(name)
+        return name
+    path, attribute = split_path(name)
+    place, here = path.resolve(), Path.cwd().resolve()
+    return f"{place.relative_to(here) if place.is_relative_to(here) else place}:{attribute}"
+
+
 def split_path(name: str) -> tuple[Path, str]:
     """Return the existing file and the identifier that `path/to/file.py:CALLABLE` names."""
     file, _, attribute = name.rpartition(":")
@@ -84,8 +96,9 @@ def split_path(name: str) -> tuple[Path, str]:
         raise ModelError(f"{name!r} names no class or function; write path/to/file.py:CALLABLE")
     path = Path(file)
     try:
+        path = path.expanduser()
         is_python = path.suffix == ".py" and path.is_file()
-    except OSError:  # a name that is too long, or in a folder that is closed to us
+    except (OSError, RuntimeError):  # too long, in a folder that is closed to us, nobody's home
         is_python = False
     if not is_python:
         raise ModelError(f"there is no Python file {file!r}; write path/to/file.py:CALLABLE")
@@ -100,27 +113,13 @@ def explain(error: BaseException, name: str) -> str:
 
 
 def _import_file(path: Path) -> ModuleType:
-    """Import a file under a name of its own, once for as long as its text stays the same."""
-    place = path.resolve()
-    digest = hashlib.sha256(bytes(place) + place.read_bytes()).hexdigest()[:12]
-    module_name = f"fmnist_user_{place.stem}_{digest}"
-    if module_name in sys.modules:
-        return sys.modules[module_name]
-    if str(place.parent) not in sys.path:
-        sys.path.append(str(place.parent))  # last: its neighbours import, but shadow nothing
-    spec = importlib.util.spec_from_file_location(module_name, place)
-    assert spec is not None  # the suffix is .py
-    assert spec.loader is not None
-    module = sys.modules[module_name] = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        return USER_FILES.load(path)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a script that calls sys.exit() is no model file
-        sys.modules.pop(module_name, None)
         kind, _, message = _one_line(error, path).partition(": ")
         raise ModelError(f"{path} raised {kind} at import: {message}") from error
-    return module
 
 
 def text_of(error: BaseException) -> str:

@@ -135,8 +135,7 @@ def _resolve(part: str) -> list[str]:
     if part in list_models():
         return [part]
     if external.is_external(part):
-        external.check_name(part)
-        return [part]
+        return [external.canonical(part)]
     matches = fnmatch.filter(list_models(), part)
     if not matches:
         raise _unknown(part)
