@@ -6,8 +6,8 @@ from torch import nn
 from fmnist_models import external
 from fmnist_models.catalogue import ModelError
 from fmnist_models.compiled import without_compilation
-
-NUM_CLASSES = 10
+from fmnist_models.logits import NUM_CLASSES, describe_output, main_logits
+from fmnist_models.user_code import user_code
 
 
 def build_external(name: str) -> nn.Module:
@@ -50,39 +50,60 @@ def _fitted(model: nn.Module, name: str) -> nn.Module:
 
 
 def check_shapes(model: nn.Module, name: str, size: int) -> None:
-    """Raise ModelError unless two blank images come out as (2, 10); leaves the mode as it was.
+    """Raise ModelError unless two images come out as (2, 10); leaves the mode as it was.
 
     Args:
         model: on the CPU.
         name: of the model, for the message.
         size: pixels a side of the images.
     """
-    images = torch.zeros(2, 1, size, size)
+    images = some_images(size)
     was_training = model.training
     try:
         # no_grad, not inference_mode: a lazy layer makes its parameters here, and must train later
-        with torch.no_grad():
+        with user_code(name), torch.no_grad():
             output = model.eval()(images)
         model.train(was_training)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a user's model may exit, too
         reason = external.explain(error, name)
-        raise ModelError(f"{name} fails on images {tuple(images.shape)}: {reason}") from error
-    found = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-    if found != (2, NUM_CLASSES):
+        message = f"{name} fails on images {tuple(images.shape)}: {reason}{dtype_remedy(model)}"
+        raise ModelError(message) from error
+    logits = main_logits(output, len(images))
+    if logits is None:
         raise ModelError(
-            f"{name} turns images {tuple(images.shape)} into {found};"
+            f"{name} turns images {tuple(images.shape)} into {describe_output(output)};"
             f" it must return logits (2, {NUM_CLASSES})"
         )
-    if not output.is_floating_point():
-        raise ModelError(f"{name} returns {output.dtype}; it must return floating-point logits")
+    if not logits.is_floating_point():
+        raise ModelError(f"{name} returns {logits.dtype}; it must return floating-point logits")
+
+
+def some_images(size: int) -> torch.Tensor:
+    """Return images (2, 1, size, size) of noise in [0, 1], always the same; nothing is drawn.
+
+    Of blank ones a net may make a matrix that cannot be inverted, as of no picture.
+    """
+    return torch.rand(2, 1, size, size, generator=torch.Generator().manual_seed(0))
+
+
+def dtype_remedy(model: nn.Module) -> str:
+    """Return the end of a line about a net that fails on float32 images, where this may be why."""
+    dtypes = {p.dtype for p in model.parameters() if p.is_floating_point()} - {torch.float32}
+    if not dtypes:
+        return ""
+    kind = str(dtypes.pop()).removeprefix("torch.")
+    return (
+        f"; images are float32 and it has parameters in {kind}: end its constructor with .float()"
+    )
 
 
 def _build_from_file(name: str) -> nn.Module:
     builder = external.load_callable(name)
     try:
-        model = builder()
+        with user_code(name):
+            model = builder()
     except KeyboardInterrupt:
         raise
     except BaseException as error:

@@ -3,6 +3,7 @@
 Names are checked without torch, so that a typing mistake is told at once; `adapt` builds models.
 """
 
+import os
 import traceback
 import unicodedata
 from collections.abc import Callable
@@ -51,7 +52,7 @@ def load_callable(name: str) -> Callable[[], Any]:
     """Return the class or function that `path/to/file.py:CALLABLE` names; runs the file."""
     path, attribute = split_path(name)
     try:
-        builder: Callable[[], Any] | None = getattr(_import_file(path), attribute, None)
+        builder: Callable[[], Any] | None = getattr(_import_file(path, name), attribute, None)
     except ModelError:
         raise
     except Exception as error:  # a module may make its names when they are asked for
@@ -109,12 +110,27 @@ def split_path(name: str) -> tuple[Path, str]:
 
 def explain(error: BaseException, name: str) -> str:
     """Say in one line what an external model raised, and where in the user's file."""
-    return _one_line(error, None if split_library(name) else split_path(name)[0])
+    # no split_path: what has failed may also have left the working directory
+    return _one_line(error, None if split_library(name) else Path(name.rpartition(":")[0]))
 
 
-def _import_file(path: Path) -> ModuleType:
+def files_beside(name: str) -> tuple[str, ...]:
+    """Return the user's files that a model's own file has imported so far, relative to it.
+
+    They are in a fixed order; there are none of a model that is not a user's.
+    """
+    if split_library(name) or not is_external(name):
+        return ()
+    place = Path(name.rpartition(":")[0]).expanduser().resolve()
+    return tuple(os.path.relpath(file, place.parent) for file in USER_FILES.neighbours(place))
+
+
+def _import_file(path: Path, name: str) -> ModuleType:
+    from fmnist_models.user_code import kept_randomness, user_code  # loads torch
+
     try:
-        return USER_FILES.load(path)
+        with user_code(name), kept_randomness():
+            return USER_FILES.load(path)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a script that calls sys.exit() is no model file

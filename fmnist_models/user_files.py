@@ -12,7 +12,7 @@ import hashlib
 import importlib
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
@@ -36,17 +36,12 @@ class UserFile:
     text: bytes
     roots: tuple[Path, ...]  # folders that it imports from; the first holds its package, if any
     packages: tuple[str, ...]  # that it lies in, outermost first
-    name: str = ""  # of its module
+    module: ModuleType | None = None  # its own, once it is imported
     before: frozenset[str] = field(default_factory=lambda: frozenset(sys.modules))
     stowed: dict[str, ModuleType] = field(default_factory=dict)  # while another file is active
     namesakes: dict[str, ModuleType] = field(default_factory=dict)  # its own, called like ours
     path_before: list[str] = field(default_factory=list)
     path: list[str] = field(default_factory=list)  # with what the user's code has added
-
-    @property
-    def module(self) -> ModuleType:
-        """The module of the file itself."""
-        return sys.modules[self.name]
 
     def neighbours(self) -> list[Path]:
         """Return the user's files that it has imported so far, sorted; itself left out."""
@@ -142,13 +137,14 @@ class UserFiles:
         text, known = place.read_bytes(), self.known.get(place)
         if known is not None and known.text == text:
             self._activate(known)
+            assert known.module is not None
             return known.module
         self._activate(None)
         root, packages = _package_of(place, text)
         roots = tuple(dict.fromkeys([root, place.parent, Path.cwd().resolve()]))
         self._activate(loaded := UserFile(place, text, roots, packages))
         try:
-            _import_file(loaded)
+            loaded.module = _import_file(loaded)
         except BaseException:
             self._activate(None)
             raise
@@ -171,18 +167,6 @@ class UserFiles:
 USER_FILES = UserFiles()
 
 
-def hash_of_files(place: Path, neighbours: Iterable[str]) -> str:
-    """Return 12 hex digits over a model file and others, named relative to its folder.
-
-    Raises:
-        OSError: a file cannot be read.
-    """
-    digest = hashlib.sha256(place.read_bytes())
-    for name in neighbours:
-        digest.update(f"\0{name}\0".encode() + (place.parent / name).read_bytes())
-    return digest.hexdigest()[:12]
-
-
 def _package_of(place: Path, text: bytes) -> tuple[Path, tuple[str, ...]]:
     """Return the folder that holds the outermost package of a file, and the package's names."""
     names: list[str] = []
@@ -202,10 +186,9 @@ def _relative_level(text: bytes) -> int:
     return max((node.level for node in nodes if isinstance(node, ast.ImportFrom)), default=0)
 
 
-def _import_file(file: UserFile) -> None:
+def _import_file(file: UserFile) -> ModuleType:
     digest = hashlib.sha256(bytes(file.place)).hexdigest()[:12]
-    alias = f"fmnist_user_{file.place.stem}_{digest}"
-    file.name = alias
+    name = alias = f"fmnist_user_{file.place.stem}_{digest}"
     if file.packages:
         top = file.packages[0]
         if top in OURS or top in sys.stdlib_module_names or top in sys.modules:
@@ -213,12 +196,13 @@ def _import_file(file: UserFile) -> None:
         _execute(top, file.roots[0] / file.packages[0], is_package=True)
         parent = ".".join([top, *file.packages[1:]])
         importlib.import_module(parent)
-        file.name = f"{parent}.{file.place.stem.replace('.', '_')}"
-    if file.name not in sys.modules:  # its package may have imported it
-        _execute(file.name, file.place)
+        name = f"{parent}.{file.place.stem.replace('.', '_')}"
+        if name in sys.modules:  # its package has imported it
+            return sys.modules[name]
+    return _execute(name, file.place)
 
 
-def _execute(name: str, place: Path, *, is_package: bool = False) -> None:
+def _execute(name: str, place: Path, *, is_package: bool = False) -> ModuleType:
     """Make a module of a file, or of a folder with or without `__init__.py`."""
     source = place / "__init__.py" if is_package else place
     folders = [str(place)] if is_package else None
@@ -231,6 +215,7 @@ def _execute(name: str, place: Path, *, is_package: bool = False) -> None:
     module = sys.modules[name] = module_from_spec(spec)
     if spec.loader is not None:
         spec.loader.exec_module(module)
+    return module
 
 
 def _take(top: str) -> dict[str, ModuleType]:

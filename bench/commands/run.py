@@ -14,11 +14,12 @@ from bench.errors import UsageError
 from bench.shell import say
 from bench.spec.artifacts import Artifacts
 from bench.spec.run_spec import RunSpec, target_text
-from bench.sweep.checked import CheckedRequest, check_options
+from bench.sweep.checked import Beside, CheckedRequest, check_options
 from bench.sweep.child import check, check_request
 from bench.sweep.folders import RUNS, check_same, check_takes_records, make_folder, new_folder
 from bench.sweep.request import Request
 from bench.sweep.sweep import Sweep, run_shown
+from bench.sweep.tryout import try_here, try_out
 from bench.workers.isolation import ask, start_server
 from data_pipeline import ensure_data
 from results import RunRecord, RunStore
@@ -40,10 +41,14 @@ def run(request: Request) -> None:
     data = ensure_data(request.data, say=say)
     job = checked.check_job(data.data_hash)
     answer = check(job) if request.in_process else ask(check_request, job)
+    beside = {
+        job.model: try_here(job) if request.in_process else try_out(job, request.max_memory_bytes)
+        for job in checked.tryouts()
+    }
     store = store or RunStore(new_folder(RUNS))
     if checked.is_ladder:
-        raise typer.Exit(run_ladders(checked, answer, store))
-    raise typer.Exit(_sweep(checked, answer, store))
+        raise typer.Exit(run_ladders(checked, answer, beside, store))
+    raise typer.Exit(_sweep(checked, answer, beside, store))
 
 
 def _artifacts(checked: CheckedRequest, folder: Path) -> Artifacts:
@@ -57,9 +62,9 @@ def _artifacts(checked: CheckedRequest, folder: Path) -> Artifacts:
     )
 
 
-def _sweep(checked: CheckedRequest, answer: dict[str, Any], store: RunStore) -> int:
+def _sweep(checked: CheckedRequest, answer: dict[str, Any], beside: Beside, store: RunStore) -> int:
     request, kind = checked.request, answer["environment"]["device_kind"]
-    specs, seeds = checked.specs(kind), checked.seed_list(kind)
+    specs, seeds = checked.specs(kind, beside), checked.seed_list(kind)
     check_same(store, answer["environment"], [(spec.model, spec.config_id) for spec in specs])
     make_folder(store.folder)
     wanted = {spec.config_id for spec in specs}

@@ -13,7 +13,7 @@ from bench.ladder.rungs import RungSpec, list_rungs
 from bench.machine.compilers import cpu_has_bf16, find_compiler
 from bench.run.record import RunResult
 from bench.shell import say
-from bench.sweep.checked import CheckedRequest
+from bench.sweep.checked import Beside, CheckedRequest
 from bench.sweep.folders import check_same, make_folder
 from bench.sweep.progress import ProgressBars
 from bench.sweep.rescue import run_and_rescue, store_or_refuse
@@ -23,7 +23,9 @@ from results import RunRecord, RunStore
 from results.text import plural
 
 
-def run_ladders(checked: CheckedRequest, answer: dict[str, Any], store: RunStore) -> int:
+def run_ladders(
+    checked: CheckedRequest, answer: dict[str, Any], beside: Beside, store: RunStore
+) -> int:
     """Measure the ladder of each model that has none in the store yet, and print them all.
 
     Returns:
@@ -32,7 +34,7 @@ def run_ladders(checked: CheckedRequest, answer: dict[str, Any], store: RunStore
     has_convolutions = ask(
         survey, checked.models, max_memory_bytes=checked.request.max_memory_bytes
     )
-    ladders = make_ladders(checked, answer, has_convolutions)
+    ladders = make_ladders(checked, answer, beside, has_convolutions)
     configurations = [(ladder.model, rung.config_id) for ladder in ladders for rung in ladder.rungs]
     check_same(store, answer["environment"], configurations)
     make_folder(store.folder)
@@ -51,13 +53,16 @@ def run_ladders(checked: CheckedRequest, answer: dict[str, Any], store: RunStore
 
 
 def make_ladders(
-    checked: CheckedRequest, answer: dict[str, Any], has_convolutions: dict[str, bool]
+    checked: CheckedRequest,
+    answer: dict[str, Any],
+    beside: Beside,
+    has_convolutions: dict[str, bool],
 ) -> list[Ladder]:
     """The ladder of each model, its plans settled as far as can be without a child."""
     kind, precision = answer["environment"]["device_kind"], checked.trainings[0].recipe.precision
     has_bf16, has_compiler = bool(cpu_has_bf16()), find_compiler() is not None
     ladders = []
-    for spec in checked.specs(kind):
+    for spec in checked.specs(kind, beside):
         rungs = list_rungs(
             kind, precision, has_bf16=has_bf16, has_convolutions=has_convolutions[spec.model]
         )

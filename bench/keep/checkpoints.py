@@ -179,5 +179,6 @@ class Checkpoints:
             recipe=self.spec.recipe,
             trained=trained | dict(told),
             model_hash=self.spec.model_hash,
+            model_files=self.spec.model_files,
             input_size=self.session.splits.train.images.shape[-1],
         )

@@ -22,6 +22,7 @@ from data_pipeline.sources.files import write_file
 from fmnist_models import ModelError, build_model, model_info
 from fmnist_models.pretrained import put_weights
 from fmnist_models.weight_files import is_plain, load_plain
+from results.text import listed
 
 FORMAT = 1
 MAX_SIDE = 2048  # pixels
@@ -39,6 +40,7 @@ class SavedModel:
     weights: Mapping[str, Tensor]  # on the CPU, contiguous, by the names of the bare model
     trained: Mapping[str, Any]  # plain values: recipe, budget, seed, epoch, accuracy and so on
     model_hash: str | None = None  # `file_hash` of a user's own .py file; None for other models
+    model_files: tuple[str, ...] = ()  # that it imports from beside it, and the hash is over too
     classes: tuple[str, ...] = CLASS_NAMES  # in label order
     path: Path | None = None  # that it was read from, for messages; None for a live one
 
@@ -50,6 +52,7 @@ def saved_model_of(
     recipe: Recipe,
     trained: Mapping[str, Any],
     model_hash: str | None = None,
+    model_files: tuple[str, ...] = (),
     input_size: int | None = None,
 ) -> SavedModel:
     """Return a live model with its weights copied, so that training may go on.
@@ -65,6 +68,7 @@ def saved_model_of(
         weights={key: _at_rest(tensor) for key, tensor in bare.state_dict().items()},
         trained={"recipe": as_plain(recipe), **trained},
         model_hash=model_hash,
+        model_files=model_files,
     )
 
 
@@ -88,6 +92,7 @@ def write_saved(path: Path, saved: SavedModel, resume: Mapping[str, Any] | None 
         "model": {
             "name": saved.name,
             "hash": saved.model_hash,
+            "files": list(saved.model_files),
             "input_size": saved.input_size,
             "normalize": saved.normalize,
             "classes": list(saved.classes),
@@ -170,6 +175,8 @@ def _parse(path: Path, loaded: Mapping[str, Any]) -> SavedModel:
     model, weights = loaded["model"], loaded["weights"]
     _require(isinstance(model["name"], str), "the model has no name")
     _require(isinstance(model["hash"], str | None), "the model's hash is no text")
+    files = model.get("files", [])  # which older ones do without
+    _require(isinstance(files, list) and {*map(type, files)} <= {str}, "its files are no names")
     size, classes = model["input_size"], model["classes"]
     _require(type(size) is int and 0 < size <= MAX_SIDE, f"an input size of {size!r}")
     _require(model["normalize"] in NORMALIZATIONS, f"unknown normalization {model['normalize']!r}")
@@ -188,6 +195,7 @@ def _parse(path: Path, loaded: Mapping[str, Any]) -> SavedModel:
         weights=weights,
         trained=loaded["trained"],
         model_hash=model["hash"],
+        model_files=tuple(files),
         classes=tuple(classes),
         path=path,
     )
@@ -209,16 +217,17 @@ def load_model(saved: SavedModel, *, checks_text: bool = True) -> nn.Module:
     """
     place = saved.path or "the saved model"
     try:
-        if checks_text and file_hash(saved.name) != saved.model_hash:
-            file = saved.name.rpartition(":")[0]
+        if checks_text and file_hash(saved.name, saved.model_files) != saved.model_hash:
+            texts = listed([saved.name.rpartition(":")[0], *saved.model_files])
             raise ModelError(
-                f"it was trained with another text of {file}; put that back, "
+                f"it was trained with another text of {texts}; put that back, "
                 f"or say --model {saved.name} to use the file as it is now"
             )
         with torch.random.fork_rng(devices=[]):
             model = build_model(saved.name, saved.input_size)
     except OSError as error:
-        raise ModelError(f"{place} needs its model file {saved.name}: {error.strerror}") from None
+        file = error.filename or saved.name
+        raise ModelError(f"{place} needs the model file {file}: {error.strerror}") from None
     except ModelError as error:
         raise ModelError(f"{place}: {error}") from None
     complaint = f"{place} does not fit {saved.name}"

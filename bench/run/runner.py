@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 from bench.run.record import RunResult, Watcher, make_record
 from bench.spec.artifacts import NOTHING, Artifacts
 from bench.spec.run_spec import RunSpec
+from fmnist_models.external import files_beside
 
 if TYPE_CHECKING:
+    from bench.measure.findings import Findings
     from results import RunRecord
+
+MOST_NAMED = 3  # files: a record is at most 4 KB
 
 
 def execute(spec: RunSpec, *, device: str = "auto", data: Path | None = None) -> "RunRecord":
@@ -69,11 +73,20 @@ def execute_seeds(
         except Exception as error:
             (status, reason), is_device_lost = classify(error), loses_device(error)
         cold_total = None if started is None else time.perf_counter() - started - findings.aside_s
-        started = None  # further seeds begin warm: their totals would be of another kind
         findings.add("cold_total", cold_total, SHARED)
+        started = None  # further seeds begin warm: their totals would be of another kind
         if run.plan is None and session and session.plan:  # what `auto` came to
             run = run.with_chosen_plan(session.plan)
-        conditions |= findings.conditions
-        tried = list(session.tried) if session else []
+        conditions |= findings.conditions | late_imports(run, findings)
+        tried = [*session.tried] if session else []
         record = make_record(run, status, reason, environment, conditions, findings, tried)
         yield RunResult(record, findings.samples, is_device_lost)
+
+
+def late_imports(spec: RunSpec, findings: "Findings") -> dict[str, list[str]]:
+    """Flag a user's net that imported files in training that its spec does not know; name some."""
+    late = sorted({*files_beside(spec.model)} - {*spec.model_files})
+    if not late or spec.model_hash is None:
+        return {}
+    findings.flags.append("late_imports")
+    return {"late_imports": late[:MOST_NAMED]}

@@ -3,11 +3,12 @@
 import errno
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from bench.errors import UsageError
+from bench.errors import RunError, UsageError
 from bench.spec.budget import Budget
 from bench.spec.learning_rates import peak_learning_rate
 from bench.spec.plan import AUTO, Plan, why_not
@@ -42,7 +43,8 @@ class RunSpec:
     seed: int = 0  # of weights, data order, augmentation and dropout
     is_plan_chosen: bool = False  # by `auto`
     evaluation_split: str = "test"  # or `validation`: sweeps that must not see the test images
-    model_hash: str | None = None  # of the text of a user's own model file
+    model_hash: str | None = None  # of the text of a user's own model file, and of `model_files`
+    model_files: tuple[str, ...] = ()  # that it imports from beside it, relative to its folder
     weights_hash: str | None = None  # of a file that the training starts from
     learning_rate_source: str = "recipe"  # a key of RATE_SOURCES
     is_deterministic: bool = False  # deterministic algorithms, and nothing decided by the clock
@@ -117,6 +119,8 @@ class RunSpec:
         resumed sweep must find its own runs again.
         """
         asked = {k: v for k, v in self.as_plain().items() if k not in {"seed", "plan"}}
+        if self.model_hash:  # a user's net is its text, wherever it lies
+            asked["model"] = Path(self.model).name
         text = json.dumps(asked, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -148,12 +152,41 @@ def target_text(target: float) -> str:
     return f"{target:.2f}" if round(target, 2) == target else f"{target:g}"
 
 
-def file_hash(model: str) -> str | None:
-    """Return 12 hex digits over a user's model file; None for other models."""
+def file_hash(model: str, beside: Sequence[str] = ()) -> str | None:
+    """Return 12 hex digits over a user's model file; None for other models.
+
+    Args:
+        model: a registered or external name.
+        beside: what the file imports from beside it, as paths relative to its folder.
+
+    Raises:
+        OSError: one of the files cannot be read.
+    """
     file, _, _ = model.rpartition(":")
     if not file.endswith(".py"):
         return None
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
+    place = Path(file).expanduser()
+    digest = hashlib.sha256(place.read_bytes())
+    for name in beside:
+        digest.update(f"\0{name}\0".encode() + (place.parent / name).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def check_files(spec: RunSpec) -> None:
+    """Refuse to train a user's net whose files are not those that its spec was made of.
+
+    Raises:
+        RunError: one of them has changed or is gone (`crashed`).
+    """
+    if spec.model_hash is None:
+        return
+    try:
+        is_same = file_hash(spec.model, spec.model_files) == spec.model_hash
+        what = "has changed, or a file that it imports has"
+    except OSError as error:
+        is_same, what = False, f"cannot be read any more: {error.filename}: {error.strerror}"
+    if not is_same:
+        raise RunError("crashed", f"{spec.model} {what}; run the sweep again")
 
 
 def weights_hash(weights: str) -> str | None:

@@ -1,6 +1,7 @@
 """A request, checked and turned into specs."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bench.errors import UsageError
@@ -20,11 +21,17 @@ from bench.spec.recipe_settings import override, read_config, read_settings
 from bench.spec.run_spec import RunSpec, file_hash, weights_hash
 from bench.sweep.child import CheckJob, RequestedTraining
 from bench.sweep.request import Request
+from bench.sweep.tryout import Tryout
 from fmnist_models import resolve_names
+from fmnist_models.external import is_external
 
 DEFAULTS = {"cpu": ("30s", 1), "cuda": ("3epochs", 3)}
 MAX_SEEDS = 1000
 MAX_LIMIT_GB = 1e6  # no machine has a petabyte
+Beside = Mapping[str, tuple[str, ...]]
+"""The files that users' nets import from beside theirs, by model."""
+
+NO_FILES: Beside = {}
 
 
 @dataclass(frozen=True)
@@ -56,16 +63,35 @@ class CheckedRequest:
         request = self.request
         return CheckJob(request.device, data_hash, self.trainings, request.max_memory_bytes)
 
-    def specs(self, device_kind: str) -> list[RunSpec]:
-        """Return one spec a training, settled for the device but for a plan left to `auto`."""
-        return [
+    def tryouts(self) -> list[Tryout]:
+        """Return what must be tried of the nets that are not ours, one a net."""
+        recipes: dict[str, dict[Recipe, None]] = {}
+        for one in self.trainings:
+            if is_external(one.model):
+                recipes.setdefault(one.model, {})[one.recipe] = None
+        layout = self.plan.memory_format if self.plan else Plan().memory_format
+        data = self.request.data
+        return [Tryout(model, tuple(own), layout, data) for model, own in recipes.items()]
+
+    def specs(self, device_kind: str, beside: Beside = NO_FILES) -> list[RunSpec]:
+        """Return one spec a training, settled for the device but for a plan left to `auto`.
+
+        A net that is there twice, as a copy of itself, is trained once. `beside` are the files
+        that the users' nets import, by model.
+        """
+        specs = [
             replace(
                 self.spec_of(one, device_kind),
-                model_hash=file_hash(one.model),
+                model_hash=file_hash(one.model, beside.get(one.model, ())),
+                model_files=beside.get(one.model, ()),
                 weights_hash=weights_hash(one.recipe.weights),
             ).resolved_for(device_kind)
             for one in self.trainings
         ]
+        unique: dict[str, RunSpec] = {}
+        for spec in specs:
+            unique.setdefault(spec.config_id, spec)
+        return list(unique.values())
 
     def spec_of(self, one: RequestedTraining, device_kind: str) -> RunSpec:
         """Return the spec of a training, before reading any file that it names.

@@ -66,7 +66,7 @@ class CheckJob:
 
 def run_seeds(pipe: Connection, job: RunJob) -> None:
     """Entry point of a child: runs the seeds and sends a record for each."""
-    with _as_child(pipe):
+    with as_child(pipe):
         results = execute_seeds(
             job.spec,
             job.seeds,
@@ -97,21 +97,18 @@ def sendable(result: RunResult) -> RunResult:
 
 def check_request(pipe: Connection, job: CheckJob) -> None:
     """Entry point of a child: answers with the environment, or refuses with one line."""
-    with _as_child(pipe):
+    with as_child(pipe):
         try:
             if job.max_memory_bytes is not None:
                 _check_memory(job.device, job.max_memory_bytes)
             messages.send(pipe, messages.ANSWER, check(job))
         except REFUSALS as error:
             messages.refuse(pipe, error)
-        except KeyboardInterrupt:  # no Ctrl-C, which a child ignores
-            what = "a model file raises KeyboardInterrupt; it must only define its model"
-            messages.send(pipe, messages.REFUSAL, what)
 
 
 def _check_memory(device: str, max_bytes: int) -> None:
     """Refuse a memory limit below what any training takes, then set it: user code follows."""
-    _import_torch()
+    import_torch()
     import torch
 
     from bench.machine.device import pick_device
@@ -134,10 +131,9 @@ def check(job: CheckJob) -> dict[str, Any]:
     Raises:
         UsageError: no such device, or no NVML for a budget in joules.
         DataError: no such augmentation.
-        ModelError: a user's model that cannot be imported, built or called, or weights that cannot
-            be put into a model.
+        ModelError: weights that cannot be put into a model.
     """
-    _import_torch()
+    import_torch()
     from bench.machine.device import pick_device
     from bench.machine.environment import describe_environment
     from bench.machine.nvml import open_energy_counter
@@ -150,31 +146,32 @@ def check(job: CheckJob) -> dict[str, Any]:
     needs_energy = any(one.budget and one.budget.unit == "J" for one in job.trainings)
     if needs_energy and gpu is None:
         raise UsageError(f"a budget in joules needs NVML ({no_energy}); choose another unit")
-    _try_models(job.trainings)
+    _try_starts(job.trainings)
     return {"device": str(device), "environment": describe_environment(device, job.data_hash)}
 
 
-def _try_models(trainings: tuple[RequestedTraining, ...]) -> None:
-    """Build the user's own models; load weights and freeze parts where a recipe does so."""
+def _try_starts(trainings: tuple[RequestedTraining, ...]) -> None:
+    """Load weights into models of ours, and freeze parts, where a recipe does so."""
     from fmnist_models import build_model, list_models
     from fmnist_models.freezing import freeze
     from fmnist_models.pretrained import start_from
 
-    models = dict.fromkeys(one.model for one in trainings)
-    for name in [model for model in models if model not in list_models()]:
-        if not any(parameter.requires_grad for parameter in build_model(name).parameters()):
-            raise ModelError(f"{name} has no parameter to train; give it one that requires grad")
     starts = {
         (m, recipe.weights, recipe.stem, recipe.trainable): None for m, recipe, _ in trainings
     }
     for name, weights, stem, trainable in starts:
-        if (weights, trainable) != ("random", "all"):
+        if name in list_models() and (weights, trainable) != ("random", "all"):
             model = build_model(name)
             start_from(model, name, weights, stem)
             freeze(model, name, trainable)
 
 
-def _import_torch() -> None:
+def import_torch() -> None:
+    """Import torch.
+
+    Raises:
+        UsageError: it does not import.
+    """
     try:
         import torch  # noqa: F401
         import torchvision  # noqa: F401
@@ -183,7 +180,7 @@ def _import_torch() -> None:
 
 
 @contextmanager
-def _as_child(pipe: Connection) -> Iterator[None]:
+def as_child(pipe: Connection) -> Iterator[None]:
     """End this process when its parent is gone, whatever it is doing."""
 
     def exit_with_parent() -> None:

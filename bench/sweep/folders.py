@@ -99,7 +99,8 @@ def check_same(
             )
     stored = {(r.spec["model"], r.config_id) for r in records}
     for model in {model for model, _ in wanted} & {model for model, _ in stored - wanted}:
+        texts = " or with another text of its file" if ".py:" in model else ""
         raise UsageError(
-            f"{store.folder} holds {model} under another specification; "
-            "resume with the options it was begun with, or name another --out"
+            f"{store.folder} holds {model} under another specification{texts}; "
+            "resume with what it was begun with, or name another --out"
         )

@@ -20,10 +20,10 @@ from bench.machine.device import check_supported, prepare_determinism, prepare_p
 from bench.machine.environment import describe_environment
 from bench.machine.roofline import StepCost
 from bench.spec.plan import Plan
-from bench.spec.run_spec import RunSpec
+from bench.spec.run_spec import RunSpec, check_files
 from bench.train.curve import POINTS, TARGET_POINTS, affordable_points
 from bench.train.evaluation import BATCH_SIZES, Quality, evaluate
-from bench.train.splits import Splits, load_splits
+from bench.train.splits import Splits, load_splits, single_image
 from data_pipeline import ResidentSplit, parse_augmentation
 from fmnist_models import build_model
 from fmnist_models.freezing import freeze, needs_two_images, train_mode
@@ -70,6 +70,7 @@ class Session:
         Raises:
             RunError: the plan or the precision cannot be had on this device.
         """
+        check_files(spec)
         check_supported(spec, device)
         prepare_determinism(spec)
         begun = time.perf_counter()
@@ -133,15 +134,10 @@ class Session:
             RunError: the training would fail at that batch, an epoch later (`unsupported`).
         """
         recipe, split = self.spec.recipe, self.splits.train
-        ragged = 0 if recipe.drop_last else len(split) % recipe.batch_size
-        if 1 not in {ragged, recipe.batch_size}:
-            return
-        if needs_two_images(model, split.images.shape[-1], recipe.frozen_batchnorm):
-            raise RunError(
-                "unsupported",
-                f"a batch of one image ({len(split)} in batches of {recipe.batch_size}), on which "
-                "BatchNorm cannot train; set drop_last=true or another batch_size",
-            )
+        reason = single_image(recipe, len(split))
+        size = split.images.shape[-1]
+        if reason and needs_two_images(model, size, recipe.frozen_batchnorm):
+            raise RunError("unsupported", f"it cannot train on {reason}")
 
     def engine_for(self, plan: Plan, learner: Learner) -> Engine:
         """Make the engine of a plan, and set the threads of this process."""

@@ -38,6 +38,11 @@ class SplitPart(NamedTuple):
     labels: Tensor  # (N,) int64
     indices: Tensor | None = None  # (n,) int64; None for all
 
+    @property
+    def num_images(self) -> int:
+        """How many of the file's images are in it."""
+        return len(self.labels if self.indices is None else self.indices)
+
 
 def load_splits(spec: RunSpec, device: torch.device, data: Path | None) -> Splits:
     """Load, verify, split and place the data for a run."""
@@ -50,6 +55,17 @@ def load_splits(spec: RunSpec, device: torch.device, data: Path | None) -> Split
         and place(validation.images, validation.labels, device, size, validation.indices),
         test=place(test.images, test.labels, device, size, test.indices),
         data_hash=loaded.data_hash,
+    )
+
+
+def single_image(recipe: Recipe, num_images: int) -> str | None:
+    """Say that training on so many images comes to a batch of one; None where it does not."""
+    ragged = 0 if recipe.drop_last else num_images % recipe.batch_size
+    if 1 not in {ragged, recipe.batch_size}:
+        return None
+    return (
+        f"a batch of one image ({num_images} in batches of {recipe.batch_size}); "
+        "set drop_last=true or another batch_size"
     )
 
 

@@ -239,11 +239,18 @@ def _orphans() -> set[int]:
     return {int(pid) for pid in listed.split()} - ours
 
 
-def ask(target: Callable[..., None], job: object, *, max_memory_bytes: int | None = None) -> Any:  # noqa: ANN401
+def ask(
+    target: Callable[..., None],
+    job: object,
+    *,
+    max_memory_bytes: int | None = None,
+    what: str = "the check before the sweep",
+    remedy: str = "",
+) -> Any:  # noqa: ANN401 - JSON
     """Start a child for one question and return its answer, as JSON values.
 
     Raises:
-        UsageError: it refused, or died.
+        UsageError: it refused; or it died, which is told of `what` it is, with a remedy.
     """
     child = None
     try:
@@ -253,9 +260,9 @@ def ask(target: Callable[..., None], job: object, *, max_memory_bytes: int | Non
                 raise UsageError(str(content))
             if kind == messages.ANSWER:
                 return content
-        raise UsageError(f"the check before the sweep died: {child.close()}")
+        raise UsageError(f"{what} died: {child.close()}{remedy}")
     except RunError as error:
-        raise UsageError(f"the check before the sweep failed: {error.reason}") from None
+        raise UsageError(f"{what} failed: {error.reason}{remedy}") from None
     finally:
         if child is not None:
             child.kill()

@@ -43,6 +43,8 @@ FLAG_NOTES = {
     "what other heads compute is in vain; build it without them (as by aux_logits=False)",
     "came_compiled": "calls torch.compile itself, which is undone here: the plan says what is "
     "compiled; choose --plan compile or step",
+    "late_imports": "imported files in training that the check before the sweep had not seen, so "
+    "that no change of them makes it another model; import them at the top of the model file",
     "mixed_commits": "its runs come from several commits",
     "mixed_plans": "its runs used several plans",
 }

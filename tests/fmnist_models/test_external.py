@@ -91,7 +91,7 @@ def test_a_users_net_for_other_images_is_fitted() -> None:
 def test_a_net_that_cannot_be_fitted_is_refused_as_it_was_written() -> None:
     write(GOOD.replace("Linear(784, 10)", "Linear(784, 7), nn.Unflatten(1, (7, 1))"))
     assert refusal_of("net.py:Net") == (
-        "net.py:Net turns images (2, 1, 28, 28) into (2, 7, 1); it must return logits (2, 10)"
+        "net.py:Net turns images (2, 1, 28, 28) into shape (2, 7, 1); it must return logits (2, 10)"
     )
 
 
@@ -148,7 +148,8 @@ def test_a_file_imports_its_neighbour() -> None:
         ),
         (
             f"{GOOD}    def forward(self, images):\n        return images, images\n",
-            "net.py:Net turns images (2, 1, 28, 28) into tuple; it must return logits (2, 10)",
+            "net.py:Net turns images (2, 1, 28, 28) into a tuple of (2, 1, 28, 28), "
+            "(2, 1, 28, 28); it must return logits (2, 10)",
         ),
         (
             f"{GOOD}    input_size = '28'\n",

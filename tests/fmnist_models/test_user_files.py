@@ -10,7 +10,7 @@ import pytest
 import results
 from fmnist_models import ModelError, build_model, resolve_names
 from fmnist_models.external import load_callable
-from fmnist_models.user_files import USER_FILES, hash_of_files
+from fmnist_models.user_files import USER_FILES
 
 NET = (
     "from torch import nn\ndef net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))\n"
@@ -141,15 +141,6 @@ def test_a_package_that_imports_the_file_itself_runs_it_once() -> None:
     )
     write("models/blocks.py", "NAME = 1\n")
     assert value_of("models/net.py:net") is True
-
-
-def test_neighbours_count_by_name_and_text() -> None:
-    place = write("net.py", "")
-    write("width.py", "WIDTH = 8\n")
-    write("other.py", "WIDTH = 8\n")
-    hashes = {hash_of_files(place, names) for names in [(), ("width.py",), ("other.py",)]}
-    write("width.py", "WIDTH = 9\n")
-    assert len(hashes | {hash_of_files(place, ["width.py"])}) == 4
 
 
 def test_one_model_under_many_spellings_is_one(

@@ -6,7 +6,7 @@ import pytest
 
 from bench.errors import short_line
 from bench.spec.named_recipes import DEFAULT
-from bench.sweep.child import CheckJob, RequestedTraining, check
+from bench.sweep.tryout import Tryout, try_here
 from fmnist_models import ModelError
 from tests.command_line import CPU, REPOSITORY, assert_refused, call
 from tests.fuzz.fuzzing import assert_one_line, no_hang
@@ -53,7 +53,7 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     ),
     "endless": (NET.replace("self.last = nn.Linear(784, 10)", "Net()"), "RecursionError"),
     "exit in it": (NET.replace("super().__init__()", "raise SystemExit(0)"), "SystemExit: 0"),
-    "no answer": (answering("return None"), "into NoneType; it must return logits (2, 10)"),
+    "no answer": (answering("return None"), "into a NoneType; it must return logits (2, 10)"),
     "whole numbers": (answering(f"{ANSWER}.long()"), "must return floating-point logits"),
     "exit in forward": (
         answering("raise SystemExit(0)"),
@@ -95,16 +95,16 @@ RIGHT: dict[str, str | bytes] = {
 }
 
 
-def job_of(path: Path, text: str | bytes) -> CheckJob:
+def job_of(path: Path, text: str | bytes) -> Tryout:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return CheckJob("cpu", "no data", (RequestedTraining(f"{path}:Net", DEFAULT),))
+    return Tryout(f"{path}:Net", (DEFAULT,), "contiguous", None)
 
 
 @pytest.mark.parametrize("fault", WRONG)
 def test_a_model_file_that_is_refused(tmp_path: Path, fault: str) -> None:
     text, wanted = WRONG[fault]
     with no_hang(), pytest.raises(ModelError) as refused:
-        check(job_of(tmp_path / "net.py", text))
+        try_here(job_of(tmp_path / "net.py", text))
     line = short_line(refused.value)
     assert_one_line(line)
     assert wanted in line
@@ -112,13 +112,13 @@ def test_a_model_file_that_is_refused(tmp_path: Path, fault: str) -> None:
 
 @pytest.mark.parametrize("kind", RIGHT)
 def test_a_model_file_that_is_accepted(tmp_path: Path, kind: str) -> None:
-    assert check(job_of(tmp_path / "net.py", RIGHT[kind]))["device"] == "cpu"
+    assert try_here(job_of(tmp_path / "net.py", RIGHT[kind])) == ()
 
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("raise KeyboardInterrupt", "a model file raises KeyboardInterrupt"),
+        ("raise KeyboardInterrupt", "net.py:Net raises KeyboardInterrupt; mend it, or leave it"),
         (answering("raise SystemExit(0)"), "SystemExit: 0"),
     ],
 )

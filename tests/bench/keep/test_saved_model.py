@@ -67,7 +67,7 @@ def test_what_is_written_is_read(path: Path, resume: dict[str, Any] | None) -> N
     content = torch.load(path, weights_only=True)
     keys = ["format", "model", "weights", "trained", *(["resume"] if resume else [])]
     assert (list(content), content["format"]) == (keys, 1)
-    assert list(content["model"]) == ["name", "hash", "input_size", "normalize", "classes"]
+    assert list(content["model"]) == ["name", "hash", "files", "input_size", "normalize", "classes"]
 
 
 def test_a_loaded_model_answers_as_the_live_one(path: Path) -> None:
@@ -225,7 +225,7 @@ def v0_weights(**changes: torch.Tensor) -> dict[str, Any]:
     ("changes", "wanted"),
     [
         ({"name": "v9"}, ": unknown model 'v9'; choose from v0"),
-        ({"name": "gone.py:Net"}, "gone.py:Net: No such file"),
+        ({"name": "gone.py:Net"}, "needs the model file gone.py: No such file"),
         ({"weights": build_model("v2").state_dict()}, " does not fit v0: it has no tensor 1.weigh"),
         (v0_weights(weight=torch.zeros(10, 11)), "its 2.weight is (10, 11), not (10, 10)"),
         (v0_weights(bias=torch.zeros(10) * 1j), "its 2.bias is complex, not real; name another"),

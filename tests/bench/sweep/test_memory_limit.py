@@ -32,7 +32,7 @@ def test_the_limit_is_held_against_a_child_that_has_its_gpu(
     monkeypatch.setattr(child, "limit_memory", note("limit"))
     monkeypatch.setattr(child, "check", note("check", {}))
     monkeypatch.setattr("bench.sweep.child.messages.send", note("answer"))
-    monkeypatch.setattr(child, "_as_child", nullcontext)  # which ends its process with the pipe
+    monkeypatch.setattr(child, "as_child", nullcontext)  # which ends its process with the pipe
     job = CheckJob(kind, "", max_memory_bytes=2 * 10**9)
     check_request(cast("Connection", None), job)
     assert order == [*opened, "in use", "limit", "check", "answer"]

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from bench import RunSpec, UsageError
-from bench.spec.run_spec import file_hash
+from bench.errors import RunError
+from bench.spec.run_spec import check_files, file_hash
 from bench.sweep.checked import check_options
 from bench.sweep.request import Request
 from fmnist_models import list_models
@@ -120,3 +121,26 @@ def test_a_budget_and_settings_go_to_every_system() -> None:
 def test_what_cannot_be_is_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         specs_of(**options)
+
+
+def test_what_a_file_imports_from_beside_it_is_part_of_the_configuration(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "two"
+    for folder in (one, other):
+        folder.mkdir()
+        (folder / "net.py").write_text("from width import WIDTH")
+        (folder / "width.py").write_text("WIDTH = 8")
+    names = [f"{folder}/net.py:Net" for folder in (one, other)]
+    beside = dict.fromkeys(names, ("width.py",))
+    checked = check_options(Request(models=",".join(names)))
+    assert len(checked.specs("cpu", beside)) == 1  # a copy of a model is that model
+    (other / "width.py").write_text("WIDTH = 9")
+    specs = checked.specs("cpu", beside)
+    assert len({spec.config_id for spec in specs}) == 2
+    for spec in specs:
+        check_files(spec)
+    (other / "width.py").write_text("WIDTH = 10")
+    with pytest.raises(RunError, match=r"net\.py:Net has changed, or a file that it imports has"):
+        check_files(specs[1])
+    (other / "width.py").unlink()
+    with pytest.raises(RunError, match=r"width\.py: No such file"):
+        check_files(specs[1])
