@@ -1,12 +1,16 @@
 """Build a model from elsewhere, fit it to one channel and ten classes, and prove that it fits."""
 
+from contextlib import nullcontext
+
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from fmnist_models import external
 from fmnist_models.catalogue import ModelError
 from fmnist_models.compiled import without_compilation
 from fmnist_models.logits import NUM_CLASSES, describe_output, main_logits
+from fmnist_models.unchanged import unchanged
 from fmnist_models.user_code import user_code
 
 
@@ -42,7 +46,7 @@ def _fitted(model: nn.Module, name: str) -> nn.Module:
         check_shapes(model, name, size)
     except ModelError as misfit:
         try:
-            model = adapt_to_fashion_mnist(model.train())  # the check has left it in eval mode
+            adapt_to_fashion_mnist(model)
             check_shapes(model, name, size)
         except Exception:
             raise misfit from None  # what is wrong with the model that the user wrote
@@ -50,7 +54,9 @@ def _fitted(model: nn.Module, name: str) -> nn.Module:
 
 
 def check_shapes(model: nn.Module, name: str, size: int) -> None:
-    """Raise ModelError unless two images come out as (2, 10); leaves the mode as it was.
+    """Raise ModelError unless two images come out as (2, 10); leaves the model as it was.
+
+    A lazy layer gets its parameters here.
 
     Args:
         model: on the CPU.
@@ -58,12 +64,14 @@ def check_shapes(model: nn.Module, name: str, size: int) -> None:
         size: pixels a side of the images.
     """
     images = some_images(size)
-    was_training = model.training
+    was_lazy, was_training = any(map(is_lazy, model.parameters())), model.training
     try:
         # no_grad, not inference_mode: a lazy layer makes its parameters here, and must train later
-        with user_code(name), torch.no_grad():
-            output = model.eval()(images)
-        model.train(was_training)
+        with user_code(name), torch.no_grad(), nullcontext() if was_lazy else unchanged(model):
+            model.eval()
+            output = model(images)
+        if was_lazy:
+            model.train(was_training)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a user's model may exit, too

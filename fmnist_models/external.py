@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from fmnist_models.catalogue import ModelError, ModelInfo, first_line
-from fmnist_models.user_files import USER_FILES
+from fmnist_models.users.files import USER_FILES
 
 FORMS = "torchvision:NAME, timm:NAME, path/to/file.py:CALLABLE"
 LIBRARIES = ("torchvision", "timm")

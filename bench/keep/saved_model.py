@@ -232,4 +232,5 @@ def load_model(saved: SavedModel, *, checks_text: bool = True) -> nn.Module:
         raise ModelError(f"{place}: {error}") from None
     complaint = f"{place} does not fit {saved.name}"
     put_weights(model, dict(saved.weights), complaint, "name another file, or train anew")
-    return model.eval()
+    model.eval()
+    return model

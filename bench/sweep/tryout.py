@@ -73,7 +73,7 @@ def try_here(job: Tryout) -> tuple[str, ...]:
 def _try_recipe(job: Tryout, recipe: Recipe) -> None:
     from bench.train.first_step import check_first_step, check_single_images
     from fmnist_models import build_model, model_info
-    from fmnist_models.freezing import freeze, train_mode
+    from fmnist_models.freezing import freeze
     from fmnist_models.pretrained import start_from
 
     name, model = job.model, build_model(job.model)
@@ -83,6 +83,5 @@ def _try_recipe(job: Tryout, recipe: Recipe) -> None:
     freeze(model, name, recipe.trainable)
     size = model_info(name).input_size
     if recipe.input_size in {None, size}:  # else the session looks, and a row says so
-        train_mode(model, recipe.frozen_batchnorm)
         check_first_step(model, name, recipe, size, job.memory_format)
         check_single_images(model, name, recipe, size, job.data)

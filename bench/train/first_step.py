@@ -18,7 +18,7 @@ from data_pipeline import load_fashion_mnist
 from fmnist_models import ModelError
 from fmnist_models.adapt import dtype_remedy, some_images
 from fmnist_models.external import explain
-from fmnist_models.freezing import needs_two_images
+from fmnist_models.freezing import needs_two_images, train_mode
 from fmnist_models.user_code import user_code
 
 NEEDS_NCHW = "; write .reshape or .flatten for .view, or leave channels_last out of --plan"
@@ -30,7 +30,7 @@ def check_first_step(
     """Refuse a net that a training step would fail with; it is changed, and may be left so.
 
     Args:
-        model: in training mode, on the CPU, frozen as the recipe says.
+        model: on the CPU, frozen as the recipe says.
         name: of the model.
         recipe: how it will be trained.
         size: pixels a side of its images.
@@ -68,6 +68,7 @@ def _step(
         model.to(memory_format=layout)
         loss_of = loss_function(model, recipe, "cpu")
         with user_code(name):
+            train_mode(model, recipe.frozen_batchnorm)
             loss_of(images, torch.arange(len(images))).backward()
     except KeyboardInterrupt:
         raise

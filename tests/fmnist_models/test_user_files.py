@@ -10,7 +10,7 @@ import pytest
 import results
 from fmnist_models import ModelError, build_model, resolve_names
 from fmnist_models.external import load_callable
-from fmnist_models.user_files import USER_FILES
+from fmnist_models.users.files import USER_FILES
 
 NET = (
     "from torch import nn\ndef net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))\n"

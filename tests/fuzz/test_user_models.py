@@ -64,7 +64,7 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "no eval": (with_method("eval(self): raise ValueError('no eval')"), "ValueError: no eval"),
     "no train": (
         with_method("train(self, mode=True):\n        if mode: raise ValueError('no train')"),
-        "fails on images",
+        "fails in a training step",
     ),
     "no parameter": (
         "from torch import nn\nclass Net(nn.Module):\n"

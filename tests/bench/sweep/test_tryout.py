@@ -10,7 +10,7 @@ from bench.spec.named_recipes import DEFAULT
 from bench.spec.recipe import Recipe
 from bench.sweep.tryout import Tryout, try_here, try_out
 from fmnist_models import ModelError
-from fmnist_models.user_files import USER_FILES
+from fmnist_models.users.files import USER_FILES
 
 NET = """
 import os

@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import Any
 
 OURS = frozenset({"bench", "data_pipeline", "fmnist_models", "results"})  # our packages
-OUR_FOLDER = Path(__file__).resolve().parents[1]
+OUR_FOLDER = Path(__file__).resolve().parents[2]
 INSTALLED = {"site-packages", "dist-packages"}
 PYTHON = Path(sysconfig.get_path("stdlib")).resolve()
 _python_import = builtins.__import__

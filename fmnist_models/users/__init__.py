@@ -1,0 +1,1 @@
+"""What it takes to run the code of a user's own model."""
