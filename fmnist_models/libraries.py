@@ -14,8 +14,9 @@ import torch
 from torch import nn
 
 from fmnist_models import external
-from fmnist_models.adapt import NUM_CLASSES, adapt_to_fashion_mnist, check_shapes
+from fmnist_models.adapt import adapt_to_fashion_mnist, check_shapes
 from fmnist_models.catalogue import ModelError, ModelInfo
+from fmnist_models.logits import NUM_CLASSES
 
 SIZES = (28, 32, 64, 96, 128, 160, 192, 224, 256, 299, 384, 512)
 SIZE_ARGUMENTS = {"torchvision": "image_size", "timm": "img_size"}
