@@ -76,7 +76,7 @@ def _try_recipe(job: Tryout, recipe: Recipe) -> None:
     from fmnist_models.freezing import freeze
     from fmnist_models.pretrained import start_from
 
-    name, model = job.model, build_model(job.model)
+    name, model = job.model, build_model(job.model, recipe.input_size)
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ModelError(f"{name} has no parameter to train; give it one that requires grad")
     start_from(model, name, recipe.weights, recipe.stem)
