@@ -112,10 +112,3 @@ def kept_randomness() -> Iterator[None]:
     finally:
         random.setstate(python)
         np.random.set_state(of_numpy)
-
-
-def seed_everything(seed: int) -> None:
-    """Seed torch, numpy and Python; numpy takes 32 bits."""
-    torch.manual_seed(seed)
-    np.random.seed(seed % 2**32)
-    random.seed(seed)

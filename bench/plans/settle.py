@@ -46,8 +46,11 @@ class Trial:
     def _engine(self, plan: Plan) -> Iterator[Engine]:
         # each plan starts without optimizer state: CUDA's fused kernels refuse the strides of a
         # memory format that the parameters no longer have
-        with restored(self.learner):
-            yield self.session.engine_for(plan, self.learner)
+        try:
+            with restored(self.learner):
+                yield self.session.engine_for(plan, self.learner)
+        finally:
+            self.session.put_switches_back()
 
     def time_steps(self, plan: Plan) -> list[float]:
         """Return the seconds a step of two groups of steps, after one that is not timed."""

@@ -1,8 +1,10 @@
 """Run the seeds of a configuration in this process and make their records."""
 
+import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,29 +59,39 @@ def execute_seeds(
     spec = spec.resolved_for(chosen.type)
     environment = describe_environment(chosen, ensure_data(data).data_hash)
 
-    from bench.engine.failures import classify, loses_device
     from bench.measure.findings import SHARED, Findings
     from bench.run.seed import run_seed
+    from bench.run.touched import switches_reported
     from bench.train.session import Session  # on the clock of the cold total
 
     session: Session | None = None
+
+    def work(run: RunSpec, findings: Findings) -> None:
+        nonlocal session
+        session = session or Session.open(spec, chosen, data, len(seeds))
+        with switches_reported(session, findings):
+            run_seed(session, run, findings, watch, artifacts)
+
     for seed in seeds:
         watch(seed, "set-up", None)
-        run, conditions = replace(spec, seed=seed), describe_conditions(chosen)
-        findings, status, reason, is_device_lost = Findings(), "ok", None, False
-        try:
-            session = session or Session.open(spec, chosen, data, len(seeds))
-            run_seed(session, run, findings, watch, artifacts)
-        except Exception as error:
-            (status, reason), is_device_lost = classify(error), loses_device(error)
+        run = replace(spec, seed=seed)
+        findings = Findings(conditions=describe_conditions(chosen))
+        status, reason, is_device_lost = _outcome(partial(work, run, findings))
         cold_total = None if started is None else time.perf_counter() - started - findings.aside_s
         findings.add("cold_total", cold_total, SHARED)
         started = None  # further seeds begin warm: their totals would be of another kind
         if run.plan is None and session and session.plan:  # what `auto` came to
             run = run.with_chosen_plan(session.plan)
-        conditions |= findings.conditions | late_imports(run, findings)
-        tried = [*session.tried] if session else []
-        record = make_record(run, status, reason, environment, conditions, findings, tried)
+        findings.conditions |= late_imports(run, findings)
+        record = make_record(
+            run,
+            status,
+            reason,
+            environment,
+            findings.conditions,
+            findings,
+            list(session.tried) if session else [],
+        )
         yield RunResult(record, findings.samples, is_device_lost)
 
 
@@ -90,3 +102,22 @@ def late_imports(spec: RunSpec, findings: "Findings") -> dict[str, list[str]]:
         return {}
     findings.flags.append("late_imports")
     return {"late_imports": late[:MOST_NAMED]}
+
+
+def _outcome(work: Callable[[], None]) -> tuple[str, str | None, bool]:
+    """Do the work; return status and reason of its end, and whether it lost the device."""
+    try:
+        work()
+    except BaseException as error:  # a model may exit, too
+        if _is_ctrl_c(error):
+            raise
+        from bench.engine.failures import classify, loses_device
+
+        return *classify(error), loses_device(error)
+    return "ok", None, False
+
+
+def _is_ctrl_c(error: BaseException) -> bool:
+    """Whether a user may have asked for the end; not where SIGINT is ignored, as in a child."""
+    is_listening = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    return isinstance(error, KeyboardInterrupt) and is_listening

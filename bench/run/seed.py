@@ -94,7 +94,9 @@ def report_set_up(session: Session, findings: Findings) -> None:
 
 
 def report_start(session: Session, spec: RunSpec, findings: Findings) -> None:
-    """Note whether the weights that the recipe asks for were there."""
+    """Note whose weights it begins with: by a seed of its own, or not those that were asked for."""
+    if session.seeds_itself:
+        findings.flags.append("seeds_itself")
     start = session.start
     if start is None or spec.recipe.weights == "random":
         return
@@ -127,6 +129,7 @@ def prepare(
     training = assemble(session, spec, engine, meters, step_s)
     add_curve(training, session, spec, model, findings)
     training.report = partial(tell, "train")
+    training.put_back = session.put_switches_back
     return Live(training, learner)
 
 
@@ -163,6 +166,7 @@ def warm_engine(
         counts = compile_counts().since(before)
         count_step(session, plan, learner, findings)
     engine.reset()
+    session.put_switches_back()
     # those that `restored` kept
     copies = model_bytes(learner.model) + state_bytes(learner.optimizer)
     graph_peak = peaks[0] - copies if plan.graph_steps and peaks else 0

@@ -23,12 +23,14 @@ from bench.spec.plan import Plan
 from bench.spec.run_spec import RunSpec, check_files
 from bench.train.curve import POINTS, TARGET_POINTS, affordable_points
 from bench.train.evaluation import BATCH_SIZES, Quality, evaluate
+from bench.train.seeding import build_from, fingerprint
 from bench.train.splits import Splits, load_splits, single_image
 from data_pipeline import ResidentSplit, parse_augmentation
 from fmnist_models import build_model
 from fmnist_models.freezing import freeze, needs_two_images, train_mode
 from fmnist_models.pretrained import Start, start_from
 from fmnist_models.unchanged import Attributes
+from fmnist_models.user_code import SwitchRecord, kept_randomness, surroundings_of
 
 # Added to the seed, so that weights, data order and augmentation draw from streams of their own. A
 # CPU generator looks at the lowest 32 bits alone.
@@ -57,9 +59,20 @@ class Session:
     costs: dict[Plan, StepCost] = field(default_factory=dict)
     profiled: set[Plan] = field(default_factory=set)  # kernels were counted, or could not be
     start: Start | None = None  # of the model of the last seed
+    seeds_itself: bool = False  # whether the weights of the last seed were its own choice
+    switches: SwitchRecord = field(init=False)  # of the process, as we have set them
+    _fingerprint: int | None = field(default=None, init=False)  # of the weights of the last seed
     _model: nn.Module | None = field(default=None, init=False)
     _as_built: Attributes | None = field(default=None, init=False)
     _maker: EngineMaker | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        """Record the switches of the process, which all are as we want them."""
+        self.switches = SwitchRecord(surroundings_of(self.spec.model).touched)
+
+    def put_switches_back(self) -> None:
+        """Set the switches that the model's code has turned to what we have set."""
+        self.switches.put_back()
 
     @classmethod
     def open(
@@ -91,8 +104,9 @@ class Session:
         Weights are drawn on the CPU, so that every device starts from the same ones.
         """
         recipe = self.spec.recipe
-        torch.manual_seed(seed)
-        fresh = build_model(self.spec.model, recipe.input_size)
+        fresh, is_own = build_from(seed, lambda: build_model(self.spec.model, recipe.input_size))
+        drawn, before = fingerprint(fresh), self._fingerprint
+        self.seeds_itself, self._fingerprint = is_own or drawn == before, drawn
         self.start = start_from(fresh, self.spec.model, recipe.weights, recipe.stem)
         if self._model is None:
             freeze(fresh, self.spec.model, recipe.trainable)
@@ -105,6 +119,7 @@ class Session:
             self._as_built.put_back()  # the last seed may have left something in them
             refill(self._model, fresh)
             self._model.zero_grad()
+        self.put_switches_back()
         # an evaluation that failed may have left it in eval mode
         return train_mode(self._model, recipe.frozen_batchnorm)
 
@@ -141,7 +156,9 @@ class Session:
 
     def engine_for(self, plan: Plan, learner: Learner) -> Engine:
         """Make the engine of a plan, and set the threads of this process."""
+        self.put_switches_back()
         torch.set_num_threads(plan.threads or usable_cores())
+        self.switches = SwitchRecord(self.switches.touched)
         memory_format = MEMORY_FORMATS[plan.memory_format]
         learner.model.to(memory_format=memory_format)
         if self._maker is None:
@@ -181,11 +198,23 @@ class Session:
     def evaluate(
         self, model: nn.Module, split: ResidentSplit, see: Callable[[Tensor], None] | None = None
     ) -> Quality:
-        """Evaluate with the recipe's normalisation and precision; see `evaluate`."""
+        """Evaluate with the recipe's normalisation and precision; see `evaluate`.
+
+        A model that draws random numbers in evaluation does not change how it trains on: how often
+        it is evaluated on the way hangs on the clock.
+        """
         recipe = self.spec.recipe
-        return evaluate(
-            model, split, normalization=recipe.normalize, precision=recipe.precision, see=see
-        )
+        try:
+            with kept_randomness():
+                return evaluate(
+                    model,
+                    split,
+                    normalization=recipe.normalize,
+                    precision=recipe.precision,
+                    see=see,
+                )
+        finally:
+            self.put_switches_back()
 
     def curve_points(
         self, model: nn.Module, validation: ResidentSplit, training_s: float | None

@@ -93,6 +93,7 @@ class Training:
         validate: scores the model on the validation images; off the clock.
         control: acts on the scores; None where the training is the same whatever they are.
         on_pause: called at every pause, after any validation, off the clock.
+        put_back: sets the switches that the model's code has turned; called outside of windows.
         report: called about once a chunk; must be cheap.
     """
 
@@ -109,6 +110,7 @@ class Training:
     control: Control | None = None
     pauses: Pauses = NO_PAUSES
     on_pause: Callable[[], None] = lambda: None
+    put_back: Callable[[], None] = lambda: None
     report: Callable[[Progress], None] = lambda _: None
     trace: Trace = field(default_factory=Trace)
     _pending: deque[_Chunk] = field(default_factory=deque, init=False)
@@ -175,6 +177,7 @@ class Training:
 
     def _run_leg(self, stop: float) -> bool:
         """Train in one window of the clock, up to a fraction; False where a pause came first."""
+        self.put_back()  # what a pause has turned: it traces and evaluates the model
         self._last_mark = self.meters.open()
         has_arrived = True
         try:
@@ -186,6 +189,7 @@ class Training:
             self._settle_all_but(0)
         finally:
             self.meters.close()
+            self.put_back()
         return has_arrived
 
     def _is_pause_due(self) -> bool:

@@ -105,6 +105,7 @@ class Conditions(Struct):
     limit: Limit | None = None
     energy_method: str | None = None
     saved: str = ""
+    touched: list[str] = []
 
 
 class Provenance(Struct):

@@ -37,6 +37,13 @@ FLAG_NOTES = {
     "resumed": "its training was interrupted and gone on with; its seconds are those of all parts",
     "resumed_inexact": "gone on with without all of its state (the scale of fp16's gradients, or "
     "random numbers of further GPUs)",
+    "seeds_itself": "its weights are the same whatever the seed, as its code seeds torch or draws "
+    "from a generator of its own, or loads them: ± is too small; leave seeding to --seeds, which "
+    "seeds torch, numpy and random",
+    "ends_in_softmax": "returns probabilities, of which the loss takes the softmax once more, so "
+    "that it learns slowly: return logits, without a softmax at the end",
+    "touched_switches": "its code turns these for the whole process; they were put back around it: "
+    "say --precision, --deterministic or --plan threads:N instead",
     "save_failed": "a saved model of it could not be written; the records say why",
     "tensorboard_failed": "its files for TensorBoard could not be written to the end",
     "main_logits_only": "returns more than its logits in training, and only these are trained on: "
@@ -143,7 +150,9 @@ def flag_lines(summaries: Sequence[Summary], names: Sequence[str] | None = None)
     lines = []
     for flag in distinct(flag for summary in summaries for flag in summary.flags):
         if flag not in QUIET_FLAGS:
-            bearers = distinct(name + _seeds(flag, s) for name, s in named if flag in s.flags)
+            bearers = distinct(
+                name + _seeds(flag, s) + _switches(flag, s) for name, s in named if flag in s.flags
+            )
             who, note = ", ".join(bearers), FLAG_NOTES.get(flag)
             lines.append(f"{flag} ({who}): {note}." if note else f"{flag}: {who}.")
     return lines
@@ -174,6 +183,16 @@ def _seeds(flag: str, summary: Summary) -> str:
     if len(bearers) in {0, len(summary.records)}:  # 0: a flag of the group, such as mixed_plans
         return ""
     return f" seed {' and '.join(distinct(record.spec['seed'] for record in bearers))}"
+
+
+def _switches(flag: str, summary: Summary) -> str:
+    """The switches of the process that a model has turned, behind its name."""
+    if flag != "touched_switches":
+        return ""
+    touched = distinct(
+        name for record in summary.records for name in record.conditions.get("touched", ())
+    )
+    return f": {listed(touched, MOST_NAMED)}" if touched else ""
 
 
 def _certainty(summaries: Sequence[Summary]) -> str | None:

@@ -137,6 +137,19 @@ def test_the_footer_names_a_flags_seeds_once_and_some_of_many_commits() -> None:
     assert "commit 0000000000 / 0000000001 / 0000000002 / and 47 more." in text
 
 
+def test_the_footer_names_the_switches_that_a_net_has_turned() -> None:
+    """Without their names nobody knows what to look for in the file."""
+    touched = {"touched": ["float32_matmul_precision", "gc"]}
+    text = footer(
+        [
+            make_record("v0", flags=("touched_switches",), conditions=touched),
+            make_record("v1", conditions={"touched": ["warnings"]}),
+        ]
+    )
+    assert text.startswith("touched_switches (v0: float32_matmul_precision and gc): its code ")
+    assert "v1" not in text.splitlines()[0]
+
+
 def limited(model: str, percent: float | None, **limit: object) -> RunRecord:
     share = {} if percent is None else {"percent_of_floor": percent}
     conditions = {} if percent is None else {"limit": LIMIT | limit}
