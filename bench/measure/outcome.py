@@ -152,6 +152,8 @@ def report_quality(session: Session, spec: RunSpec, model: nn.Module, findings: 
     margin = CHANCE_STANDARD_ERRORS * math.sqrt(CHANCE * (1 - CHANCE) / len(split))
     if quality.accuracy <= CHANCE + margin:
         findings.flags.append("at_chance")
+    if seen.are_probabilities:
+        findings.flags.append("ends_in_softmax")
     with findings.aside():
         report_portrait(seen, split, session.splits.train, findings)
 

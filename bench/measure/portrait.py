@@ -30,6 +30,7 @@ MAX_MISTAKES = 24
 MAX_FEATURES = 1000  # images whose features are drawn
 MAX_WIDTH = 65_536  # numbers for an image: beyond it, all of them would be half a gigabyte
 MAX_SIDE, SMALL_SIDE = 32, 28  # pixels: what is larger is shrunk
+ROUNDING = 1e-2  # of a sum of ten probabilities that were rounded to bf16
 NO_LINEAR = "the model has no linear layer"
 OTHER_ROWS = "its last linear layer does not take a row for each image, or too long a one"
 
@@ -39,6 +40,7 @@ class Sitting:
     """Collect predictions and features of the final pass, batch by batch, on the device."""
 
     has_head: bool = False  # whether there is a linear layer to look at
+    are_probabilities: Tensor | None = None  # () bool: of the outputs of the first batch
     predictions: list[Tensor] = field(default_factory=list)  # (B,) int64
     confidence: list[Tensor] = field(default_factory=list)  # (B,) float32, of the predicted class
     features: list[Tensor] = field(default_factory=list)  # (B, D), until there are enough
@@ -51,6 +53,8 @@ class Sitting:
 
     def see(self, logits: Tensor) -> None:
         """Take the logits (B, K) float32 of a batch, after its forward pass."""
+        if self.are_probabilities is None:
+            self.are_probabilities = are_probabilities(logits)
         predicted = logits.argmax(dim=1)
         self.predictions.append(predicted)
         self.confidence.append(logits.softmax(dim=1).gather(1, predicted[:, None])[:, 0])
@@ -59,6 +63,11 @@ class Sitting:
         if entering is not None and missing > 0 and _is_row_each(entering, len(logits)):
             # a copy, in float32: layers may write over their inputs
             self.features.append(entering[:missing].flatten(1).float().clone())
+
+
+def are_probabilities(outputs: Tensor) -> Tensor:
+    """Tell whether every row of outputs (B, K) is in [0, 1] and sums to one, as a softmax's is."""
+    return ((outputs.sum(dim=1) - 1).abs() < ROUNDING).all() & (outputs >= 0).all()
 
 
 def _is_row_each(entering: Tensor, num_images: int) -> bool:
