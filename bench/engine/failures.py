@@ -41,6 +41,8 @@ def classify(error: BaseException) -> tuple[str, str]:
     """Return the status and the one-line reason of a run that raised."""
     if isinstance(error, RunError):
         return error.status, error.reason
+    if isinstance(error, SystemExit | KeyboardInterrupt):  # no Ctrl-C, whose status is another
+        return "crashed", f"the model {_exit_of(error)} ({_place(error)})"
     # the error itself or what it was raised from, whichever says that there is no memory
     if cause := next(filter(_is_out_of_memory, reversed(_with_causes(error))), None):
         return "out_of_memory", _memory_reason(cause)
@@ -50,9 +52,19 @@ def classify(error: BaseException) -> tuple[str, str]:
     # by name: to import the compiler would take a second of every run that fails
     if any(kind.__module__.startswith(COMPILERS) for kind in type(error).__mro__):
         return "crashed", short_line(f"torch cannot compile it: {_compiler_complaint(error)}")
+    return "crashed", f"{type(error).__name__}: {message} ({_place(error)})"
+
+
+def _exit_of(error: SystemExit | KeyboardInterrupt) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "raised KeyboardInterrupt"
+    return f"called sys.exit({'' if error.code is None else short_line(repr(error.code))})"
+
+
+def _place(error: BaseException) -> str:
+    """Return the file and line that raised."""
     frames = traceback.extract_tb(error.__traceback__)
-    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "no traceback"
-    return "crashed", f"{type(error).__name__}: {message} ({place})"
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "no traceback"
 
 
 def loses_device(error: BaseException) -> bool:

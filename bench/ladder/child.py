@@ -63,7 +63,7 @@ def climb(pipe: Connection, job: RungJob) -> None:
         _climb(pipe, job)
     except EOFError:  # the parent has heard enough, or is gone
         leave()
-    except Exception as error:
+    except BaseException as error:  # a model may exit, too
         status, reason = classify(error)
         with contextlib.suppress(OSError):  # the parent may have gone
             messages.send(pipe, FAILURE, {"status": status, "reason": reason})

@@ -109,8 +109,11 @@ def _run_configuration(
             continue
         except RunError as error:
             status, reason = error.status, error.reason
-        except KeyboardInterrupt:
-            status, reason = "interrupted", STOPPED
+        except KeyboardInterrupt as error:
+            from bench.engine.failures import classify  # loads torch, which runs here already
+
+            # where nobody has pressed Ctrl-C, the model has raised it
+            status, reason = ("interrupted", STOPPED) if interruption.now else classify(error)
         dead = replace(spec, seed=seeds.pop(0))
         record = make_record(dead, status, reason, environment=sweep.environment)
         store_or_refuse(sweep.store, [RunResult(record)], sweep.done)
