@@ -1,0 +1,134 @@
+"""Nets that students and papers write train here as in the loop that they come from.
+
+Each is run as a user's model file: checked, counted, warmed up, trained, evaluated. Its losses are
+then held against a plain PyTorch loop over the same batches, to the bit under `eager`: whatever
+the harness does around a step must leave the net as it was, what torch does not know of included.
+"""
+
+from functools import cache
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.bench.run.nets_by_hand import Ran, loop_by_hand, open_net, run_net
+from tests.tiers import slow_but
+
+KINDS = {
+    "attention on patches": "attention:PatchAttention",
+    "MLP-mixer": "attention:Mixer",
+    "stochastic depth": "attention:StochasticDepth",
+    "RNN over rows": "recurrent:RowGRU",
+    "capsules": "structure:Capsules",
+    "weight sharing": "structure:SharedWeights",
+    "orthogonal": "parametrized:Orthogonal",
+    "spectral": "parametrized:Spectral",
+    "LazyLinear": "structure:Lazy",
+    "EMA inside": "stateful:Averaged",
+    "gradient checkpointing": "autograd:Checkpointed",
+    "autograd Function": "autograd:Binarized",
+    "in place": "autograd:InPlace",
+    "a buffer that counts": "stateful:Counts",
+    "hooks": "hooked:ClipsGradients",
+    "fake quantisation": "tooled:RoundsByHand",
+    "a compiled part": "tooled:CompilesItself",
+    "ensemble": "tooled:Ensemble",
+    "several inputs": "wrapped:SeveralInputs",
+    "auxiliary heads": "wrapped:Auxiliary",
+    "a loss of its own": "wrapped:OwnLoss",
+}
+FURTHER = (
+    "attention:Encoder",
+    "attention:SkipsBlocks",
+    "attention:AttentionMaps",
+    "autograd:StraightThrough",
+    "autograd:Quantizes",
+    "autograd:Reentrant",
+    "autograd:CheckpointedSequence",
+    "autograd:Masked",
+    "autograd:Energy",
+    "autograd:InputGradient",
+    "hooked:Hooks",
+    "hooked:GradCam",
+    "hooked:AfterAccumulation",
+    "hooked:StateHooks",
+    "hooked:ExtraState",
+    "hooked:MultiGrad",
+    "parametrized:OldSpectral",
+    "parametrized:OldWeightNorm",
+    "parametrized:WeightNorm",
+    "parametrized:Symmetric",
+    "parametrized:Standardized",
+    "parametrized:MaxNorm",
+    "parametrized:Pruned",
+    "recurrent:RowLSTM",
+    "recurrent:NormedGRU",
+    "recurrent:Packed",
+    "recurrent:Cell",
+    "recurrent:Stateful",
+    "stateful:Teacher",
+    "stateful:Replaces",
+    "stateful:CountsInPython",
+    "stateful:Grows",
+    "stateful:OwnGenerator",
+    "structure:TiedByView",
+    "structure:MakesLayers",
+    "structure:Double",
+    "structure:MixedDtypes",
+    "structure:Norms",
+    "structure:Synchronised",
+    "tooled:traced",
+    "tooled:data_parallel",
+    "tooled:rewritten",
+    "tooled:Committee",
+    "wrapped:Wrapper",
+    "wrapped:AuxiliaryDict",
+    "wrapped:Variational",
+    "wrapped:Chatty",
+    "wrapped:FrozenBackbone",
+    "wrapped:PlainList",
+)
+NETS = (*KINDS.values(), *FURTHER)
+FLAGS = {  # whatever a net is by design
+    "wrapped:Auxiliary": {"main_logits_only"},
+    "wrapped:AuxiliaryDict": {"main_logits_only"},
+    "tooled:CompilesItself": {"came_compiled"},
+}
+# `view` of a feature map, which in NHWC has other strides
+NCHW_ONLY = ("autograd:InPlace", "structure:Capsules", "structure:Lazy", "structure:Norms")
+QUICK = ("hooked:Hooks", "stateful:CountsInPython", "wrapped:Auxiliary")
+ROUNDING = 1e-5  # of losses in NHWC or by other kernels; the nets agree to 1e-6
+
+pytestmark = [
+    pytest.mark.usefixtures("small_session"),
+    pytest.mark.filterwarnings("ignore"),  # the nets' own, and torch's on what they use
+]
+
+
+@cache
+def in_a_loop(net: str) -> Tensor:
+    return loop_by_hand(net)
+
+
+def assert_trained(net: str, ran: Ran) -> None:
+    """The loss is finite and falls, only what is so is flagged, FLOPs are known or explained."""
+    assert torch.isfinite(ran.losses).all()
+    assert ran.losses[-3:].mean() < ran.losses[:3].mean()
+    flags = set(ran.findings.flags) - {"at_chance"}  # after 16 steps
+    assert flags == FLAGS.get(net, set())
+    assert (ran.flops or 0) > 0 or ran.findings.missing["flops_per_image"]
+
+
+@pytest.mark.parametrize("net", slow_but(QUICK, NETS))
+def test_a_net_trains_as_in_a_plain_loop(net: str) -> None:
+    ran = run_net(open_net(net))
+    assert_trained(net, ran)
+    assert torch.equal(ran.losses, in_a_loop(net))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("net", [net for net in NETS if net not in NCHW_ONLY])
+def test_a_net_trains_alike_in_channels_last(net: str) -> None:
+    ran = run_net(open_net(net, "channels_last"))
+    assert_trained(net, ran)
+    torch.testing.assert_close(ran.losses, in_a_loop(net), rtol=0, atol=ROUNDING)
