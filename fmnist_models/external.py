@@ -128,9 +128,10 @@ def files_beside(name: str) -> tuple[str, ...]:
 def _import_file(path: Path, name: str) -> ModuleType:
     from fmnist_models.user_code import kept_randomness, user_code  # loads torch
 
+    place = path.resolve()  # here: the file may have gone to another folder when it was imported
     try:
         with user_code(name), kept_randomness():
-            return USER_FILES.load(path)
+            return USER_FILES.load(place)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a script that calls sys.exit() is no model file

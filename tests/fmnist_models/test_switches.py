@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from fmnist_models import build_model
 from fmnist_models.switches import LIBRARY_SWITCHES, SWITCHES
 from fmnist_models.user_code import SwitchRecord, kept_randomness, surroundings_of, user_code
 
@@ -211,3 +212,33 @@ def test_random_states_are_put_back() -> None:
         random.seed(1)
     with kept_randomness():
         assert (torch.rand(1).item(), np.random.rand(), random.random()) == first
+
+
+CHANGES_FOLDER = """
+import os
+from torch import nn
+
+os.chdir(os.environ["ELSEWHERE"])
+
+def net():
+    with open("width.txt") as file:
+        width = int(file.read())
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, width), nn.Linear(width, 10))
+"""
+
+
+def test_a_file_that_goes_elsewhere_is_built_again_by_its_relative_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the second seed the file itself was looked for where it had gone to."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "width.txt").write_text("7", encoding="utf-8")
+    (tmp_path / "net.py").write_text(CHANGES_FOLDER, encoding="utf-8")
+    monkeypatch.setenv("ELSEWHERE", str(elsewhere))
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        model = build_model("net.py:net")
+        assert model.get_submodule("1").out_features == 7
+        assert Path.cwd() == tmp_path
+    assert surroundings_of("net.py:net").touched == {"working directory"}
