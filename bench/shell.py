@@ -174,8 +174,12 @@ def make_console(**options: Any) -> "Console":  # noqa: ANN401 - what rich takes
     """
     from rich.console import Console, ConsoleOptions
     from rich.segment import Segment
+    from rich.text import Text
 
     class PlainConsole(Console):
+        def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - as above
+            return super().render_str(visible_lines(text), **options)  # before it is laid out
+
         def render(
             self, renderable: "RenderableType", options: ConsoleOptions | None = None
         ) -> Iterator[Segment]:

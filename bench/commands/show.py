@@ -33,7 +33,7 @@ from results.render.formats import FORMATS, PARQUET, check_parquet, export, expo
 from results.render.table import render_table
 from results.rows.rows import ROW_KEYS, sort_rows, table_rows
 from results.rows.summary import Summary
-from results.text import one_line, plural
+from results.text import plural
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -133,7 +133,7 @@ def show_verdict(verdict: Verdict, *, notes: bool = False) -> None:
         verdict_notes(verdict),
         above=[": ".join(headline(verdict))],
         all_notes=notes,
-        again=f"again: {one_line(verdict.command)}",
+        again=f"again: {verdict.command}",
     )
 
 

@@ -12,7 +12,7 @@ from results.gate.verdict import Verdict
 from results.gate.words import described, headline, notes, place
 from results.render.columns import Column
 from results.render.formats import escape_markdown, tabulated
-from results.text import one_line
+from results.text import visible
 
 MOST_CHARS = 20_000  # GitHub refuses comments of more than 65,536
 MOST_OPEN = 12  # rows or items that are shown without a click
@@ -54,7 +54,7 @@ def _composed(verdict: Verdict, most: int) -> str:
         parts.append(_folded(f"All {num_rows:,} rows", shown) if num_rows > MOST_OPEN else shown)
     parts += _list("Changed on purpose", [described(f) for f in verdict.of("changed")], most)
     parts += _list("Notes", notes(verdict), most)
-    parts += [escaped(place(verdict)), *_command(one_line(verdict.command))]
+    parts += [escaped(place(verdict)), *_command(visible(verdict.command))]
     return "\n\n".join(parts) + "\n"
 
 

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from results.text import (
     cut,
@@ -102,3 +104,21 @@ def test_no_two_names_are_alike_when_cut(characters: int) -> None:
 def test_a_long_name_keeps_its_file_and_what_is_called_in_it() -> None:
     assert cut_name("a_file_of_networks.py:Residual", 20) == "a_file_of…y:Residual"
     assert cut_name("net.py:Net", 10) == "net.py:Net"
+
+
+@given(st.text())
+def test_any_text_can_be_shown_and_is_not_changed_twice(text: str) -> None:
+    for shown in (visible, one_line):
+        once = shown(text)
+        assert once.isprintable()
+        assert shown(once) == once
+
+
+@given(
+    st.lists(st.text("ab1/.#…", max_size=40), unique=True, min_size=1, max_size=12),
+    st.integers(12, 30),
+)
+def test_no_two_of_any_names_are_alike_when_cut(names: list[str], characters: int) -> None:
+    short = short_names(names, characters)
+    assert len(set(short.values())) == len(names)
+    assert max(map(len, short.values())) <= characters

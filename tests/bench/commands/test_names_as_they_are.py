@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
+from rich.table import Table
 
-from bench.shell import say
+from bench.shell import print_rich, say
 from bench.sweep.progress import ProgressBars, describe_record
 from results import RunRecord
 from results.report.compose import compose, picture
@@ -156,6 +157,15 @@ def test_a_refusal_names_a_folder_as_it_is(cli: Cli, tmp_path: Path) -> None:
     done = cli("table", tmp_path / "[red]:locked:\u202e")
     assert (done.returncode, done.stdout) == (2, "")
     assert r"[red]:locked:\u202e" in done.stderr
+
+
+def test_a_table_of_bare_names_is_plain_too(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table(NAME)
+    table.add_row(NAME)
+    print_rich(table, [NAME], above=[NAME], again=NAME)
+    text = capsys.readouterr().out
+    assert_plain(text)
+    assert text.count(f"x/{SHOWN}") == 5
 
 
 def test_there_is_one_kind_of_console() -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from results.rows.names import recorded_name, short_names_of, with_short_names
 from tests.results.records_by_hand import make_record
@@ -38,3 +40,11 @@ def test_records_keep_the_name_that_commands_understand() -> None:
 def test_of_registered_models_nothing_changes() -> None:
     records = [make_record("v0"), make_record("torchvision:resnet18")]
     assert all(a is b for a, b in zip(with_short_names(records), records, strict=True))
+
+
+@given(st.lists(st.lists(st.sampled_from(["a", "b", "", "."]), max_size=5), max_size=8))
+def test_no_two_nets_have_the_same_short_name(folders: list[list[str]]) -> None:
+    names = ["/".join([*parts, "net.py:Net"]) for parts in folders]
+    short = short_names_of(names)
+    assert len(set(short.values())) == len(set(names))
+    assert all(name.endswith(text) for name, text in short.items())
