@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import torch
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+DYNAMO = "torch._dynamo.config"
 DEVICE_KINDS = ("cpu", "cuda")
 # where torch, since 2.9, keeps the precision of float32; the general first, as one that was never
 # set answers with the general one
@@ -78,10 +79,32 @@ def _set_garbage_collection(state: tuple[bool, tuple[int, int, int]]) -> None:
     gc.set_threshold(*thresholds)
 
 
-def _default_device() -> torch.device | None:
-    """Return the default device; None where none was set: one that was slows every call down."""
+def _default_device() -> tuple[torch.device | None, str]:
+    """Return the default device, and that of torch's older default tensor type.
+
+    The first is None where none was set: one that was slows every call down.
+    """
     context = getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
-    return context and context.device
+    return context and context.device, torch._C._get_default_device()
+
+
+def _set_default_device(state: tuple[torch.device | None, str]) -> None:
+    torch.set_default_device(state[0])
+    if torch._C._get_default_device() != state[1]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it is deprecated, and the only way back
+            kind = "torch.cuda" if state[1] == "cuda" else "torch"
+            torch.set_default_tensor_type(f"{kind}.FloatTensor")
+
+
+def _hides_compile_errors() -> bool:
+    """Tell whether what cannot be compiled runs eagerly, unnoticed; loads no compiler."""
+    return getattr(sys.modules.get(DYNAMO), "suppress_errors", False)
+
+
+def _set_hides_compile_errors(value: bool) -> None:
+    if DYNAMO in sys.modules:
+        setattr(sys.modules[DYNAMO], "suppress_errors", value)  # noqa: B010 - no module knows it
 
 
 def _flushes_denormals() -> bool:
@@ -207,9 +230,10 @@ SWITCHES = (
     Switch("signal handlers", _handlers, _set_handlers),
     Switch("sys.stdout and sys.stderr", lambda: (sys.stdout, sys.stderr), _set_streams),
     Switch("gc", _garbage_collection, _set_garbage_collection),
+    Switch("default_device", _default_device, _set_default_device),
     Switch("default_dtype", torch.get_default_dtype, torch.set_default_dtype),
-    Switch("default_device", _default_device, torch.set_default_device),
     Switch("num_threads", torch.get_num_threads, torch.set_num_threads),
+    Switch("_dynamo.config.suppress_errors", _hides_compile_errors, _set_hides_compile_errors),
     Switch("grad mode", torch.is_grad_enabled, torch.set_grad_enabled),
     Switch("anomaly detection", _anomaly, _set_anomaly),
     Switch("autocast", _autocast, _set_autocast),

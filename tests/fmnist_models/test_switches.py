@@ -21,17 +21,27 @@ from fmnist_models.user_code import SwitchRecord, kept_randomness, surroundings_
 
 BACKENDS: Any = torch.backends  # whose stubs know only half of it
 ALL = SWITCHES + LIBRARY_SWITCHES
+
+
+def suppress_errors() -> None:
+    """Do what torch itself proposes where it cannot compile something."""
+    import torch._dynamo.config
+
+    torch._dynamo.config.suppress_errors = True
+
+
 TURNS: dict[str, list[Callable[[], object]]] = {
     "working directory": [lambda: os.chdir("/")],
     "signal handlers": [lambda: signal.signal(signal.SIGALRM, signal.SIG_IGN)],
     "sys.stdout and sys.stderr": [lambda: setattr(sys, "stderr", None)],
     "gc": [gc.disable, lambda: gc.set_threshold(7)],
-    "default_dtype": [lambda: torch.set_default_dtype(torch.float64)],
     "default_device": [
         lambda: torch.set_default_device("meta"),
         lambda: torch.set_default_device("cpu"),  # which slows every call down
     ],
+    "default_dtype": [lambda: torch.set_default_dtype(torch.float64)],
     "num_threads": [lambda: torch.set_num_threads(torch.get_num_threads() + 1)],
+    "_dynamo.config.suppress_errors": [suppress_errors],
     "grad mode": [lambda: torch.set_grad_enabled(False)],
     "anomaly detection": [lambda: torch.autograd.set_detect_anomaly(True, check_nan=False)],
     "autocast": [
