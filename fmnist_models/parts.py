@@ -1,11 +1,14 @@
 """Stem and head: where a network takes its image in, and where its classes come out."""
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from torch import nn
 
 RESNET_NAMES = {"conv1", "bn1", "fc"}  # torchvision's ResNets, and who follows them
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+REGISTERED = {"_parameters", "_buffers", "_modules"}  # attributes of every module
 OTHER_NORMS = (
     nn.GroupNorm,
     nn.LayerNorm,
@@ -49,3 +52,26 @@ def parts_of(model: nn.Module) -> Parts:
 def is_within(name: str, paths: tuple[str, ...]) -> bool:
     """Tell whether a tensor belongs to one of these modules; "" is the network itself."""
     return any(not path or name.startswith(f"{path}.") for path in paths)
+
+
+def has_stray_weights(model: nn.Module) -> bool:
+    """Tell whether layers or parameters stand in plain lists or dicts, where nobody trains them."""
+    values = chain.from_iterable(vars(module).items() for module in model.modules())
+    held = [value for name, value in values if name not in REGISTERED]
+    known = {id(one) for one in (*model.modules(), *model.parameters())}
+    found = [one for value in held for one in _weights_in(value) if id(one) not in known]
+    return any(
+        parameter.requires_grad and id(parameter) not in known
+        for one in found
+        for parameter in ([one] if isinstance(one, nn.Parameter) else one.parameters())
+    )
+
+
+def _weights_in(value: object, depth: int = 2) -> Iterator[nn.Module | nn.Parameter]:
+    """Find layers and parameters in a list, tuple or dict, and in such as it holds."""
+    if depth and isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            if isinstance(item, nn.Module | nn.Parameter):
+                yield item
+            else:
+                yield from _weights_in(item, depth - 1)

@@ -39,6 +39,7 @@ from bench.train.session import AUGMENTATION_SEED, ORDER_SEED, Session
 from bench.train.training import Pauses, Progress, Training
 from data_pipeline import BatchStream
 from fmnist_models.external import split_library
+from fmnist_models.parts import has_stray_weights
 
 MAX_NOTE_CHARS = 120  # a record is at most 4 KB
 
@@ -63,7 +64,7 @@ def run_seed(
     report_set_up(session, findings)
     session.plan = session.plan or plan_gone_on_with(artifacts, spec)  # a resumed run keeps its own
     model = session.model_for(spec.seed)
-    report_start(session, spec, findings)
+    report_start(session, spec, model, findings)
     live = prepare(session, spec, model, findings, tell)
     keeper = begin_keeping(session, spec, live, artifacts, findings)
     try:
@@ -93,10 +94,12 @@ def report_set_up(session: Session, findings: Findings) -> None:
     findings.add("ceilings_time", session.setup_s.pop("ceilings", None), SHARED)
 
 
-def report_start(session: Session, spec: RunSpec, findings: Findings) -> None:
-    """Note whose weights it begins with: by a seed of its own, or not those that were asked for."""
+def report_start(session: Session, spec: RunSpec, model: nn.Module, findings: Findings) -> None:
+    """Note what is odd about the weights that it begins with."""
     if session.seeds_itself:
         findings.flags.append("seeds_itself")
+    if has_stray_weights(model):
+        findings.flags.append("stray_weights")
     start = session.start
     if start is None or spec.recipe.weights == "random":
         return

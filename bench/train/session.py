@@ -135,7 +135,8 @@ class Session:
         was_training, image = model.training, torch.zeros(1, 1, size, size)
         try:
             with torch.no_grad():
-                model.eval()(image)
+                model.eval()  # whose own may return nothing
+                model(image)
         except RuntimeError as error:
             reason = f"{self.spec.model} does not take {size}x{size} images"
             raise RunError("unsupported", f"{reason}: {str(error).splitlines()[0]}") from None

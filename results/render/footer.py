@@ -40,6 +40,8 @@ FLAG_NOTES = {
     "seeds_itself": "its weights are the same whatever the seed, as its code seeds torch or draws "
     "from a generator of its own, or loads them: ± is too small; leave seeding to --seeds, which "
     "seeds torch, numpy and random",
+    "stray_weights": "keeps layers or parameters in a plain list or dict, where nothing trains "
+    "them: use nn.ModuleList, nn.ModuleDict or nn.ParameterList",
     "ends_in_softmax": "returns probabilities, of which the loss takes the softmax once more, so "
     "that it learns slowly: return logits, without a softmax at the end",
     "touched_switches": "its code turns these for the whole process; they were put back around it: "
