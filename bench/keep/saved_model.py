@@ -92,10 +92,10 @@ def write_saved(path: Path, saved: SavedModel, resume: Mapping[str, Any] | None 
         "model": {
             "name": saved.name,
             "hash": saved.model_hash,
-            "files": list(saved.model_files),
             "input_size": saved.input_size,
             "normalize": saved.normalize,
             "classes": list(saved.classes),
+            **({"files": list(saved.model_files)} if saved.model_files else {}),
         },
         "weights": dict(saved.weights),
         "trained": dict(saved.trained),
@@ -175,7 +175,7 @@ def _parse(path: Path, loaded: Mapping[str, Any]) -> SavedModel:
     model, weights = loaded["model"], loaded["weights"]
     _require(isinstance(model["name"], str), "the model has no name")
     _require(isinstance(model["hash"], str | None), "the model's hash is no text")
-    files = model.get("files", [])  # which older ones do without
+    files = model.get("files", [])  # most have none
     _require(isinstance(files, list) and {*map(type, files)} <= {str}, "its files are no names")
     size, classes = model["input_size"], model["classes"]
     _require(type(size) is int and 0 < size <= MAX_SIDE, f"an input size of {size!r}")

@@ -119,8 +119,6 @@ class RunSpec:
         resumed sweep must find its own runs again.
         """
         asked = {k: v for k, v in self.as_plain().items() if k not in {"seed", "plan"}}
-        if self.model_hash:  # a user's net is its text, wherever it lies
-            asked["model"] = Path(self.model).name
         text = json.dumps(asked, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -76,10 +76,9 @@ class CheckedRequest:
     def specs(self, device_kind: str, beside: Beside = NO_FILES) -> list[RunSpec]:
         """Return one spec a training, settled for the device but for a plan left to `auto`.
 
-        A net that is there twice, as a copy of itself, is trained once. `beside` are the files
-        that the users' nets import, by model.
+        `beside` are the files that the users' nets import, by model.
         """
-        specs = [
+        return [
             replace(
                 self.spec_of(one, device_kind),
                 model_hash=file_hash(one.model, beside.get(one.model, ())),
@@ -88,10 +87,6 @@ class CheckedRequest:
             ).resolved_for(device_kind)
             for one in self.trainings
         ]
-        unique: dict[str, RunSpec] = {}
-        for spec in specs:
-            unique.setdefault(spec.config_id, spec)
-        return list(unique.values())
 
     def spec_of(self, one: RequestedTraining, device_kind: str) -> RunSpec:
         """Return the spec of a training, before reading any file that it names.

@@ -24,6 +24,7 @@ from bench.spec.named_recipes import DEFAULT, R1_RESNET50
 from bench.spec.run_spec import file_hash
 from data_pipeline import CLASS_NAMES
 from fmnist_models import ModelError, build_model
+from fmnist_models.external import files_beside
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RESUME = {"optimizer": {"state": {0: {"step": torch.tensor(3.0)}}}, "progress": [1, 2.5, None]}
@@ -67,7 +68,7 @@ def test_what_is_written_is_read(path: Path, resume: dict[str, Any] | None) -> N
     content = torch.load(path, weights_only=True)
     keys = ["format", "model", "weights", "trained", *(["resume"] if resume else [])]
     assert (list(content), content["format"]) == (keys, 1)
-    assert list(content["model"]) == ["name", "hash", "files", "input_size", "normalize", "classes"]
+    assert list(content["model"]) == ["name", "hash", "input_size", "normalize", "classes"]
 
 
 def test_a_loaded_model_answers_as_the_live_one(path: Path) -> None:
@@ -260,6 +261,27 @@ def test_a_users_own_file_must_be_the_one_trained_with(
     assert refusal(load_model, saved).startswith(wanted)
     assert not Path("executed").exists()
     assert load_model(saved, checks_text=False)(torch.zeros(1, 1, 28, 28)).shape == (1, 10)
+
+
+def test_what_a_users_file_imports_must_be_as_it_was_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text("from sizes import *\n" + NET)
+    Path("sizes.py").write_text("")
+    live, beside = build_model("net.py:net"), files_beside("net.py:net")
+    digest = file_hash("net.py:net", beside)
+    saved = saved_of(live, "net.py:net", model_hash=digest, model_files=beside)
+    write_saved(Path("m.pt"), saved)
+    assert load_model(read_saved(Path("m.pt"))) is not None
+    Path("sizes.py").write_text(TOUCHES)
+    refused = refusal(load_model, read_saved(Path("m.pt")))
+    assert refused.startswith("m.pt: it was trained with another text of net.py and sizes.py; put")
+    assert not Path("executed").exists()
+    Path("sizes.py").unlink()
+    assert "m.pt needs the model file sizes.py: No such" in refusal(
+        load_model, read_saved(Path("m.pt"))
+    )
 
 
 OWN_RULES = """
