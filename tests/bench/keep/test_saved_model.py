@@ -246,42 +246,30 @@ NET = "from torch import nn\ndef net():\n    return nn.Sequential(nn.Flatten(), 
 TOUCHES = "import pathlib\npathlib.Path('executed').touch()\n"
 
 
-def test_a_users_own_file_must_be_the_one_trained_with(
+def test_a_users_own_files_must_be_those_trained_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("net.py").write_text(NET)
-    live, digest = build_model("net.py:net"), file_hash("net.py:net")
-    write_saved(Path("m.pt"), saved_of(live, "net.py:net", model_hash=digest))
-    saved = read_saved(Path("m.pt"))
-    assert saved.model_hash == digest is not None
-    assert torch.equal(load_model(saved)[1].weight, live[1].weight)  # type: ignore[index]
-    Path("net.py").write_text(TOUCHES + NET)
-    wanted = "m.pt: it was trained with another text of net.py; put that back, or say --model"
-    assert refusal(load_model, saved).startswith(wanted)
-    assert not Path("executed").exists()
-    assert load_model(saved, checks_text=False)(torch.zeros(1, 1, 28, 28)).shape == (1, 10)
-
-
-def test_what_a_users_file_imports_must_be_as_it_was_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("net.py").write_text("from sizes import *\n" + NET)
-    Path("sizes.py").write_text("")
+    texts = {"net.py": "from sizes import *\n" + NET, "sizes.py": "WIDTH = 8\n"}
+    for name, text in texts.items():
+        Path(name).write_text(text)
     live, beside = build_model("net.py:net"), files_beside("net.py:net")
     digest = file_hash("net.py:net", beside)
     saved = saved_of(live, "net.py:net", model_hash=digest, model_files=beside)
     write_saved(Path("m.pt"), saved)
-    assert load_model(read_saved(Path("m.pt"))) is not None
-    Path("sizes.py").write_text(TOUCHES)
-    refused = refusal(load_model, read_saved(Path("m.pt")))
-    assert refused.startswith("m.pt: it was trained with another text of net.py and sizes.py; put")
-    assert not Path("executed").exists()
+    saved = read_saved(Path("m.pt"))
+    assert saved.model_hash == digest is not None
+    assert torch.equal(load_model(saved)[1].weight, live[1].weight)  # type: ignore[index]
+    wanted = "m.pt: it was trained with another text of net.py and sizes.py; put that back, or say"
+    for name, text in texts.items():
+        Path(name).write_text(TOUCHES + text)
+        assert refusal(load_model, saved).startswith(wanted)
+        assert not Path("executed").exists()
+        Path(name).write_text(text)
+    Path("net.py").write_text(TOUCHES + texts["net.py"])
+    assert load_model(saved, checks_text=False)(torch.zeros(1, 1, 28, 28)).shape == (1, 10)
     Path("sizes.py").unlink()
-    assert "m.pt needs the model file sizes.py: No such" in refusal(
-        load_model, read_saved(Path("m.pt"))
-    )
+    assert "m.pt needs the model file sizes.py: No such" in refusal(load_model, saved)
 
 
 OWN_RULES = """
