@@ -250,15 +250,13 @@ def test_a_users_own_files_must_be_those_trained_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    texts = {"net.py": "from sizes import *\n" + NET, "sizes.py": "WIDTH = 8\n"}
-    for name, text in texts.items():
-        Path(name).write_text(text)
+    texts = {"net.py": f"import sizes\n{NET}", "sizes.py": "WIDTH = 8\n"}
+    assert all(Path(name).write_text(text) for name, text in texts.items())
     live, beside = build_model("net.py:net"), files_beside("net.py:net")
-    digest = file_hash("net.py:net", beside)
-    saved = saved_of(live, "net.py:net", model_hash=digest, model_files=beside)
-    write_saved(Path("m.pt"), saved)
+    given = {"model_hash": file_hash("net.py:net", beside), "model_files": beside}
+    write_saved(Path("m.pt"), saved_of(live, "net.py:net", **given))
     saved = read_saved(Path("m.pt"))
-    assert saved.model_hash == digest is not None
+    assert {"model_hash": saved.model_hash, "model_files": saved.model_files} == given
     assert torch.equal(load_model(saved)[1].weight, live[1].weight)  # type: ignore[index]
     wanted = "m.pt: it was trained with another text of net.py and sizes.py; put that back, or say"
     for name, text in texts.items():
@@ -266,10 +264,7 @@ def test_a_users_own_files_must_be_those_trained_with(
         assert refusal(load_model, saved).startswith(wanted)
         assert not Path("executed").exists()
         Path(name).write_text(text)
-    Path("net.py").write_text(TOUCHES + texts["net.py"])
     assert load_model(saved, checks_text=False)(torch.zeros(1, 1, 28, 28)).shape == (1, 10)
-    Path("sizes.py").unlink()
-    assert "m.pt needs the model file sizes.py: No such" in refusal(load_model, saved)
 
 
 OWN_RULES = """
