@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import torch
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+OF_COMPILERS = ("TORCHINDUCTOR_", "TRITON_")  # variables
 DYNAMO = "torch._dynamo.config"
 DEVICE_KINDS = ("cpu", "cuda")
 # where torch, since 2.9, keeps the precision of float32; the general first, as one that was never
@@ -203,15 +204,26 @@ def _backend_flag(name: str) -> Switch:
     return Switch(name, lambda: read(torch.backends), write)
 
 
+def environment() -> dict[str, str]:
+    """Return the variables of the environment, without those that torch's compilers set."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(OF_COMPILERS)}
+
+
 def set_environment(variables: dict[str, str]) -> None:
-    """Make these the variables of the environment, all of them."""
-    for name in os.environ.keys() - variables.keys():
+    """Make these the variables of the environment, all but those of torch's compilers."""
+    for name in environment().keys() - variables.keys():
         del os.environ[name]
     os.environ.update({k: v for k, v in variables.items() if os.environ.get(k) != v})
 
 
+def _warnings() -> list[Any]:
+    """Return the filters but for a library's own kinds of warnings: its import may add some."""
+    return [one for one in warnings.filters if one[2].__module__ == "builtins"]
+
+
 def _set_warnings(filters: list[Any]) -> None:
-    warnings.filters[:] = filters  # type: ignore[index]  # a list, whatever the stubs say
+    others = [one for one in warnings.filters if one[2].__module__ != "builtins"]
+    warnings.filters[:] = [*others, *filters]  # type: ignore[index]  # a list, whatever stubs say
     with warnings.catch_warnings():  # has Python forget what it made of the others
         pass
 
@@ -261,9 +273,9 @@ SWITCHES = (
     _backend_flag("mkldnn.enabled"),
     _backend_flag("mkldnn.deterministic"),
 )
-# that the import of many a library turns, torch's own compilers among them
+# Looked at around a file and a constructor only: in steps torch itself may import, and turn them.
 LIBRARY_SWITCHES = (
-    Switch("environment", lambda: dict(os.environ), set_environment),
-    Switch("warnings", lambda: list(warnings.filters), _set_warnings),
+    Switch("environment", environment, set_environment),
+    Switch("warnings", _warnings, _set_warnings),
     Switch("logging", _logging, _set_logging),
 )

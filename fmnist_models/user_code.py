@@ -21,6 +21,7 @@ from fmnist_models.switches import (
     SWITCHES,
     Switch,
     change_directory,
+    environment,
     set_environment,
     working_directory,
 )
@@ -71,10 +72,9 @@ class Surroundings:
         """Note in what they differ from what was before, and must be again."""
         found = working_directory()
         self.directory = None if found == directory else found
-        names = os.environ.keys() | variables.keys()
-        self.variables = {
-            k: os.environ.get(k) for k in names if os.environ.get(k) != variables.get(k)
-        }
+        now = environment()
+        names = now.keys() | variables.keys()
+        self.variables = {k: now.get(k) for k in names if now.get(k) != variables.get(k)}
 
 
 @cache
@@ -92,7 +92,7 @@ def user_code(name: str) -> Iterator[None]:
     """
     its = surroundings_of(name)
     record = SwitchRecord(its.touched, SWITCHES + LIBRARY_SWITCHES)
-    directory, variables = working_directory(), dict(os.environ)
+    directory, variables = working_directory(), environment()
     its.enter()
     try:
         yield

@@ -44,8 +44,7 @@ FLAG_NOTES = {
     "them: use nn.ModuleList, nn.ModuleDict or nn.ParameterList",
     "ends_in_softmax": "returns probabilities, of which the loss takes the softmax once more, so "
     "that it learns slowly: return logits, without a softmax at the end",
-    "touched_switches": "its code turns these for the whole process; they were put back around it: "
-    "say --precision, --deterministic or --plan threads:N instead",
+    "touched_switches": "its code turns these for the whole process; they were put back around it",
     "save_failed": "a saved model of it could not be written; the records say why",
     "tensorboard_failed": "its files for TensorBoard could not be written to the end",
     "main_logits_only": "returns more than its logits in training, and only these are trained on: "
@@ -56,6 +55,11 @@ FLAG_NOTES = {
     "that no change of them makes it another model; import them at the top of the model file",
     "mixed_commits": "its runs come from several commits",
     "mixed_plans": "its runs used several plans",
+}
+OPTIONS = {  # that do what a model wants of a switch
+    **dict.fromkeys(("float32_matmul_precision", "cudnn.allow_tf32", "autocast"), "--precision"),
+    **dict.fromkeys(("deterministic_algorithms", "cudnn.deterministic"), "--deterministic"),
+    "num_threads": "--plan threads:N",
 }
 
 
@@ -155,7 +159,7 @@ def flag_lines(summaries: Sequence[Summary], names: Sequence[str] | None = None)
             bearers = distinct(
                 name + _seeds(flag, s) + _switches(flag, s) for name, s in named if flag in s.flags
             )
-            who, note = ", ".join(bearers), FLAG_NOTES.get(flag)
+            who, note = ", ".join(bearers), _note(flag, summaries)
             lines.append(f"{flag} ({who}): {note}." if note else f"{flag}: {who}.")
     return lines
 
@@ -189,12 +193,22 @@ def _seeds(flag: str, summary: Summary) -> str:
 
 def _switches(flag: str, summary: Summary) -> str:
     """The switches of the process that a model has turned, behind its name."""
-    if flag != "touched_switches":
-        return ""
-    touched = distinct(
-        name for record in summary.records for name in record.conditions.get("touched", ())
-    )
+    touched = _touched([summary]) if flag == "touched_switches" else []
     return f": {listed(touched, MOST_NAMED)}" if touched else ""
+
+
+def _note(flag: str, summaries: Sequence[Summary]) -> str | None:
+    """What a flag means; of switches also the options that do what they were turned for."""
+    note = FLAG_NOTES.get(flag)
+    if flag != "touched_switches":
+        return note
+    options = distinct(OPTIONS[name] for name in _touched(summaries) if name in OPTIONS)
+    return f"{note}; say {listed(options)} instead" if options else note
+
+
+def _touched(summaries: Sequence[Summary]) -> list[str]:
+    records = [record for summary in summaries for record in summary.records]
+    return distinct(name for record in records for name in record.conditions.get("touched", ()))
 
 
 def _certainty(summaries: Sequence[Summary]) -> str | None:

@@ -129,6 +129,18 @@ def test_code_that_turns_nothing_has_touched_nothing() -> None:
     assert not surroundings_of("net.py:Net").touched
 
 
+def test_what_an_import_of_torch_s_compiler_turns_is_no_net_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every file that imports torchvision would be blamed for it."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "before")
+    with user_code("net.py:Net"):
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = "after"
+        warnings.simplefilter("once", type("OfLibrary", (UserWarning,), {"__module__": "sympy"}))
+    assert not surroundings_of("net.py:Net").touched
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "after"
+
+
 def test_code_that_raises_is_put_back_too() -> None:
     def leaves() -> None:
         torch.set_default_dtype(torch.float64)

@@ -139,15 +139,20 @@ def test_the_footer_names_a_flags_seeds_once_and_some_of_many_commits() -> None:
 
 def test_the_footer_names_the_switches_that_a_net_has_turned() -> None:
     """Without their names nobody knows what to look for in the file."""
-    touched = {"touched": ["float32_matmul_precision", "gc"]}
+    flags = ("touched_switches",)
     text = footer(
         [
-            make_record("v0", flags=("touched_switches",), conditions=touched),
-            make_record("v1", conditions={"touched": ["warnings"]}),
+            make_record("v0", flags=flags, conditions={"touched": ["float32_matmul_precision"]}),
+            make_record("v1", flags=flags, conditions={"touched": ["gc", "warnings"]}),
         ]
     )
-    assert text.startswith("touched_switches (v0: float32_matmul_precision and gc): its code ")
-    assert "v1" not in text.splitlines()[0]
+    assert text.startswith(
+        "touched_switches (v0: float32_matmul_precision, v1: gc and warnings): its code turns "
+        "these for the whole process; they were put back around it; say --precision instead.\n"
+    )
+    text = footer([make_record("v1", flags=flags, conditions={"touched": ["gc"]})])
+    assert text.startswith("touched_switches (v1: gc): ")
+    assert "instead" not in text.splitlines()[0]
 
 
 def limited(model: str, percent: float | None, **limit: object) -> RunRecord:
