@@ -8,7 +8,6 @@ module beside the net for example, runs as it is written inside `uncompiled()`.
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import nn
@@ -71,12 +70,17 @@ def _unwrap(module: nn.Module) -> bool:
 
 
 def _calls_compiled(kind: type[nn.Module]) -> bool:
-    """Whether a class has compiled methods, or compiled functions stand beside it in its file."""
-    own_kinds = [one for one in kind.__mro__ if not one.__module__.startswith("torch.")]
-    beside: list[Any] = [sys.modules.get(one.__module__) for one in own_kinds]
-    return any(
-        hasattr(value, WRAPPED)
-        for place in (*own_kinds, *beside)
-        if place not in {None, object}
-        for value in list(vars(place).values())
-    )
+    """Whether methods of a class are compiled, or name a compiled function of their file."""
+    for one in kind.__mro__:
+        if one.__module__.startswith("torch."):
+            continue
+        for method in list(vars(one).values()):
+            if hasattr(method, WRAPPED) or any(hasattr(f, WRAPPED) for f in _named_in(method)):
+                return True
+    return False
+
+
+def _named_in(method: object) -> Iterator[object]:
+    """Globals that a method names in its own text."""
+    known, code = getattr(method, "__globals__", {}), getattr(method, "__code__", None)
+    yield from (known.get(name) for name in getattr(code, "co_names", ()))

@@ -29,10 +29,8 @@ from torch.utils._pytree import TreeSpec, tree_leaves, tree_structure, tree_unfl
 
 from bench.engine.engine import Drawn, Feed, loss_function
 from bench.engine.optimizer import prepare_state, update_rule
-from bench.engine.small_matmul import DECOMPOSITIONS
+from bench.engine.tracing import fixed_tensors, keep_changes, trace_model
 from bench.spec.recipe import Recipe
-from fmnist_models.compiled import traced_as_written
-from fmnist_models.unchanged import attributes_unchanged
 
 # Casts of weights, counts of BatchNorm and the like are a kernel for each tensor, unless combined
 CUDA_OPTIONS = {"combo_kernels": True}
@@ -49,7 +47,7 @@ class State(NamedTuple):
     """The tensors that a step changes in place."""
 
     trainable: dict[str, Tensor]  # name -> parameter, without its autograd history
-    fixed: dict[str, Tensor]  # name -> frozen parameter or buffer (BatchNorm's change)
+    fixed: dict[str, Tensor]  # name -> whatever else of the model is a tensor (buffers change)
     slots: list[list[Tensor]]  # of the optimizer, each in the order of `trainable`
     step: Tensor  # () float32, optimizer updates done; stays where the rule counts none
 
@@ -69,8 +67,7 @@ class WholeStep:
         slots, self.counts = prepare_state(self.optimizer, self.rule)
         named = dict(self.model.named_parameters())
         trainable = {name: p.detach() for name, p in named.items() if p.requires_grad}
-        frozen = {name: p.detach() for name, p in named.items() if not p.requires_grad}
-        fixed = frozen | dict(self.model.named_buffers())
+        fixed = fixed_tensors(self.model)
         step = torch.zeros((), device=next(iter(trainable.values())).device)
         self.state = State(trainable, fixed, slots, step)
         self.always_given = tree_leaves(
@@ -89,10 +86,10 @@ class WholeStep:
             split = self.feed.split
             inputs = self.state, split.images, split.labels, list(indices), list(drawn), rates
             steps = partial(self._steps, tree_structure(inputs))
-            # what the model keeps of a trace is no tensor with data
-            with attributes_unchanged(self.model), traced_as_written():
-                compiled = compile_tensors(steps, [*arguments[:-1], _unaligned(rates)])
-            self.functions[shape] = compiled
+            examples = [*arguments[:-1], _unaligned(rates)]
+            self.functions[shape] = compile_graph(
+                trace_model(self.model, steps, examples), examples
+            )
         return self.functions[shape](*arguments)
 
     def advance(self, index: Tensor, drawn: Drawn, rate: Tensor) -> Tensor:
@@ -121,15 +118,18 @@ class WholeStep:
         """Take one step on a batch, as it is traced for the compiler; return the loss ()."""
         with torch.enable_grad():
             leaves = {name: p.detach().requires_grad_() for name, p in state.trainable.items()}
-            model = partial(functional_call, self.model, leaves | state.fixed)
-            loss = loss_function(model, self.recipe, images.device.type)(images, labels)
-            gradients = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
+            given = {f"model.{name}": tensor for name, tensor in (leaves | state.fixed).items()}
+            inputs = list(leaves.values()), images, labels
+            passes = BothPasses(self.model, self.recipe)
+            loss, gradients = functional_call(passes, given, inputs)
+        keep_changes(state.fixed, given)
         if self.rule.counts_steps:
             state.step.add_(1)
         parameters, *slots = _of_used(gradients, list(state.trainable.values()), *state.slots)
         used = [gradient for gradient in gradients if gradient is not None]
         self.rule.apply(parameters, used, slots, rate, state.step)
-        return loss.detach()
+        detached: Tensor = loss.detach()
+        return detached
 
 
 def _of_used(gradients: Sequence[Tensor | None], *lists: list[Tensor]) -> list[list[Tensor]]:
@@ -143,6 +143,25 @@ def _of_used(gradients: Sequence[Tensor | None], *lists: list[Tensor]) -> list[l
     ]
 
 
+class BothPasses(nn.Module):
+    """Loss and gradients of a model as a module: backward too may look at its parameters.
+
+    A net that checkpoints its activations computes them again there.
+    """
+
+    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
+        super().__init__()
+        self.model, self.recipe = model, recipe
+
+    def forward(
+        self, leaves: list[Tensor], images: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Sequence[Tensor | None]]:
+        """Return the loss () and the gradients of these leaves, None where it has none."""
+        loss = loss_function(self.model, self.recipe, images.device.type)(images, labels)
+        gradients: Sequence[Tensor | None] = torch.autograd.grad(loss, leaves, allow_unused=True)
+        return loss, gradients
+
+
 def _unaligned(rates: Tensor) -> Tensor:
     """Equal rates, away from a multiple of 16 bytes.
 
@@ -152,26 +171,18 @@ def _unaligned(rates: Tensor) -> Tensor:
     return torch.cat([rates[:1], rates])[1:]
 
 
-def compile_tensors(
-    function: Callable[..., Tensor], arguments: Sequence[Tensor]
-) -> Callable[..., Tensor]:
-    """Compile a function of tensors that may change them in place; call it under `no_grad`.
+def compile_graph(graph: GraphModule, arguments: Sequence[Tensor]) -> Callable[..., Tensor]:
+    """Compile what was traced on such arguments; call it under `no_grad`.
 
-    Args:
-        function: no control flow on values: it is run once, on tensors without data.
-        arguments: examples; shapes, strides and devices are fixed by them.
+    Shapes, strides and devices are fixed by them; it may change them in place.
     """
     import torch._inductor
     from torch._guards import TracingContext, tracing
     from torch._subclasses.fake_tensor import FakeTensorMode
-    from torch.fx.experimental.proxy_tensor import make_fx
     from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
     is_cpu = arguments[0].device.type == "cpu"
     with torch.no_grad():
-        graph = make_fx(
-            function, tracing_mode="fake", decomposition_table=DECOMPOSITIONS if is_cpu else {}
-        )(*arguments)
         if not is_cpu:
             keep_strides(graph)
         # the caches of compiled code look for a shape environment, and are passed by without one

@@ -172,3 +172,89 @@ HARD_TO_COPY: dict[str, Callable[[], nn.Module]] = {
     "spectral": spectral,
     "checkpointed": Checkpointed,
 }
+
+
+class Attributes(Plain):
+    """Normalises by a running mean and a mask that are plain attributes, and by a global."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean, self.mask = torch.zeros((), dtype=torch.float64), torch.ones(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (B, 10)."""
+        if self.training:
+            self.mean = 0.9 * self.mean + 0.1 * x.detach().mean()
+        return super().forward(x * self.mask * SCALE.to(x) - self.mean)
+
+
+class InPlace(Attributes):
+    """The same, its mean changed in place."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (B, 10)."""
+        if self.training:
+            self.mean.mul_(0.9).add_(0.1 * x.detach().mean())
+        return self.layers(x - self.mean)  # type: ignore[no-any-return]
+
+
+class Replaces(Plain):
+    """Puts another tensor in the place of a buffer at each pass."""
+
+    mean: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (B, 10)."""
+        if self.training:
+            self.mean = 0.9 * self.mean + 0.1 * x.detach().mean()
+        return super().forward(x - self.mean)
+
+
+class Schedule(Plain):
+    """Computes by the number of its passes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passes = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (B, 10)."""
+        self.passes += 1
+        return super().forward(x * min(1.0, self.passes / 10))
+
+
+class ListedMean(Plain):
+    """Changes a tensor in a list in place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.means = [torch.zeros(())]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (B, 10)."""
+        self.means[0].mul_(0.9).add_(0.1 * x.detach().mean())
+        return super().forward(x - self.means[0])
+
+
+class Decides(Plain):
+    """Decides in Python by what it has computed."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (B, 10)."""
+        logits = super().forward(x)
+        return logits * 2 if logits.mean().item() > 0 else logits
+
+
+class Numpy(Plain):
+    """Goes through NumPy."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (B, 10)."""
+        return super().forward(x - float(x.detach().numpy().mean()))
+
+
+SCALE = torch.tensor(0.5)

@@ -66,8 +66,24 @@ class Decorated(Plain):
         return logits
 
 
-def test_what_cannot_be_taken_out_is_known_and_runs_as_written() -> None:
-    net = without_compilation(Decorated())
+@torch.compile
+def doubled(x: Tensor) -> Tensor:
+    return 2 * x
+
+
+class Calls(Plain):
+    """Calls a compiled function."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (B, 10)."""
+        return super().forward(doubled(x) / 2)
+
+
+@pytest.mark.parametrize("build", [Decorated, Calls])
+def test_what_cannot_be_taken_out_is_known_and_runs_as_written(
+    build: Callable[[], nn.Module],
+) -> None:
+    net = without_compilation(build())
     assert came_compiled(net)
     before = compile_counts()
     with uncompiled():

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench import Plan
 from bench.engine.engine import Drawn
@@ -19,8 +19,9 @@ from bench.engine.small_matmul import (
     product,
     product_and_bias,
 )
+from bench.engine.tracing import trace_model
 from bench.engine.warmup import restored
-from bench.engine.whole_step import compile_tensors
+from bench.engine.whole_step import compile_graph
 from bench.machine.compilers import CompileCounts, compile_counts
 from tests.bench.train.training_by_hand import (
     RECIPE,
@@ -130,7 +131,8 @@ def test_a_compiled_function_changes_its_arguments_in_place() -> None:
         return total * 2
 
     total = torch.zeros(3)
-    compiled = compile_tensors(add_and_count, [total, torch.ones(3)])
+    arguments = [total, torch.ones(3)]
+    compiled = compile_graph(trace_model(nn.Module(), add_and_count, arguments), arguments)
     with torch.no_grad():
         assert compiled(total, torch.ones(3)).tolist() == [2.0, 2.0, 2.0]
         assert compiled(total, torch.ones(3)).tolist() == [4.0, 4.0, 4.0]
