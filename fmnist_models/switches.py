@@ -241,6 +241,7 @@ SWITCHES = (
     Switch("working directory", working_directory, change_directory),
     Switch("signal handlers", _handlers, _set_handlers),
     Switch("sys.stdout and sys.stderr", lambda: (sys.stdout, sys.stderr), _set_streams),
+    Switch("warnings", _warnings, _set_warnings),
     Switch("gc", _garbage_collection, _set_garbage_collection),
     Switch("default_device", _default_device, _set_default_device),
     Switch("default_dtype", torch.get_default_dtype, torch.set_default_dtype),
@@ -276,6 +277,5 @@ SWITCHES = (
 # Looked at around a file and a constructor only: in steps torch itself may import, and turn them.
 LIBRARY_SWITCHES = (
     Switch("environment", environment, set_environment),
-    Switch("warnings", _warnings, _set_warnings),
     Switch("logging", _logging, _set_logging),
 )

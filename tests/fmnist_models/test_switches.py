@@ -34,6 +34,7 @@ TURNS: dict[str, list[Callable[[], object]]] = {
     "working directory": [lambda: os.chdir("/")],
     "signal handlers": [lambda: signal.signal(signal.SIGALRM, signal.SIG_IGN)],
     "sys.stdout and sys.stderr": [lambda: setattr(sys, "stderr", None)],
+    "warnings": [lambda: warnings.simplefilter("ignore")],
     "gc": [gc.disable, lambda: gc.set_threshold(7)],
     "default_device": [
         lambda: torch.set_default_device("meta"),
@@ -83,7 +84,6 @@ TURNS: dict[str, list[Callable[[], object]]] = {
         lambda: os.environ.update(CUDA_VISIBLE_DEVICES="7"),
         lambda: os.environ.pop("PATH"),
     ],
-    "warnings": [lambda: warnings.simplefilter("ignore")],
     "logging": [lambda: logging.disable(logging.CRITICAL), lambda: logging.root.setLevel(1)],
 }
 LIBRARIES = {switch.name for switch in LIBRARY_SWITCHES}
