@@ -18,7 +18,7 @@ from results.choice.choose import choose as decide
 from results.choice.table import choice_notes, render_choice
 from results.choice.text import choice_headline, choice_json
 from results.rows.comparable import is_ladder
-from results.rows.names import with_one_name, with_short_names
+from results.rows.names import with_short_names
 from results.rows.rows import TARGETS
 
 NOTHING_QUALIFIES = 4
@@ -90,7 +90,7 @@ def answer(
     A net of a user's file has its shortest name that no other has; json keeps the whole one.
     """
     if fmt == "json":
-        choice = decide(with_one_name(records), constraints, objective)
+        choice = decide(records, constraints, objective)
         write_out(choice_json(choice))
     else:
         choice = decide(with_short_names(records), constraints, objective)

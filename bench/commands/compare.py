@@ -1,7 +1,7 @@
 """`compare`: what got worse between two sets of finished runs, and how sure that is."""
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,7 @@ from results.gate.files import verdict_json, write_verdict
 from results.gate.markdown import summary_markdown
 from results.gate.verdict import Commit, Verdict
 from results.records.store import RECORDS_FILE
-from results.rows.names import with_one_name, with_short_names
+from results.rows.names import with_short_names
 
 FORMATS = ("rich", "markdown", "json")
 
@@ -53,14 +53,11 @@ def compare(
         raise UsageError(f"unknown format {fmt!r}; choose from {', '.join(FORMATS)}")
     rule = Rule(threshold=fraction("--threshold", threshold), margin=fraction("--margin", margin))
     before, after = (read_records(path, say=say) for path in (base, head))
-
-    def judged(named: Callable[[Sequence[RunRecord]], list[RunRecord]]) -> Verdict:
-        together = named([*before, *after])
-        return judge((base, head), together[: len(before)], together[len(before) :], rule)
-
-    shown = judged(with_short_names)
-    # for programs: with the names that the records have
-    whole = judged(with_one_name) if fmt == "json" or out is not None else shown
+    together = with_short_names([*before, *after])
+    shown = judge((base, head), together[: len(before)], together[len(before) :], rule)
+    whole = shown  # for programs: with the names that the records have
+    if fmt == "json" or out is not None:
+        whole = judge((base, head), before, after, rule)
     if out is not None:
         write_verdict(whole, out, shown)
     show(whole if fmt == "json" else shown, fmt, notes=notes)

@@ -22,7 +22,7 @@ from results.records.record import RunRecord
 from results.records.store import read_records
 from results.render.formats import FOR_PROGRAMS
 from results.rows.comparable import check_comparable, is_ladder
-from results.rows.names import with_one_name, with_short_names
+from results.rows.names import with_short_names
 from results.rows.summary import summarize
 
 HISTORY, PUBLISHED = "commit", "published"
@@ -83,7 +83,7 @@ def show(
     """
     check_format(fmt)
     shown = with_short_names(records)
-    records = with_one_name(records) if fmt in FOR_PROGRAMS else shown
+    records = records if fmt in FOR_PROGRAMS else shown
     if by not in GROUPINGS:
         raise ResultsError(f"cannot group by {by!r}; choose from {', '.join(GROUPINGS)}")
     if by == PUBLISHED:

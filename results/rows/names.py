@@ -2,8 +2,7 @@
 
 A record keeps the whole name, `path/to/file.py:CALLABLE`, and so does what programs read. Whoever
 shows records to a person gives all that stand together to `with_short_names` first: tables, lines
-below them, charts and pages made of its records then call a row the same. For programs
-`with_one_name` does no more than name a net once that was run from several folders.
+below them, charts and pages made of its records then call a row the same.
 """
 
 import re
@@ -24,22 +23,8 @@ def with_short_names(records: Sequence[RunRecord]) -> list[RunRecord]:
 
     That holds among these records: `net.py:Net`, or `one/net.py:Net` where there is another.
     """
-    records = with_one_name(records)
     names = short_names_of(recorded_name(record.spec) for record in records)
     return [_renamed(record, names[recorded_name(record.spec)]) for record in records]
-
-
-def with_one_name(records: Sequence[RunRecord]) -> list[RunRecord]:
-    """The records, a net that has several paths in them under the first: it is the same text."""
-    first: dict[tuple[str, str], str] = {}
-    found = []
-    for record in records:
-        name = recorded_name(record.spec)
-        if record.spec.get("model_hash"):  # then the configuration holds no folders
-            name = first.setdefault((record.config_id, name.rpartition("/")[2]), name)
-        known = name == recorded_name(record.spec)
-        found.append(record if known else replace(record, spec=record.spec | {"model": name}))
-    return found
 
 
 def recorded_name(spec: Mapping[str, Any]) -> str:

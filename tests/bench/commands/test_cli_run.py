@@ -11,7 +11,7 @@ import pytest
 from bench.commands.show import where_next
 from tests.command_line import CPU, PLAN, REPOSITORY, Done, Finished, bench, read_lines, values
 
-MODELS = "v0,examples/tiny_net.py:TinyNet"
+MODELS = "v0,./examples/tiny_net.py:TinyNet"
 
 
 @pytest.fixture(scope="module")

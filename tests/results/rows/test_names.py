@@ -1,14 +1,12 @@
 """Short names of nets in users' files."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results import summarize
-from results.rows.names import recorded_name, short_names_of, with_one_name, with_short_names
+from results.rows.names import recorded_name, short_names_of, with_short_names
 from tests.results.records_by_hand import make_record
 
 
@@ -50,16 +48,3 @@ def test_no_two_nets_have_the_same_short_name(folders: list[list[str]]) -> None:
     short = short_names_of(names)
     assert len(set(short.values())) == len(set(names))
     assert all(name.endswith(text) for name, text in short.items())
-
-
-def test_a_net_that_was_run_from_two_folders_is_one_row() -> None:
-    """A sweep that was begun in the folder of a net and gone on with from above it."""
-    paths = ("net.py:Net", "project/net.py:Net")
-    same: dict[str, Any] = {"config_id": "c" * 12, "spec": {"model_hash": "h" * 12}}
-    records = [make_record(path, seed, **same) for seed, path in enumerate(paths)]
-    other = make_record("other/net.py:Net", config_id="d" * 12, spec={"model_hash": "i" * 12})
-    for named, name in ((with_short_names, "net.py:Net"), (with_one_name, "net.py:Net")):
-        rows = summarize(named([*records, other]))
-        assert [(row.model, row.n_seeds) for row in rows] == [(name, 2), ("other/net.py:Net", 1)]
-    first, second = with_short_names([records[1], records[0]])
-    assert (first.spec["model"], second.spec["model"]) == ("net.py:Net", "net.py:Net")
