@@ -14,10 +14,6 @@ SAMPLES = 16  # numbers of each parameter that a fingerprint takes
 def seed_everything(seed: int) -> None:
     """Seed torch, numpy and Python, whose global generators a model may draw from."""
     torch.manual_seed(seed)
-    _seed_others(seed)
-
-
-def _seed_others(seed: int) -> None:
     np.random.seed(seed % 2**32)  # it takes no more
     random.seed(seed)
 
@@ -25,14 +21,13 @@ def _seed_others(seed: int) -> None:
 def build_from(seed: int, build: Callable[[], nn.Module]) -> tuple[nn.Module, bool]:
     """Build a model under a seed; return it, and whether it has seeded torch with another.
 
-    All generators then go on as if it had not.
+    Where it has, all generators begin again with the run's own seed.
     """
     seed_everything(seed)
     model = build()
     is_own = torch.initial_seed() != seed % 2**64
     if is_own:
-        torch.manual_seed(seed)
-    _seed_others(seed)
+        seed_everything(seed)
     return model, is_own
 
 

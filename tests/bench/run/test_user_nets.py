@@ -93,6 +93,7 @@ FLAGS = {  # whatever a net is by design
     "wrapped:Auxiliary": {"main_logits_only"},
     "wrapped:AuxiliaryDict": {"main_logits_only"},
     "tooled:CompilesItself": {"came_compiled"},
+    "wrapped:PlainList": {"stray_weights"},
 }
 # `view` of a feature map, which in NHWC has other strides
 NCHW_ONLY = ("autograd:InPlace", "structure:Capsules", "structure:Lazy", "structure:Norms")
