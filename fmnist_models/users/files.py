@@ -22,7 +22,6 @@ from types import ModuleType
 from typing import Any
 
 OURS = frozenset({"bench", "data_pipeline", "fmnist_models", "results"})  # our packages
-KEPT = {"torch", "torchvision", "numpy"}  # no net means another one by these
 OUR_FOLDER = Path(__file__).resolve().parents[2]
 INSTALLED = {"site-packages", "dist-packages"}
 PYTHON = Path(sysconfig.get_path("stdlib")).resolve()
@@ -40,8 +39,7 @@ class UserFile:
     module: ModuleType | None = None  # its own, once it is imported
     before: frozenset[str] = field(default_factory=lambda: frozenset(sys.modules))
     stowed: dict[str, ModuleType] = field(default_factory=dict)  # while another file is active
-    hidden: set[str] = field(default_factory=set)  # packages of the process called like its own
-    namesakes: dict[str, ModuleType] = field(default_factory=dict)  # its own that are called so
+    namesakes: dict[str, ModuleType] = field(default_factory=dict)  # its own, called like ours
     path_before: list[str] = field(default_factory=list)
     path: list[str] = field(default_factory=list)  # with what the user's code has added
 
@@ -62,10 +60,7 @@ class UserFile:
         sys.modules.update(self.stowed)
         self.stowed = {}
         importlib.invalidate_caches()  # of folders that were listed before a file was written
-        loaded = {name.partition(".")[0] for name in self.before}
-        others = (loaded | OURS) - KEPT - set(sys.stdlib_module_names)
-        self.hidden = {name for name in others if self._has_namesake(name)}
-        if self.hidden:
+        if any(self._has_namesake(name) for name in OURS):
             builtins.__import__ = self._import
 
     def leave(self) -> None:
@@ -89,14 +84,9 @@ class UserFile:
         return not (is_ours or INSTALLED & set(file.parts) or file.is_relative_to(PYTHON))
 
     def _has_namesake(self, name: str) -> bool:
-        """Tell whether something beside the file is called like a package of the process."""
+        """Tell whether something beside the file is called like a package of ours."""
         places = [root / name for root in self.roots if root != OUR_FOLDER]
-        return any(
-            (place / "__init__.py").is_file()
-            or place.with_name(f"{name}.py").is_file()
-            or (name in OURS and place.is_dir())
-            for place in places
-        )
+        return any(place.is_dir() or place.with_suffix(".py").is_file() for place in places)
 
     def _import(
         self,
@@ -106,13 +96,11 @@ class UserFile:
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
-        """Import as Python does; what the user's code calls `results` is not our package.
-
-        Nor is any other that we have loaded what the code means by a name of something beside it.
-        """
+        """Import as Python does; what the user's code calls `results` is not our package."""
         given = globals or {}
         top = ((given.get("__package__") or "") if level else name).partition(".")[0]
-        if top not in self.hidden or not self._owns(Path(given.get("__file__") or "/")):
+        is_ours = top not in OURS or not self._has_namesake(top)
+        if is_ours or not self._owns(Path(given.get("__file__") or "/")):
             return _python_import(name, globals, locals, fromlist or (), level)
         with self._theirs_for_ours(top):
             return _python_import(name, globals, locals, fromlist or (), level)

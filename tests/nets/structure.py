@@ -87,8 +87,6 @@ class Lazy(nn.Module):
 class MakesLayers(nn.Module):
     """Builds its classifier at the first forward pass, as older tutorials do."""
 
-    makes_layers = True
-
     def __init__(self):
         super().__init__()
         self.conv = nn.Conv2d(1, 8, 5, stride=3)

@@ -34,6 +34,12 @@ class FakeQuantized(nn.Module):
             qscheme=torch.per_tensor_symmetric,
         )
 
+    def train(self, mode=True):
+        super().train(mode)
+        for module in (self.images, self.activations, self.weights):
+            module.enable_observer(mode)
+        return self
+
     def forward(self, x):
         x = self.images(x)
         x = self.conv._conv_forward(x, self.weights(self.conv.weight), self.conv.bias)

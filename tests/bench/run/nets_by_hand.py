@@ -12,6 +12,7 @@ from torch import Tensor, nn, optim
 from bench import Budget, Plan, RunSpec
 from bench.measure.findings import Findings
 from bench.run.seed import run_seed
+from bench.train.seeding import seed_everything
 from bench.train.session import ORDER_SEED, Session
 from bench.train.splits import Splits
 from data_pipeline import ResidentSplit
@@ -54,8 +55,8 @@ def pictures(num_images: int, seed: int) -> ResidentSplit:
 
 
 def open_net(net: str, plan: str = "eager") -> Session:
-    """A session of a net on these pictures, under a plan."""
-    parsed = Plan.parse(f"{plan},threads:1")
+    """A session of a net on these pictures, under a plan; `auto` chooses one."""
+    parsed = None if plan == "auto" else Plan.parse(f"{plan},threads:1")
     spec = RunSpec(
         model=model_name(net), recipe=RECIPE_OF_ALL, budget=Budget(STEPS, "steps"), plan=parsed
     )
@@ -73,7 +74,7 @@ def run_net(opened: Session, seed: int = 0) -> Ran:
 def loop_by_hand(net: str, seed: int = 0) -> Tensor:
     """Losses (STEPS,) of the loop that a user writes, on the same batches."""
     file, _, builder = net.partition(":")
-    torch.manual_seed(seed)
+    seed_everything(seed)
     model: nn.Module = getattr(import_module(f"tests.nets.{file}"), builder)()
     _make_layers(model)
     model.train()
@@ -99,7 +100,7 @@ def loop_by_hand(net: str, seed: int = 0) -> Tensor:
 def _make_layers(model: nn.Module) -> None:
     """Let lazy layers see an image, as everybody does before the optimizer is made."""
     lazy = nn.modules.lazy.LazyModuleMixin
-    if any(isinstance(m, lazy) for m in model.modules()) or hasattr(model, "makes_layers"):
+    if any(isinstance(m, lazy) for m in model.modules()):
         with torch.no_grad():
             model.eval()(torch.zeros(2, 1, 28, 28))
 

@@ -5,12 +5,15 @@ then held against a plain PyTorch loop over the same batches, to the bit under `
 the harness does around a step must leave the net as it was, what torch does not know of included.
 """
 
-from functools import cache
+from functools import cache, partial
 
 import pytest
 import torch
 from torch import Tensor
 
+from bench.engine.maker import EngineMaker
+from bench.errors import RunError
+from bench.train import session
 from tests.bench.run.nets_by_hand import Ran, loop_by_hand, open_net, run_net
 from tests.tiers import slow_but
 
@@ -29,7 +32,7 @@ KINDS = {
     "autograd Function": "autograd:Binarized",
     "in place": "autograd:InPlace",
     "a buffer that counts": "stateful:Counts",
-    "hooks": "hooked:ClipsGradients",
+    "hooks": "hooked:MultiGrad",
     "fake quantisation": "tooled:RoundsByHand",
     "a compiled part": "tooled:CompilesItself",
     "ensemble": "tooled:Ensemble",
@@ -53,7 +56,7 @@ FURTHER = (
     "hooked:AfterAccumulation",
     "hooked:StateHooks",
     "hooked:ExtraState",
-    "hooked:MultiGrad",
+    "hooked:ClipsGradients",
     "parametrized:OldSpectral",
     "parametrized:OldWeightNorm",
     "parametrized:WeightNorm",
@@ -71,6 +74,7 @@ FURTHER = (
     "stateful:CountsInPython",
     "stateful:Grows",
     "stateful:OwnGenerator",
+    "stateful:NumpyNoise",
     "structure:TiedByView",
     "structure:MakesLayers",
     "structure:Double",
@@ -83,6 +87,7 @@ FURTHER = (
     "tooled:Committee",
     "wrapped:Wrapper",
     "wrapped:AuxiliaryDict",
+    "wrapped:ReturnsDict",
     "wrapped:Variational",
     "wrapped:Chatty",
     "wrapped:FrozenBackbone",
@@ -93,10 +98,35 @@ FLAGS = {  # whatever a net is by design
     "wrapped:Auxiliary": {"main_logits_only"},
     "wrapped:AuxiliaryDict": {"main_logits_only"},
     "tooled:CompilesItself": {"came_compiled"},
+    "wrapped:ReturnsDict": {"main_logits_only"},
     "wrapped:PlainList": {"stray_weights"},
 }
 # `view` of a feature map, which in NHWC has other strides
 NCHW_ONLY = ("autograd:InPlace", "structure:Capsules", "structure:Lazy", "structure:Norms")
+COMPILED = tuple(net for net in KINDS.values() if net != "stateful:Counts")  # torch's own differs
+FROZEN = "it decides in Python by numbers that it computes"
+NO_STEP = {  # why a net cannot be traced as one whole step
+    "attention:SkipsBlocks": FROZEN,
+    "autograd:Reentrant": "use_reentrant=True",
+    "recurrent:Packed": "cannot trace this net",
+    "stateful:Averaged": FROZEN,
+    "structure:Norms": FROZEN,
+}
+STEP = (
+    *(net for net in KINDS.values() if net not in {*NO_STEP, "autograd:Checkpointed"}),
+    "attention:Encoder",
+    "autograd:StraightThrough",
+    "autograd:CheckpointedSequence",
+    "hooked:GradCam",
+    "hooked:Hooks",
+    "parametrized:OldSpectral",
+    "recurrent:Cell",
+    "recurrent:Stateful",
+    "stateful:Replaces",
+    "stateful:OwnGenerator",
+    "tooled:traced",
+    "tooled:data_parallel",
+)
 QUICK = ("hooked:Hooks", "stateful:CountsInPython", "wrapped:Auxiliary")
 ROUNDING = 1e-5  # of losses in NHWC or by other kernels; the nets agree to 1e-6
 
@@ -133,3 +163,42 @@ def test_a_net_trains_alike_in_channels_last(net: str) -> None:
     ran = run_net(open_net(net, "channels_last"))
     assert_trained(net, ran)
     torch.testing.assert_close(ran.losses, in_a_loop(net), rtol=0, atol=ROUNDING)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("net", COMPILED)
+def test_a_net_trains_alike_under_compile(net: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # all of torch.compile but the compiler for the machine, which would take a minute a net
+    monkeypatch.setattr(session, "EngineMaker", partial(EngineMaker, backend="aot_eager"))
+    torch._dynamo.reset()
+    ran = run_net(open_net(net, "compile"))
+    assert_trained(net, ran)
+    torch.testing.assert_close(ran.losses, in_a_loop(net), rtol=0, atol=ROUNDING)
+
+
+@pytest.fixture
+def _no_inductor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole steps are traced and run as traced, not compiled."""
+    monkeypatch.setattr("torch._inductor.compile", lambda graph, _examples, _options: graph)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_no_inductor")
+@pytest.mark.parametrize("net", STEP)
+def test_a_net_trains_alike_in_whole_steps(net: str) -> None:
+    ran = run_net(open_net(net, "step"))
+    assert_trained(net, ran)
+    torch.testing.assert_close(ran.losses, in_a_loop(net), rtol=0, atol=ROUNDING)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_no_inductor")
+@pytest.mark.parametrize("net", NO_STEP)
+def test_plan_step_says_in_one_line_what_it_cannot_hold(net: str) -> None:
+    with pytest.raises(RunError) as refused:
+        run_net(open_net(net, "step"))
+    assert refused.value.status == "unsupported"
+    reason = str(refused.value)
+    assert NO_STEP[net] in reason
+    assert "use plan eager" in reason
+    assert "\n" not in reason
