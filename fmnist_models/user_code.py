@@ -7,6 +7,7 @@ and remembers what the model has touched; training itself uses a `SwitchRecord`.
 
 import os
 import random
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -87,6 +88,8 @@ def surroundings_of(name: str) -> Surroundings:
 def user_code(name: str) -> Iterator[None]:
     """Run code of this model, its import or its construction; all switches are put back after it.
 
+    A script that reads its command line finds one without options, as in `python file.py`.
+
     What it has touched is `surroundings_of(name).touched`. Its own working directory and variables
     of the environment are given to the next block of the same model.
     """
@@ -94,9 +97,11 @@ def user_code(name: str) -> Iterator[None]:
     record = SwitchRecord(its.touched, SWITCHES + LIBRARY_SWITCHES)
     directory, variables = working_directory(), environment()
     its.enter()
+    ours, sys.argv = sys.argv, [name.rpartition(":")[0]]
     try:
         yield
     finally:
+        sys.argv = ours
         its.leave(directory, variables)
         record.put_back()
 

@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any
 
 OURS = frozenset({"bench", "data_pipeline", "fmnist_models", "results"})  # our packages
+KEPT = {"torch", "torchvision", "numpy"}  # no net means another one by these
 OUR_FOLDER = Path(__file__).resolve().parents[2]
 INSTALLED = {"site-packages", "dist-packages"}
 PYTHON = Path(sysconfig.get_path("stdlib")).resolve()
@@ -39,7 +40,8 @@ class UserFile:
     module: ModuleType | None = None  # its own, once it is imported
     before: frozenset[str] = field(default_factory=lambda: frozenset(sys.modules))
     stowed: dict[str, ModuleType] = field(default_factory=dict)  # while another file is active
-    namesakes: dict[str, ModuleType] = field(default_factory=dict)  # its own, called like ours
+    hidden: set[str] = field(default_factory=set)  # packages of the process called like its own
+    namesakes: dict[str, ModuleType] = field(default_factory=dict)  # its own that are called so
     path_before: list[str] = field(default_factory=list)
     path: list[str] = field(default_factory=list)  # with what the user's code has added
 
@@ -60,7 +62,10 @@ class UserFile:
         sys.modules.update(self.stowed)
         self.stowed = {}
         importlib.invalidate_caches()  # of folders that were listed before a file was written
-        if any(self._has_namesake(name) for name in OURS):
+        loaded = {name.partition(".")[0] for name in self.before}
+        others = (loaded | OURS) - KEPT - set(sys.stdlib_module_names)
+        self.hidden = {name for name in others if self._has_namesake(name)}
+        if self.hidden:
             builtins.__import__ = self._import
 
     def leave(self) -> None:
@@ -84,9 +89,14 @@ class UserFile:
         return not (is_ours or INSTALLED & set(file.parts) or file.is_relative_to(PYTHON))
 
     def _has_namesake(self, name: str) -> bool:
-        """Tell whether something beside the file is called like a package of ours."""
+        """Tell whether something beside the file is called like a package of the process."""
         places = [root / name for root in self.roots if root != OUR_FOLDER]
-        return any(place.is_dir() or place.with_suffix(".py").is_file() for place in places)
+        return any(
+            (place / "__init__.py").is_file()
+            or place.with_name(f"{name}.py").is_file()
+            or (name in OURS and place.is_dir())
+            for place in places
+        )
 
     def _import(
         self,
@@ -96,11 +106,13 @@ class UserFile:
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
-        """Import as Python does; what the user's code calls `results` is not our package."""
+        """Import as Python does; what the user's code calls `results` is not our package.
+
+        Nor is any other that we have loaded what the code means by a name of something beside it.
+        """
         given = globals or {}
         top = ((given.get("__package__") or "") if level else name).partition(".")[0]
-        is_ours = top not in OURS or not self._has_namesake(top)
-        if is_ours or not self._owns(Path(given.get("__file__") or "/")):
+        if top not in self.hidden or not self._owns(Path(given.get("__file__") or "/")):
             return _python_import(name, globals, locals, fromlist or (), level)
         with self._theirs_for_ours(top):
             return _python_import(name, globals, locals, fromlist or (), level)

@@ -141,6 +141,15 @@ def test_what_an_import_of_torch_s_compiler_turns_is_no_net_s(
     assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "after"
 
 
+def test_a_script_finds_a_command_line_without_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argparse in a model file would take ours for its own, and exit."""
+    monkeypatch.setattr(sys, "argv", ours := ["fmnist-bench", "run", "--models", "nets/net.py:Net"])
+    with user_code("nets/net.py:Net"):
+        assert sys.argv == ["nets/net.py"]
+        sys.argv.append("--mine")
+    assert sys.argv is ours
+
+
 def test_code_that_raises_is_put_back_too() -> None:
     def leaves() -> None:
         torch.set_default_dtype(torch.float64)

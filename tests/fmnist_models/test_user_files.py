@@ -1,6 +1,7 @@
 """User files: what they import, and that they leave each other and our packages alone."""
 
 import builtins
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,6 +105,30 @@ def test_a_neighbour_called_like_our_package_is_the_users(where: str) -> None:
     assert names == ["__init__.py", "deep.py", "other.py"]
     USER_FILES._activate(None)
     assert builtins.__import__.__module__ == "builtins"
+
+
+@pytest.mark.parametrize("name", ["msgspec", "typing_extensions"])
+def test_a_neighbour_called_like_what_we_have_loaded_is_the_users(name: str) -> None:
+    loaded = importlib.import_module(name)
+    write("net.py", f"from {name} import NAME\nimport torch\ndef net():\n    return NAME\n")
+    write(f"{name}.py", "NAME = 'mine'\n")
+    write("torch.py", "1 / 0\n")
+    assert value_of("net.py:net") == "mine"
+    assert importlib.import_module(name) is loaded
+
+
+def test_a_folder_that_is_no_package_hides_nothing() -> None:
+    write("msgspec/data.txt", "")
+    write("net.py", "import msgspec\ndef net():\n    return msgspec.json.encode(1)\n")
+    assert value_of("net.py:net") == b"1"
+
+
+def test_a_script_may_read_its_options() -> None:
+    text = "import argparse\nparser = argparse.ArgumentParser()\n"
+    write("net.py", f"{text}OPTIONS = parser.parse_args()\ndef net():\n    return OPTIONS\n")
+    before = sys.argv
+    assert str(value_of("net.py:net")) == "Namespace()"
+    assert sys.argv is before
 
 
 def test_a_file_of_a_project_imports_from_its_root_and_from_where_the_command_runs() -> None:
