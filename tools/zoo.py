@@ -177,7 +177,7 @@ def row_of(name: str, folder: Path, code: int | None, cpu_s: float) -> Row:
         found = size, None if parameters is None else int(parameters)
         return Row(name, record.status, record.reason, cpu_s, *found)
     if code is None:
-        return Row(name, "timeout", f"not done after {LIMIT_S:g} s", cpu_s)
+        return Row(name, "timeout", f"not done after {LIMIT_S:g} s; raise LIMIT_S", cpu_s)
     lines = (folder / LOG).read_text(errors="replace").strip().splitlines() or ["no word"]
     return Row(name, "refused" if code == 2 else "crashed", lines[-1], cpu_s)
 
