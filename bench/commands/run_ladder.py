@@ -31,10 +31,8 @@ def run_ladders(
     Returns:
         The exit code: 0, 1 where a rung failed, 130 or 143 where the user interrupted.
     """
-    has_convolutions = ask(
-        survey, checked.models, max_memory_bytes=checked.request.max_memory_bytes
-    )
-    ladders = make_ladders(checked, answer, beside, has_convolutions)
+    found = ask(survey, checked.models, max_memory_bytes=checked.request.max_memory_bytes)
+    ladders = make_ladders(checked, answer, beside, found)
     configurations = [(ladder.model, rung.config_id) for ladder in ladders for rung in ladder.rungs]
     check_same(store, answer["environment"], configurations)
     make_folder(store.folder)
@@ -56,16 +54,14 @@ def make_ladders(
     checked: CheckedRequest,
     answer: dict[str, Any],
     beside: Beside,
-    has_convolutions: dict[str, bool],
+    found: dict[str, dict[str, Any]],
 ) -> list[Ladder]:
     """The ladder of each model, its plans settled as far as can be without a child."""
     kind, precision = answer["environment"]["device_kind"], checked.trainings[0].recipe.precision
     has_bf16, has_compiler = bool(cpu_has_bf16()), find_compiler() is not None
     ladders = []
     for spec in checked.specs(kind, beside):
-        rungs = list_rungs(
-            kind, precision, has_bf16=has_bf16, has_convolutions=has_convolutions[spec.model]
-        )
+        rungs = list_rungs(kind, precision, has_bf16=has_bf16, **found[spec.model])
         ladders.append(
             Ladder(
                 model=spec.model,

@@ -43,16 +43,26 @@ class RungJob:
 
 
 def survey(pipe: Connection, models: tuple[str, ...]) -> None:
-    """Answer which of the models have convolutions: the entry point of a child."""
+    """Answer what rungs each of the models can have: the entry point of a child."""
     try:
-        from bench.plans.candidates import has_convolutions
-        from fmnist_models import build_model
-
-        found = {model: has_convolutions(build_model(model)) for model in models}
-        messages.send(pipe, messages.ANSWER, found)
+        messages.send(pipe, messages.ANSWER, {model: _surveyed(model) for model in models})
     except REFUSALS as error:
         messages.refuse(pipe, error)
     pipe.close()
+
+
+def _surveyed(name: str) -> dict[str, Any]:
+    """Whether a model has convolutions, and why it cannot be in channels_last, if it cannot."""
+    from bench.plans.candidates import has_convolutions
+    from fmnist_models import build_model, model_info
+    from fmnist_models.external import is_external
+    from fmnist_models.memory_format import why_not_channels_last
+
+    model = build_model(name)
+    is_spatial, reason = has_convolutions(model), None
+    if is_spatial and is_external(name):  # our own can
+        reason = why_not_channels_last(model, model_info(name).input_size)
+    return {"has_convolutions": is_spatial, "no_nhwc": reason}
 
 
 def climb(pipe: Connection, job: RungJob) -> None:

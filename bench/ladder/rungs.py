@@ -19,6 +19,7 @@ class Rung(NamedTuple):
     plan: str | None  # as text; None for what `--plan auto` comes to
     precision: str  # of the recipe
     adds: str  # what the rung adds to the one below, in some words
+    refusal: str | None = None  # why the model cannot have it
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class RungSpec:
         if rung.plan is None:
             return cls(rung, index, spec)
         plan = Plan.parse(rung.plan)
+        if rung.refusal is not None:
+            return cls(rung, index, spec, rung.refusal)
         if _needs_set_up(plan) and not has_compiler:
             return cls(rung, index, spec, NO_COMPILER)
         try:
@@ -65,17 +68,23 @@ class RungSpec:
 
 
 def list_rungs(
-    device_kind: str, precision: str = AUTO, *, has_bf16: bool = False, has_convolutions: bool
+    device_kind: str,
+    precision: str = AUTO,
+    *,
+    has_bf16: bool = False,
+    has_convolutions: bool,
+    no_nhwc: str | None = None,
 ) -> list[Rung]:
     """The rungs of a model from the bottom up, `auto` last.
 
     Every technique stays in the rungs above it. Mixed precision alone stands beside full precision
     instead: on a CPU it may win or lose. Only a request's `auto` has rungs with mixed precision.
+    A net that cannot have channels_last, as `no_nhwc` says, climbs on without it.
     """
     full = "fp32" if precision == AUTO else precision
     is_gpu = device_kind == "cuda"
     is_mixed = precision == AUTO and (has_bf16 or is_gpu)
-    layout = "channels_last," if has_convolutions else ""
+    layout = "channels_last," if has_convolutions and no_nhwc is None else ""
     is_tiny = not has_convolutions and not is_gpu  # its steps are too short to be called one by one
     step, several = ("step:5", ", 5 steps a call") if is_tiny else (f"{layout}step", "")
 
@@ -89,9 +98,9 @@ def list_rungs(
         Rung("resident", "resident", full, "data on the device, batches made there"),
     ]
     if has_convolutions:
-        rungs.append(Rung("channels_last", "channels_last", full, "NHWC strides"))
+        rungs.append(Rung("channels_last", "channels_last", full, "NHWC strides", no_nhwc))
     if is_mixed:
-        rungs.append(Rung("amp", rungs[-1].plan, "bf16", "bf16 autocast"))
+        rungs.append(Rung("amp", layout.rstrip(",") or "resident", "bf16", "bf16 autocast"))
     rungs += in_both("compile", f"{layout}compile", "torch.compile of forward and backward")
     rungs += in_both("step", step, f"the optimizer compiled too{several}")
     if is_gpu:

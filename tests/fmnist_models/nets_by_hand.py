@@ -39,6 +39,8 @@ class TwoHeads(nn.Module):
 class Plain(nn.Module):
     """The layers and nothing else."""
 
+    input_size = 8
+
     def __init__(self) -> None:
         super().__init__()
         self.layers = layers()
@@ -215,7 +217,7 @@ class Replaces(Plain):
 
 
 class Schedule(Plain):
-    """Computes by the number of its passes."""
+    """Computes by the number of its training passes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -223,7 +225,7 @@ class Schedule(Plain):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (B, 10)."""
-        self.passes += 1
+        self.passes += self.training
         return super().forward(x * min(1.0, self.passes / 10))
 
 
@@ -258,3 +260,14 @@ class Numpy(Plain):
 
 
 SCALE = torch.tensor(0.5)
+
+
+class WithState(Plain):
+    """Has a state of its own beside tensors."""
+
+    def get_extra_state(self) -> dict[str, int]:
+        """Return what is no tensor."""
+        return {"version": 1}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        """Take it."""

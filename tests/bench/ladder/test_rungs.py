@@ -37,6 +37,25 @@ def test_the_rungs_of_a_convolutional_net_on_a_cpu() -> None:
     }
 
 
+def test_a_net_that_cannot_have_channels_last_climbs_on_without() -> None:
+    reason = "the net does not take channels_last"
+    rungs = list_rungs("cpu", has_bf16=True, has_convolutions=True, no_nhwc=reason)
+    assert {rung.name: rung.plan for rung in rungs} == {
+        "dataloader": "dataloader",
+        "resident": "resident",
+        "channels_last": "channels_last",
+        "amp": "resident",
+        "compile": "compile",
+        "compile + amp": "compile",
+        "step": "step",
+        "step + amp": "step",
+        "auto": None,
+    }
+    settled = [settle(rung) for rung in rungs]
+    refused = {one.rung.name: one.refusal for one in settled if one.refusal}
+    assert refused == {"channels_last": reason}
+
+
 def test_a_linear_net_on_a_cpu_has_several_steps_a_call_and_one_thread() -> None:
     assert table("cpu", has_convolutions=False) == {
         "dataloader": ("dataloader", "fp32"),
