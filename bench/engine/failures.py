@@ -51,7 +51,8 @@ def classify(error: BaseException) -> tuple[str, str]:
         return "unsupported", message
     # by name: to import the compiler would take a second of every run that fails
     if any(kind.__module__.startswith(COMPILERS) for kind in type(error).__mro__):
-        return "crashed", short_line(f"torch cannot compile it: {_compiler_complaint(error)}")
+        complaint = _compiler_complaint(error).rstrip(".")
+        return "crashed", short_line(f"torch cannot compile it: {complaint}; use plan eager")
     return "crashed", f"{type(error).__name__}: {message} ({_place(error)})"
 
 

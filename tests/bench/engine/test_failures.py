@@ -168,7 +168,7 @@ def test_errors_that_wrap_each_other_in_a_ring_end() -> None:
         (ValueError("x"), "ValueError: x (no traceback)"),
         (
             compiler_error("InductorError", "x", SpeechlessError()),
-            "torch cannot compile it: SpeechlessError: SpeechlessError",
+            "torch cannot compile it: SpeechlessError: SpeechlessError; use plan eager",
         ),
     ],
 )

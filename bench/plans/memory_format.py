@@ -25,7 +25,8 @@ def why_not_channels_last(model: nn.Module, input_size: int) -> str | None:
     model.to(memory_format=torch.contiguous_format)
     if error is None:
         return None
-    reason = f"{type(error).__name__}: {message_of(error)}"[:MAX_REASON_CHARS]
+    message = message_of(error).partition(" (")[0]  # torch explains at length
+    reason = f"{type(error).__name__}: {message}"[:MAX_REASON_CHARS]
     return f"the net does not take channels_last ({reason}); {REMEDY}"
 
 
