@@ -5,6 +5,7 @@ other models train, or what the clock sees. `user_code` puts every switch back w
 and remembers what the model has touched; training itself uses a `SwitchRecord`.
 """
 
+import multiprocessing
 import os
 import random
 import sys
@@ -88,8 +89,6 @@ def surroundings_of(name: str) -> Surroundings:
 def user_code(name: str) -> Iterator[None]:
     """Run code of this model, its import or its construction; all switches are put back after it.
 
-    A script that reads its command line finds one without options, as in `python file.py`.
-
     What it has touched is `surroundings_of(name).touched`. Its own working directory and variables
     of the environment are given to the next block of the same model.
     """
@@ -97,13 +96,29 @@ def user_code(name: str) -> Iterator[None]:
     record = SwitchRecord(its.touched, SWITCHES + LIBRARY_SWITCHES)
     directory, variables = working_directory(), environment()
     its.enter()
-    ours, sys.argv = sys.argv, [name.rpartition(":")[0]]
+    try:
+        with _as_program(name):
+            yield
+    finally:
+        its.leave(directory, variables)
+        record.put_back()
+
+
+@contextmanager
+def _as_program(name: str) -> Iterator[None]:
+    """Have a script find what it finds in `python file.py`.
+
+    A command line without options, and no way yet in which processes are started: a script says
+    that once, and multiprocessing has said it for our children.
+    """
+    argv, sys.argv = sys.argv, [name.rpartition(":")[0]]
+    method = multiprocessing.get_start_method(allow_none=True)
+    multiprocessing.set_start_method(None, force=True)
     try:
         yield
     finally:
-        sys.argv = ours
-        its.leave(directory, variables)
-        record.put_back()
+        sys.argv = argv
+        multiprocessing.set_start_method(method, force=True)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import multiprocessing
 import os
 import random
 import signal
@@ -148,6 +149,18 @@ def test_a_script_finds_a_command_line_without_options(monkeypatch: pytest.Monke
         assert sys.argv == ["nets/net.py"]
         sys.argv.append("--mine")
     assert sys.argv is ours
+
+
+def test_a_script_may_say_how_processes_are_started() -> None:
+    """To say so twice is an error, and multiprocessing has said it for our children."""
+    before = multiprocessing.get_start_method(allow_none=True)
+    multiprocessing.set_start_method("forkserver", force=True)
+    try:
+        with user_code("net.py:Net"):
+            multiprocessing.set_start_method("spawn")
+        assert multiprocessing.get_start_method() == "forkserver"
+    finally:
+        multiprocessing.set_start_method(before, force=True)
 
 
 def test_code_that_raises_is_put_back_too() -> None:
