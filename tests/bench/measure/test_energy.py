@@ -23,7 +23,7 @@ from tests.bench.machine.nvml_by_hand import (
     stop_at_once,
     work,
 )
-from tests.bench.run.session_by_hand import measured
+from tests.bench.run.session_by_hand import measured, open_session
 from tests.bench.train.training_by_hand import RECIPE, FakeClock, FakeMemory
 
 IDLE = (70.0, "")
@@ -209,7 +209,7 @@ def test_conditions_of_a_run_come_into_its_record(monkeypatch: pytest.MonkeyPatc
         findings.conditions["gpu_temperature_c"] = 61.0
 
     monkeypatch.setattr(measure, "run_seed", find)
-    monkeypatch.setattr(Session, "open", lambda *_: None)
+    monkeypatch.setattr(Session, "open", lambda spec, *_: open_session(spec))
     monkeypatch.setattr("data_pipeline.ensure_data", lambda _: SimpleNamespace(data_hash=""))
     record = execute(RunSpec(model="v0", recipe=RECIPE, budget=Budget(1, "steps")), device="cpu")
     assert record.status == "ok"
