@@ -21,7 +21,7 @@ def without_compilation(model: nn.Module) -> nn.Module:
     if "torch._dynamo" not in sys.modules:  # nothing was ever compiled
         return model
     found = False
-    while isinstance(inner := vars(model).get("_modules", {}).get("_orig_mod"), nn.Module):
+    while isinstance(inner := _layers(model).get("_orig_mod"), nn.Module):
         model, found = inner, True
     for module in list(model.modules()):
         found |= _unwrap(module) or _calls_compiled(type(module))
@@ -54,11 +54,17 @@ def traced_as_written() -> Iterator[None]:
         yield
 
 
+def _layers(module: nn.Module) -> dict[str, nn.Module | None]:
+    """Return the layers of a module by name; none of a scripted one, which keeps no dict."""
+    layers = vars(module).get("_modules")
+    return layers if isinstance(layers, dict) else {}
+
+
 def _unwrap(module: nn.Module) -> bool:
     """Take layers, methods and the call of one module out of their wrappers; tell if any was."""
     own, found = vars(module), False
-    for name, layer in list(own.get("_modules", {}).items()):
-        inner = None if layer is None else vars(layer).get("_modules", {}).get("_orig_mod")
+    for name, layer in list(_layers(module).items()):
+        inner = None if layer is None else _layers(layer).get("_orig_mod")
         if isinstance(inner, nn.Module):
             own["_modules"][name], found = inner, True
     for name, value in list(own.items()):

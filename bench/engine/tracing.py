@@ -6,8 +6,10 @@ Python decides is decided for good, so a net that would decide otherwise at the 
 refused: it trains under every other plan.
 """
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
@@ -72,9 +74,14 @@ def trace_model(model: nn.Module, steps: Function, arguments: Sequence[Tensor]) 
         RunError: the model cannot be traced, or would do something else the next time
             (`unsupported`).
     """
+    if any(p._backward_hooks or p._post_accumulate_grad_hooks for p in model.parameters()):
+        raise _refusal("it has hooks on the gradients of its weights")
     with attributes_unchanged(model), traced_as_written():
         buffers, numbers = _buffers_of(model), _numbers_of(model)
+        drawn = _draws()
         graph = _traced(steps, arguments)
+        if _draws() != drawn:
+            raise _refusal("it draws random numbers of numpy or Python in a pass")
         for name, shape in _buffers_of(model).items():
             if shape != buffers.get(name):
                 what = "makes" if name not in buffers else "changes the shape of"
@@ -116,6 +123,12 @@ def _complaint(error: Exception) -> str:
 
 def _refusal(reason: str) -> RunError:
     return RunError("unsupported", f"plan step cannot trace this net: {reason}; {REMEDY}")
+
+
+def _draws() -> tuple[object, ...]:
+    """Return where the random numbers of Python and numpy are."""
+    _, key, position, *_ = np.random.get_state()
+    return random.getstate(), position, np.asarray(key).tobytes()
 
 
 def _buffers_of(model: nn.Module) -> dict[str, torch.Size]:

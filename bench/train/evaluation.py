@@ -63,6 +63,7 @@ def evaluate(
         loss += batch_loss
         if see is not None:
             see(logits)
+    model.train(modes[0][1])  # a net of a user's may do more in it than set a flag
     for module, was_training in modes:
         module.training = was_training
     rows = counts.view(NUM_CLASSES, NUM_CLASSES).tolist()

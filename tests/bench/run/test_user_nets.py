@@ -81,6 +81,8 @@ FURTHER = (
     "structure:MixedDtypes",
     "structure:Norms",
     "structure:Synchronised",
+    "tooled:Scripted",
+    "tooled:scripted",
     "tooled:traced",
     "tooled:data_parallel",
     "tooled:rewritten",
@@ -108,6 +110,8 @@ FROZEN = "it decides in Python by numbers that it computes"
 NO_STEP = {  # why a net cannot be traced as one whole step
     "attention:SkipsBlocks": FROZEN,
     "autograd:Reentrant": "use_reentrant=True",
+    "hooked:ClipsGradients": "hooks on the gradients of its weights",
+    "stateful:NumpyNoise": "random numbers of numpy",
     "recurrent:Packed": "cannot trace this net",
     "stateful:Averaged": FROZEN,
     "structure:Norms": FROZEN,
