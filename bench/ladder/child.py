@@ -54,7 +54,7 @@ def survey(pipe: Connection, models: tuple[str, ...]) -> None:
 def _surveyed(name: str) -> dict[str, Any]:
     """Whether a model has convolutions, and why it cannot be in channels_last, if it cannot."""
     from bench.plans.candidates import has_convolutions
-    from bench.plans.memory_format import why_not_channels_last
+    from bench.train.memory_format import why_not_channels_last
     from fmnist_models import build_model, model_info
     from fmnist_models.external import is_external
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench.engine.engine import MEMORY_FORMATS, loss_function
+from bench.engine.engine import loss_function
 from bench.engine.failures import classify
 from bench.errors import RunError
 from bench.spec.recipe import Recipe
+from bench.train.memory_format import why_not_channels_last
 from bench.train.splits import parts_of, single_image
 from data_pipeline import load_fashion_mnist
 from fmnist_models import ModelError
@@ -20,8 +21,6 @@ from fmnist_models.adapt import dtype_remedy, some_images
 from fmnist_models.external import explain
 from fmnist_models.freezing import needs_two_images, train_mode
 from fmnist_models.user_code import user_code
-
-NEEDS_NCHW = "; write .reshape or .flatten for .view, or leave channels_last out of --plan"
 
 
 def check_first_step(
@@ -39,9 +38,9 @@ def check_first_step(
     Raises:
         ModelError: the step fails, in NCHW or in the plan's memory format; one line.
     """
-    _step(model, name, recipe, size, "contiguous", dtype_remedy(model))
-    if memory_format != "contiguous":
-        _step(model, name, recipe, size, memory_format, NEEDS_NCHW)
+    _step(model, name, recipe, size)
+    if memory_format == "channels_last" and (reason := why_not_channels_last(model, size)):
+        raise ModelError(f"{name}: {reason}, or leave channels_last out of --plan")
 
 
 def check_single_images(
@@ -59,25 +58,19 @@ def check_single_images(
         raise ModelError(f"{name} fails in training on {reason}")
 
 
-def _step(
-    model: nn.Module, name: str, recipe: Recipe, size: int, memory_format: str, remedy: str
-) -> None:
-    layout = MEMORY_FORMATS[memory_format]
-    images = some_images(size).to(memory_format=layout)
+def _step(model: nn.Module, name: str, recipe: Recipe, size: int) -> None:
+    images = some_images(size)
     try:
-        model.to(memory_format=layout)
-        loss_of = loss_function(model, recipe, "cpu")
         with user_code(name):
             train_mode(model, recipe.frozen_batchnorm)
-            loss_of(images, torch.arange(len(images))).backward()
+            loss_function(model, recipe, "cpu")(images, torch.arange(len(images))).backward()
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a user's model may exit, too
         if classify(error)[0] == "out_of_memory":
             return  # a row says so, with the limit
         reason = error.reason if isinstance(error, RunError) else explain(error, name)
-        where = "" if memory_format == "contiguous" else f" in {memory_format}"
         raise ModelError(
-            f"{name} fails in a training step on images {tuple(images.shape)}{where}: "
-            f"{reason}{remedy}"
+            f"{name} fails in a training step on images {tuple(images.shape)}: "
+            f"{reason}{dtype_remedy(model)}"
         ) from error

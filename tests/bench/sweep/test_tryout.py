@@ -119,7 +119,7 @@ def test_what_trains_is_accepted(net: str) -> None:
         (
             "Viewed",
             "channels_last",
-            "; write .reshape or .flatten for .view, or leave channels_last out of --plan",
+            "; write .reshape or .flatten for its .view, or leave channels_last out of --plan",
         ),
     ],
 )
@@ -128,7 +128,7 @@ def test_what_would_fail_in_training_is_told_with_its_remedy(
 ) -> None:
     with pytest.raises(ModelError) as refusal:
         files_of(net, layout)
-    assert str(refusal.value).startswith(f"net.py:{net} fails ")
+    assert str(refusal.value).startswith(f"net.py:{net}")
     assert str(refusal.value).endswith(line)
     assert "\n" not in str(refusal.value)
 

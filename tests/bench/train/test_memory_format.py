@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.plans.memory_format import why_not_channels_last
+from bench.train.memory_format import why_not_channels_last
 from tests.fmnist_models.nets_by_hand import Plain
 
 pytestmark = pytest.mark.usefixtures("one_thread")

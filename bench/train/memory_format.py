@@ -3,12 +3,12 @@
 import torch
 from torch import nn
 
+from fmnist_models.adapt import some_images
 from fmnist_models.compiled import uncompiled
 from fmnist_models.external import message_of
 from fmnist_models.logits import main_logits
 from fmnist_models.unchanged import unchanged
 
-NUM_IMAGES = 2
 MAX_REASON_CHARS = 90  # a record is at most 4 KB
 REMEDY = "write .reshape or .flatten for its .view"
 
@@ -32,10 +32,11 @@ def why_not_channels_last(model: nn.Module, input_size: int) -> str | None:
 
 def _failure(model: nn.Module, input_size: int) -> Exception | None:
     device = next(model.parameters()).device
-    images = torch.zeros(NUM_IMAGES, 1, input_size, input_size, device=device)
+    images = some_images(input_size).to(device)
     try:
         with unchanged(model), uncompiled():
-            logits = main_logits(model.train()(images), NUM_IMAGES)
+            model.train()
+            logits = main_logits(model(images), len(images))
             if logits is not None:
                 logits.sum().backward()
     except Exception as error:  # whatever a user's layer raises
