@@ -81,6 +81,7 @@ FURTHER = (
     "structure:MixedDtypes",
     "structure:Norms",
     "structure:Synchronised",
+    "tooled:FakeQuantized",
     "tooled:Scripted",
     "tooled:scripted",
     "tooled:traced",
