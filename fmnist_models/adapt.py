@@ -8,10 +8,10 @@ from torch.nn.parameter import is_lazy
 
 from fmnist_models import external
 from fmnist_models.catalogue import ModelError
-from fmnist_models.compiled import without_compilation
 from fmnist_models.logits import NUM_CLASSES, describe_output, main_logits
-from fmnist_models.unchanged import unchanged
-from fmnist_models.user_code import user_code
+from fmnist_models.users.code import user_code
+from fmnist_models.users.compiled import without_compilation
+from fmnist_models.users.unchanged import unchanged
 
 
 def build_external(name: str) -> nn.Module:

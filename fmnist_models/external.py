@@ -126,7 +126,7 @@ def files_beside(name: str) -> tuple[str, ...]:
 
 
 def _import_file(path: Path, name: str) -> ModuleType:
-    from fmnist_models.user_code import kept_randomness, user_code  # loads torch
+    from fmnist_models.users.code import kept_randomness, user_code  # loads torch
 
     place = path.resolve()  # here: the file may have gone to another folder when it was imported
     try:

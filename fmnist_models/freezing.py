@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from fmnist_models.catalogue import ModelError
-from fmnist_models.compiled import uncompiled
 from fmnist_models.logits import main_logits
 from fmnist_models.parts import BATCH_NORMS, parts_of
-from fmnist_models.unchanged import unchanged
+from fmnist_models.users.compiled import uncompiled
+from fmnist_models.users.unchanged import unchanged
 
 
 def freeze(model: nn.Module, name: str, trainable: str) -> None:

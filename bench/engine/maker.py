@@ -20,7 +20,7 @@ from bench.engine.optimizer import prepare_state, update_rule
 from bench.engine.whole_step import Functions, WholeStep
 from bench.spec.plan import WITHOUT_RULE, Plan
 from bench.spec.recipe import Recipe
-from fmnist_models.compiled import uncompiled
+from fmnist_models.users.compiled import uncompiled
 
 
 @dataclass

@@ -17,9 +17,9 @@ from torch.fx import GraphModule
 from bench.engine.failures import classify
 from bench.engine.small_matmul import DECOMPOSITIONS
 from bench.errors import RunError, short_line
-from fmnist_models.compiled import traced_as_written
 from fmnist_models.external import message_of
-from fmnist_models.unchanged import attributes_unchanged, can_be_filled, tensors_of
+from fmnist_models.users.compiled import traced_as_written
+from fmnist_models.users.unchanged import attributes_unchanged, can_be_filled, tensors_of
 
 MAX_REASON_CHARS = 120  # a record is at most 4 KB
 REMEDY = "use plan eager, or compile"

@@ -16,7 +16,7 @@ from torch import Tensor, nn, optim
 
 from bench.engine.engine import Engine
 from bench.machine.clock import Clock
-from fmnist_models.unchanged import can_be_filled, tensors_of, unchanged
+from fmnist_models.users.unchanged import can_be_filled, tensors_of, unchanged
 
 MIN_STEPS = 3
 MIN_SECONDS = 0.2  # tiny models settle only after some dozens of steps

@@ -13,9 +13,9 @@ from bench.machine.device import usable_cores
 from bench.spec.run_spec import file_hash
 from bench.train.evaluation import BATCH_SIZES
 from data_pipeline import NORMALIZATIONS, ResidentSplit, normalize
-from fmnist_models.compiled import uncompiled
 from fmnist_models.external import message_of
 from fmnist_models.logits import describe_output, main_logits
+from fmnist_models.users.compiled import uncompiled
 from fmnist_models.weight_files import load_plain, weights_in
 
 

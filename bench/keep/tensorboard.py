@@ -22,8 +22,8 @@ from bench.train.live import Live
 from bench.train.session import Session
 from bench.train.training import Training
 from data_pipeline import CLASS_NAMES, normalize
-from fmnist_models.compiled import uncompiled
-from fmnist_models.unchanged import unchanged
+from fmnist_models.users.compiled import uncompiled
+from fmnist_models.users.unchanged import unchanged
 from results.render.formats import escape_markdown
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from bench.spec.plan import Plan
 from bench.spec.run_spec import RunSpec
 from bench.train.live import Live
 from bench.train.session import Session
-from fmnist_models.compiled import came_compiled
 from fmnist_models.external import is_external
+from fmnist_models.users.compiled import came_compiled
 
 LEAST_PROFILED_STEPS = 4
 ON_CPU = "a CPU queues no kernels"

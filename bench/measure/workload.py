@@ -18,8 +18,8 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from bench.engine.engine import autocast, logits_of
 from bench.engine.failures import classify, loses_device
-from fmnist_models.compiled import uncompiled
-from fmnist_models.unchanged import unchanged
+from fmnist_models.users.compiled import uncompiled
+from fmnist_models.users.unchanged import unchanged
 
 COUNTED_BATCH = 2  # BatchNorm over 1x1 maps refuses a single image in training
 LABEL_BYTES = 8  # int64

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from bench.measure.findings import Findings
 from bench.train.session import Session
-from fmnist_models.switches import LIBRARY_SWITCHES
+from fmnist_models.users.switches import LIBRARY_SWITCHES
 
 MOST_SWITCHES = 6  # that a record, of at most 4 KB, calls by name
 

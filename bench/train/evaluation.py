@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from bench.engine.engine import autocast, logits_of
 from data_pipeline import ResidentSplit, normalize
-from fmnist_models.compiled import uncompiled
 from fmnist_models.logits import NUM_CLASSES
+from fmnist_models.users.compiled import uncompiled
 
 BATCH_SIZES = {"cpu": 250, "cuda": 2000}  # larger ones outgrow a CPU's caches
 

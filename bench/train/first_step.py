@@ -20,7 +20,7 @@ from fmnist_models import ModelError
 from fmnist_models.adapt import dtype_remedy, some_images
 from fmnist_models.external import explain
 from fmnist_models.freezing import needs_two_images, train_mode
-from fmnist_models.user_code import user_code
+from fmnist_models.users.code import user_code
 
 
 def check_first_step(

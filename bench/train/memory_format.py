@@ -4,10 +4,10 @@ import torch
 from torch import nn
 
 from fmnist_models.adapt import some_images
-from fmnist_models.compiled import uncompiled
 from fmnist_models.external import message_of
 from fmnist_models.logits import main_logits
-from fmnist_models.unchanged import unchanged
+from fmnist_models.users.compiled import uncompiled
+from fmnist_models.users.unchanged import unchanged
 
 MAX_REASON_CHARS = 90  # a record is at most 4 KB
 REMEDY = "write .reshape or .flatten for its .view"

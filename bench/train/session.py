@@ -29,8 +29,8 @@ from data_pipeline import ResidentSplit, parse_augmentation
 from fmnist_models import build_model
 from fmnist_models.freezing import freeze, needs_two_images, train_mode
 from fmnist_models.pretrained import Start, start_from
-from fmnist_models.unchanged import Attributes
-from fmnist_models.user_code import SwitchRecord, kept_randomness, surroundings_of
+from fmnist_models.users.code import SwitchRecord, kept_randomness, surroundings_of
+from fmnist_models.users.unchanged import Attributes
 
 # Added to the seed, so that weights, data order and augmentation draw from streams of their own. A
 # CPU generator looks at the lowest 32 bits alone.

@@ -8,7 +8,7 @@ import torch._dynamo
 from torch import Tensor, nn
 
 from bench.machine.compilers import compile_counts
-from fmnist_models.compiled import came_compiled, uncompiled, without_compilation
+from fmnist_models.users.compiled import came_compiled, uncompiled, without_compilation
 from tests.fmnist_models.nets_by_hand import Plain
 
 IMAGES = torch.rand(4, 1, 8, 8)

@@ -17,8 +17,8 @@ import pytest
 import torch
 
 from fmnist_models import build_model
-from fmnist_models.switches import LIBRARY_SWITCHES, SWITCHES
-from fmnist_models.user_code import SwitchRecord, kept_randomness, surroundings_of, user_code
+from fmnist_models.users.code import SwitchRecord, kept_randomness, surroundings_of, user_code
+from fmnist_models.users.switches import LIBRARY_SWITCHES, SWITCHES
 
 BACKENDS: Any = torch.backends  # whose stubs know only half of it
 ALL = SWITCHES + LIBRARY_SWITCHES

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fmnist_models.unchanged import attributes_unchanged, unchanged
+from fmnist_models.users.unchanged import attributes_unchanged, unchanged
 from tests.fmnist_models.nets_by_hand import HARD_TO_COPY, Buffers, KeepsFeatures, Plain
 
 pytestmark = pytest.mark.usefixtures("one_thread")

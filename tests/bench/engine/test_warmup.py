@@ -18,7 +18,7 @@ from bench.engine.warmup import (
     time_group,
     warm_up,
 )
-from fmnist_models.unchanged import Attributes
+from fmnist_models.users.unchanged import Attributes
 from tests.bench.train.training_by_hand import (
     RECIPE,
     FakeClock,

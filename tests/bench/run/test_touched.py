@@ -10,7 +10,7 @@ from torch import Tensor
 from bench import Plan
 from bench.run.touched import switches_reported
 from bench.train.training import Training
-from fmnist_models.user_code import surroundings_of
+from fmnist_models.users.code import surroundings_of
 from tests.bench.run.session_by_hand import SPEC, measured, open_session
 from tests.bench.run.users_net_by_hand import Net, rows, use
 

@@ -1,6 +1,6 @@
 """Switches of the whole process that a model's code may turn: how each is read and set.
 
-`user_code.py` records them before such code runs, and puts them back after it.
+`code.py` records them before such code runs, and puts them back after it.
 """
 
 import gc

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from fmnist_models.user_code import kept_randomness
+from fmnist_models.users.code import kept_randomness
 
 Container: TypeAlias = dict[Any, Any] | list[Any] | set[Any] | deque[Any]
 CONTAINERS = (dict, list, set, deque)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from fmnist_models.switches import (
+from fmnist_models.users.switches import (
     LIBRARY_SWITCHES,
     SWITCHES,
     Switch,
