@@ -39,6 +39,7 @@ def make_optimizer(recipe: Recipe, model: nn.Module) -> optim.Optimizer:
     """
     assert recipe.learning_rate is not None, "RunSpec.resolved_for fills the learning rate"
     parameters = [p for p in model.parameters() if p.requires_grad]
+    is_fused = not any(p.is_complex() for p in parameters)  # there are no kernels for these
     rate, decay, momentum = recipe.learning_rate, recipe.weight_decay, recipe.momentum
     if recipe.optimizer == "sgd":
         return optim.SGD(
@@ -47,7 +48,7 @@ def make_optimizer(recipe: Recipe, model: nn.Module) -> optim.Optimizer:
             momentum=momentum,
             nesterov=recipe.nesterov,
             weight_decay=decay,
-            fused=True,
+            fused=is_fused,
         )
     if recipe.optimizer == "rmsprop":
         return optim.RMSprop(
@@ -56,7 +57,7 @@ def make_optimizer(recipe: Recipe, model: nn.Module) -> optim.Optimizer:
     if recipe.optimizer == "muon":
         return MuonAndAdamW(*split_parameters(model), learning_rate=rate, weight_decay=decay)
     kind: type[optim.Adam] = {"adam": optim.Adam, "adamw": optim.AdamW}[recipe.optimizer]
-    return kind(parameters, lr=rate, weight_decay=decay, fused=True)
+    return kind(parameters, lr=rate, weight_decay=decay, fused=is_fused)
 
 
 class UpdateRule(NamedTuple):

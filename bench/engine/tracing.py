@@ -8,11 +8,12 @@ refused: it trains under every other plan.
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.fx import GraphModule
+from torch.fx import GraphModule, Node
 
 from bench.engine.failures import classify
 from bench.engine.small_matmul import DECOMPOSITIONS
@@ -23,6 +24,7 @@ from fmnist_models.users.unchanged import attributes_unchanged, can_be_filled, t
 
 MAX_REASON_CHARS = 120  # a record is at most 4 KB
 REMEDY = "use plan eager, or compile"
+PRECISE = {torch.float32, torch.float64}
 Function = Callable[..., Tensor]
 
 
@@ -74,14 +76,16 @@ def trace_model(model: nn.Module, steps: Function, arguments: Sequence[Tensor]) 
         RunError: the model cannot be traced, or would do something else the next time
             (`unsupported`).
     """
-    if any(p._backward_hooks or p._post_accumulate_grad_hooks for p in model.parameters()):
-        raise _refusal("it has hooks on the gradients of its weights")
+    _check_weights(model)
     with attributes_unchanged(model), traced_as_written():
         buffers, numbers = _buffers_of(model), _numbers_of(model)
         drawn = _draws()
-        graph = _traced(steps, arguments)
+        with patch.object(torch, "set_rng_state", wraps=torch.set_rng_state) as draws_again:
+            graph = _traced(steps, arguments)
         if _draws() != drawn:
             raise _refusal("it draws random numbers of numpy or Python in a pass")
+        if draws_again.called and any(map(_is_random, graph.graph.nodes)):
+            raise _refusal("it computes a part with dropout twice, as checkpoint does")
         for name, shape in _buffers_of(model).items():
             if shape != buffers.get(name):
                 what = "makes" if name not in buffers else "changes the shape of"
@@ -91,6 +95,14 @@ def trace_model(model: nn.Module, steps: Function, arguments: Sequence[Tensor]) 
             raise _refusal(f"what it computes hangs on its {changed[0]}, which changes in a pass")
     _refuse_changed_constants(graph)
     return graph
+
+
+def _check_weights(model: nn.Module) -> None:
+    for parameter in model.parameters():
+        if parameter._backward_hooks or parameter._post_accumulate_grad_hooks:
+            raise _refusal("it has hooks on the gradients of its weights")
+        if parameter.dtype not in PRECISE:  # our update rules would round, or mean another number
+            raise _refusal(f"it has weights in {str(parameter.dtype).removeprefix('torch.')}")
 
 
 def _traced(steps: Function, arguments: Sequence[Tensor]) -> GraphModule:
@@ -129,6 +141,10 @@ def _draws() -> tuple[object, ...]:
     """Return where the random numbers of Python and numpy are."""
     _, key, position, *_ = np.random.get_state()
     return random.getstate(), position, np.asarray(key).tobytes()
+
+
+def _is_random(node: Node) -> bool:
+    return torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())
 
 
 def _buffers_of(model: nn.Module) -> dict[str, torch.Size]:

@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from bench.engine.engine import autocast, logits_of
 from bench.engine.failures import classify, loses_device
+from bench.errors import RunError
 from fmnist_models.users.compiled import uncompiled
 from fmnist_models.users.unchanged import unchanged
 
@@ -47,6 +48,8 @@ def flops_per_image(model: nn.Module, input_size: int) -> float:
     Raises:
         Exception: whatever the model raises, be it that it cannot live with a counter.
     """
+    if any(isinstance(module, nn.RNNBase) for module in model.modules()):  # torch sees no product
+        raise RunError("unsupported", "torch has no count for nn.LSTM, GRU and RNN")
     counter = FlopCounterMode(display=False)
     _counted_step(model, input_size, "fp32", counter, COUNTED_BATCH)
     return float(counter.get_total_flops()) / COUNTED_BATCH

@@ -68,11 +68,16 @@ def _unwrap(module: nn.Module) -> bool:
         if isinstance(inner, nn.Module):
             own["_modules"][name], found = inner, True
     for name, value in list(own.items()):
-        if hasattr(value, WRAPPED) and callable(value):
+        if _is_compiled(value) and callable(value):
             own[name], found = getattr(value, WRAPPED), True
     if own.get("_compiled_call_impl") is not None:  # as `module.compile()` leaves it
         own["_compiled_call_impl"], found = None, True
     return found
+
+
+def _is_compiled(value: object) -> bool:
+    """Whether torch has compiled a function; what is kept from it is wrapped in the same way."""
+    return hasattr(value, WRAPPED) and not getattr(value, "_torchdynamo_disable", False)
 
 
 def _calls_compiled(kind: type[nn.Module]) -> bool:
@@ -81,7 +86,7 @@ def _calls_compiled(kind: type[nn.Module]) -> bool:
         if one.__module__.startswith("torch."):
             continue
         for method in list(vars(one).values()):
-            if hasattr(method, WRAPPED) or any(hasattr(f, WRAPPED) for f in _named_in(method)):
+            if any(map(_is_compiled, (method, *_named_in(method)))):
                 return True
     return False
 
