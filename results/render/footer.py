@@ -154,7 +154,8 @@ def flag_lines(summaries: Sequence[Summary], names: Sequence[str] | None = None)
     """What each flag means and which rows have it, a line a flag; `names` replace the models'."""
     named = list(zip(names or [summary.model for summary in summaries], summaries, strict=True))
     lines = []
-    for flag in distinct(flag for summary in summaries for flag in summary.flags):
+    flags = distinct(flag for summary in summaries for flag in summary.flags)
+    for flag in sorted(flags, key=lambda flag: flag == "under_trained"):  # which is no surprise
         if flag not in QUIET_FLAGS:
             bearers = distinct(
                 name + _seeds(flag, s) + _switches(flag, s) for name, s in named if flag in s.flags
