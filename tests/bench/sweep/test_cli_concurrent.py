@@ -8,7 +8,7 @@ import pytest
 from results import RunStore, read_records, summarize
 from tests.command_line import CPU, PLAN, Running
 
-TINY = "./examples/tiny_net.py:TinyNet"
+TINY = "examples/tiny_net.py:TinyNet"
 SIZE = ("--budget", "10steps", "--seeds", "3", "--set", "validation_fraction=0.01")
 
 
