@@ -28,6 +28,7 @@ import typer
 import data_pipeline
 from bench.shell import run_main
 from results import RunRecord, read_records
+from results.records.appending import write_whole
 
 SEED = 0
 NUM_FAMILIES = 40
@@ -72,7 +73,7 @@ def models_of(out: Path) -> list[str]:
     path = out / MODELS
     if not path.exists():
         names = [*from_torchvision(), *from_timm()]
-        write_whole(path, json.dumps(names, indent=1))
+        write_whole(path, json.dumps(names, indent=1).encode())
     names = json.loads(path.read_text())
     return [str(name) for name in names]
 
@@ -126,7 +127,7 @@ def visit(out: Path, name: str) -> Row:
     before = cpu_seconds()
     code = run(name, folder)
     row = row_of(name, folder, code, cpu_seconds() - before)
-    write_whole(folder / ROW, json.dumps(asdict(row), indent=1))
+    write_whole(folder / ROW, json.dumps(asdict(row), indent=1).encode())
     return row
 
 
@@ -190,7 +191,7 @@ def publish(out: Path, names: Sequence[str]) -> None:
     before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
     text = f"{before}{BEGIN}\n{heading(rows, records)}\n{as_table(rows)}\n{END}{after}"
-    write_whole(DOCUMENT, text)
+    write_whole(DOCUMENT, text.encode())
 
 
 def heading(rows: Sequence[Row], records: Iterable[RunRecord]) -> str:
@@ -227,13 +228,6 @@ def as_table(rows: Iterable[Row]) -> str:
 def folder_of(out: Path, name: str) -> Path:
     """Return where the run of a model lies."""
     return out / name.replace(":", "-")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that whoever stops this leaves the old one or the new one."""
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
 
 
 def cpu_seconds() -> float:
