@@ -142,8 +142,9 @@ def _add_graph(writer: "SummaryWriter", model: nn.Module, image: Tensor) -> str 
     """
     try:
         with unchanged(model), uncompiled(), _silent():
+            model.eval()
             # not strict: a dict of several outputs is a picture, too
-            traced = torch.jit.trace(model.eval(), image, check_trace=False, strict=False)
+            traced = torch.jit.trace(model, image, check_trace=False, strict=False)
             writer.add_graph(traced, image)
     except Exception as error:  # whatever a model does that the tracer cannot follow
         return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -202,8 +202,9 @@ def _output_of(model: nn.Module, input_size: int, precision: str, num_images: in
     """What the model returns in training for blank images."""
     device = next(model.parameters()).device
     images = torch.zeros(num_images, 1, input_size, input_size, device=device)
+    model.train()  # whose own may return nothing
     with autocast(precision, device.type):
-        return model.train()(images)
+        return model(images)
 
 
 def _update_bytes(optimizer: optim.Optimizer) -> int:

@@ -76,6 +76,18 @@ def test_a_net_that_cannot_be_copied_is_counted_as_the_plain_one(
     assert reason == ""
 
 
+class Tells(Plain):
+    """Has a mode of its own to set, and forgets to return itself."""
+
+    def train(self, mode: bool = True) -> None:  # type: ignore[override]
+        """Set the mode."""
+        super().train(mode)
+
+
+def test_a_net_whose_own_train_returns_nothing_is_counted() -> None:
+    assert flops_per_image(Tells(), 8) == flops_per_image(Plain(), 8)
+
+
 class Refuses(Plain):
     """Lives under no dispatch mode, or under nothing."""
 
