@@ -16,7 +16,7 @@ from bench.gate.run import CHECKS, QUALITY, Gate, GateOptions
 from bench.gate.worktrees import checked_out, find_commits
 from bench.shell import say, write_out
 from bench.sweep.folders import make_folder, new_folder
-from bench.sweep.request import Notes
+from bench.sweep.request import Data, Notes
 from bench.workers.interruption import exit_on_signals
 from data_pipeline import default_root, ensure_data
 from results.errors import RecordError
@@ -76,9 +76,7 @@ def gate(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda:N.")] = "auto",
-    data: Annotated[
-        Path | None, typer.Option(help="Folder of the data.", show_default="$FMNIST_DATA")
-    ] = None,
+    data: Data = None,
     out: Annotated[
         Path | None,
         typer.Option(

@@ -28,7 +28,7 @@ def execute(spec: RunSpec, *, device: str = "auto", data: Path | None = None) ->
     Args:
         spec: what to run; a learning rate or precision left open is settled for the device.
         device: `auto`, `cpu` or `cuda:N`.
-        data: root of the data in torchvision's layout; None for $FMNIST_DATA or ./data.
+        data: folder of the data; None for $FMNIST_DATA or ./data.
 
     Raises:
         UsageError: there is no such device.

@@ -12,7 +12,7 @@ from bench.spec.plan import AUTO
 Data = Annotated[
     Path | None,
     Option(
-        help="Folder of the data: torchvision's layout, or Kaggle's two CSV files.",
+        help="Folder of the data: its four files, gzipped or not, or Kaggle's two CSV files.",
         show_default="$FMNIST_DATA",
     ),
 ]

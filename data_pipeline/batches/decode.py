@@ -1,4 +1,4 @@
-"""Fashion-MNIST as tensors: IDX files by torchvision's own reader, or what the CSV files hold."""
+"""Fashion-MNIST as tensors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,32 +36,20 @@ class FashionMNIST:
 def load_fashion_mnist(
     root: Path | None = None,
     *,
-    fetch: bool = True,
+    fetch: bool | None = None,
     files: Sequence[DataFile] = FASHION_MNIST_FILES,
 ) -> FashionMNIST:
     """Return the verified data set, fetched first if it is missing and `fetch` allows it.
 
-    Args:
-        root: the data folder, in torchvision's layout or with Kaggle's CSV files; None for
-            `default_root()`.
-        fetch: whether missing files may be fetched.
-        files: as in `ensure_data`.
+    The arguments are those of `ensure_data`.
 
     Raises:
         DataError: a file is bad or missing, or the root cannot be used.
     """
-    found, arrays = find_or_fetch(root, fetch=fetch, files=files)
-    if arrays is not None:
-        import torch
+    found, load = find_or_fetch(root, fetch=fetch, files=files)
+    import torch
 
-        parts = [torch.from_numpy(array) for array in arrays]
-    else:
-        from torchvision.datasets.mnist import read_image_file, read_label_file  # takes 3 s
-
-        readers = (read_image_file, read_label_file) * 2
-        paths = [str(found.folder / file.name) for file in FASHION_MNIST_FILES]
-        parts = [read(path) for read, path in zip(readers, paths, strict=True)]
-    train_images, train_labels, test_images, test_labels = parts
+    train_images, train_labels, test_images, test_labels = map(torch.from_numpy, load())
     return FashionMNIST(
         train_images.unsqueeze(1),
         train_labels.long(),

@@ -1,30 +1,38 @@
 """Find Fashion-MNIST under a root folder, or fetch it there, and verify every byte."""
 
 import os
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_pipeline.errors import DataError
-from data_pipeline.sources.csv_files import find_csv, load_csv
+from data_pipeline.sources.csv_files import CSV_NAMES, find_csv, load_csv
 from data_pipeline.sources.files import (
     FASHION_MNIST_FILES,
-    REMEDY,
     DataFile,
-    check_file,
     data_hash,
     exists,
-    read_packed,
     unpack,
     write_file,
+)
+from data_pipeline.sources.idx_files import (
+    TORCHVISION,
+    Paths,
+    check_idx,
+    files_in,
+    folders_below,
+    load_idx,
 )
 from data_pipeline.sources.places import SOURCES, Say, Source, SourceError
 
 if TYPE_CHECKING:
     from data_pipeline.sources.csv_files import Arrays
 
+VARIABLE = "FMNIST_DATA"
 FOUND = "found"
 CSV = "CSV files"
 
@@ -39,27 +47,32 @@ class DataFolder:
 
 
 def default_root() -> Path:
-    """Return the folder of the data: $FMNIST_DATA or else ./data."""
-    return Path(os.environ.get("FMNIST_DATA") or "data")
+    """Return the folder of the data: $FMNIST_DATA or else ./data.
+
+    Raises:
+        DataError: it begins with the home of somebody who is not here.
+    """
+    return _at_home(Path(os.environ.get(VARIABLE) or "data"))
 
 
 def ensure_data(
     root: Path | None = None,
     *,
-    fetch: bool = True,
+    fetch: bool | None = None,
     say: Say | None = None,
     files: Sequence[DataFile] = FASHION_MNIST_FILES,
     sources: Sequence[Source] = SOURCES,
 ) -> DataFolder:
-    """Return verified data under the root, fetching what is missing.
+    """Return verified data under the root, fetching what is missing where that is wanted.
 
-    Files lie as torchvision expects them, in `<root>/FashionMNIST/raw`; a `.gz` there counts and
-    is decoded beside itself. A bad file is reported, never replaced. Where one of them is missing,
-    Kaggle's CSV files in the root are used before anything is fetched.
+    Looks for the four IDX files, plain or gzipped, and then for Kaggle's two CSV files: in
+    `<root>/FashionMNIST/raw`, in the root, and in folders below it that are named after the data
+    set. A bad file is reported, never replaced. What is fetched lies as torchvision expects it.
 
     Args:
         root: the data folder; None for `default_root()`.
-        fetch: whether missing files may be fetched; False asks no source.
+        fetch: whether missing files may be fetched; None for only into ./data, which nobody named:
+            a folder that somebody did name may be mistyped. False asks no source.
         say: is told one line of progress at a time.
         files: what the folder must hold; of CSV files, only the numbers of images and pixels.
         sources: where to look for missing files, in order.
@@ -73,68 +86,111 @@ def ensure_data(
 def find_or_fetch(
     root: Path | None = None,
     *,
-    fetch: bool = True,
+    fetch: bool | None = None,
     say: Say | None = None,
     files: Sequence[DataFile] = FASHION_MNIST_FILES,
     sources: Sequence[Source] = SOURCES,
-) -> "tuple[DataFolder, Arrays | None]":
-    """Return what `ensure_data` does, and what CSV files hold, as these are read anyway.
+) -> "tuple[DataFolder, Callable[[], Arrays]]":
+    """Return what `ensure_data` does, and a function that returns what the files hold.
 
     The arguments and errors are those of `ensure_data`.
     """
-    root = Path(root or default_root())
+    if fetch is None:
+        fetch = root is None and not os.environ.get(VARIABLE)
+    root = default_root() if root is None else _at_home(root)
+    with _one_line(f"cannot use the data folder {root}"):
+        paths, refusal = _find_idx(root, files)
+        csv_paths = None if paths else _find_csv(root)
+    if csv_paths:
+        return _csv_data(csv_paths, files, say)
+    source = FOUND
+    if not paths:
+        if not fetch:
+            raise refusal or _nothing_in(root, files)
+        source = _fetch(root / TORCHVISION, files, sources, say or (lambda _line: None))
+        paths = files_in(root / TORCHVISION, files)
+    folder = Path(os.path.commonpath(paths.values()))
+    return DataFolder(folder, data_hash(files), source), partial(load_idx, paths, files)
+
+
+def _at_home(root: Path) -> Path:
+    """Put the user's home in place of a `~` that the folder begins with."""
     try:
-        root = root.expanduser()
+        return root.expanduser()
     except RuntimeError as error:
         raise DataError(f"{root}: there is no such user here; name the folder in full") from error
-    folder = root / "FashionMNIST" / "raw"
-    with _one_line(f"cannot use the data folder {root}"):
-        missing = [file for file in files if not _find(folder, file, files)]
-        csv_paths = find_csv(root) if missing else None
-    if csv_paths:
-        arrays, found_hash = load_csv(csv_paths, files)
-        official = data_hash(files)
-        if say and found_hash != official:
-            say(
-                f"the CSV files in {root} hold other images, or another order of them, than the "
-                "official files: their results are comparable among themselves only "
-                f"(data hash {found_hash}, not {official})"
-            )
-        return DataFolder(root, found_hash, CSV), arrays
-    source = FOUND
-    if missing:
-        say = say or (lambda _line: None)
-        source = _fetch(folder, missing, files, sources if fetch else (), say)
-    return DataFolder(folder, data_hash(files), source), None
 
 
-def _find(folder: Path, file: DataFile, files: Sequence[DataFile]) -> bool:
-    """Tell whether a good file lies in the folder; a bad one raises DataError."""
-    path, packed = folder / file.name, folder / file.packed_name
-    if exists(path):
-        check_file(path, file, files)
-        return True
-    if not exists(packed):
-        return False
-    try:
-        content = unpack(read_packed(packed, file), packed, file, files)
-    except ValueError as error:
-        raise DataError(f"{error}; {REMEDY}") from error
-    write_file(path, content)
-    return True
+def _find_idx(root: Path, files: Sequence[DataFile]) -> tuple[Paths, DataError | None]:
+    """Return the verified files of the first folder that has all of them.
+
+    Where there is none, say what is wrong with files that were found beside what is ours.
+
+    Raises:
+        DataError: one of those that lie as torchvision has them is bad.
+    """
+    refusal = None
+    for folder in folders_below(root):
+        paths, is_ours = files_in(folder, files), folder == root / TORCHVISION
+        if len(paths) < len(files) and not is_ours:
+            continue
+        try:
+            for file in files:
+                if file.name in paths:
+                    check_idx(paths[file.name], file, files)
+        except DataError as error:
+            if is_ours:
+                raise
+            refusal = refusal or error
+            continue
+        if len(paths) == len(files):
+            return paths, None
+    return {}, refusal
 
 
-def _fetch(
-    folder: Path,
-    missing: Sequence[DataFile],
-    files: Sequence[DataFile],
-    sources: Sequence[Source],
-    say: Say,
-) -> str:
+def _find_csv(root: Path) -> tuple[Path, Path] | None:
+    pairs = (find_csv(folder) for folder in folders_below(root))
+    return next((pair for pair in pairs if pair), None)
+
+
+def _csv_data(
+    paths: tuple[Path, Path], files: Sequence[DataFile], say: Say | None
+) -> "tuple[DataFolder, Callable[[], Arrays]]":
+    arrays, found_hash = load_csv(paths, files)
+    folder, official = paths[0].parent, data_hash(files)
+    if say and found_hash != official:
+        say(
+            f"the CSV files in {folder} hold other images, or another order of them, than the "
+            "official files: their results are comparable among themselves only "
+            f"(data hash {found_hash}, not {official})"
+        )
+    return DataFolder(folder, found_hash, CSV), lambda: arrays
+
+
+def _nothing_in(root: Path, files: Sequence[DataFile]) -> DataError:
+    """Say what was looked for in a folder that has not got all of it."""
+    remedy = f"`fmnist-bench doctor --fetch --data {shlex.quote(str(root))}` fetches it there"
+    if not exists(root):
+        return DataError(f"there is no data folder {root}; name another, or {remedy}")
+    folder, found = max(
+        ((folder, files_in(folder, files)) for folder in folders_below(root)),
+        key=lambda pair: len(pair[1]),
+    )
+    missing = ", ".join(file.name for file in files if file.name not in found)
+    if found:
+        return DataError(f"{folder}: no {missing} beside the others; put it there, or {remedy}")
+    csv = " and ".join(CSV_NAMES)
+    return DataError(
+        f"{root} holds no Fashion-MNIST, neither {missing} (or the same with .gz) nor {csv}; "
+        f"name another folder, or {remedy}"
+    )
+
+
+def _fetch(folder: Path, files: Sequence[DataFile], sources: Sequence[Source], say: Say) -> str:
     """Fill the folder from the first source that has good files and return the source's name."""
+    here = files_in(folder, files)
+    missing = [file for file in files if file.name not in here]
     names = ", ".join(file.name for file in missing)
-    if not sources:
-        raise DataError(f"{folder}: no {names}; run `fmnist-bench doctor --fetch`")
     cannot_write = f"cannot write to the data folder {folder}"
     with _one_line(cannot_write):  # before a long download that could not be kept
         folder.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,7 @@ CLASS_NAMES = (
     "Bag",
     "Ankle boot",
 )
-REMEDY = "delete it and run `fmnist-bench doctor --fetch`"
+REMEDY = "name another folder, or delete the file and run `fmnist-bench doctor --fetch`"
 # Guards against damage only, so that machines in FIPS mode allow it.
 _md5 = partial(hashlib.md5, usedforsecurity=False)
 _GZIP_SLACK_BYTES = 64 * 1024  # gzip hardly grows even what it cannot pack
@@ -59,10 +59,14 @@ class DataFile:
     def difference(self, found: "DataFile", files: Sequence["DataFile"]) -> str:
         """Say how another file of this name differs from the expected one."""
         twin = next((other.name for other in files if other.md5 == found.md5), None)
-        swapped = f"; it holds {twin}: swapped?" if twin else ""
+        hint = ""
+        if twin:
+            hint = f"; it holds {twin}: swapped?"
+        elif found.num_bytes == self.num_bytes:  # KMNIST's have these names and sizes too
+            hint = ": damaged, or another data set, such as MNIST's digits"
         return (
             f"expected {self.num_bytes:,} bytes with md5 {self.md5}, "
-            f"found {found.num_bytes:,} bytes with md5 {found.md5}{swapped}"
+            f"found {found.num_bytes:,} bytes with md5 {found.md5}{hint}"
         )
 
 

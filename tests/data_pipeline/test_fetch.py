@@ -53,7 +53,7 @@ def whole(tmp_path: Path) -> Path:
 def error_line(root: Path, *sources: Source) -> str:
     """Return the message of the expected DataError, which is one line."""
     with pytest.raises(DataError) as caught:
-        ensure_data(root, files=FILES, sources=sources or (UNASKED,))
+        ensure_data(root, fetch=True, files=FILES, sources=sources or (UNASKED,))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -61,14 +61,6 @@ def error_line(root: Path, *sources: Source) -> str:
 def test_files_in_place_are_found_and_no_source_is_asked(tmp_path: Path, whole: Path) -> None:
     data = ensure_data(tmp_path, files=FILES, sources=(UNASKED,))
     assert astuple(data) == (whole, data_hash(FILES), "found")
-
-
-def test_a_gzip_file_counts_and_is_decoded_beside_itself(tmp_path: Path, raw: Path) -> None:
-    for name, packed in PACKED.items():
-        (raw / f"{name}.gz").write_bytes(packed)
-    assert ensure_data(tmp_path, fetch=False, files=FILES).source == "found"
-    assert {name: (raw / name).read_bytes() for name in CONTENTS} == CONTENTS
-    assert (raw / f"{TRAIN_IMAGES}.gz").read_bytes() == PACKED[TRAIN_IMAGES]
 
 
 def test_only_what_is_missing_is_fetched(tmp_path: Path, whole: Path) -> None:
@@ -80,13 +72,15 @@ def test_only_what_is_missing_is_fetched(tmp_path: Path, whole: Path) -> None:
         asked.extend(file.name for file in files)
         return give_all(files, say)
 
-    data = ensure_data(tmp_path, say=lines.append, files=FILES, sources=(Source("x", give),))
+    data = ensure_data(
+        tmp_path, say=lines.append, files=FILES, fetch=True, sources=(Source("x", give),)
+    )
     assert (data.source, asked, lines) == ("x", [TEST_LABELS], ["giving"])
     assert (whole / TEST_LABELS).read_bytes() == CONTENTS[TEST_LABELS]
 
 
 def test_fetch_makes_the_folder_and_leaves_only_the_four_files(tmp_path: Path) -> None:
-    folder = ensure_data(tmp_path / "new", files=FILES, sources=(GOOD,)).folder
+    folder = ensure_data(tmp_path / "new", files=FILES, fetch=True, sources=(GOOD,)).folder
     assert {path.name for path in folder.iterdir()} == set(CONTENTS)
     umask = os.umask(0)
     os.umask(umask)
@@ -95,7 +89,7 @@ def test_fetch_makes_the_folder_and_leaves_only_the_four_files(tmp_path: Path) -
 
 def test_without_fetch_a_missing_file_is_named_with_the_remedy(tmp_path: Path, whole: Path) -> None:
     (whole / TEST_IMAGES).unlink()
-    with pytest.raises(DataError, match=rf"no {TEST_IMAGES}; run `fmnist-bench doctor --fetch`$"):
+    with pytest.raises(DataError, match=rf"raw: no {TEST_IMAGES} beside the others; put"):
         ensure_data(tmp_path, fetch=False, files=FILES, sources=(UNASKED,))
 
 
@@ -117,7 +111,7 @@ def test_a_bad_file_is_reported_and_left_alone(tmp_path: Path, whole: Path, bad:
         f"{whole / TRAIN_IMAGES}: expected 496 bytes with md5 {FILES[0].md5}, "
     )
     assert f"found {len(bad)} bytes with md5 {hashlib.md5(bad).hexdigest()}" in message
-    assert message.endswith("; delete it and run `fmnist-bench doctor --fetch`")
+    assert message.endswith("or delete the file and run `fmnist-bench doctor --fetch`")
     assert "swapped" not in message
     assert (whole / TRAIN_IMAGES).read_bytes() == bad
 
@@ -152,7 +146,7 @@ def test_a_bad_gzip_file_is_reported(
 
 def test_a_source_with_damaged_files_gives_way_to_the_next(tmp_path: Path) -> None:
     lines: list[str] = []
-    data = ensure_data(tmp_path, say=lines.append, files=FILES, sources=(DAMAGED, GOOD))
+    data = ensure_data(tmp_path, say=lines.append, files=FILES, fetch=True, sources=(DAMAGED, GOOD))
     assert data.source == "good"
     assert lines[0].startswith(f"no data from damaged ({TRAIN_IMAGES}.gz: expected")
 
@@ -204,10 +198,12 @@ def test_a_full_disk_leaves_no_half_file(
 
 def test_another_process_may_finish_first(tmp_path: Path) -> None:
     def give_late(files: Sequence[DataFile], say: Say) -> Packed:
-        ensure_data(tmp_path, files=FILES, sources=(GOOD,))
+        ensure_data(tmp_path, files=FILES, fetch=True, sources=(GOOD,))
         return give_all(files, say)
 
-    folder = ensure_data(tmp_path, files=FILES, sources=(Source("late", give_late),)).folder
+    folder = ensure_data(
+        tmp_path, files=FILES, fetch=True, sources=(Source("late", give_late),)
+    ).folder
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == CONTENTS
 
 
@@ -217,7 +213,7 @@ def test_two_may_fetch_at_once(tmp_path: Path) -> None:
     def fetch(_racer: int) -> None:
         for root in roots:
             barrier.wait(timeout=20)  # the other may have failed
-            ensure_data(root, files=FILES, sources=(GOOD,))
+            ensure_data(root, files=FILES, fetch=True, sources=(GOOD,))
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(fetch, range(2)))
@@ -235,15 +231,16 @@ def test_no_reader_ever_sees_half_a_file(tmp_path: Path, monkeypatch: pytest.Mon
         seen.append(str(caught.value))
 
     monkeypatch.setattr(os, "fsync", look)
-    ensure_data(tmp_path, files=FILES, sources=(GOOD,))
+    ensure_data(tmp_path, files=FILES, fetch=True, sources=(GOOD,))
     assert len(seen) == 1 + len(FILES)  # the first is the probe of the folder's rights
-    assert all(": no " in line for line in seen)
+    assert "holds no Fashion-MNIST" in seen[0]
+    assert all(f"{TEST_LABELS} beside the others" in line for line in seen[2:])
 
 
 def test_torchvision_finds_what_was_fetched(tmp_path: Path) -> None:
     from torchvision.datasets import FashionMNIST  # takes 3 s
 
-    ensure_data(tmp_path, files=FILES, sources=(GOOD,))
+    ensure_data(tmp_path, files=FILES, fetch=True, sources=(GOOD,))
     train = FashionMNIST(tmp_path, train=True, download=False)
     test = FashionMNIST(tmp_path, train=False, download=False)
     assert (tuple(train.data.shape), tuple(test.data.shape)) == ((30, 4, 4), (10, 4, 4))
