@@ -11,6 +11,7 @@ from bench.commands.predict import predict
 from bench.commands.report import report
 from bench.commands.run import run
 from bench.commands.table import table
+from bench.shell import paths_from_home
 
 app = typer.Typer(
     name="fmnist-bench",
@@ -20,12 +21,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(run)
-app.command()(table)
-app.command()(choose)
-app.command()(compare)
-app.command()(gate)
-app.command()(report)
-app.command(name="list")(list_)
-app.command()(doctor)
-app.command()(predict)
+for command in (run, table, choose, compare, gate, report, list_, doctor, predict):
+    app.command(name=command.__name__.rstrip("_"))(paths_from_home(command))

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing import spawn
+from pathlib import Path
 
 VARIABLES = ("PYTHONPATH", "PYTHONSAFEPATH")
 
@@ -33,6 +34,13 @@ def our_path() -> str:
     """The places of `sys.path` as PYTHONPATH, with the folder that `''` stands for."""
     places = spawn.get_preparation_data("")["sys_path"]  # as multiprocessing hands it to children
     return os.pathsep.join(filter(None, places))
+
+
+def path_behind(tree: Path) -> str:
+    """Return PYTHONPATH with a folder in front, for a process whose cwd is another."""
+    others = os.environ.get("PYTHONPATH")
+    places = map(os.path.abspath, others.split(os.pathsep)) if others else ()
+    return os.pathsep.join([str(tree), *places])
 
 
 def import_variables() -> dict[str, str | None]:

@@ -11,6 +11,8 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UsageError, short_line
@@ -38,7 +40,7 @@ def run_main(main: Callable[..., None], name: str, arguments: Sequence[str]) -> 
     import typer
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command()(main)
+    app.command()(paths_from_home(main))
     return run_app(app, list(arguments), name)
 
 
@@ -51,6 +53,7 @@ def run_app(app: "typer.Typer", arguments: list[str], name: str) -> int:
     from results.errors import NotComparable, ResultsError
 
     try:
+        _check_directory()
         code: int = app(arguments, standalone_mode=False, prog_name=name) or 0
         sys.stdout.flush()
         return code
@@ -73,6 +76,40 @@ def run_app(app: "typer.Typer", arguments: list[str], name: str) -> int:
         code, line = 2, f"{what}: {error.strerror}; {REMEDIES[error.errno]}"
     say(f"fmnist-bench: {short_line(line)}")
     return code
+
+
+def _check_directory() -> None:
+    """Refuse to work in a directory that was removed: torch dies there without a word of ours."""
+    try:
+        Path.cwd()
+    except OSError:
+        raise UsageError("the working directory is gone; go to one that exists") from None
+
+
+def paths_from_home(command: Callable[..., None]) -> Callable[..., None]:
+    """Let the paths that a command is given begin with `~`: no shell puts the home into --out=~/x.
+
+    Raises:
+        UsageError: there is no such home, and no file of that name either.
+    """
+
+    def expanded(value: Any) -> Any:  # noqa: ANN401 - of any option
+        if isinstance(value, list):
+            return [*map(expanded, value)]
+        if not isinstance(value, Path):
+            return value
+        try:
+            return value.expanduser()
+        except RuntimeError:
+            if value.exists():  # ~draft.png
+                return value
+        raise UsageError(f"{value}: there is no such home here; name the path in full")
+
+    @wraps(command)
+    def with_homes(**values: Any) -> None:  # noqa: ANN401 - what the options say
+        command(**{name: expanded(value) for name, value in values.items()})
+
+    return with_homes
 
 
 def _usage_errors() -> type[Exception]:

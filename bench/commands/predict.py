@@ -100,7 +100,7 @@ def _check(question: Question) -> Path:
         raise UsageError(
             "name image files, or ask for --mistakes N on the test images: one of both"
         )
-    path = Path(question.model)
+    path = Path(os.path.expanduser(question.model))  # noqa: PTH111 - it never raises
     with suppress(OSError):  # a name that is too long
         if path.exists():
             return path

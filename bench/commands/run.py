@@ -11,6 +11,7 @@ from bench.commands.run_ladder import run_ladders
 from bench.commands.show import where_next
 from bench.commands.table import PUBLISHED, show
 from bench.errors import UsageError
+from bench.machine.provenance import commit_unknown
 from bench.shell import say
 from bench.spec.artifacts import Artifacts
 from bench.spec.run_spec import RunSpec, target_text
@@ -46,6 +47,8 @@ def run(request: Request) -> None:
         for job in checked.tryouts()
     }
     store = store or RunStore(new_folder(RUNS))
+    if why := commit_unknown():
+        say(why)
     if checked.is_ladder:
         raise typer.Exit(run_ladders(checked, answer, beside, store))
     raise typer.Exit(_sweep(checked, answer, beside, store))

@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bench.import_path import path_behind
 from bench.workers import messages
 from bench.workers.deaths import describe_exit
 
@@ -60,7 +61,7 @@ class Process:
             popen = subprocess.Popen(
                 command,
                 cwd=tree,
-                env=os.environ | {"PYTHONPATH": str(tree)},
+                env=os.environ | {"PYTHONPATH": path_behind(tree)},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,

@@ -1,20 +1,18 @@
 """Two commits of this repository as folders: detached worktrees, gone when the gate ends."""
 
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.errors import UsageError
+from bench.git import GitError, git
 from results.errors import NotComparable
 from results.gate.verdict import Commit
 
 PACKAGES = ("bench", "data_pipeline", "fmnist_models", "results")
 WORKER = "bench/gate/worker.py"
-SECONDS = 120.0  # that a call of git may take
 
 
 def find_commits(base: str, head: str) -> tuple[Path, tuple[Commit, Commit]]:
@@ -27,7 +25,7 @@ def find_commits(base: str, head: str) -> tuple[Path, tuple[Commit, Commit]]:
     """
     try:
         repository = Path(git(Path.cwd(), "rev-parse", "--show-toplevel"))
-    except UsageError as error:
+    except GitError as error:
         raise UsageError(f"the gate compares commits: run it in a git checkout ({error})") from None
     commits = _find_commit(repository, base), _find_commit(repository, head)
     if commits[1].commit == _find_commit(repository, "HEAD").commit:
@@ -48,47 +46,27 @@ def checked_out(repository: Path, base: Commit, head: Commit) -> Iterator[dict[s
         trees = {"base": Path(folder) / "base", "head": Path(folder) / "head"}
         try:
             for tree, commit in zip(trees.values(), (base, head), strict=True):
-                git(repository, "worktree", "add", "--detach", "--quiet", str(tree), commit.commit)
+                _add(repository, tree, commit)
             yield trees
         finally:
             for tree in trees.values():
                 _remove(repository, tree)
 
 
+def _add(repository: Path, tree: Path, commit: Commit) -> None:
+    try:
+        git(repository, "worktree", "add", "--detach", "--quiet", str(tree), commit.commit)
+    except GitError as error:
+        raise UsageError(f"no worktree of {commit.revision} can be made: {error}") from None
+
+
 def _remove(repository: Path, tree: Path) -> None:
     """Remove a worktree, locked or half made too; what git leaves, the folder's end removes."""
-    with suppress(UsageError):
+    with suppress(GitError):
         git(repository, "worktree", "remove", "--force", "--force", str(tree))
     shutil.rmtree(tree, ignore_errors=True)
-    with suppress(UsageError):
+    with suppress(GitError):
         git(repository, "worktree", "prune")
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """Run git, and return what it says without the last line break.
-
-    Raises:
-        UsageError: it failed; its last line says why.
-    """
-    command = ["git", "-C", str(folder), "-c", "core.hooksPath=/dev/null", *arguments]
-    # a hook that runs the gate has variables set that would point git elsewhere
-    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",  # a subject may be older than UTF-8
-            timeout=SECONDS,
-            check=True,
-            env=env,
-        )
-    except subprocess.CalledProcessError as error:
-        lines = error.stderr.strip().splitlines()
-        raise UsageError(lines[-1] if lines else f"git {arguments[0]} failed") from None
-    except (OSError, subprocess.SubprocessError) as error:
-        raise UsageError(f"git does not work here: {error}") from None
-    return done.stdout.rstrip("\n")
 
 
 def _find_commit(repository: Path, revision: str) -> Commit:
@@ -97,8 +75,8 @@ def _find_commit(repository: Path, revision: str) -> Commit:
         asked = ("--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         found = git(repository, "rev-parse", *asked)
         if found.startswith("^"):  # git reads ^REV as all commits but these
-            raise UsageError(found)
-    except UsageError:
+            raise GitError(found)
+    except GitError:
         raise UsageError(
             f"unknown revision {revision!r}: name a commit, branch or tag that is here; in CI, "
             "check out with the whole history (fetch-depth: 0)"
@@ -125,7 +103,7 @@ def _check_harness(repository: Path, commit: Commit, side: str) -> None:
     """Refuse a commit that is older than the gate and has no worker to answer it."""
     try:
         git(repository, "cat-file", "-e", f"{commit.commit}:{WORKER}")
-    except UsageError:
+    except GitError:
         raise NotComparable(
             f"{side} {commit.revision} ({commit.commit[:9]}) has no {WORKER}, so nothing can be "
             "compared; name a later commit"

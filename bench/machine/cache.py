@@ -20,10 +20,10 @@ def cache_folder() -> Path:
 
     A user without a home has it in the temporary folder.
     """
-    if os.environ.get(VARIABLE):
-        return Path(os.path.expanduser(os.environ[VARIABLE]))  # noqa: PTH111 - it never raises
+    if own := os.environ.get(VARIABLE):
+        return Path(os.path.expanduser(own))  # noqa: PTH111 - it never raises
     try:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     except RuntimeError:  # a container's user without a name, and no HOME
         base = Path(tempfile.gettempdir()) / f"cache-{os.getuid()}"
     return base / "fmnist-bench"

@@ -3,17 +3,20 @@
 import hashlib
 import os
 import re
-import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from bench.git import GitError, git
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("bench", "data_pipeline", "fmnist_models")
 COMMIT = "FMNIST_COMMIT"  # tells of a copy that left its .git behind where it comes from
 DIRTY = "-dirty"
+GIT_S = 10.0
 
 
 def describe_provenance() -> dict[str, Any]:
@@ -27,17 +30,38 @@ def describe_provenance() -> dict[str, Any]:
 
 @cache
 def _source() -> dict[str, Any]:
-    commit, status = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "-uno")
-    is_dirty = None if commit is None or status is None else bool(status)
-    told = os.environ.get(COMMIT, "")
-    if commit is None and re.fullmatch(rf"[0-9a-f]{{40}}({DIRTY})?", told):
-        commit, is_dirty = told.removesuffix(DIRTY), told.endswith(DIRTY)
+    commit, is_dirty, _ = _commit()
     return {
         "commit": commit,
         "dirty": is_dirty,
         "source_hash": source_hash(),
         "harness_version": harness_version(),
     }
+
+
+def commit_unknown() -> str | None:
+    """Say in one line why the commit of this code is unknown; None where it is known."""
+    _, _, why = _commit()
+    return f"the commit of this code is unknown, in the records too: {why}" if why else None
+
+
+@cache
+def _commit() -> tuple[str | None, bool | None, str]:
+    """Return the commit and whether files differ from it, or None twice and the reason."""
+    told = os.environ.get(COMMIT, "")
+    try:
+        # a copy may lie in the checkout of another project, which ignores it
+        git(ROOT, "ls-files", "--error-unmatch", PACKAGES[0], timeout_s=GIT_S)
+        commit = git(ROOT, "rev-parse", "HEAD", timeout_s=GIT_S)
+    except GitError as error:
+        why = f"{error}; without git, {COMMIT} may tell it"
+    else:
+        with suppress(GitError):
+            return commit, bool(git(ROOT, "status", "--porcelain", "-uno", timeout_s=GIT_S)), ""
+        return commit, None, ""
+    if re.fullmatch(rf"[0-9a-f]{{40}}({DIRTY})?", told):
+        return told.removesuffix(DIRTY), told.endswith(DIRTY), ""
+    return None, None, f"{COMMIT} is no commit in full: {told!r}" if told else why
 
 
 def harness_version() -> str | None:
@@ -55,13 +79,3 @@ def source_hash() -> str:
         digest.update(path.relative_to(ROOT).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
-
-
-def _git(*arguments: str) -> str | None:
-    # a `git status` that is killed as it refreshes the index would leave its lock behind
-    command = ["git", "--no-optional-locks", "-C", str(ROOT), *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()

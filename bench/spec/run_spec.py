@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -195,7 +196,7 @@ def weights_hash(weights: str) -> str | None:
     """
     if weights in {"random", "imagenet"}:
         return None
-    path = Path(weights)
+    path = Path(os.path.expanduser(weights))  # noqa: PTH111 - it never raises
     try:
         if path.exists() and not path.is_file():  # a pipe or a device may never end
             raise OSError(errno.EINVAL, "it is no file")

@@ -58,9 +58,15 @@ def test_a_base_or_a_tree_that_cannot_be_measured_is_one_line(gate: Gate) -> Non
     assert_refused(gate("--head", "base"), "already holds a verdict; name another --out")
 
 
-def test_outside_of_a_checkout_it_is_one_line(gate: Gate) -> None:
+def test_outside_of_a_checkout_it_is_one_line_with_gits_reason(gate: Gate) -> None:
+    """Would catch a reason of git's that is cut, or a setting of the user's that git never saw."""
     gate.repository.mkdir()
-    assert_refused(gate(), "run it in a git checkout")
+    assert_refused(gate(), "run it in a git checkout (fatal: not a git repository")
+    git(gate.repository, "init", "-q")
+    gate.monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    line = gate().stderr
+    assert "dubious ownership" in line
+    assert f"git config --global --add safe.directory {gate.repository}" in line
 
 
 def test_a_base_without_the_harness_is_one_line_and_4(gate: Gate) -> None:

@@ -45,10 +45,19 @@ def refused(process: Process, timeout_s: float = 60.0) -> str:
     return caught.value.reason
 
 
-def test_it_runs_the_trees_own_code_in_the_tree(start: Starter, tmp_path: Path) -> None:
+def test_it_runs_the_trees_own_code_in_the_tree(
+    start: Starter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Would catch packages that are lost where they come by PYTHONPATH, or go before the tree."""
+    theirs = tmp_path / "site"
+    theirs.mkdir()
+    (theirs / "of_this_tree.py").write_text("WORD = 'theirs'\n", encoding="utf-8")
+    (theirs / "a_package.py").touch()
+    monkeypatch.chdir(tmp_path.parent)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path.name}/site")
     (tmp_path / "of_this_tree.py").write_text("WORD = 'mine'\n", encoding="utf-8")
     process = start(
-        f"{READS}import json, of_this_tree\n"
+        f"{READS}import json, a_package, of_this_tree\n"
         "content = [os.getcwd(), of_this_tree.WORD, json.loads(asked)]\n"
         "pipe.send_bytes(json.dumps({'kind': 'answer', 'content': content}).encode())\n"
     )
