@@ -88,6 +88,6 @@ def nets_to_resume(
     from bench.train import session
     from tests.bench.keep.resume_by_hand import build
 
-    monkeypatch.setattr(session, "usable_cores", lambda: 1)
+    monkeypatch.setattr(session, "default_threads", lambda: 1)
     monkeypatch.setattr(session, "build_model", build)
     monkeypatch.setenv("FMNIST_CACHE", str(tmp_path / "cache"))

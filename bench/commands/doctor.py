@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from bench.machine.compilers import cpu_has_bf16, find_compiler
+from bench.machine.cores import threads_text, usable_cores
 from bench.shell import say, write_out
 from bench.sweep.request import Data
 from data_pipeline import DataError, ensure_data
@@ -70,7 +71,6 @@ def _torch() -> Iterator[Diagnosis]:
         yield Diagnosis("torch", False, f"{error}; run `make setup`")
         return
     yield Diagnosis("torch", True, f"{torch.__version__}, torchvision {torchvision.__version__}")
-    from bench.machine.device import usable_cores
     from bench.machine.environment import device_model
 
     bf16 = {
@@ -79,7 +79,8 @@ def _torch() -> Iterator[Diagnosis]:
         False: "no bf16 in hardware: bf16 is slower than fp32 here",
     }[cpu_has_bf16()]
     cpu = device_model(torch.device("cpu"))
-    yield Diagnosis("CPU", True, f"{cpu}, {usable_cores()} usable cores, {bf16}")
+    cores = threads_text() or f"{usable_cores()} usable cores"
+    yield Diagnosis("CPU", True, f"{cpu}, {cores}, {bf16}")
     yield from _gpus()
     yield from _ceilings()
 

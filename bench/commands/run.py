@@ -1,6 +1,6 @@
 """The command `run`: checks the request, sweeps, shows the table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from bench.commands.run_ladder import run_ladders
 from bench.commands.show import where_next
 from bench.commands.table import PUBLISHED, show
 from bench.errors import UsageError
+from bench.machine.cores import threads_text
 from bench.machine.provenance import commit_unknown
 from bench.shell import say
 from bench.spec.artifacts import Artifacts
@@ -47,11 +48,20 @@ def run(request: Request) -> None:
         for job in checked.tryouts()
     }
     store = store or RunStore(new_folder(RUNS))
-    if why := commit_unknown():
-        say(why)
+    for remark in _remarks(checked, answer["environment"]["device_kind"]):
+        say(remark)
     if checked.is_ladder:
         raise typer.Exit(run_ladders(checked, answer, beside, store))
     raise typer.Exit(_sweep(checked, answer, beside, store))
+
+
+def _remarks(checked: CheckedRequest, device_kind: str) -> Iterator[str]:
+    """Yield what a user may not know of the machine, before a sweep on it."""
+    if why := commit_unknown():
+        yield why
+    names_threads = checked.plan is not None and checked.plan.threads
+    if device_kind == "cpu" and not names_threads and (text := threads_text()):
+        yield f"trains on {text}; unset it, or name others by --plan threads:N"
 
 
 def _artifacts(checked: CheckedRequest, folder: Path) -> Artifacts:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bench.errors import UsageError
 from bench.keep.saved_model import REMEDY, SavedModel, load_model, saved_from
-from bench.machine.device import usable_cores
+from bench.machine.cores import default_threads
 from bench.spec.run_spec import file_hash
 from bench.train.evaluation import BATCH_SIZES
 from data_pipeline import NORMALIZATIONS, ResidentSplit, normalize
@@ -69,7 +69,7 @@ class Classifier:
         saved = _read(path, claim)
         model = load_model(saved, checks_text=claim.model is None)
         if device.type == "cpu":
-            torch.set_num_threads(usable_cores())
+            torch.set_num_threads(default_threads())
         else:
             torch.backends.cudnn.allow_tf32 = False  # answers are in plain float32
         return cls(saved, model.to(device), device)

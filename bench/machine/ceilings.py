@@ -16,7 +16,7 @@ import torch
 
 from bench.machine.cache import read_cached, write_cached
 from bench.machine.clock import Clock, make_clock
-from bench.machine.device import usable_cores
+from bench.machine.cores import usable_cores
 
 VERSION = 1  # of the way of measuring: figures of another one are not read
 MIB = 2**20

@@ -6,13 +6,13 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 
 from bench.errors import RunError, UsageError
 from bench.machine.cache import use_compile_cache
 from bench.machine.compilers import NO_COMPILER, find_compiler
+from bench.machine.cores import usable_cores
 from bench.machine.memory import keep_freed_memory
 from bench.spec.plan import Plan
 from bench.spec.run_spec import RunSpec
@@ -41,19 +41,6 @@ def pick_device(request: str) -> torch.device:
     return torch.device("cuda", index)
 
 
-CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # cgroup v2: "QUOTA PERIOD" or "max PERIOD"
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on, a container's quota included."""
-    affine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    try:
-        quota, period = CPU_QUOTA.read_text(encoding="ascii").split()
-        return max(1, min(affine or 1, round(int(quota) / int(period))))
-    except (OSError, ValueError):  # no cgroup, or no quota
-        return affine or 1
-
-
 def prepare_process(spec: RunSpec, device: torch.device) -> None:
     """Set allocator, compilers and precision of float32 matmuls of this process."""
     keep_freed_memory()
@@ -62,6 +49,8 @@ def prepare_process(spec: RunSpec, device: torch.device) -> None:
         import torch._inductor.config as inductor  # after its cache folder is settled
 
         inductor.deterministic = spec.is_deterministic  # else kernels are chosen by their timings
+        # its own number knows of no quota, and is a process each
+        inductor.compile_threads = min(inductor.compile_threads or 1, usable_cores())
     if device.type == "cuda":
         torch.cuda.set_device(device)  # graphs and streams are made on the current device
     is_tf32 = spec.recipe.precision == "tf32"

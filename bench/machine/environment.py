@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from bench.machine.device import usable_cores
+from bench.machine.cores import usable_cores
 from bench.machine.nvml import open_gpu
 
 
@@ -34,11 +34,16 @@ def describe_conditions(device: torch.device) -> dict[str, Any]:
     """Load and identity of the hardware at this moment; flagged, never a reason to refuse."""
     conditions: dict[str, Any] = {
         "load_average_1min": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        "num_threads": torch.get_num_threads(),
+        **threads_set(),
     }
     if device.type == "cuda":
         conditions["gpu_uuid"] = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
     return conditions
+
+
+def threads_set() -> dict[str, int]:
+    """The condition that a plan sets: threads of this process."""
+    return {"num_threads": torch.get_num_threads()}
 
 
 def device_model(device: torch.device) -> str:

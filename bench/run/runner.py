@@ -51,7 +51,7 @@ def execute_seeds(
     The arguments and errors are those of `execute`; `artifacts` are left beside the records.
     """
     from bench.machine.device import pick_device
-    from bench.machine.environment import describe_conditions, describe_environment
+    from bench.machine.environment import describe_conditions, describe_environment, threads_set
     from data_pipeline import ensure_data
 
     started: float | None = time.perf_counter()
@@ -82,7 +82,7 @@ def execute_seeds(
         started = None  # further seeds begin warm: their totals would be of another kind
         if run.plan is None and session and session.plan:  # what `auto` came to
             run = run.with_chosen_plan(session.plan)
-        findings.conditions |= late_imports(run, findings)
+        findings.conditions |= threads_set() | late_imports(run, findings)
         record = make_record(
             run,
             status,

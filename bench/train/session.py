@@ -16,7 +16,8 @@ from bench.errors import RunError
 from bench.import_path import cwd_ignored
 from bench.machine.ceilings import Ceilings, ceilings_of
 from bench.machine.clock import make_clock
-from bench.machine.device import check_supported, prepare_determinism, prepare_process, usable_cores
+from bench.machine.cores import default_threads
+from bench.machine.device import check_supported, prepare_determinism, prepare_process
 from bench.machine.environment import describe_environment
 from bench.machine.roofline import StepCost
 from bench.spec.plan import Plan
@@ -158,7 +159,7 @@ class Session:
     def engine_for(self, plan: Plan, learner: Learner) -> Engine:
         """Make the engine of a plan, and set the threads of this process."""
         self.put_switches_back()
-        torch.set_num_threads(plan.threads or usable_cores())
+        torch.set_num_threads(plan.threads or default_threads())
         self.switches = SwitchRecord(self.switches.touched)
         memory_format = MEMORY_FORMATS[plan.memory_format]
         learner.model.to(memory_format=memory_format)

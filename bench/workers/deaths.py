@@ -2,20 +2,16 @@
 
 import contextlib
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 from bench.errors import RunError
+from bench.machine.cores import ROOT, control_groups
 from bench.machine.memory_limit import limit_text
 
-ROOT = Path("/")
 LOST = 255  # multiprocessing's exit code of a child whose fork server is gone
 # what a program dies of that cannot have the memory it asks for
 FOR_WANT_OF_MEMORY = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS, 1}
-COUNTERS = {  # by controller: none is named in version 2
-    "": ("sys/fs/cgroup", "memory.events"),
-    "memory": ("sys/fs/cgroup/memory", "memory.oom_control"),
-}
+COUNTERS = ("memory.events", "memory.oom_control")  # of control groups in versions 2 and 1
 TAKEN = "the kernel killed the process for want of memory; use a smaller batch_size"
 
 
@@ -53,21 +49,12 @@ def count_oom_kills(root: Path = ROOT) -> int | None:
     In this process's own control group (version 2, then 1), else on the whole machine; None where
     neither is known.
     """
-    for path in (*_counters(root), root / "proc/vmstat"):
+    groups = control_groups("memory", root)
+    counters = (folder / name for folder in groups for name in COUNTERS)
+    for path in (*counters, root / "proc/vmstat"):
         with contextlib.suppress(OSError, ValueError):
             for line in path.read_text(encoding="ascii").splitlines():
                 name, _, count = line.partition(" ")
                 if name == "oom_kill":
                     return int(count)
     return None
-
-
-def _counters(root: Path) -> Iterator[Path]:
-    """List where control groups keep the count; a container may see its own as the root."""
-    with contextlib.suppress(OSError, ValueError):
-        groups = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
-        for controllers, group in sorted(line.split(":", 2)[1:] for line in groups):
-            for controller in COUNTERS.keys() & controllers.split(","):
-                folder, name = COUNTERS[controller]
-                yield root / folder / group.lstrip("/") / name
-                yield root / folder / name

@@ -30,7 +30,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Artifacts]:
     """Where a training was killed in its second epoch; all of it on one thread."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("killed")
-        patch.setattr(session, "usable_cores", lambda: 1)
+        patch.setattr(session, "default_threads", lambda: 1)
         patch.setattr(session, "build_model", build)
         patch.setenv("FMNIST_CACHE", str(folder / "cache"))
         kept = Artifacts(checkpoints=folder / "saved", every=parse_every("3steps"))

@@ -36,7 +36,7 @@ RUN = replace(
 def _quiet(
     one_thread: None, quick_collections: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(session, "usable_cores", lambda: 1)
+    monkeypatch.setattr(session, "default_threads", lambda: 1)
     monkeypatch.setenv("FMNIST_CACHE", str(tmp_path / "cache"))
 
 

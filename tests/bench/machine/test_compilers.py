@@ -44,7 +44,7 @@ def test_a_graph_break_is_counted() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("plan", ["compile", "step:5", "step"])
 def test_no_compiler_runs_on_the_clock(plan: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "usable_cores", lambda: 1)
+    monkeypatch.setattr(session, "default_threads", lambda: 1)
     run = replace(SPEC, plan=Plan.parse(f"{plan},threads:1"), budget=Budget(25, "steps"))
     findings = Findings()
     run_seed(open_session(run), run, findings, silent)  # 100 images: each epoch ends ragged

@@ -246,7 +246,7 @@ def test_large_images_are_shrunk_by_area() -> None:
 def test_a_run_leaves_all_of_it_and_how_well_it_fits_its_training_images(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(session, "usable_cores", lambda: 1)
+    monkeypatch.setattr(session, "default_threads", lambda: 1)
     findings, opened = Findings(), open_session()
     run_seed(opened, SPEC, findings, silent)
     arrays = findings.samples

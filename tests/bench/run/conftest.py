@@ -12,5 +12,5 @@ def small_session(
     one_thread: None, quick_collections: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Sessions have one thread, and a cache of their own."""
-    monkeypatch.setattr(session, "usable_cores", lambda: 1)
+    monkeypatch.setattr(session, "default_threads", lambda: 1)
     monkeypatch.setenv("FMNIST_CACHE", str(tmp_path / "cache"))

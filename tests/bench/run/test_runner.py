@@ -57,19 +57,6 @@ def test_data_parallel_needs_two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
         device.check_supported(spec, gpu)
 
 
-@pytest.mark.parametrize(
-    ("quota", "cores"), [("100000 100000\n", 1), ("max 100000\n", None), ("10000 100000\n", 1)]
-)
-def test_a_containers_quota_limits_the_threads(
-    quota: str, cores: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(device, "CPU_QUOTA", tmp_path / "absent")
-    without = device.usable_cores()
-    (tmp_path / "cpu.max").write_text(quota)
-    monkeypatch.setattr(device, "CPU_QUOTA", tmp_path / "cpu.max")
-    assert device.usable_cores() == (cores or without)
-
-
 def test_a_sweep_is_not_resumed_in_another_environment(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     store.append(make_record())
