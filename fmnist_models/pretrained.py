@@ -12,7 +12,9 @@ from fmnist_models.catalogue import ModelError
 from fmnist_models.parts import Parts, is_within, parts_of
 from fmnist_models.weight_files import fetch_imagenet, load_plain, weights_in
 
-WRAPPERS = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before each name
+# what DataParallel, torch.compile and FSDP put before names, or in them where they wrap a part
+WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module"}
+AVERAGED = "n_averaged"  # the counter of torch's AveragedModel
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")  # heads that torchvision has and we build without
 
 
@@ -52,7 +54,8 @@ def start_from(model: nn.Module, name: str, weights: str, stem: str) -> Start:
     if isinstance(path, str):
         return Start(is_pretrained=False, note=f"ImageNet weights cannot be had: {path}")
     remedy = "choose --set weights=random, imagenet or a file"
-    tensors, owner = weights_in(load_plain(path, remedy), path)
+    weights_found = weights_in(load_plain(path, remedy), path)
+    tensors, owner = weights_found.tensors, weights_found.owner
     if owner not in {None, name}:
         remedy = f"choose --models {owner}, or another file"
         raise ModelError(f"{path} is a checkpoint of {owner}, not of {name}; {remedy}")
@@ -70,7 +73,9 @@ def start_from(model: nn.Module, name: str, weights: str, stem: str) -> Start:
     with torch.no_grad():
         for key, tensor in found.items():
             own[key].copy_(tensor)
-    return Start(True, f"at random: {', '.join(at_random)}" if at_random else None)
+    notes = [f"at random: {', '.join(at_random)}"] if at_random else []
+    notes += [weights_found.note] if weights_found.note else []
+    return Start(True, "; ".join(notes) or None)
 
 
 def put_weights(model: nn.Module, tensors: dict[str, Tensor], complaint: str, remedy: str) -> None:
@@ -165,11 +170,21 @@ def _own_tensors(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _unwrapped(tensors: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """Return the tensors by the names that they have in the model itself, not in a wrapper."""
+    """Return the tensors by the names that they have in the model itself, not in a wrapper.
+
+    What all names begin with goes too, such as Lightning's `model.`, where that gives the model's.
+    """
     own = model.state_dict()
-    while tensors:
-        wrapper = next((w for w in WRAPPERS if all(key.startswith(w) for key in tensors)), None)
-        if wrapper is None or any(key.startswith(wrapper) for key in own):
-            break
-        tensors = {key.removeprefix(wrapper): tensor for key, tensor in tensors.items()}
-    return tensors
+    wrappers = WRAPPERS - {part for key in own for part in key.split(".")}
+    bare = {
+        ".".join(part for part in key.split(".") if part not in wrappers): tensor
+        for key, tensor in tensors.items()
+        if key != AVERAGED or key in own
+    }
+    shorter = bare
+    while shorter and not own.keys() & shorter.keys():
+        prefix = next(iter(shorter)).partition(".")[0] + "."
+        if not all(key.startswith(prefix) for key in shorter):
+            return bare
+        shorter = {key.removeprefix(prefix): tensor for key, tensor in shorter.items()}
+    return shorter

@@ -7,11 +7,12 @@ import urllib.error
 import urllib.request
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -22,19 +23,51 @@ from fmnist_models.catalogue import ModelError
 ANSWER_S = 5.0  # how long a server may take to answer at all
 STALL_S = 20.0  # how long a download may stand still
 OURS = {"format", "model", "weights"}
-NESTS = ("model_state_dict", "state_dict")
+# keys under which checkpoints have the weights, the likeliest first
+NESTS = ("model_state_dict", "state_dict", "model_state", "model", "net", "network", "module")
+NO_NESTS = ("optim", "sched", "scaler", "rng")  # in keys of what is no model
+AVERAGES = {"ema", "swa"}  # words in keys of averaged weights
+MAX_DEPTH = 3  # of dicts in dicts
 OUR_RESNETS = {"resnet18": "resnet18", "resnet18_3x3": "resnet18", "resnet50": "resnet50"}
+
+
+class Foreign:
+    """Stands for an object of any other class or function in a file, and drops what it is given."""
+
+    name = ""  # of that class or function
+
+    def __init__(self, *_: object) -> None: ...
+
+    def __setstate__(self, _: object) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What `weights_in` finds in a file.
+
+    Attributes:
+        tensors: by their names in a model.
+        owner: whose they are; None where the file does not say.
+        note: which of several state dicts they are; None where there is one.
+    """
+
+    tensors: dict[str, Tensor]
+    owner: str | None = None
+    note: str | None = None
 
 
 def load_plain(path: Path, remedy: str) -> Any:  # noqa: ANN401 - whatever the file holds
     """Read a file of torch.save: tensors on the CPU and plain values, so that nothing in it runs.
+
+    Other objects beside the weights, such as NumPy numbers or a Namespace of options, come as
+    Foreign: neither their code nor their contents are read.
 
     Args:
         path: of the file.
         remedy: what to do where there is no such file, or another kind of file.
 
     Raises:
-        ModelError: there is none, it is damaged, or holds other objects.
+        ModelError: there is none, it is damaged, or holds other objects where they cannot be left.
     """
     try:
         if path.is_dir():
@@ -48,17 +81,44 @@ def load_plain(path: Path, remedy: str) -> Any:  # noqa: ANN401 - whatever the f
         warnings.simplefilter("ignore")  # of what kind the file is instead
         if not _is_whole(path):
             raise ModelError(f"{path} is damaged: its checksums differ; fetch or write it anew")
+        foreign = _foreign_names(stream)
         try:
-            return torch.load(stream, map_location="cpu", weights_only=True)
+            # torch then makes a Foreign wherever the file names one of these, and imports none
+            with torch.serialization.safe_globals([_stand_in(name) for name in foreign]):
+                content = torch.load(stream, map_location="cpu", weights_only=True)
         except Exception as error:  # a damaged file may raise anything
-            foreign = re.search(r"Unsupported (?:global|class): GLOBAL (\S+)", str(error))
-            what = f"is no file of torch.save, or a damaged one; {remedy}"
-            if foreign:
-                what = (
-                    f"holds an object of {foreign[1]}, and reading it would run code;"
-                    " save the model's state_dict() alone"
-                )
-            raise ModelError(f"{path} {what}") from None
+            named = re.search(r"Unsupported (?:global|class): GLOBAL (\S+)", str(error))
+            foreign = [named[1]] if named else foreign
+            content = Foreign()
+    is_ours = isinstance(content, Mapping) and "format" in content
+    if isinstance(content, Foreign) or (is_ours and foreign):
+        raise ModelError(f"{path} {_what_else(path, foreign, remedy)}")
+    return content
+
+
+def _stand_in(name: str) -> tuple[type[Foreign], str]:
+    return type("Foreign", (Foreign,), {"name": name}), name
+
+
+def _foreign_names(stream: IO[bytes]) -> list[str]:
+    """Return what a file names that torch would not read; leave the stream at its beginning."""
+    try:
+        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(stream))
+    except Exception:  # of the older form, no file of torch, or damaged: reading it tells
+        return []
+    finally:
+        stream.seek(0)
+
+
+def _what_else(path: Path, foreign: Sequence[str], remedy: str) -> str:
+    if foreign:
+        return (
+            f"holds an object of {foreign[0]}, and reading it would run code;"
+            " save the model's state_dict() alone"
+        )
+    if path.suffix == ".safetensors":
+        return "is a safetensors file; write it anew: torch.save(load_file(FILE), 'weights.pth')"
+    return f"is no file of torch.save, or a damaged one; {remedy}"
 
 
 def _is_whole(path: Path) -> bool:
@@ -72,27 +132,63 @@ def _is_whole(path: Path) -> bool:
         return False
 
 
-def weights_in(content: Any, path: Path) -> tuple[dict[str, Tensor], str | None]:  # noqa: ANN401
-    """Return the tensors by their names in a model, and whose they are where the file says so.
+def weights_in(content: Any, path: Path) -> Weights:  # noqa: ANN401 - whatever the file holds
+    """Return the state dict in what a file holds, wherever in its dicts that lies.
+
+    Of several, the one under the first key of NESTS is taken, and averaged weights (a key with
+    `ema` in it) only where there are no others.
 
     Args:
         content: of one of our saved models, or a state dict, bare or in a training checkpoint.
         path: where it was read.
 
     Raises:
-        ModelError: it is neither.
+        ModelError: there is no state dict, or there are several and none goes before the others.
     """
-    owner: str | None = None
     if isinstance(content, Mapping) and content.keys() >= OURS:
-        model = content["model"]
-        if not isinstance(model, Mapping) or "name" not in model:
-            raise _no_state_dict(path)
-        content, owner = content["weights"], str(model["name"])
-    elif isinstance(content, Mapping):
-        content = next((content[key] for key in NESTS if key in content), content)
-    if not isinstance(content, Mapping) or not content or not all(map(is_plain, content.values())):
-        raise _no_state_dict(path)
-    return {str(name): tensor for name, tensor in content.items()}, owner
+        model, weights = content["model"], content["weights"]
+        if not isinstance(model, Mapping) or "name" not in model or not _is_state_dict(weights):
+            raise _no_state_dict(path, content)
+        return Weights(dict(weights), str(model["name"]))
+    found = sorted(_state_dicts(content), key=lambda one: _rank(one[0]))
+    if not found:
+        raise _no_state_dict(path, content)
+    names = ["".join(f"[{key!r}]" for key in keys) for keys, _ in found]
+    ranks = [_rank(keys) for keys, _ in found]
+    if ranks.count(ranks[0]) > 1:
+        raise ModelError(
+            f"{path} holds several state dicts: {', '.join(names[:4])};"
+            f" save one alone: torch.save(torch.load(FILE){names[0]}, 'weights.pth')"
+        )
+    note = f"weights under {names[0]}, not {', '.join(names[1:4])}" if names[1:] else None
+    return Weights(dict(found[0][1]), note=note)
+
+
+def _state_dicts(
+    content: object, keys: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Mapping[str, Tensor]]]:
+    """Yield each state dict in a dict of dicts, after the keys that lead to it."""
+    if _is_state_dict(content):
+        yield keys, content
+    elif isinstance(content, Mapping) and len(keys) < MAX_DEPTH:
+        for key, value in content.items():  # an optimizer numbers its states: its keys are no text
+            if isinstance(key, str) and not any(word in key.lower() for word in NO_NESTS):
+                yield from _state_dicts(value, (*keys, key))
+
+
+def _is_state_dict(value: object) -> TypeGuard[Mapping[str, Tensor]]:
+    return (
+        isinstance(value, Mapping)
+        and len(value) > 0
+        and all(isinstance(key, str) and is_plain(tensor) for key, tensor in value.items())
+    )
+
+
+def _rank(keys: tuple[str, ...]) -> tuple[bool, int]:
+    """Return what sorts state dicts by where they lie: the likeliest first."""
+    is_average = any(AVERAGES & {*key.lower().split("_")} for key in keys)
+    nest = next((NESTS.index(key) for key in reversed(keys) if key in NESTS), len(NESTS))
+    return is_average, nest
 
 
 def is_plain(value: object) -> bool:
@@ -104,10 +200,14 @@ def is_plain(value: object) -> bool:
     )
 
 
-def _no_state_dict(path: Path) -> ModelError:
-    return ModelError(
-        f"{path} holds no state dict; write it with torch.save(model.state_dict(), FILE)"
-    )
+def _no_state_dict(path: Path, content: object) -> ModelError:
+    """Say what lies there instead: often the whole net as an object, under the usual key."""
+    items = content.items() if isinstance(content, Mapping) else ()
+    objects = [
+        f" but an object of {v.name} under {k!r}" for k, v in items if isinstance(v, Foreign)
+    ]
+    remedy = "write it with torch.save(model.state_dict(), FILE)"
+    return ModelError(f"{path} holds no state dict{(objects or [''])[0]}; {remedy}")
 
 
 def fetch_imagenet(name: str) -> Path | str:

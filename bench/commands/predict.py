@@ -83,6 +83,8 @@ def predict(question: Question) -> None:
         normalize=question.claimed_normalization,
     )
     classifier = Classifier.open(path, claim, pick_device(question.device))
+    if classifier.note:
+        say(f"{path}: {classifier.note}")
     if question.mistakes is None:
         _tell_classes(question, classifier)
     else:

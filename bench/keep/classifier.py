@@ -58,6 +58,7 @@ class Classifier:
     saved: SavedModel
     model: nn.Module
     device: torch.device
+    note: str | None = None  # which of several state dicts in the file these weights are
 
     @classmethod
     def open(cls, path: Path, claim: Claim, device: torch.device) -> "Classifier":
@@ -66,13 +67,13 @@ class Classifier:
         Raises:
             UsageError, ModelError: the file is none, or the claim does not agree with it; one line.
         """
-        saved = _read(path, claim)
+        saved, note = _read(path, claim)
         model = load_model(saved, checks_text=claim.model is None)
         if device.type == "cpu":
             torch.set_num_threads(default_threads())
         else:
             torch.backends.cudnn.allow_tf32 = False  # answers are in plain float32
-        return cls(saved, model.to(device), device)
+        return cls(saved, model.to(device), device, note)
 
     @torch.inference_mode()
     @uncompiled()
@@ -117,7 +118,7 @@ class Classifier:
         return logits
 
 
-def _read(path: Path, claim: Claim) -> SavedModel:
+def _read(path: Path, claim: Claim) -> tuple[SavedModel, str | None]:
     loaded = load_plain(path, REMEDY)
     if isinstance(loaded, dict) and "format" not in loaded:
         return _bare(path, loaded, claim)
@@ -130,12 +131,12 @@ def _read(path: Path, claim: Claim) -> SavedModel:
     ):
         if said not in {None, true}:
             raise UsageError(f"{path} {words}; leave {option} {said} out")
-    return saved
+    return saved, None
 
 
-def _bare(path: Path, loaded: object, claim: Claim) -> SavedModel:
+def _bare(path: Path, loaded: object, claim: Claim) -> tuple[SavedModel, str | None]:
     """Return a state dict that somebody else saved, with what it does not say of itself."""
-    tensors, _ = weights_in(loaded, path)
+    found = weights_in(loaded, path)
     if claim.model is None or claim.input_size is None:
         raise UsageError(
             f"{path} holds weights alone, not whose they are; "
@@ -149,12 +150,13 @@ def _bare(path: Path, loaded: object, claim: Claim) -> SavedModel:
         model_hash = file_hash(claim.model)
     except OSError as error:
         raise UsageError(f"cannot read {claim.model}: {error.strerror}") from None
-    return SavedModel(
+    saved = SavedModel(
         name=claim.model,
         input_size=claim.input_size,
         normalize=kind,
-        weights=tensors,
+        weights=found.tensors,
         trained={},
         model_hash=model_hash,
         path=path,
     )
+    return saved, found.note

@@ -1,11 +1,13 @@
 """Weights from a file: our checkpoints, state dicts as others save them, and what is neither."""
 
 import warnings
+from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -64,6 +66,19 @@ def prefixed(prefix: str) -> Callable[[Tensors], object]:
         prefixed("_orig_mod.module."),
         lambda tensors: {"epoch": 3, "loss": [0.5], "model_state_dict": tensors},
         lambda tensors: {"state_dict": prefixed("module.")(tensors), "arch": "resnet8"},
+        lambda tensors: {"net": prefixed("module.")(tensors), "acc": 81.5, "epoch": 3},
+        lambda tensors: {"state": {"model": tensors, "optimizer": optimizer_state(tensors)}},
+        lambda tensors: {"theirs": tensors, "optim": {"exp_avg": tensors}},
+        lambda tensors: {"state_dict": prefixed("model.net.")(tensors), "hyper_parameters": {}},
+        lambda tensors: {
+            "ema": {f"module.{key}": tensor for key, tensor in tensors.items()}
+            | {"n_averaged": torch.ones(1)}
+        },
+        lambda tensors: {
+            key.replace("stem.", "stem._orig_mod."): tensor for key, tensor in tensors.items()
+        },
+        lambda tensors: {"state_dict": tensors, "args": Namespace(lr=0.1), "out": Path("x")},
+        lambda tensors: {"model": tensors, "best": np.float64(81.5), "curve": np.ones(3)},
     ],
 )
 def test_our_own_checkpoint_and_state_dicts_as_others_save_them(
@@ -74,6 +89,28 @@ def test_our_own_checkpoint_and_state_dicts_as_others_save_them(
     wanted = built("resnet8").state_dict()
     assert start_from(model, "resnet8", saved(wrap(wanted)), "rgb_sum") == Start(True)
     assert not unlike(states(model), wanted)
+
+
+def optimizer_state(tensors: Tensors) -> object:
+    return {"state": {0: {"exp_avg": tensors["stem.0.weight"]}}, "param_groups": [{"lr": 0.1}]}
+
+
+def test_of_several_state_dicts_the_weights_go_before_their_average_and_that_is_said() -> None:
+    tensors = built("resnet8").state_dict()
+    zeros = {key: torch.zeros_like(tensor) for key, tensor in tensors.items()}
+    file = saved({"model_ema": zeros, "generator": zeros, "model": tensors})
+    model = build_model("resnet8")
+    note = "weights under ['model'], not ['generator'], ['model_ema']"
+    assert start_from(model, "resnet8", file, "rgb_sum") == Start(True, note)
+    assert not unlike(states(model), tensors)
+
+
+def test_of_state_dicts_with_equal_claims_none_is_guessed() -> None:
+    tensors = built("resnet8").state_dict()
+    assert refusal_of("resnet8", saved({"generator": tensors, "critic": tensors})) == (
+        "weights.pth holds several state dicts: ['generator'], ['critic'];"
+        " save one alone: torch.save(torch.load(FILE)['generator'], 'weights.pth')"
+    )
 
 
 def test_a_layer_that_is_called_module_keeps_its_name() -> None:
@@ -154,6 +191,14 @@ def test_what_is_no_state_dict(content: object) -> None:
     )
 
 
+def test_an_object_in_the_place_of_the_weights_is_named() -> None:
+    assert refusal_of("resnet8", saved({"epoch": 3, "model": Secret()})) == (
+        "weights.pth holds no state dict but an object of"
+        " tests.fmnist_models.test_weight_files.Secret under 'model';"
+        " write it with torch.save(model.state_dict(), FILE)"
+    )
+
+
 def test_what_needs_code_is_not_read() -> None:
     assert refusal_of("resnet8", saved(Secret())) == (
         "weights.pth holds an object of tests.fmnist_models.test_weight_files.Secret, and reading"
@@ -165,6 +210,14 @@ def test_what_needs_code_is_not_read() -> None:
 def test_what_is_no_file_of_torch(content: bytes) -> None:
     Path("weights.pth").write_bytes(content)
     assert refusal_of("resnet8", "weights.pth") == NO_TORCH_FILE
+
+
+def test_a_safetensors_file_is_told_apart_from_a_damaged_one() -> None:
+    Path("weights.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
+    assert refusal_of("resnet8", "weights.safetensors") == (
+        "weights.safetensors is a safetensors file;"
+        " write it anew: torch.save(load_file(FILE), 'weights.pth')"
+    )
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")  # of torch.jit

@@ -175,7 +175,7 @@ class Touches:
         self.path = path
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self.path,)
+        return open, (str(self.path), "w")
 
 
 @pytest.mark.parametrize("place", [("trained", "seed"), ("weights", "x"), ("model",), ("x",)])
@@ -191,6 +191,8 @@ def test_a_pickle_that_runs_code_is_refused_unrun(
         lambda: start_from(build_model("v0"), "v0", str(path), "rgb_sum"),
     ):
         assert read_or_refused("malicious pickle", read) is None
+    torch.save({"net": content()["weights"], "args": Touches(proof)}, path)
+    start_from(build_model("v0"), "v0", str(path), "rgb_sum")  # beside the weights: read, and unrun
     path.write_bytes(pickle.dumps(Touches(proof)))
     assert read_or_refused("malicious pickle", lambda: read_whole(path)) is None
     assert not proof.exists()

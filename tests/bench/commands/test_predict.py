@@ -137,6 +137,9 @@ def test_a_bare_state_dict_with_what_it_lacks(say: Say, prefix: str, nest: str |
     options = ("0.png", "--format", "json")
     claimed = say("bare.pth", "--model", "v0", "--input-size", "28", *options)
     assert loaded(claimed) == loaded(say("v0.pt", *options))
+    torch.save({"net": bare, "ema": bare}, "two.pth")
+    of_two = say("two.pth", "--model", "v0", "--input-size", "28", *options)
+    assert of_two.stderr == "two.pth: weights under ['net'], not ['ema']\n"
     other = say("bare.pth", "--model", "v0", "--input-size", "28", "--normalize", "half", *options)
     assert loaded(other) != loaded(claimed)
 
