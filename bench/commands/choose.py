@@ -1,8 +1,7 @@
 """`choose`: which model to take, under what a user can afford."""
 
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from bench.commands.options import RunDirs
 from bench.errors import UsageError
 from bench.shell import print_rich, say, terminal_width, write_out
+from bench.spec.amounts import BYTES, COUNTS, FRACTIONS, JOULES, SECONDS, amount_in, reader
 from bench.sweep.folders import named_or_newest
 from bench.sweep.request import Notes
 from results import NotComparable, RunRecord, check_comparable, read_records
@@ -22,26 +22,49 @@ from results.rows.names import with_short_names
 from results.rows.rows import TARGETS
 
 NOTHING_QUALIFIES = 4
-BYTES = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
-COUNTS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 
 
 def choose(
     run_dirs: RunDirs = None,
     max_seconds: Annotated[
-        float | None, typer.Option(help="Most seconds of training; a budget's overrun is free.")
+        float | None,
+        typer.Option(
+            help="Most seconds of training, or 5min; a budget's overrun is free.",
+            parser=reader("--max-seconds", SECONDS, "90, 90s or 5min"),
+            metavar="TIME",
+        ),
     ] = None,
     min_accuracy: Annotated[
-        float | None, typer.Option(help="Least test accuracy, a fraction such as 0.9.")
+        float | None,
+        typer.Option(
+            help="Least test accuracy: 0.9 or 90%.",
+            parser=reader("--min-accuracy", FRACTIONS, "0.9 or 90%"),
+            metavar="FRACTION",
+        ),
     ] = None,
     max_memory: Annotated[
-        str | None, typer.Option(help="Most peak memory: bytes, 500MiB or 1.5GiB.")
+        float | None,
+        typer.Option(
+            help="Most peak memory: bytes, 500MB or 1.5GiB.",
+            parser=reader("--max-memory", BYTES, "500MB or 1.5GiB"),
+            metavar="BYTES",
+        ),
     ] = None,
     max_joules: Annotated[
-        float | None, typer.Option(help="Most joules of the GPU over training.")
+        float | None,
+        typer.Option(
+            help="Most joules over training, or 2kJ.",
+            parser=reader("--max-joules", JOULES, "500, 500J or 2kJ"),
+            metavar="JOULES",
+        ),
     ] = None,
     max_params: Annotated[
-        str | None, typer.Option(help="Most parameters: a number, 7.8k or 1M.")
+        float | None,
+        typer.Option(
+            help="Most parameters: a number, 7.8k or 1M.",
+            parser=reader("--max-params", COUNTS, "7850, 7.8k or 1M"),
+            metavar="NUMBER",
+        ),
     ] = None,
     by: Annotated[
         str,
@@ -68,9 +91,9 @@ def choose(
     constraints = Constraints(
         max_seconds=_positive("--max-seconds", max_seconds),
         min_accuracy=_fraction(min_accuracy),
-        max_memory_bytes=_amount("--max-memory", max_memory, BYTES, "500MiB or 1.5GiB"),
+        max_memory_bytes=_positive("--max-memory", max_memory),
         max_joules=_positive("--max-joules", max_joules),
-        max_params=_amount("--max-params", max_params, COUNTS, "7.8k or 1M"),
+        max_params=_positive("--max-params", max_params),
     )
     if fmt not in {"rich", "json"}:
         raise UsageError(f"unknown format {fmt!r}; choose from rich, json")
@@ -121,11 +144,8 @@ def _objective(by: str, target: str | None, records: Sequence[RunRecord]) -> Obj
     own = {end for record in records if (end := record.spec.get("target")) is not None}
     if target is None:
         return Objective(by, own.pop() if len(own) == 1 else DEFAULT_TARGET)
-    try:
-        asked = float(target)
-    except ValueError:
-        asked = math.nan
-    if asked not in {*own, *map(float, TARGETS)}:
+    asked = amount_in(target, FRACTIONS)
+    if asked is None or asked not in {*own, *map(float, TARGETS)}:
         raise UsageError(f"no time to {target!r} is kept; choose from {', '.join(TARGETS)}")
     return Objective(by, asked)
 
@@ -141,17 +161,3 @@ def _fraction(value: float | None) -> float | None:
         return value
     remedy = f"{value / 100:g} for {value:g} %" if 1 < value <= 100 else "for example 0.9"
     raise UsageError(f"--min-accuracy is a fraction from 0 to 1, not {value:g}; write {remedy}")
-
-
-def _amount(option: str, text: str | None, units: Mapping[str, int], examples: str) -> float | None:
-    """A number with one of some units; upper and lower case are alike."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*([A-Za-z]*)\s*", text, re.ASCII)
-    factors = {unit.lower(): factor for unit, factor in units.items()}
-    factor = factors.get(match[2].lower()) if match else None
-    if match is None or factor is None:
-        raise UsageError(
-            f"cannot read {option} {text!r}; write a number, or for example {examples}"
-        )
-    return _positive(option, float(match[1]) * factor)

@@ -11,6 +11,7 @@ import typer
 from bench.commands.show import fraction, show_verdict
 from bench.errors import UsageError
 from bench.shell import say, write_out
+from bench.spec.amounts import FRACTIONS, reader
 from bench.sweep.request import Notes
 from results import RunRecord, read_records
 from results.compare.checks import Rule
@@ -29,10 +30,19 @@ def compare(
     head: Annotated[Path, typer.Argument(help="Run folder, or file of records, that is judged.")],
     threshold: Annotated[
         float,
-        typer.Option(help="Change of seconds, joules or memory that counts: 0.1 is 10 %."),
+        typer.Option(
+            help="Change of seconds, joules or memory that counts: 0.1 or 10%.",
+            parser=reader("--threshold", FRACTIONS, "0.1 or 10%"),
+            metavar="FRACTION",
+        ),
     ] = 0.1,
     margin: Annotated[
-        float, typer.Option(help="Mean test accuracy that may be lost: 0.01 is a point.")
+        float,
+        typer.Option(
+            help="Mean test accuracy that may be lost: 0.01, or 1%, is a point.",
+            parser=reader("--margin", FRACTIONS, "0.01 or 1%"),
+            metavar="FRACTION",
+        ),
     ] = 0.01,
     fmt: Annotated[
         str, typer.Option("--format", help="rich, markdown, or json: what verdict.json holds.")

@@ -15,6 +15,7 @@ from bench.errors import UsageError
 from bench.gate.run import CHECKS, QUALITY, Gate, GateOptions
 from bench.gate.worktrees import checked_out, find_commits
 from bench.shell import say, write_out
+from bench.spec.amounts import FRACTIONS, SECONDS, reader
 from bench.sweep.folders import make_folder, new_folder
 from bench.sweep.request import Data, Notes
 from bench.workers.interruption import exit_on_signals
@@ -45,6 +46,8 @@ def gate(
         float | None,
         typer.Option(
             help="Share by which a step must be slower to fail.",
+            parser=reader("--threshold", FRACTIONS, "0.1 or 10%"),
+            metavar="FRACTION",
             show_default="0.10, or 0.05 with --dedicated",
         ),
     ] = None,
@@ -52,13 +55,23 @@ def gate(
         bool, typer.Option("--dedicated", help="The machine does nothing else: threshold 0.05.")
     ] = False,
     margin: Annotated[
-        float, typer.Option(help="Accuracy that may be lost, a fraction: 0.01 is one point.")
+        float,
+        typer.Option(
+            help="Accuracy that may be lost: 0.01, or 1%, is one point.",
+            parser=reader("--margin", FRACTIONS, "0.01 or 1%"),
+            metavar="FRACTION",
+        ),
     ] = 0.01,
     seeds: Annotated[
         int, typer.Option(help="Trainings of each model and commit.", min=2, max=20)
     ] = 3,
     train_seconds: Annotated[
-        float, typer.Option(help="About how long each of these takes.", min=0.1)
+        float,
+        typer.Option(
+            help="About how long each of these takes, in seconds, or 1min.",
+            parser=reader("--train-seconds", SECONDS, "4, 4s or 1min"),
+            metavar="TIME",
+        ),
     ] = 4.0,
     plan: Annotated[
         str | None,
@@ -87,8 +100,8 @@ def gate(
     notes: Notes = False,
 ) -> None:
     """Fail when a commit made something slower, larger or less accurate, measured in turns."""
-    if not math.isfinite(train_seconds):
-        raise UsageError(f"--train-seconds {train_seconds:g} never end; name some, such as 4")
+    if not 0.1 <= train_seconds < math.inf:
+        raise UsageError(f"--train-seconds {train_seconds:g} is no length; name 0.1 or more")
     default = DEDICATED if dedicated else SHARED
     options = GateOptions(
         request={"models": models, "device": device, "settings": settings, "plan": plan},

@@ -1,11 +1,11 @@
 """The budget: the one thing held equal when models are compared."""
 
 import math
-import re
 from dataclasses import dataclass
 from typing import Self
 
 from bench.errors import UsageError
+from bench.spec.amounts import JOULES, SECONDS, split_amount
 
 # unit -> what it counts; the first three and flops are known in steps before training begins
 UNITS = {
@@ -16,9 +16,21 @@ UNITS = {
     "flops": "FLOPs of training steps, as torch's flop counter counts them",
     "J": "joules of the GPU, read through NVML",
 }
-EXAMPLES = "3epochs, 5000steps, 180000images, 60s, 2e15flops, 500J"
+EXAMPLES = "3epochs, 5000steps, 180000images, 60s, 5min, 2e15flops, 500J"
 MOST = 1e30  # of any unit; beyond, a number of steps need not be finite
-_PATTERN = re.compile(r"\s*(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*([A-Za-z]+)\s*", re.ASCII)
+_WORDS = {  # as people write the units, in lower case: what one is, in which unit
+    **{word: (factor, "s") for word, factor in SECONDS.items() if word},
+    **{word: (factor, "J") for word, factor in JOULES.items() if word},
+    **{
+        f"{prefix}{word}": (10.0**power, "flops")
+        for prefix, power in {"": 0, "m": 6, "g": 9, "t": 12, "p": 15, "e": 18}.items()
+        for word in ("flop", "flops")
+    },
+    **{
+        word: (1.0, f"{word.removesuffix('s')}s")
+        for word in ("epoch", "epochs", "step", "steps", "image", "images")
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +56,20 @@ class Budget:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `3epochs`, `5000steps`, `180000images`, `60s`, `2e15flops` or `500J`.
+        """Read `3epochs`, `5000steps`, `180000images`, `60s`, `5min`, `2e15flops` or `500J`.
+
+        Minutes and hours become seconds, kJ and Wh joules, and `2PFLOPs` is 2e15flops.
 
         Raises:
             UsageError: the text is none of these; the line says what is.
         """
-        match = _PATTERN.fullmatch(text)
-        if match is None:
+        number, word = split_amount(text) or (math.nan, "")
+        if not word:
             raise UsageError(f"cannot read the budget {text!r}; write for example {EXAMPLES}")
-        number, unit = match.groups()
-        plural = unit if unit in UNITS else f"{unit}s"
-        if plural not in UNITS:
+        if word.lower() not in _WORDS:
             raise UsageError(f"unknown unit in the budget {text!r}; write for example {EXAMPLES}")
-        return cls(float(number), plural)
+        factor, unit = _WORDS[word.lower()]
+        return cls(number * factor, unit)
 
     def __str__(self) -> str:
         return f"{_shortest(self.amount)}{self.unit}"

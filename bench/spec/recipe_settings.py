@@ -1,8 +1,10 @@
 """Recipe fields as text: `--set key=value` and TOML files are read, values are shown."""
 
+import ast
 import hashlib
 import os
 import tomllib
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 
 from bench.errors import UsageError
-from bench.spec.recipe import Recipe
+from bench.spec.recipe import CHOICES, Recipe
 from results.text import one_line
 
 RESERVED = {"name", "source", "protocol"}  # no settings: they say what a recipe is
@@ -32,6 +34,19 @@ TOLD = (  # fields that a record always has; the others only where they differ: 
 )
 MAX_NAME_CHARS, MAX_FILE_CHARS, MAX_VALUE_CHARS = 160, 60, 200
 MAX_WHOLE = 2**63 - 1  # what a record can hold
+WORDS = {  # of Python and YAML, in lower case
+    **dict.fromkeys(("none", "null", "~"), None),
+    **dict.fromkeys(("true", "yes", "on"), True),
+    **dict.fromkeys(("false", "no", "off"), False),
+}
+TAKES = {  # in words, what a field of a type takes
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a word",
+    tuple[str, ...]: "names separated by commas",
+}
+BAD_PYTHON = (ValueError, SyntaxError, MemoryError, RecursionError)  # what literal_eval raises
 BAD_TOML = (ValueError, RecursionError)  # among them a number of thousands of digits, deep nests
 
 
@@ -50,7 +65,7 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
 
 
 def read_settings(items: Sequence[str]) -> dict[str, Any]:
-    """Read `key=value` words (values as in TOML; bare words are strings, `a,b` a list).
+    """Read `key=value` words: values as in TOML, Python or YAML, bare words as strings.
 
     Raises:
         UsageError: a word without `=`.
@@ -73,7 +88,7 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         if path.exists() and not path.is_file():  # a pipe or a device may never end
             raise UsageError(f"--config {path} is no file; name a TOML file of recipe fields")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows may put a BOM
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read --config {path}: {error}") from None
     except BAD_TOML as error:
@@ -119,18 +134,44 @@ def _typed(key: str, value: Any) -> Any:  # noqa: ANN401 - the field decides the
     """Return the value in the type of its field: a whole number for a float, a word for a list."""
     if key not in KINDS:
         raise UsageError(f"a recipe has no field {key!r}; choose from {', '.join(KINDS)}")
-    kind, given = KINDS[key], value
-    if value == "none" and NoneType in get_args(kind):  # TOML has no null
+    kind = KINDS[key]
+    given = _python_value(value) if isinstance(value, str) and kind is not str else value
+    if given is None and NoneType in get_args(kind):  # TOML has no null
         return None
-    if kind == tuple[str, ...] and isinstance(value, str):
-        given = [word.strip() for word in value.split(",") if word.strip()]
+    if kind == tuple[str, ...]:
+        given = _names(given)
     try:
-        if value is None or (isinstance(value, int) and abs(value) > MAX_WHOLE):
+        if given is None or (isinstance(given, int) and abs(given) > MAX_WHOLE):
             raise msgspec.ValidationError
         return msgspec.convert(given, kind)
     except msgspec.ValidationError:
-        name = kind.__name__ if type(kind) is type else kind
-        raise UsageError(f"recipe field {key} takes {name}, not {_shown(value)}") from None
+        raise UsageError(f"recipe field {key} takes {_taken(key)}, not {_shown(value)}") from None
+
+
+def _python_value(text: str) -> Any:  # noqa: ANN401 - whatever the user wrote
+    """Read what is no TOML as Python or YAML writes it: `.05`, `True`, `~`, `('a', 'b')`."""
+    if text.lower() in WORDS:
+        return WORDS[text.lower()]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Python's parser, about odd spellings
+            return ast.literal_eval(text)
+    except BAD_PYTHON:
+        return text
+
+
+def _names(given: Any) -> Any:  # noqa: ANN401 - whatever the user wrote
+    """A list of names from `a,b`, `[a, b]`, a list or none."""
+    if isinstance(given, str):
+        return [name for word in given.strip("[]()").split(",") if (name := word.strip())]
+    return () if given is None else given
+
+
+def _taken(key: str) -> str:
+    """Say in words what a field takes."""
+    kinds = [kind for kind in (KINDS[key], *get_args(KINDS[key])) if kind in TAKES]
+    words = ", ".join(CHOICES[key]) if key in CHOICES else TAKES[kinds[0]]
+    return f"{words} or none" if NoneType in get_args(KINDS[key]) else words
 
 
 def _shown(value: object) -> str:

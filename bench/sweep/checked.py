@@ -172,8 +172,10 @@ def _check_numbers(request: Request) -> None:
         raise UsageError(f"--max-memory-gb must be a positive number of GB, not {limit_gb:g}")
     if limit_gb is not None and request.in_process:
         raise UsageError("--max-memory-gb limits child processes; leave --in-process out")
-    if timeout_s is not None and not math.isfinite(timeout_s):
-        raise UsageError(f"--timeout {timeout_s:g} never comes; leave it out for no limit")
+    if timeout_s is not None and not 1 <= timeout_s < math.inf:
+        raise UsageError(
+            f"--timeout takes 1 second or more, not {timeout_s:g}; leave it out for no limit"
+        )
 
 
 def _check_ladder(checked: CheckedRequest) -> None:

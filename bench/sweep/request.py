@@ -7,6 +7,7 @@ from typing import Annotated
 from typer import Option
 
 from bench.machine.memory_limit import GB
+from bench.spec.amounts import FRACTIONS, GIGABYTES, SECONDS, reader
 from bench.spec.plan import AUTO
 
 Data = Annotated[
@@ -38,7 +39,8 @@ class Request:
     budget: Annotated[
         str | None,
         Option(
-            help="What is held equal: 3epochs, 5000steps, 180000images, 60s, 2e15flops or 500J.",
+            help="What is held equal: 3epochs, 5000steps, 180000images, 60s, 5min, 2e15flops or "
+            "500J.",
             show_default="30s on a CPU, 3epochs on a GPU",
         ),
     ] = None
@@ -97,7 +99,9 @@ class Request:
     target: Annotated[
         float | None,
         Option(
-            help="Validation accuracy, such as 0.90, at which a training ends; the budget caps it."
+            help="Validation accuracy, such as 0.90, at which a training ends; the budget caps it.",
+            parser=reader("--target", FRACTIONS, "0.9 or 90%"),
+            metavar="FRACTION",
         ),
     ] = None
     save: Annotated[
@@ -117,13 +121,21 @@ class Request:
         bool, Option("--in-process", help="No child processes, for debugging.")
     ] = False
     timeout_s: Annotated[
-        float | None, Option("--timeout", help="Seconds after which a run is given up.", min=1.0)
+        float | None,
+        Option(
+            "--timeout",
+            help="Seconds, or 10min, after which a run is given up.",
+            parser=reader("--timeout", SECONDS, "600, 600s or 10min"),
+            metavar="TIME",
+        ),
     ] = None
     max_memory_gb: Annotated[
         float | None,
         Option(
             help="Most memory of a run's process, in GB of 10^9 bytes; more is out_of_memory. A "
-            "GPU's own memory is not counted, and each process that a model starts counts alone."
+            "GPU's own memory is not counted, and each process that a model starts counts alone.",
+            parser=reader("--max-memory-gb", GIGABYTES, "4, 4GB or 500MB"),
+            metavar="GB",
         ),
     ] = None
 

@@ -7,6 +7,7 @@ the last and has no newline; any other line that is no record is an error. A sea
 whole but for its newline is a record like any other, so nothing once written is lost.
 """
 
+import codecs
 import contextlib
 import dataclasses
 import hashlib
@@ -197,7 +198,7 @@ def _read_files(
 
 def _parse_line(line: bytes, place: str, say: Callable[[str], None] | None) -> RunRecord | None:
     body = line.removesuffix(b"\n")
-    content = body.removesuffix(TORN_MARK).strip()
+    content = body.removesuffix(TORN_MARK).removeprefix(codecs.BOM_UTF8).strip()  # of Windows
     try:
         return RunRecord.from_json_line(content) if content else None
     except RecordError as error:

@@ -71,7 +71,7 @@ ANSWERED = [
 REFUSED = [
     ("frobnicate", 2, "No such command 'frobnicate'"),
     ("run --models nope", 2, "choose from v0, v1, v2, fashion_cnn, alexnet, resnet4, resnet8, "),
-    ("run --budget 3parsecs", 2, "3epochs, 5000steps, 180000images, 60s, 2e15flops, 500J"),
+    ("run --budget 3parsecs", 2, "3epochs, 5000steps, 180000images, 60s, 5min, 2e15flops, 500J"),
     ("run --recipe nope", 2, "choose from default, classic, r0_resnet4, r0_alexnet, r1_resnet50, "),
     ("run --recipe published --protocol nope", 2, "choose from clean, as_published"),
     ("run --precision fp64", 2, "choose from auto, fp32, tf32, bf16, fp16"),

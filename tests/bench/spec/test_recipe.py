@@ -31,10 +31,10 @@ RIGHT = {  # samples of the type of a field
     str: ("text",),
     bool: (True,),
     int: (7,),
-    int | None: (7,),
+    int | None: (7, None),
     float: (7, 0.5),
-    float | None: (7, 0.5),
-    tuple[str, ...]: ("text", ["flip"]),
+    float | None: (7, 0.5, None),
+    tuple[str, ...]: ("text", ["flip"], None),
 }
 
 
@@ -80,10 +80,20 @@ def test_the_label_of_a_recipe_is_no_setting() -> None:
         ('augment=["shift2", "flip"]', ("shift2", "flip")),
         ("augment=[]", ()),
         ("augment=", ()),
-        ("augment=none", ("none",)),
+        ("augment=none", ()),
+        ("augment=('shift2', 'flip')", ("shift2", "flip")),
+        ("augment=[shift2, flip]", ("shift2", "flip")),
+        ("learning_rate=.05", 0.05),
+        ("learning_rate=5.", 5.0),
+        ("learning_rate=None", None),
+        ("epochs=~", None),
+        ("epochs=null", None),
+        ("drop_last=True", True),
+        ("drop_last=no", False),
+        ("batch_size='64'", 64),
     ],
 )
-def test_a_setting_is_read_as_toml_or_as_a_word(setting: str, value: object) -> None:
+def test_a_setting_is_read_as_toml_python_or_yaml_write_it(setting: str, value: object) -> None:
     changed = override(BASE, read_settings([setting]))
     found = getattr(changed, setting.partition("=")[0].strip())
     assert found == value
@@ -136,7 +146,7 @@ def test_out_of_range_names_the_field() -> None:
 
 
 def test_a_whole_number_has_few_enough_digits_for_a_record() -> None:
-    with pytest.raises(UsageError, match="batch_size takes int, not 1000"):
+    with pytest.raises(UsageError, match="batch_size takes a whole number, not 1000"):
         override(BASE, {"batch_size": 10**40})
 
 
@@ -147,8 +157,11 @@ def test_an_unknown_choice_is_refused_with_the_choices() -> None:
 
 
 def test_a_toml_file_gives_fields_and_settings_win_over_it(tmp_path: Path) -> None:
+    """Also one that an editor on Windows began with a byte order mark."""
     path = tmp_path / "mine.toml"
-    path.write_text('batch_size = 64\naugment = ["flip"]\nlearning_rate = 1\n', encoding="utf-8")
+    path.write_text(
+        'batch_size = 64\naugment = ["flip"]\nlearning_rate = 1\n', encoding="utf-8-sig"
+    )
     recipe = override(override(BASE, read_config(path)), read_settings(["batch_size=32"]))
     assert (recipe.batch_size, recipe.augment, recipe.learning_rate) == (32, ("flip",), 1.0)
 

@@ -106,6 +106,13 @@ def test_a_seal_in_a_line_of_its_own_and_blank_lines_mean_nothing(begun: RunStor
     assert read(begun) == ([FIRST, SECOND], 0)
 
 
+def test_a_byte_order_mark_before_a_line_means_nothing(begun: RunStore) -> None:
+    """An editor on Windows puts one first; of files that `type` joined one stands in the midst."""
+    lines = begun.path.read_bytes() + SECOND.to_json_line()
+    begun.path.write_bytes(b"".join(b"\xef\xbb\xbf" + line for line in lines.splitlines(True)))
+    assert read(begun) == ([FIRST, SECOND], 0)
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [(b'{"schema_ver\n', "no "), (b"{}\n", "no "), (b"hello\n", "no "), (None, "written by")],
