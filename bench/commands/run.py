@@ -89,7 +89,7 @@ def _sweep(checked: CheckedRequest, answer: dict[str, Any], beside: Beside, stor
     num_done = len({(r.config_id, r.spec["seed"]) for r in read() if r.is_final})
     if request.resume and num_done < num_runs:
         check_takes_records(store.folder)
-    say(_announcement(specs, seeds, answer, store.folder))
+    say(_announcement(checked, specs, seeds, answer, store.folder))
     artifacts = _artifacts(checked, store.folder.absolute())
     sweep = Sweep(specs, seeds, answer["device"], answer["environment"], store, request, artifacts)
 
@@ -132,12 +132,19 @@ def _named_store(request: Request) -> RunStore | None:
 
 
 def _announcement(
-    specs: Sequence[RunSpec], seeds: Sequence[int], answer: dict[str, Any], folder: Path
+    checked: CheckedRequest,
+    specs: Sequence[RunSpec],
+    seeds: Sequence[int],
+    answer: dict[str, Any],
+    folder: Path,
 ) -> str:
     place = f"{answer['device']} ({answer['environment']['device']})"
     budgets = {str(spec.budget): None for spec in specs}
     length = f"{next(iter(budgets))} each" if len(budgets) == 1 else "each as long as published"
     target = specs[0].target
     end = "" if target is None else f" or to {target_text(target)} on validation"
-    runs = f"{plural(len(specs), 'model')} x {plural(len(seeds), 'seed')}"
+    num_settings = checked.num_settings
+    settings = f" x {num_settings:,} settings" if num_settings > 1 else ""
+    models = plural(len(specs) // num_settings, "model")
+    runs = f"{models}{settings} x {plural(len(seeds), 'seed')}"
     return f"{runs}, {length}{end}, on {place}, into {folder}"

@@ -60,8 +60,8 @@ def check_format(fmt: str) -> None:
 
 
 def show_models(summaries: Sequence[Summary], *, fmt: str, sort: str, by: str, notes: bool) -> None:
-    """Write a row for each configuration, told apart by model or plan."""
-    rows = table_rows(summaries, sort)
+    """Write a row for each configuration, told apart by model, plan or a setting."""
+    rows = table_rows(summaries, sort, by)
     table = partial(render_table, rows, by=by, title="Fashion-MNIST")
     footer = partial(footer_lines, summaries, rows=rows)
     _show(rows, fmt, ROW_KEYS, table, footer, by=by, notes=notes)

@@ -23,6 +23,8 @@ from results.records.store import read_records
 from results.render.formats import FOR_PROGRAMS
 from results.rows.comparable import check_comparable, is_ladder
 from results.rows.names import with_short_names
+from results.rows.rows import SETTINGS
+from results.rows.settings import key_of
 from results.rows.summary import summarize
 
 HISTORY, PUBLISHED = "commit", "published"
@@ -48,7 +50,7 @@ def table(
         typer.Option(
             help="A row for each model, commit (a history: each model over the commits, with what "
             "changed) or plan; or published: the reference systems, each beside its published "
-            "number."
+            "number; or a recipe field such as batch_size: the rows of each of its values together."
         ),
     ] = "model",
     mixed: Annotated[
@@ -72,7 +74,8 @@ def show(
 ) -> None:
     """Write the table of some records to stdout.
 
-    Ladders stand alone: where there are any, other records are left out, and a line says so. By
+    Ladders stand alone: where there are any, other records are left out, and a line says so. By a
+    recipe field, rows of one value stand together, in the order of the values. By
     `published` the reference systems stand alone, each beside its own published number. By
     `commit` they are a history, in the order of time where no other key is named. A net of a
     user's file has its shortest name that no other has; csv, json and parquet keep the whole one.
@@ -84,8 +87,10 @@ def show(
     check_format(fmt)
     shown = with_short_names(records)
     records = records if fmt in FOR_PROGRAMS else shown
-    if by not in GROUPINGS:
-        raise ResultsError(f"cannot group by {by!r}; choose from {', '.join(GROUPINGS)}")
+    by = key_of(by)
+    if by not in (*GROUPINGS, *SETTINGS):
+        choices = f"{', '.join(GROUPINGS)}, or a recipe field such as batch_size"
+        raise ResultsError(f"cannot group by {by!r}; choose from {choices}")
     if by == PUBLISHED:
         if sort != DEFAULT_SORT:
             raise ResultsError(
@@ -101,7 +106,8 @@ def show(
             raise ResultsError("a ladder is in the order of its rungs; leave --by and --sort out")
         show_ladders(rungs, fmt=fmt, num_others=len(records) - len(rungs), notes=notes)
         return
-    summaries = summarize(records, by)  # type: ignore[arg-type]  # checked above
+    grouped = "model" if by in SETTINGS else by
+    summaries = summarize(records, grouped)  # type: ignore[arg-type]  # checked above
     if by == HISTORY:
         show_history(summaries, fmt=fmt, sort=sort, notes=notes)
     else:

@@ -21,6 +21,7 @@ RESERVED = {"name", "source", "protocol"}  # no settings: they say what a recipe
 KINDS = {  # type of each field that can be set
     name: kind for name, kind in get_type_hints(Recipe).items() if name not in RESERVED
 }
+LIST_OF_WORDS = tuple[str, ...]
 TOLD = (  # fields that a record always has; the others only where they differ: it is at most 4 KB
     "name",
     "optimizer",
@@ -44,7 +45,7 @@ TAKES = {  # in words, what a field of a type takes
     int: "a whole number",
     float: "a number",
     str: "a word",
-    tuple[str, ...]: "names separated by commas",
+    LIST_OF_WORDS: "names separated by commas",
 }
 BAD_PYTHON = (ValueError, SyntaxError, MemoryError, RecursionError)  # what literal_eval raises
 BAD_TOML = (ValueError, RecursionError)  # among them a number of thousands of digits, deep nests
@@ -56,7 +57,7 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     Raises:
         UsageError: no such field, a value of another type, or out of its range.
     """
-    checked = {key: _typed(key, value) for key, value in changes.items()}
+    checked = {key: typed(key, value) for key, value in changes.items()}
     new = {key: value for key, value in checked.items() if value != getattr(recipe, key)}
     if "weights" in new:  # Path.expanduser raises where nobody has that name
         new["weights"] = os.path.expanduser(new["weights"])  # noqa: PTH111
@@ -67,16 +68,29 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
 def read_settings(items: Sequence[str]) -> dict[str, Any]:
     """Read `key=value` words: values as in TOML, Python or YAML, bare words as strings.
 
+    Of several values between commas a list comes, for `make_grid`.
+
     Raises:
-        UsageError: a word without `=`.
+        UsageError: a word without `=`, an empty value in a list, or two words of one field of
+            which one has a list.
     """
     settings: dict[str, Any] = {}
     for item in items:
-        key, equals, text = item.partition("=")
+        name, equals, text = item.partition("=")
         if not equals:
             raise UsageError(f"--set takes key=value, not {item!r}")
-        settings[key.strip()] = _toml_value(text.strip())
+        key, value = name.strip(), _value_or_list(name.strip(), text.strip())
+        if key in settings and any(is_list_of_values(key, v) for v in (value, settings[key])):
+            raise UsageError(f"--set gives {key} twice, with a list; give all values in one --set")
+        settings[key] = value
     return settings
+
+
+def is_list_of_values(key: str, value: object) -> bool:
+    """Tell whether a field is given several values; one value of `augment` is a list itself."""
+    if not isinstance(value, list):
+        return False
+    return KINDS.get(key) != LIST_OF_WORDS or any(isinstance(one, list) for one in value)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -122,7 +136,18 @@ def _short(name: str) -> str:
     return f"{base}+{len(changes)}changes-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def _toml_value(text: str) -> Any:  # noqa: ANN401 - whatever the user wrote; typed by _typed
+def _value_or_list(key: str, text: str) -> Any:  # noqa: ANN401 - as _toml_value
+    """Return a value, or a list of the values between commas; those of `augment` are one value."""
+    value = _toml_value(text)
+    if value != text or "," not in text or KINDS.get(key) == LIST_OF_WORDS:
+        return value
+    words = [word.strip() for word in text.strip("[]()").split(",")]
+    if not all(words):
+        raise UsageError(f"--set {key}={_shown(text)} has an empty value; write such as 32,64")
+    return [_toml_value(word) for word in words]
+
+
+def _toml_value(text: str) -> Any:  # noqa: ANN401 - whatever the user wrote; see typed
     try:
         read = tomllib.loads(f"value = {text}")
     except BAD_TOML:
@@ -130,15 +155,19 @@ def _toml_value(text: str) -> Any:  # noqa: ANN401 - whatever the user wrote; ty
     return read["value"] if len(read) == 1 else text  # a second line is no value
 
 
-def _typed(key: str, value: Any) -> Any:  # noqa: ANN401 - the field decides the type
-    """Return the value in the type of its field: a whole number for a float, a word for a list."""
+def typed(key: str, value: Any) -> Any:  # noqa: ANN401 - the field decides the type
+    """Return the value in the type of its field: a whole number for a float, a word for a list.
+
+    Raises:
+        UsageError: no such field, or a value of another type.
+    """
     if key not in KINDS:
         raise UsageError(f"a recipe has no field {key!r}; choose from {', '.join(KINDS)}")
     kind = KINDS[key]
     given = _python_value(value) if isinstance(value, str) and kind is not str else value
     if given is None and NoneType in get_args(kind):  # TOML has no null
         return None
-    if kind == tuple[str, ...]:
+    if kind == LIST_OF_WORDS:
         given = _names(given)
     try:
         if given is None or (isinstance(given, int) and abs(given) > MAX_WHOLE):

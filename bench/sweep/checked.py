@@ -1,12 +1,15 @@
 """A request, checked and turned into specs."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bench.errors import UsageError
 from bench.spec.artifacts import parse_every
 from bench.spec.budget import Budget
+from bench.spec.grid import listed_fields, make_grid
 from bench.spec.named_recipes import (
     AS_PUBLISHED,
     CLEAN,
@@ -57,6 +60,12 @@ class CheckedRequest:
     def models(self) -> tuple[str, ...]:
         """The models of all trainings, each once."""
         return tuple(dict.fromkeys(one.model for one in self.trainings))
+
+    @property
+    def num_settings(self) -> int:
+        """In how many settings each model is trained: more than one where values are listed."""
+        bases = Counter((one.model, one.recipe.name.partition("+")[0]) for one in self.trainings)
+        return max(bases.values())
 
     def check_job(self, data_hash: str) -> CheckJob:
         """Return what a child must look at before the sweep."""
@@ -135,32 +144,62 @@ def check_options(request: Request) -> CheckedRequest:
 
 
 def _trainings(request: Request) -> tuple[RequestedTraining, ...]:
-    """List the trainings; one that follows a source lasts as long as there unless --budget is."""
+    """List the trainings: of each model all settings, as listed.
+
+    One that follows a source lasts as long as there unless --budget is given.
+    """
     budget = Budget.parse(request.budget) if request.budget else None
+    changes = _changes(request)
     if request.recipe == PUBLISHED_RECIPES:
         protocol = request.protocol or CLEAN
         systems = asked_systems(request.models)
-        pairs = [(system.model, find_recipe(system.recipe, protocol)) for system in systems]
+        pairs = [
+            (system.model, _changed(find_recipe(system.recipe, protocol), changes, request))
+            for system in systems
+        ]
     else:
-        recipe = find_recipe(request.recipe, request.protocol)
-        pairs = [(model, recipe) for model in resolve_names(request.models)]
+        recipes = _changed(find_recipe(request.recipe, request.protocol), changes, request)
+        pairs = [(model, recipes) for model in resolve_names(request.models)]
     follows_source = request.recipe == PUBLISHED_RECIPES or request.protocol is not None
-    trainings = []
-    for model, named in pairs:
-        recipe = _changed(named, request)
+
+    def length(recipe: Recipe) -> Budget | None:
         own = Budget(recipe.epochs, "epochs") if follows_source and recipe.epochs else None
-        trainings.append(RequestedTraining(model, recipe, budget or own))
-    return tuple(trainings)
+        return budget or own
+
+    return tuple(
+        RequestedTraining(model, recipe, length(recipe))
+        for model, recipes in pairs
+        for recipe in recipes
+    )
 
 
-def _changed(recipe: Recipe, request: Request) -> Recipe:
+def _changes(request: Request) -> dict[str, Any]:
+    """Return the values of recipe fields, or lists of them, that the options give.
+
+    Raises:
+        UsageError: a list of values for what another option settles.
+    """
+    changes = read_config(request.config) if request.config else {}
+    changes |= read_settings(request.settings or ())
+    settled = {
+        "precision": ("--precision", request.precision != AUTO),
+        "validation_fraction": ("--full-train", request.full_train),
+    }
+    for key in listed_fields(changes):
+        option, is_settled = settled.get(key, ("", False))
+        if is_settled:
+            raise UsageError(f"{option} settles {key}, of which values are listed; leave one out")
+    return changes
+
+
+def _changed(named: Recipe, changes: Mapping[str, Any], request: Request) -> list[Recipe]:
     """Change the recipe by the options; its name does not tell of the precision."""
-    if request.config:
-        recipe = override(recipe, read_config(request.config))
-    recipe = override(recipe, read_settings(request.settings or ()))
+    recipes = make_grid(named, changes)
     if request.precision != AUTO:
-        recipe = replace(recipe, precision=request.precision)
-    return override(recipe, {"validation_fraction": 0.0}) if request.full_train else recipe
+        recipes = [replace(recipe, precision=request.precision) for recipe in recipes]
+    if request.full_train:
+        recipes = [override(recipe, {"validation_fraction": 0.0}) for recipe in recipes]
+    return recipes
 
 
 def _check_numbers(request: Request) -> None:
@@ -189,6 +228,7 @@ def _check_ladder(checked: CheckedRequest) -> None:
         (request.target is not None, "trains to no end; leave --target out"),
         (request.in_process, "needs its child processes; leave --in-process out"),
         (keeps, "trains to no end; leave --save and --tensorboard out"),
+        (checked.num_settings > 1, "measures the plans of one recipe; give each field one value"),
     ):
         if is_asked:
             raise UsageError(f"--plan ladder {why}")

@@ -94,9 +94,9 @@ def describe_run(
     return label, min(fraction, 1.0), note[:MAX_SHOWN_CHARS]
 
 
-def describe_record(record: RunRecord) -> str:
-    """One line about a run that is over."""
-    name = f"{record.spec['model']} · seed {record.spec['seed']}"
+def describe_record(record: RunRecord, row: str) -> str:
+    """One line about a run that is over, of a row of that name."""
+    name = f"{row} · seed {record.spec['seed']}"
     accuracy, seconds = record.value("test_accuracy"), record.value("train_time")
     if record.status != "ok" or accuracy is None or seconds is None:
         return f"{name}: {record.status}: {record.reason}"

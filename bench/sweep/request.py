@@ -84,7 +84,12 @@ class Request:
         bool, Option("--resume", help="Go on with --out, or else with the newest run.")
     ] = False
     settings: Annotated[
-        list[str] | None, Option("--set", help="Change a recipe field: key=value; may be repeated.")
+        list[str] | None,
+        Option(
+            "--set",
+            help="Change a recipe field: key=value; may be repeated. Of several values, key=a,b,c, "
+            "every combination is run.",
+        ),
     ] = None
     config: Annotated[
         Path | None, Option(help="TOML file of recipe fields; --set wins over it.")

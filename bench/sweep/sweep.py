@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,6 +22,7 @@ from bench.workers import messages
 from bench.workers.interruption import Interruption, watch_signals
 from bench.workers.isolation import FAREWELL_S, PARTING_S, STOPPED, Child
 from results import RecordError, RunRecord, RunStore
+from results.rows.comparable import spec_labels
 from results.text import one_line
 
 if TYPE_CHECKING:
@@ -44,6 +46,15 @@ class Sweep:
     report: Report = lambda _label, _fraction, _note: None
     done: Callable[[RunRecord], None] = lambda _record: None  # told of each new record
 
+    def name_of(self, config_id: str) -> str:
+        """What a configuration is called while it runs: as its row will be."""
+        return self._names[config_id]
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        names = spec_labels([spec.as_plain() for spec in self.specs])
+        return {spec.config_id: name for spec, name in zip(self.specs, names, strict=True)}
+
 
 def run_shown(sweep: Sweep, read: Callable[[], list[RunRecord]], num_done: int = 0) -> Ended:
     """Run a sweep with bars on a terminal; where its store refuses, rescue what was measured.
@@ -56,7 +67,7 @@ def run_shown(sweep: Sweep, read: Callable[[], list[RunRecord]], num_done: int =
 
             def done(record: RunRecord) -> None:
                 note(record)
-                bars.done(describe_record(record))
+                bars.done(describe_record(record, sweep.name_of(record.config_id)))
 
             return run_sweep(replace(sweep, report=bars.show, done=done))
 
@@ -132,7 +143,7 @@ def _here(
 ) -> Generator[RunResult]:
     def watch(seed: int, phase: str, progress: "Progress | None") -> None:
         label, fraction, note = describe_run(seed, phase, progress)
-        sweep.report(f"{spec.model} · {label}", fraction, note)
+        sweep.report(f"{sweep.name_of(spec.config_id)} · {label}", fraction, note)
 
     yield from execute_seeds(
         spec,
@@ -199,7 +210,7 @@ def _in_child(
         ):
             if kind == messages.PROGRESS:
                 label, fraction, note = checked_progress(content)
-                sweep.report(f"{spec.model} · {label}", fraction, note)
+                sweep.report(f"{sweep.name_of(spec.config_id)} · {label}", fraction, note)
             elif kind == messages.RECORD:
                 line, samples = content
                 record = checked_record(line, spec, waiting)

@@ -37,7 +37,7 @@ NOTE = (
     "change and ratios: against the row above of the same model. "
     f"{NOISE_MARK}: chance may have made it (95 % intervals over seeds overlap, or one seed)."
 )
-_RANKS = (  # a narrow table shows the first of them, in their order in the table
+_NAMES = (  # a narrow table shows settings, then the first of these, in their order in the table
     "commit",
     "budget",
     "target",
@@ -55,6 +55,7 @@ _RANKS = (  # a narrow table shows the first of them, in their order in the tabl
     "device",
     "remarks",
 )
+_RANKS = {name: rank for rank, name in enumerate(_NAMES, start=1)}
 
 
 def history_columns(rows: Sequence[Row]) -> list[Column]:
@@ -86,7 +87,7 @@ def render_history(rows: Sequence[Row], *, width: int, title: str | None = None)
         return titled(title, [])
     names, *columns = history_columns(rows)
     names = short_column(names, width)
-    ranked = sorted(columns, key=lambda column: _RANKS.index(column.header))
+    ranked = sorted(columns, key=lambda column: _RANKS.get(column.header, 0))
     fits = {column.header: column for column in fitting(ranked, names, width)}
     shown = [names, *(fits[column.header] for column in columns if column.header in fits)]
     headers = [column.header for column in shown]

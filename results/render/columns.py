@@ -1,10 +1,11 @@
 """The columns a person reads: which there are, in order of importance, and their cells as text."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from results.rows.comparable import holds_time_equal
+from results.rows.settings import is_number, recipe_name, setting_text, settings_in
 from results.text import (
     format_bytes,
     format_count,
@@ -44,13 +45,17 @@ def model_column(rows: Sequence[Row]) -> Column:
     return text_column("model", [row["model"] for row in rows])
 
 
-def value_columns(rows: Sequence[Row], by: str = "model") -> list[Column]:
+def value_columns(
+    rows: Sequence[Row], by: str = "model", failed: Sequence[Row] = ()
+) -> list[Column]:
     """All columns beside the model that say anything about these rows, most important first.
 
-    Columns that tell rows apart (recipe, device and so on) come first, where rows differ in them.
+    Columns that tell rows apart (settings, recipe, device and so on) come first, where rows differ
+    in them. Those of settings go on with the rows that `failed`.
     """
-    own = _target_columns(rows)
-    columns = [*identity_columns(rows, by), accuracy_column(rows), *own]
+    own, settings = _target_columns(rows), setting_columns([*rows, *failed], by)
+    identity = identity_columns(rows, by)[len(settings) :]
+    columns = [*settings, *identity, accuracy_column(rows), *own]
     others = (_number_column(quantity, rows) for quantity in _QUANTITIES)
     columns += [c for c in others if c.header not in {column.header for column in own}]
     columns += [_floor_column(rows), remarks_column(rows)]
@@ -117,12 +122,29 @@ def remarks_column(rows: Sequence[Row]) -> Column:
 def identity_columns(rows: Sequence[Row], by: str) -> list[Column]:
     """What tells rows apart, where they differ in it, and what they are grouped by."""
     keys = [key for key in _IDENTITIES if key == by or _tells_apart(rows, key)]
-    return [text_column(key, [str(row.get(key) or UNKNOWN) for row in rows]) for key in keys]
+    others = [text_column(key, [_identity(row, key) for row in rows]) for key in keys]
+    return [*setting_columns(rows, by), *others]
+
+
+def setting_columns(rows: Sequence[Row], by: str) -> list[Column]:
+    """The settings in which rows differ; what they are grouped by comes first."""
+    keys = settings_in(rows[0]) if rows else []
+    columns = []
+    for key in sorted(keys, key=lambda key: key != by):
+        words = text_column(key, [setting_text(row[key]) for row in rows])
+        are_numbers = all(is_number(row[key]) for row in rows)
+        columns.append(replace(words, align="right") if are_numbers else words)
+    return columns
+
+
+def _identity(row: Row, key: str) -> str:
+    text = recipe_name(row[key], settings_in(row)) if key == "recipe" else row.get(key)
+    return str(text or UNKNOWN)
 
 
 def _tells_apart(rows: Sequence[Row], key: str) -> bool:
     if key != "plan":
-        return len({row.get(key) for row in rows}) > 1
+        return len({_identity(row, key) for row in rows}) > 1
     # `auto` gives each model its own plan: only two plans for one model are news.
     pairs = {(row["model"], row["plan"]) for row in rows}
     return len(pairs) > len({row["model"] for row in rows})

@@ -1,14 +1,15 @@
 """The notes below a table: failures, flags, what was held equal, where it ran, how sure it is."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from results.errors import NotComparable
 from results.records.record import RunRecord
 from results.render.columns import MISSED, QUIET_FLAGS, has_missed
-from results.rows.comparable import check_comparable, pareto_sentence
+from results.rows.comparable import check_comparable, labels, pareto_sentence
 from results.rows.difference import certainty_lines
 from results.rows.rows import sort_rows, table_rows
+from results.rows.settings import recipe_name, setting_text, settings_in, settings_of
 from results.rows.summary import NUM_TEST_IMAGES, Summary, commit_of
 from results.statistics import wilson_interval
 from results.text import (
@@ -75,10 +76,11 @@ def footer_lines(
     records = [record for summary in summaries for record in summary.records]
     rows = table_rows(summaries) if rows is None else sort_rows(rows)
     warning = comparability_warning(records)
+    names = _setting_names(summaries, rows)
     lines = [
         warning,  # before all others: many failures must not take its place on a terminal
-        *failure_lines(summaries),
-        *flag_lines(summaries),
+        *failure_lines(summaries, names),
+        *flag_lines(summaries, names),
         *ground_lines(summaries),
         _certainty(summaries),
         *([] if warning else certainty_lines(summaries, rows)),
@@ -89,6 +91,16 @@ def footer_lines(
         *_unknowns(summaries),
     ]
     return [one_line(line) for line in lines if line]
+
+
+def _setting_names(
+    summaries: Sequence[Summary], rows: Sequence[Mapping[str, Any]]
+) -> list[str] | None:
+    """What rows are called that differ in settings; None where they do not."""
+    if not settings_in(rows[0]):
+        return None
+    names = {tuple(row["record_ids"]): name for row, name in zip(rows, labels(rows), strict=True)}
+    return [names[summary.record_ids] for summary in summaries]
 
 
 def comparability_warning(records: Sequence[RunRecord]) -> str | None:
@@ -103,9 +115,12 @@ def comparability_warning(records: Sequence[RunRecord]) -> str | None:
 def ground_lines(summaries: Sequence[Summary]) -> list[str]:
     """What was held equal, where runs with a target ended, and where they were measured."""
     records = [record for summary in summaries for record in summary.records]
+    settings = settings_of([summary.spec for summary in summaries])
+    told = list(settings[0]) if settings else []
     held = {
         "budget": [record.spec["budget"] for record in records],
-        "recipe": [record.spec["recipe"]["name"] for record in records],
+        "recipe": [recipe_name(record.spec["recipe"]["name"], told) for record in records],
+        **{key: [setting_text(own[key]) for own in settings] for key in told},
         "precision": [record.spec["precision"] for record in records],
         "evaluated on": [record.spec["evaluation_split"] for record in records],
     }
@@ -157,12 +172,21 @@ def flag_lines(summaries: Sequence[Summary], names: Sequence[str] | None = None)
     flags = distinct(flag for summary in summaries for flag in summary.flags)
     for flag in sorted(flags, key=lambda flag: flag == "under_trained"):  # which is no surprise
         if flag not in QUIET_FLAGS:
+            without = {s.model for s in summaries if flag not in s.flags}
             bearers = distinct(
-                name + _seeds(flag, s) + _switches(flag, s) for name, s in named if flag in s.flags
+                _bearer(name, s, without) + _seeds(flag, s) + _switches(flag, s)
+                for name, s in named
+                if flag in s.flags
             )
             who, note = ", ".join(bearers), _note(flag, summaries)
             lines.append(f"{flag} ({who}): {note}." if note else f"{flag}: {who}.")
     return lines
+
+
+def _bearer(name: str, summary: Summary, without: Container[str]) -> str:
+    """The name of a row with a flag: its model's alone, unless another row of it is without."""
+    model = summary.model
+    return model if model not in without and name.startswith(f"{model} (") else name
 
 
 def failure_lines(summaries: Sequence[Summary], names: Sequence[str] | None = None) -> list[str]:

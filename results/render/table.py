@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from results.render.columns import Column, Row, failure_text, model_column, value_columns
+from results.render.columns import (
+    Column,
+    Row,
+    failure_text,
+    model_column,
+    setting_columns,
+    value_columns,
+)
+from results.rows.settings import settings_in
 from results.text import cut, short_names
 
 if TYPE_CHECKING:
@@ -34,9 +42,11 @@ def render_table(
     succeeded = [row for row in rows if row["status"] == "ok"]
     failed = [row for row in rows if row["status"] != "ok"]
     names = short_column(model_column([*succeeded, *failed]), width)
-    columns = fitting(value_columns(succeeded, by), names, width) if succeeded else []
+    columns = value_columns(succeeded, by, failed) if succeeded else setting_columns(failed, by)
+    columns = fitting(columns, names, width) if columns else []
     failures = [*[None] * len(succeeded), *map(failure_text, failed)]
-    return titled(title, table_lines([names, *columns], width, failures))
+    num_identifying = 1 + min(len(columns), len(settings_in(rows[0])) if rows else 0)
+    return titled(title, table_lines([names, *columns], width, failures, num_identifying))
 
 
 def titled(title: str | None, lines: "Sequence[Text]") -> "Group":

@@ -11,6 +11,7 @@ from results.records.store import RECORDS_FILE
 from results.render.columns import UNKNOWN, Column, failure_text, model_column, value_columns
 from results.report.material import Material, Series
 from results.report.page import Cell, Table
+from results.rows.settings import settings_in
 from results.rows.summary import commit_of
 from results.text import distinct, format_seconds
 
@@ -58,7 +59,10 @@ def _cells(columns: Sequence[Column], index: int, series: Series) -> tuple[Cell,
     names, *rest = columns
     found = [Cell(names.cells[index], names.cells[index])]
     if not series.is_ok:
-        return (*found, *(Cell("") for _ in rest[:-1]), Cell(failure_text(series.row)))
+        num_settings = len(settings_in(series.row))  # their columns come first
+        settings = [Cell(column.cells[index]) for column in rest[:num_settings]]
+        blank = [Cell("")] * (len(rest) - num_settings - 1)
+        return (*found, *settings, *blank, Cell(failure_text(series.row)))
     for column in rest:
         text = column.cells[index].strip()
         word = None if text in {"", UNKNOWN} else text

@@ -7,6 +7,7 @@ from typing import Any
 
 from results.errors import NotComparable
 from results.records.record import RunRecord
+from results.rows.settings import SETTING_KEYS, recipe_name, setting_text, settings_in, settings_of
 from results.text import cut, cut_name
 
 LADDER = "ladder"  # the requested plan of every rung; in the provenance, the run it belongs to
@@ -15,7 +16,11 @@ Row = Mapping[str, Any]
 Axes = tuple[float, ...]
 
 HELD_EQUAL = ("budget", "evaluation_split", "target")
-_TELLING_KEYS = ("commit", "budget", "target", "recipe", "precision", "plan", "device")
+_TELLING_KEYS = (
+    *("commit", "budget", "target"),
+    *SETTING_KEYS,
+    *("recipe", "precision", "plan", "device"),
+)
 _COST_WORDS = {
     "train_time_s": "faster to train",
     "peak_memory_bytes": "lighter in peak memory",
@@ -146,14 +151,24 @@ def pareto_sentence(rows: Sequence[Row]) -> str | None:
 
 def labels(rows: Sequence[Row]) -> list[str]:
     """A name for each row: its model, and where that occurs twice what tells the rows apart."""
-    namesakes: dict[str, list[Row]] = {}
-    for row in rows:
-        namesakes.setdefault(row["model"], []).append(row)
+    told = [{key: _told(row, key) for key in _TELLING_KEYS} for row in rows]
+    namesakes: dict[str, list[dict[str, str]]] = {}
+    for row, texts in zip(rows, told, strict=True):
+        namesakes.setdefault(row["model"], []).append(texts)
     telling = {
-        model: [key for key in _TELLING_KEYS if len({row.get(key) for row in group}) > 1]
+        model: [key for key in _TELLING_KEYS if len({texts[key] for texts in group}) > 1]
         for model, group in namesakes.items()
     }
-    return [_label(row, telling[row["model"]]) for row in rows]
+    return [
+        _label(row, [texts[key] for key in telling[row["model"]]])
+        for row, texts in zip(rows, told, strict=True)
+    ]
+
+
+def spec_labels(specs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A name for each configuration as `labels` has it, of what was asked for."""
+    settings = settings_of(specs)
+    return labels([asked_for(spec) | own for spec, own in zip(specs, settings, strict=True)])
 
 
 def is_at_chance(row: Row) -> bool:
@@ -161,13 +176,17 @@ def is_at_chance(row: Row) -> bool:
     return "at_chance" in row["flags"]
 
 
-def _label(row: Row, keys: Sequence[str]) -> str:
-    what = ", ".join(_told(row, key) for key in keys)
-    return f"{row['model']} ({what})" if what else str(row["model"])
+def _label(row: Row, texts: Sequence[str]) -> str:
+    return f"{row['model']} ({', '.join(texts)})" if texts else str(row["model"])
 
 
 def _told(row: Row, key: str) -> str:
     """What tells a row apart; a target is a bare number, and most rows have none."""
+    value = row.get(key)
+    if key in SETTING_KEYS:
+        return f"{key}={setting_text(value)}" if key in row else ""
     if key == "target":
-        return "no target" if row[key] is None else f"to {row[key] * 100:.6g} %"
-    return "unknown" if row[key] is None else str(row[key])
+        return "no target" if value is None else f"to {value * 100:.6g} %"
+    if key == "recipe" and value is not None:
+        return recipe_name(value, settings_in(row))
+    return "unknown" if value is None else str(value)

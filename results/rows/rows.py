@@ -7,11 +7,13 @@ from typing import Any
 from results.errors import NotComparable, ResultsError
 from results.records.record import RunRecord
 from results.rows.comparable import check_comparable, pareto_cost, pareto_front
+from results.rows.settings import SETTING_KEYS, setting_order, settings_of
 from results.rows.summary import Summary
 from results.statistics import median, stdev, wilson_interval
 from results.text import distinct
 
-# Keys are only ever added, at the end: programs read them. `--by commit` adds `commit`.
+# Keys are only ever added, at the end: programs read them. `--by commit` adds `commit`, and rows
+# that differ in settings have these at the very end.
 ROW_KEYS = (
     *("model", "status", "reason", "flags", "n_seeds", "n_failed", "num_params"),
     *("num_trainable_params", "flops_per_image", "test_accuracy", "test_accuracy_ci95"),
@@ -23,6 +25,7 @@ ROW_KEYS = (
     *("test_accuracy_stdev", "test_accuracy_sampling_ci95", "train_accuracy", "target"),
     *("target_time_s", "n_target_missed"),
 )
+SETTINGS = ("precision", *SETTING_KEYS)  # by which rows may be grouped
 TARGETS = ("0.80", "0.85", "0.90", "0.92", "0.94")
 _LEVELS = (*map(float, TARGETS), math.inf)
 DEFAULT_SORT = "test_accuracy"
@@ -53,20 +56,26 @@ MORE_IS_BETTER = (
 )
 
 
-def table_rows(summaries: Sequence[Summary], sort: str = DEFAULT_SORT) -> list[dict[str, Any]]:
-    """A row for each summary, its keys exactly ROW_KEYS, None for what is unknown, sorted by a key.
+def table_rows(
+    summaries: Sequence[Summary], sort: str = DEFAULT_SORT, by: str | None = None
+) -> list[dict[str, Any]]:
+    """A row for each summary, None for what is unknown, sorted by a key.
 
-    Where the summaries are not comparable no row is on a front.
+    Its keys are ROW_KEYS, then the settings in which the rows differ. With a setting as `by` the
+    rows of each of its values stand together. Where the summaries are not comparable no row is on a
+    front.
 
     Raises:
         ResultsError: `sort` is no key.
     """
-    return sort_rows(rows_of(summaries), sort)
+    rows = sort_rows(rows_of(summaries, by), sort)
+    return sorted(rows, key=lambda row: setting_order(row[by])) if by in SETTINGS else rows
 
 
-def rows_of(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
-    """The rows in the order of their summaries."""
-    rows = [_row(summary) for summary in summaries]
+def rows_of(summaries: Sequence[Summary], by: str | None = None) -> list[dict[str, Any]]:
+    """The rows in the order of their summaries; `by` is a setting that they have in any case."""
+    settings = settings_of([summary.spec for summary in summaries], also=by)
+    rows = [_row(summary) | own for summary, own in zip(summaries, settings, strict=True)]
     try:
         check_comparable([record for summary in summaries for record in summary.records])
     except NotComparable:
@@ -183,14 +192,16 @@ def _whole(value: float | None) -> int | None:
 
 
 def _sort_key(row: dict[str, Any], key: str) -> tuple[bool, bool, Any, str]:
-    value = _sortable(row[key])
+    value = _sortable(row[key], key)
     if value is not None and key in MORE_IS_BETTER:
         value = -value
     is_failed = row["status"] != "ok"
     return is_failed, value is None, 0 if value is None else value, row["model"]
 
 
-def _sortable(value: Any) -> Any:  # noqa: ANN401 - a row holds any JSON value
+def _sortable(value: Any, key: str) -> Any:  # noqa: ANN401 - a row holds any JSON value
+    if key in SETTING_KEYS:
+        return setting_order(value)
     if isinstance(value, dict):
         return value["0.90"]
     if isinstance(value, list):

@@ -145,7 +145,7 @@ def test_lines_on_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
     say(f"reading {NAME}")
     with ProgressBars("models", total=2, is_quiet=True) as bars:
         bars.show(f"{NAME} · :locked:", 0.5, REASON)
-        bars.done(describe_record(make_records()[1]))
+        bars.done(describe_record(make_records()[1], NAME))
     text = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", terminal.getvalue()).replace("\r", "")
     assert_plain(text)
     assert f"reading x/{SHOWN}\n" in text

@@ -76,6 +76,8 @@ def test_the_line_of_a_training(changes: dict[str, Any], note: str) -> None:
 
 def test_the_line_of_a_run() -> None:
     record = make_record("v0", 1, values={"test_accuracy": 0.8425, "train_time": 3.21})
-    assert describe_record(record) == "v0 · seed 1: 84.25 % after 3.2 s of training"
+    assert describe_record(record, "v0") == "v0 · seed 1: 84.25 % after 3.2 s of training"
     failed = replace(record, measurements={}, status="crashed", reason="why")
-    assert describe_record(failed) == "v0 · seed 1: crashed: why"
+    assert (
+        describe_record(failed, "v0 (batch_size=64)") == "v0 (batch_size=64) · seed 1: crashed: why"
+    )

@@ -108,9 +108,29 @@ def test_a_budget_and_settings_go_to_every_system() -> None:
     assert {(str(spec.budget), spec.recipe.input_size) for spec in specs} == {("60s", 28)}
 
 
+def test_a_grid_is_every_setting_of_one_model_after_the_other() -> None:
+    """Another order, settings that share a configuration, or an announcement that miscounts."""
+    options: dict[str, Any] = {
+        "models": "v0,v2",
+        "settings": ["batch_size=64,128", "optimizer=sgd,adamw"],
+    }
+    specs = specs_of(**options)
+    found = [(spec.model, spec.recipe.batch_size, spec.recipe.optimizer) for spec in specs]
+    of_one = [(64, "sgd"), (64, "adamw"), (128, "sgd"), (128, "adamw")]
+    assert found == [(model, *setting) for model in ("v0", "v2") for setting in of_one]
+    assert len({spec.config_id for spec in specs}) == 8
+    assert specs[3] == specs_of()[0], "the recipe's own values are no change"
+    assert check_options(Request(**options)).num_settings == 4
+    systems = check_options(Request(models="resnet18", recipe="published"))
+    assert (len(systems.trainings), systems.num_settings) == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        ({"settings": ["precision=fp32,bf16"], "precision": "fp32"}, "--precision settles prec"),
+        ({"settings": ["validation_fraction=0,0.1"], "full_train": True}, "--full-train settles"),
+        ({"settings": ["batch_size=32,64"], "plan": "ladder"}, "give each field one value"),
         ({"save_every": ""}, "steps"),  # catches a test for truth, not None
         ({"models": "torchvision:resnet34", "recipe": "published"}, "knows no torchvision"),
         ({"models": "all", "recipe": "published", "plan": "ladder"}, "one recipe; name it"),
