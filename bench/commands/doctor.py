@@ -72,6 +72,7 @@ def _torch() -> Iterator[Diagnosis]:
         return
     yield Diagnosis("torch", True, f"{torch.__version__}, torchvision {torchvision.__version__}")
     from bench.machine.environment import device_model
+    from bench.machine.rapl import open_rapl
 
     bf16 = {
         None: "bf16 support unknown",
@@ -81,6 +82,8 @@ def _torch() -> Iterator[Diagnosis]:
     cpu = device_model(torch.device("cpu"))
     cores = threads_text() or f"{usable_cores()} usable cores"
     yield Diagnosis("CPU", True, f"{cpu}, {cores}, {bf16}")
+    counter, no_energy = open_rapl()
+    yield Diagnosis("energy", True, f"CPU {counter.energy_method if counter else no_energy}")
     yield from _gpus()
     yield from _ceilings()
 

@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 
 from bench.machine.clock import make_clock
 
+MIN_WINDOW_S = 2.0  # the counter moves every 20 to 100 ms: shorter windows do not resolve it
 INTERVAL_S = 0.1
 JOIN_S = 1.0  # a driver that hangs must not hang the run
 SETTLE_S = 0.5  # rest before the readings of an idle GPU: some average over what was before
@@ -49,6 +50,11 @@ class Gpu:
     nvml: Any
     handle: Any
     uuid: str = ""
+    energy_method: ClassVar[str] = "counter"
+    min_window_s: ClassVar[float] = MIN_WINDOW_S
+
+    def keep_up(self) -> None:
+        """Nothing to do: NVML's counter has 64 bits."""
 
     def energy_joules(self) -> float | None:
         """Energy since the driver was loaded (Volta and later)."""
@@ -115,12 +121,6 @@ def open_gpu(device: torch.device) -> tuple[Gpu | None, str]:
         return Gpu(pynvml, pynvml.nvmlDeviceGetHandleByUUID(uuid), uuid), ""
     except pynvml.NVMLError as error:
         return None, f"no NVML for {device}: {error}"
-
-
-def open_energy_counter(device: torch.device) -> tuple[Gpu | None, str]:
-    """The GPU behind a device, if its energy counter answers, else None and the reason."""
-    gpu, reason = open_gpu(device)
-    return (None, reason) if gpu is None else counting(gpu)
 
 
 def counting(gpu: Gpu) -> tuple[Gpu | None, str]:

@@ -33,7 +33,7 @@ def report_training(
     findings.add("steps", trace.steps)
     findings.add("images_seen", trace.images_seen)
     findings.add("peak_memory", *meters.peak_bytes())
-    report_gpu(meters, session.idle_power or (None, "not measured"), findings)
+    report_energy(meters, session.idle_power or (None, "not measured"), findings)
     chosen = chosen_points([point.validation_accuracy for point in trace.curve], spec.target)
     # seconds to the microsecond, accuracy to a hundredth of an image
     findings.curve = [[round(x, 6) for x in trace.curve[k][:4]] for k in chosen] or None
@@ -59,15 +59,15 @@ def report_training(
         findings.flags.append("under_trained")
 
 
-def report_gpu(meters: Meters, idle: tuple[float | None, str], findings: Findings) -> None:
-    """Energy, idle power and conditions of a training; the raw readings among the samples.
+def report_energy(meters: Meters, idle: tuple[float | None, str], findings: Findings) -> None:
+    """Energy and idle power; of a GPU conditions too, and the raw readings among the samples.
 
     Rounded to NVML's own millijoules and milliwatts, as a record is at most 4 KB.
     """
     sampler = meters.sampler
-    has_nvml = meters.gpu is not None or sampler is not None
+    has_sensor = meters.counter is not None or sampler is not None
     joules, no_energy = meters.energy_j()
-    watts, no_idle = idle if has_nvml else (None, meters.no_energy)
+    watts, no_idle = idle if has_sensor else (None, meters.no_energy)
     above = None if joules is None or watts is None else joules - watts * meters.seconds
     findings.add("energy", joules, no_energy, digits=3)
     findings.add("idle_power", watts, no_idle, digits=3)
@@ -100,7 +100,7 @@ def _report_overrun(budget: Budget, training: Training, findings: Findings) -> N
         return
     if budget.unit == "s":
         findings.add("overrun", meters.seconds - budget.amount)
-    elif budget.unit == "J" and meters.gpu:  # else its counter was lost on the way
+    elif budget.unit == "J" and meters.counter:  # else its counter was lost on the way
         findings.add("overrun_energy", meters.joules - budget.amount)
 
 

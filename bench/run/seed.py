@@ -19,8 +19,7 @@ from bench.keep.keeper import begin_keeping
 from bench.machine.clock import make_clock
 from bench.machine.compilers import compile_counts
 from bench.machine.memory import model_bytes, peak_of_graphs, state_bytes
-from bench.machine.meters import Meters, make_meters
-from bench.machine.nvml import measure_idle_power
+from bench.machine.meters import Meters, make_meters, measure_idle_power
 from bench.measure.findings import SHARED, Findings
 from bench.measure.limit import count_model, count_step, count_step_kernels
 from bench.measure.outcome import report_compilers, report_fit, report_quality, report_training
@@ -207,7 +206,8 @@ def assemble(
         )
         pacer = Pacer(limit=steps, per_step=1.0)
     else:
-        watts = meters.gpu.power_watts() if budget.unit == "J" and meters.gpu else None
+        counter = meters.counter if budget.unit == "J" else None
+        watts = counter.power_watts() if counter else None
         cost = step_s if watts is None else watts * step_s
         pacer = Pacer(limit=budget.amount, per_step=cost)
     rate = partial(learning_rate_at, recipe)

@@ -14,7 +14,7 @@ UNITS = {
     "images": "training examples seen",
     "s": "seconds on the training clock",
     "flops": "FLOPs of training steps, as torch's flop counter counts them",
-    "J": "joules of the GPU, read through NVML",
+    "J": "joules of the device, where it counts them",
 }
 EXAMPLES = "3epochs, 5000steps, 180000images, 60s, 5min, 2e15flops, 500J"
 MOST = 1e30  # of any unit; beyond, a number of steps need not be finite

@@ -129,23 +129,25 @@ def check(job: CheckJob) -> dict[str, Any]:
     """Try what a user may have got wrong; return the device and the environment.
 
     Raises:
-        UsageError: no such device, or no NVML for a budget in joules.
+        UsageError: no such device, or no energy counter for a budget in joules.
         DataError: no such augmentation.
         ModelError: weights that cannot be put into a model.
     """
     import_torch()
     from bench.machine.device import pick_device
     from bench.machine.environment import describe_environment
-    from bench.machine.nvml import open_energy_counter
+    from bench.machine.meters import open_energy_counter
     from data_pipeline import parse_augmentation
 
     for name in {name for one in job.trainings for name in one.recipe.augment}:
         parse_augmentation(name)
     device = pick_device(job.device)
-    gpu, no_energy = open_energy_counter(device)
+    counter, no_energy = open_energy_counter(device)
     needs_energy = any(one.budget and one.budget.unit == "J" for one in job.trainings)
-    if needs_energy and gpu is None:
-        raise UsageError(f"a budget in joules needs NVML ({no_energy}); choose another unit")
+    if needs_energy and counter is None:
+        raise UsageError(
+            f"a budget in joules has no counter here: {no_energy}; choose another unit"
+        )
     _try_starts(job.trainings)
     return {"device": str(device), "environment": describe_environment(device, job.data_hash)}
 

@@ -55,7 +55,7 @@ class Session:
     warmed: set[Plan] = field(default_factory=set)  # first warm-up, with any compilation, is done
     num_seeds: int = 1
     flops_per_image: float | None = None  # of a training step, until it is counted
-    idle_power: tuple[float | None, str] | None = None  # watts of the GPU, or why unknown
+    idle_power: tuple[float | None, str] | None = None  # watts, or why unknown
     ceilings: Ceilings | None = None  # where they were not measured
     costs: dict[Plan, StepCost] = field(default_factory=dict)
     profiled: set[Plan] = field(default_factory=set)  # kernels were counted, or could not be

@@ -12,6 +12,7 @@ from tests.command_line import is_alike, read_lines
 
 OF_THE_MACHINE = ("record_id", "environment", "conditions", "provenance")  # and of the day
 ANY = "any"  # stands for what may be of any value
+OF_A_SENSOR = ("energy", "idle_power", "energy_above_idle")  # some CPUs have one
 FLAGS_OF_THE_MACHINE = {"beat_floor"}
 WHOLE_SAMPLES = ("loss", "learning_rate", "class_counts")
 LOSSES = ("samples.loss.", "measurements.train_loss.", "measurements.test_loss.")
@@ -42,12 +43,15 @@ def frozen(record: Mapping[str, Any], samples: Mapping[str, Any]) -> dict[str, A
     measured = {
         name: [unit, *(values if is_alike(name, unit) else map(_names, values))]
         for name, (unit, *values) in record["measurements"].items()
+        if name not in OF_A_SENSOR
     }
+    missing = {k: why for k, why in record["missing"].items() if k not in OF_A_SENSOR}
     return {
         **record,
         **{name: _names(record[name]) for name in OF_THE_MACHINE},
         "flags": [flag for flag in record["flags"] if flag not in FLAGS_OF_THE_MACHINE],
         "measurements": measured,
+        "missing": missing,
         "curve": [[ANY, *point] for _second, *point in record["curve"]],
         "samples": {name: _sample(name, array) for name, array in samples.items()},
     }

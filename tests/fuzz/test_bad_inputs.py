@@ -26,8 +26,8 @@ HUGE = "0x" + "f" * 5_000  # Python writes no such number in decimal
     ("text", "wanted"),
     [
         (f"augment = {DEEP}", "is no TOML"),
-        (f"batch_size = {HUGE}", "takes int, not a number of thousands of digits"),
-        (f"optimizer = {HUGE}", "takes str, not a number of thousands of digits"),
+        (f"batch_size = {HUGE}", "takes a whole number, not a number of thousands of digits"),
+        (f"optimizer = {HUGE}", "muon, not a number of thousands of digits"),
         ('weights = "a\\u0000b"', "unknown weights 'a\\x00b'"),
         ('augment = ["a+b/"]', "augment takes up to 16 names"),
         (f"augment = {['flip'] * 17}", "augment takes up to 16 names"),
@@ -41,7 +41,7 @@ def test_a_config_is_refused(tmp_path: Path, text: str, wanted: str) -> None:
 
 
 def test_a_second_line_of_a_setting_is_not_dropped() -> None:
-    with pytest.raises(UsageError, match="batch_size takes int"):
+    with pytest.raises(UsageError, match="batch_size takes a whole number"):
         override(DEFAULT, read_settings(["batch_size=32\nlearning_rate=1"]))
 
 

@@ -10,8 +10,8 @@ from msgspec import json
 
 from bench.machine import nvml as bench_nvml
 from bench.machine.environment import describe_environment
-from bench.machine.meters import Meters
-from bench.machine.nvml import Gpu, Reading, Sampler, open_energy_counter, open_gpu
+from bench.machine.meters import Meters, open_energy_counter
+from bench.machine.nvml import Gpu, Reading, Sampler, open_gpu
 from tests.bench.machine.nvml_by_hand import (
     ASKED,
     GPU,

@@ -1,5 +1,6 @@
 """Energy by counter and by power, what idling costs of it, and what a run reports of its GPU."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -8,10 +9,11 @@ import torch
 from bench import Budget, RunSpec, execute
 from bench.errors import RunError
 from bench.machine.clock import CpuClock
-from bench.machine.meters import MIN_WINDOW_S, Meters, make_meters
-from bench.machine.nvml import Gpu, Sampler, measure_idle_power
+from bench.machine.meters import Meters, make_meters
+from bench.machine.nvml import MIN_WINDOW_S, Gpu, Sampler, measure_idle_power
+from bench.machine.rapl import open_rapl
 from bench.measure.findings import Findings
-from bench.measure.outcome import report_gpu
+from bench.measure.outcome import report_energy
 from bench.run import seed as measure
 from bench.train.session import Session
 from tests.bench.machine.nvml_by_hand import (
@@ -44,7 +46,7 @@ def trained(nvml: Nvml, *windows: float, counts: bool = True) -> Meters:
 
 def reported(meters: Meters, idle: tuple[float | None, str] = IDLE) -> Findings:
     findings = Findings()
-    report_gpu(meters, idle, findings)
+    report_energy(meters, idle, findings)
     return findings
 
 
@@ -105,7 +107,7 @@ def test_a_counter_that_fails_gives_way_to_power(readings: tuple[int | None, int
     meters = trained(Nvml(energy_mj=replay(*readings, 900_000)), 1.0, 2.0)
     assert meters.energy_method == "power"
     assert meters.energy_j()[0] == pytest.approx(900.0)
-    assert meters.gpu is None
+    assert meters.counter is None
 
 
 def test_a_counter_that_fails_with_no_power_known_is_a_reason_and_ends_a_budget() -> None:
@@ -143,11 +145,6 @@ def test_idle_power_is_the_median_of_what_is_known(
     assert measure_idle_power(GPU) == (None, "this GPU tells no power")
 
 
-def test_idling_is_measured_on_cuda_only(pauses: list[float]) -> None:
-    assert measure_idle_power(torch.device("cpu")) == (None, "a CPU run has no NVML")
-    assert pauses == []
-
-
 def test_an_unknown_idle_power_leaves_the_energy_alone() -> None:
     findings = reported(trained(Nvml(energy_mj=replay(0, 900_000)), 3.0), (None, "no sensor"))
     assert values(findings) == {"energy": 900.0}
@@ -167,7 +164,7 @@ def test_the_meters_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     nvml, model = Nvml(), torch.nn.Linear(1, 1)
     nvml.install(monkeypatch)
     meters = make_meters(GPU, model)
-    assert isinstance(meters.gpu, Gpu)
+    assert isinstance(meters.counter, Gpu)
     assert meters.energy_method == "counter"
     nvml.energy_mj = replay(None)
     assert make_meters(GPU, model).energy_method == "power"
@@ -177,16 +174,19 @@ def test_two_gpus_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     Nvml().install(monkeypatch)
     meters = make_meters(GPU, torch.nn.Linear(1, 1), is_parallel=True)
     reason = "plan dp: NVML is read for one GPU only"
-    assert (meters.gpu, meters.sampler, meters.energy_j()) == (None, None, (None, reason))
+    assert (meters.counter, meters.sampler, meters.energy_j()) == (None, None, (None, reason))
     assert set(reported(meters).missing.values()) == {reason}
     assert reported(meters).measurements == {}
 
 
-def test_a_run_on_a_cpu_names_the_reason(one_thread: None) -> None:
+def test_a_run_on_a_cpu_without_a_counter_names_the_reason(
+    one_thread: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("bench.machine.meters.open_rapl", lambda: open_rapl(tmp_path))
     findings = measured()
     assert findings.conditions == {"energy_method": None}
     reasons = [findings.missing[name] for name in ("energy", "idle_power", "energy_above_idle")]
-    assert reasons == ["a CPU run has no NVML"] * 3
+    assert reasons == ["no energy counter shown by the kernel (powercap, RAPL)"] * 3
 
 
 def test_a_run_keeps_steps_and_readings_side_by_side(
