@@ -12,6 +12,7 @@ from itertools import takewhile
 MOST_CHARS = 60  # of a name: a path must not push the numbers out
 # what programs write to colour their words: control sequences, and those of window titles and links
 _COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+_SETTING_KEYS = re.compile(r"(\(|, )\w+=")  # of a label such as `v0 (optimizer=sgd, batch_size=32)`
 _BREAKS = re.compile(r"[^\S ]+")
 # letters and marks that no font draws (Unicode's Default_Ignorable_Code_Point); Python calls these
 # printable, and all others of that kind not
@@ -166,9 +167,12 @@ def points(fraction: float) -> str:
 def short_names(names: Sequence[str], characters: int) -> dict[str, str]:
     """Each name, cut to so many characters; names alike when cut keep what tells them apart.
 
-    That is where they begin to differ, or else their ends, or else a number.
+    That is the values of settings without their keys, or else where they begin to differ, or else
+    their ends, or else a number.
     """
     short = {name: cut(name, characters) for name in names}
+    if _alike(short):
+        short = {name: cut(_SETTING_KEYS.sub(r"\1", name), characters) for name in names}
     for shorter in (_from_first_difference, _ends):
         for alike in _alike(short):
             short |= shorter(alike, characters)

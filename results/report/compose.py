@@ -16,6 +16,7 @@ from results.report.charts.ladder_chart import ladder_figures
 from results.report.charts.limit import limit_figures
 from results.report.charts.over_time import time_figures
 from results.report.charts.run_charts import run_figures
+from results.report.charts.setting_charts import setting_figures, setting_lines, varied_settings
 from results.report.charts.theme import PAGE, WIDE, config, in_light
 from results.report.charts.vega import CHOSEN, SHOWN, ReportFigure, Specification, names_of
 from results.report.material import Material
@@ -27,6 +28,10 @@ TITLE = "Fashion-MNIST: which model, at what price, how sure"
 PICTURE_FORMATS = ("svg", "png")
 PIXEL_RATIO = 2.0  # of a PNG
 NUM_AT_FIRST = 3  # models in the charts of classes, which ten would crowd
+
+
+# key, title and lead of a section, its charts, and what a reader picks there
+_Part = tuple[str, str, str, Sequence[ReportFigure], tuple[Any, ...]]
 
 
 def compose(material: Material, out: Path) -> Page:
@@ -56,6 +61,9 @@ def answer(material: Material) -> tuple[str, ...]:
     return (*headline, f"soonest at 90 % on validation: {reason(soonest)}")
 
 
+SETTING = (
+    "The same training under each value of the setting; the lines are models, and other settings."
+)
 COST = "Each model at what it cost; where it may be had for less, the line passes above it."
 TIME = "Validation accuracy as training goes on, and how long each model takes to reach a target."
 SPEED = "What training takes of the machine, whatever accuracy comes of it."
@@ -77,7 +85,8 @@ def sections(material: Material) -> list[Section]:
     wrong = (*one_model, mistake_pictures(material))
     strips = sample_strips(material)
     images = (("all", strips),) if strips else ()
-    parts: list[tuple[str, str, str, Sequence[ReportFigure], tuple[Any, ...]]] = [
+    parts: list[_Part] = [
+        *_setting_parts(material),
         ("cost", "What accuracy costs", COST, cost_figures(material), all_models),
         ("time", "How fast it learns", TIME, time_figures(material), all_models),
         ("speed", "Speed and memory", SPEED, speed_figures(material), all_models),
@@ -94,6 +103,16 @@ def sections(material: Material) -> list[Section]:
         for key, title, lead, figures, picked in parts
     ]
     return [section for section in found if section.figures or section.pictures]
+
+
+def _setting_parts(material: Material) -> list[_Part]:
+    """A part for each setting in which rows differ."""
+    parts: list[_Part] = []
+    for key in varied_settings(material):
+        lines = tuple(dict.fromkeys(setting_lines(material, key)))
+        figures, picked = setting_figures(material, key), (SHOWN, lines, lines)
+        parts.append((f"setting-{key}", f"What {key} changes", SETTING, figures, picked))
+    return parts
 
 
 def write_report(page: Page, out: Path, libraries: str | None = None) -> int:

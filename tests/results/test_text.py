@@ -122,3 +122,12 @@ def test_no_two_of_any_names_are_alike_when_cut(names: list[str], characters: in
     short = short_names(names, characters)
     assert len(set(short.values())) == len(names)
     assert max(map(len, short.values())) <= characters
+
+
+def test_names_of_a_grid_are_cut_to_the_values_of_their_settings() -> None:
+    """Twelve lanes of a chart that are all called `v0 (optimizer=...`, or a number alone."""
+    names = [f"v0 (optimizer={o}, batch_size={b})" for o in ("sgd", "adamw") for b in (32, 128)]
+    assert list(short_names(names, 20).values()) == [
+        *("v0 (sgd, 32)", "v0 (sgd, 128)", "v0 (adamw, 32)", "v0 (adamw, 128)")
+    ]
+    assert list(short_names(names, 60).values()) == names
