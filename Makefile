@@ -5,6 +5,7 @@
 #   RESULTS=   run folder of `make report`; without it the newest      BASE=  commit of `make gate`
 #   PYTHON=    interpreter for the virtual environment (3.11 or later)
 #   VENV=      (empty) uses PYTHON as it is, and installs nothing
+#   CUDA=1     PyTorch with CUDA, CUDA=0 without; by itself: with it where there is an NVIDIA driver
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -18,6 +19,8 @@ BUDGET ?=
 SEEDS ?=
 RECIPE ?=
 PLAN ?=
+CUDA ?=
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 RESULTS ?=
 BASE ?= main
 ARGS ?=
@@ -51,7 +54,7 @@ DATA_READY := $(call in_a_rule,$(DATA)/FashionMNIST/raw/t10k-labels-idx1-ubyte)
 
 help: ## this text
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
-	@sed -n '3,7s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+	@sed -n '3,8s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 setup: $(READY) $(DATA_READY) ## virtual environment, pinned packages, data
 
@@ -120,6 +123,24 @@ clean: ## remove the virtual environment and all caches; data and results stay
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ifneq ($(READY),)
+# which build of PyTorch is asked for: `cpu` without the CUDA libraries, some 5 GB; `pypi` with them
+NVIDIA := /proc/driver/nvidia/version /dev/nvidiactl /dev/dxg
+ifeq ($(CUDA),0)
+BUILD := cpu
+else ifneq ($(CUDA)$(filter-out cpu,$(GPU))$(wildcard $(NVIDIA)),)
+BUILD := pypi
+else
+BUILD := $(if $(filter Linux,$(shell uname -s)),cpu,pypi)# elsewhere PyPI has no CUDA libraries
+endif
+TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
+TORCHVISION := $(shell sed -n 's/^torchvision==//p' constraints.txt)
+# another build than the environment was made for; one without CUDA takes over only where asked for
+MADE_FOR := $(if $(wildcard $(READY)),$(or $(shell cat '$(VENV)/.ready'),pypi))
+ifeq ($(MADE_FOR) $(BUILD),cpu pypi)
+$(shell rm -f '$(VENV)/.ready')
+else ifeq ($(MADE_FOR) $(BUILD)$(CUDA),pypi cpu0)
+$(shell rm -rf '$(VENV)')
+endif
 # an environment whose interpreter is gone (upgrade, moved clone) is made anew
 ifneq ($(wildcard $(READY)),)
 ifneq ($(shell $(RUN) -c 'print(1)' 2>/dev/null),1)
@@ -131,11 +152,19 @@ $(READY): pyproject.toml constraints.txt
 	  echo "make: Python 3.11 or later is needed, '$(PYTHON)' is not; name one: make PYTHON=python3.12" >&2; exit 2; }
 	@'$(PYTHON)' -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "make: '$(PYTHON)' has no venv module; on Debian: apt-get install python3-venv" >&2; exit 2; }
-	@echo "setting up $(VENV) (about 5.5 GB, one to several minutes)" >&2
+	@echo "setting up $(VENV) (one to several minutes)" >&2
 	@'$(PYTHON)' -m venv '$(VENV)'
-	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' || { \
-	  echo "make: pip could not install the packages; see its message above, then run make again" >&2; exit 2; }
-	@touch '$@'
+	@install() { $(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt "$$@"; }; \
+	if [ $(BUILD) = pypi ]; then install 'torch!=$(TORCH)+cpu' -e '.[dev]'; \
+	else \
+	  { timeout 5 $(RUN) -m pip index versions torch --index-url '$(TORCH_INDEX)' --retries 0 --timeout 4 2>/dev/null \
+	      | grep -qF '$(TORCH)+cpu' \
+	    && install --extra-index-url '$(TORCH_INDEX)' 'torch==$(TORCH)+cpu' 'torchvision==$(TORCHVISION)+cpu' -e '.[dev]'; } \
+	  || { echo "$(TORCH_INDEX) does not give torch $(TORCH)+cpu: PyPI's build, with 5 GB of CUDA libraries" >&2; \
+	    install -e '.[dev]'; }; \
+	fi || { echo "make: pip could not install the packages; see its message above, then run make again" >&2; exit 2; }
+	@echo "set up $(VENV): torch $$($(RUN) -c 'from importlib.metadata import version; print(version("torch"))'), $$(du -sh '$(VENV)' | cut -f1)" >&2
+	@echo '$(BUILD)' > '$@'
 endif
 
 $(DATA_READY): | $(READY)

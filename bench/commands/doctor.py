@@ -70,7 +70,9 @@ def _torch() -> Iterator[Diagnosis]:
     except (ImportError, RuntimeError) as error:  # the latter: wheels that do not fit
         yield Diagnosis("torch", False, f"{error}; run `make setup`")
         return
-    yield Diagnosis("torch", True, f"{torch.__version__}, torchvision {torchvision.__version__}")
+    build = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "a CPU build"
+    versions = f"{torch.__version__} ({build}), torchvision {torchvision.__version__}"
+    yield Diagnosis("torch", True, versions)
     from bench.machine.environment import device_model
     from bench.machine.rapl import open_rapl
 

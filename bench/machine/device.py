@@ -37,6 +37,8 @@ def pick_device(request: str) -> torch.device:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         why = "" if visible is None else f" (CUDA_VISIBLE_DEVICES={visible})"
         seen = f"{count or 'no'} CUDA GPU{'s' if count > 1 else ''} visible{why}"
+        if torch.version.cuda is None:
+            seen += "; this torch is a CPU build, `make setup CUDA=1` installs the other"
         raise UsageError(f"no device cuda:{index}: {seen}; use --device cpu (GPU=cpu)")
     return torch.device("cuda", index)
 

@@ -6,6 +6,7 @@ The interpreter that make is given is mostly a script that tells how it was call
 import os
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,68 @@ def test_an_interpreter_that_will_not_do_is_named_in_one_line(
     assert python in line
     assert of_make.startswith("make: ***")
     assert not (tmp_path / "venv").exists()
+
+
+BACKEND = """
+import shutil
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    return shutil.copy("product-1-py3-none-any.whl", folder).rpartition("/")[2]
+"""
+NEEDS = "Provides-Extra: dev\nRequires-Dist: torch\nRequires-Dist: torchvision\n"
+
+
+def wheel(folder: Path, name: str, version: str, more: str = "") -> None:
+    """Writes the smallest package that pip installs, and the page of an index that lists it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    info, file = f"{name}-{version}.dist-info", f"{name}-{version}-py3-none-any.whl"
+    head = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    with zipfile.ZipFile(folder / file, "w") as archive:
+        archive.writestr(f"{info}/METADATA", head + more)
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    (folder / "index.html").write_text(f'<a href="{file}">{file}</a>', encoding="utf-8")
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Path:
+    """A folder with our Makefile, whose packages are dummies: of PyPI, and of an index for CPUs."""
+    folder = tmp_path / "product"
+    wheel(folder, "product", "1", NEEDS)
+    shutil.copy("Makefile", folder)
+    text = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    text += '[project]\nname = "product"\nversion = "1"\n'
+    (folder / "pyproject.toml").write_text(text, encoding="utf-8")
+    (folder / "backend.py").write_text(BACKEND, encoding="utf-8")
+    pins = "torch==9.8.7\ntorchvision==6.5.4\n"
+    (folder / "constraints.txt").write_text(pins, encoding="utf-8")
+    for index, build in (("pypi", ""), ("cpu", "+cpu")):
+        for name, version in (("torch", "9.8.7"), ("torchvision", "6.5.4")):
+            wheel(tmp_path / index / name, name, version + build)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_build_of_torch_is_the_one_for_this_machine(product: Path) -> None:
+    """A CPU's build where it is to be had, PyPI's where not or where CUDA is asked for."""
+
+    def torch_after(*arguments: str, index: str = "cpu") -> str:
+        urls = {name: (product.parent / name).as_uri() for name in ("pypi", index)}
+        env = {"PATH": os.environ["PATH"], "PIP_INDEX_URL": urls["pypi"]}
+        env |= {"PIP_CONFIG_FILE": os.devnull, "HOME": str(product)}
+        asked = ("setup", f"PYTHON={sys.executable}", f"TORCH_INDEX={urls[index]}", "NVIDIA=")
+        data = product / "data" / "FashionMNIST" / "raw" / "t10k-labels-idx1-ubyte"
+        data.parent.mkdir(parents=True, exist_ok=True)
+        data.touch()
+        done = finish("make", *asked, *arguments, env=env, cwd=product)
+        assert done.returncode == 0, done.stderr
+        told = [line for line in done.stderr.splitlines() if line.startswith("set up ")]
+        return told[-1].split()[4].rstrip(",") if told else "as it was"
+
+    assert torch_after("NVIDIA=Makefile") == "9.8.7"  # a machine with a driver
+    assert torch_after() == "as it was"  # what is there does for a CPU too
+    assert torch_after("CUDA=0") == "9.8.7+cpu"
+    assert torch_after("GPU=cpu") == "as it was"
+    assert torch_after("GPU=0") == "9.8.7"
+    assert torch_after("CUDA=0", index="gone") == "9.8.7"
+    assert torch_after("CUDA=0", index="gone") == "as it was"  # it is not asked again each time
