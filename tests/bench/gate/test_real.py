@@ -36,14 +36,15 @@ class Nosy(nn.Module):
 
 
 class Hoarder(nn.Module):
-    """Keeps what it has seen."""
+    """Keeps what it is trained on, four times: some MB a step, so that a few steps show it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.hoard = []
 
     def forward(self, x):
-        self.hoard.append(x.detach().clone())
+        if self.training:
+            self.hoard.append(x.detach().repeat(4, 1, 1, 1))
         return x
 '''
 
@@ -83,7 +84,7 @@ def hold(clone: Path, data_root: Path, models: str, checks: str) -> dict[str, An
 def test_each_damage_is_named(clone: Path, data_root: Path) -> None:
     edit(clone / TINY, POOLING, DAMAGE)
     edit(clone / TINY, "import register\n", f"import register\n{LAYERS}")
-    slower = SLOW_TO_LEARN.replace("or 0.0", "* 0.07")
+    slower = SLOW_TO_LEARN.replace("or 0.0", "* 0.02")
     edit(clone / "bench/train/schedule.py", SLOW_TO_LEARN, slower)
     found = hold(clone, data_root, "v0,v2", "counts,speed,quality")
     assert found["exit_code"] == 1
