@@ -185,10 +185,16 @@ def _changes(request: Request) -> dict[str, Any]:
         "precision": ("--precision", request.precision != AUTO),
         "validation_fraction": ("--full-train", request.full_train),
     }
-    for key in listed_fields(changes):
+    listed = listed_fields(changes)
+    for key in listed:
         option, is_settled = settled.get(key, ("", False))
         if is_settled:
             raise UsageError(f"{option} settles {key}, of which values are listed; leave one out")
+    if listed and request.recipe == PUBLISHED_RECIPES:
+        raise UsageError(
+            f"--recipe published trains each system once; give {listed[0]} one value, or name one "
+            "recipe, such as --recipe r2_resnet8"
+        )
     return changes
 
 

@@ -12,6 +12,7 @@ from msgspec import json
 
 from bench.spec.artifacts import parse_every
 from bench.spec.budget import UNITS, Budget
+from bench.spec.grid import make_grid
 from bench.spec.named_recipes import DEFAULT, RECIPES
 from bench.spec.plan import MAX_THREADS, Plan
 from bench.spec.recipe import CHOICES, MAX_AUGMENTATIONS, TRAIN_IMAGES, Recipe
@@ -39,7 +40,8 @@ VALUES = st.one_of(
     st.sampled_from(sorted({word for words in CHOICES.values() for word in words})).map(repr),
     NASTY_TEXTS,
 )
-PAIRS = st.tuples(st.sampled_from(FIELDS) | NASTY_TEXTS, VALUES)
+LISTS = st.lists(VALUES, max_size=3).map(",".join)
+PAIRS = st.tuples(st.sampled_from(FIELDS) | NASTY_TEXTS, VALUES | LISTS)
 TOML = b"""# a recipe
 optimizer = "sgd"
 learning_rate = 0.1
@@ -75,8 +77,10 @@ def assert_trainable(recipe: Recipe | None) -> None:
 @fuzzed(pairs=st.lists(PAIRS, max_size=4), recipe=st.sampled_from(sorted(RECIPES)))
 def test_set(pairs: list[tuple[str, str]], recipe: str) -> None:
     words = [f"{key}={value}" for key, value in pairs]
-    found = read_or_refused("--set", lambda: override(RECIPES[recipe], read_settings(words)))
-    assert_trainable(found)
+    found = read_or_refused("--set", lambda: make_grid(RECIPES[recipe], read_settings(words)))
+    for one in found or ():
+        assert_trainable(one)
+    assert len(set(found or ())) == len(found or ()), "a setting twice"
 
 
 @fuzzed(words=st.lists(NASTY_TEXTS, max_size=3))
@@ -101,7 +105,8 @@ def test_set_without_a_field(words: list[str]) -> None:
 )
 def test_config(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    assert_trainable(read_or_refused("--config", lambda: override(DEFAULT, read_config(path))))
+    for one in read_or_refused("--config", lambda: make_grid(DEFAULT, read_config(path))) or ():
+        assert_trainable(one)
 
 
 AMOUNTS = st.one_of(

@@ -87,3 +87,29 @@ def test_rows_name_their_records_and_say_how_near_the_floor_they_came(sweep: Don
         known = ("flops_per_step", "bytes_per_step", "mfu", "bytes_per_s", "floor_s")
         assert all(row[key] > 0 for key in known)
     assert "measured ceilings: matmul fp32 " in sweep.table("--notes").stdout
+
+
+@pytest.mark.slow
+def test_a_grid_is_gone_on_with_where_it_stood(
+    on_data: Callable[..., Finished], tmp_path: Path
+) -> None:
+    """Combinations that share a configuration, so that one is trained twice or never."""
+    settings = ("--set", "batch_size=32,64", "--set", "augment=[['flip'], []]")
+    size = ("--models", "v0", "--budget", "3steps", "--out", tmp_path)
+    command = ("run", *CPU, *PLAN, *size, *settings)
+    done = on_data(*command)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("1 model x 4 settings x 1 seed, 3steps each")
+    lines = (tmp_path / "records.jsonl").read_bytes().splitlines(keepends=True)
+    found = [
+        (r["spec"]["recipe"]["batch_size"], r["spec"]["recipe"]["augment"])
+        for r in read_lines(tmp_path)
+    ]
+    assert found == [(32, ["flip"]), (32, []), (64, ["flip"]), (64, [])]
+    (tmp_path / "records.jsonl").write_bytes(b"".join(lines[:2] + lines[3:]))
+    assert on_data(*command, "--resume").returncode == 0
+    records = read_lines(tmp_path)
+    assert len(records) == 4
+    assert records[-1]["config_id"] == json.loads(lines[2])["config_id"]
+    rows = json.loads(on_data("table", tmp_path, "--format", "json", "--by", "augment").stdout)
+    assert [row["augment"] for row in rows] == [["flip"], ["flip"], [], []]

@@ -131,6 +131,7 @@ def test_a_grid_is_every_setting_of_one_model_after_the_other() -> None:
         ({"settings": ["precision=fp32,bf16"], "precision": "fp32"}, "--precision settles prec"),
         ({"settings": ["validation_fraction=0,0.1"], "full_train": True}, "--full-train settles"),
         ({"settings": ["batch_size=32,64"], "plan": "ladder"}, "give each field one value"),
+        ({"settings": ["batch_size=32,64"], "recipe": "published"}, "give batch_size one value"),
         ({"save_every": ""}, "steps"),  # catches a test for truth, not None
         ({"models": "torchvision:resnet34", "recipe": "published"}, "knows no torchvision"),
         ({"models": "all", "recipe": "published", "plan": "ladder"}, "one recipe; name it"),
