@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from bench.machine.compilers import cpu_has_bf16, find_compiler
+from bench.machine.compilers import cpu_has_bf16, find_compiler, why_no_compiler
 from bench.machine.cores import threads_text, usable_cores
 from bench.shell import say, write_out
 from bench.sweep.request import Data
@@ -56,8 +56,8 @@ def examine(data: Path | None, *, fetch: bool) -> Iterator[Diagnosis]:
     except DataError as error:
         yield Diagnosis("data", False, str(error))
     yield from _torch()
-    compiler = find_compiler() or "none: torch.compile needs one (g++); all else works"
-    yield Diagnosis("compiler", True, compiler)
+    lack = why_no_compiler()
+    yield Diagnosis("compiler", True, f"{lack}; all else works" if lack else str(find_compiler()))
     free = shutil.disk_usage(Path.cwd()).free
     text = f"{free / 2**30:.1f} GiB free here; a sweep needs about 1"
     yield Diagnosis("disk", free > 1e9, text)

@@ -10,7 +10,7 @@ from bench.ladder import ladder as constants
 from bench.ladder.child import survey
 from bench.ladder.ladder import Ladder, climb_ladder, is_complete
 from bench.ladder.rungs import RungSpec, list_rungs
-from bench.machine.compilers import cpu_has_bf16, find_compiler
+from bench.machine.compilers import cpu_has_bf16, why_no_compiler
 from bench.run.record import RunResult
 from bench.shell import say
 from bench.sweep.checked import Beside, CheckedRequest
@@ -58,7 +58,7 @@ def make_ladders(
 ) -> list[Ladder]:
     """The ladder of each model, its plans settled as far as can be without a child."""
     kind, precision = answer["environment"]["device_kind"], checked.trainings[0].recipe.precision
-    has_bf16, has_compiler = bool(cpu_has_bf16()), find_compiler() is not None
+    has_bf16, no_compiler = bool(cpu_has_bf16()), why_no_compiler()
     ladders = []
     for spec in checked.specs(kind, beside):
         rungs = list_rungs(kind, precision, has_bf16=has_bf16, **found[spec.model])
@@ -66,7 +66,7 @@ def make_ladders(
             Ladder(
                 model=spec.model,
                 rungs=[
-                    RungSpec.settle(spec, rung, index, has_compiler=has_compiler)
+                    RungSpec.settle(spec, rung, index, no_compiler=no_compiler)
                     for index, rung in enumerate(rungs)
                 ],
                 device=answer["device"],

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
 from bench.errors import UsageError
-from bench.machine.compilers import NO_COMPILER
 from bench.spec.plan import AUTO, LADDER, Plan
 from bench.spec.run_spec import RunSpec
 
@@ -32,8 +31,13 @@ class RungSpec:
     refusal: str | None = None
 
     @classmethod
-    def settle(cls, base: RunSpec, rung: Rung, index: int, *, has_compiler: bool) -> Self:
-        """The rung for a model; what the model's recipe cannot be is refused, not raised."""
+    def settle(
+        cls, base: RunSpec, rung: Rung, index: int, *, no_compiler: str | None = None
+    ) -> Self:
+        """The rung for a model; what the model's recipe cannot be is refused, not raised.
+
+        `no_compiler` says why nothing can be compiled here, if so.
+        """
         recipe = replace(base.recipe, precision=rung.precision)
         spec = replace(base, recipe=recipe, plan=None)
         if rung.plan is None:
@@ -41,8 +45,8 @@ class RungSpec:
         plan = Plan.parse(rung.plan)
         if rung.refusal is not None:
             return cls(rung, index, spec, rung.refusal)
-        if _needs_set_up(plan) and not has_compiler:
-            return cls(rung, index, spec, NO_COMPILER)
+        if _needs_set_up(plan) and no_compiler:
+            return cls(rung, index, spec, no_compiler)
         try:
             return cls(rung, index, replace(spec, plan=plan))
         except UsageError as error:  # such as a precision that the plan has no place for

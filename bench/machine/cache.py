@@ -12,6 +12,7 @@ import msgspec
 from data_pipeline.sources.files import write_file
 
 VARIABLE = "FMNIST_CACHE"
+OF_COMPILERS = "TORCHINDUCTOR_CACHE_DIR"
 ROOM_BYTES = 2**20  # of compiled code: a small model's
 
 
@@ -30,37 +31,53 @@ def cache_folder() -> Path:
 
 
 def use_compile_cache() -> None:
-    """Have torch's compilers keep their code where later runs find it.
+    """Have torch's compilers keep their code in `compile_folder()`."""
+    if (folder := compile_folder()) == _own_compile_folder():
+        os.environ[OF_COMPILERS] = str(folder)
+
+
+def compile_folder() -> Path:
+    """Return the folder where torch's compilers keep their code: where later runs find it.
 
     Their own default lies in the temporary folder, which many systems empty; it serves where the
-    cache takes no files, as a compiler without a folder fails. A folder of the user's choice stays.
+    cache takes no files, or none that may be executed. A folder of the user's choice stays.
     """
-    folder = cache_folder() / "inductor"
     # torchvision 0.29 loads the compilers, which put their own default into the variable
     compilers = sys.modules.get("torch._inductor.runtime.cache_dir_utils")
     of_torch = compilers.default_cache_dir() if compilers else None
-    is_set_by_user = os.environ.get("TORCHINDUCTOR_CACHE_DIR") not in {None, of_torch}
-    if not is_set_by_user and _takes_files(folder):
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
+    said = os.environ.get(OF_COMPILERS)
+    if said is not None and said != of_torch:
+        return Path(said)
+    own = _own_compile_folder()
+    return own if _takes_code(own) else Path(tempfile.gettempdir())
 
 
-def _takes_files(folder: Path) -> bool:
+def _own_compile_folder() -> Path:
+    return cache_folder() / "inductor"
+
+
+def executes(folder: Path) -> bool:
+    """Tell whether code may be loaded from a folder; OSError where it is none."""
+    return not os.statvfs(folder).f_flag & getattr(os, "ST_NOEXEC", 0)  # Linux has it
+
+
+def _takes_code(folder: Path) -> bool:
     probe = folder / f".probe-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"x" * ROOM_BYTES)
+        return executes(folder)
     except OSError:
         return False
     finally:
         with contextlib.suppress(OSError):
             probe.unlink(missing_ok=True)
-    return True
 
 
 def use_empty_cache(folder: Path) -> None:
     """Use an empty folder, as on a machine that has compiled and timed nothing before."""
     os.environ[VARIABLE] = str(folder)
-    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "inductor")
+    os.environ[OF_COMPILERS] = str(folder / "inductor")
 
 
 def read_cached(name: str) -> dict[str, Any] | None:

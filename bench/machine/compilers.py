@@ -8,11 +8,23 @@ and recorded. CUDA graphs are captured by hand, and a capture checks itself (`cu
 import operator
 import os
 import shutil
+import subprocess
 import sys
+import sysconfig
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+from bench.machine.cache import OF_COMPILERS, compile_folder, executes
+
 NO_COMPILER = "torch.compile needs a C++ compiler: install g++, or name one in CXX"
+NO_HEADERS = "install what it includes; on Debian: apt-get install g++ python3-dev"
+NO_LOADING = f"name a folder that takes and executes files in {OF_COMPILERS}"
+INCLUDED = (
+    "#include <Python.h>\n#include <omp.h>\n#include <array>\n"  # by all that Inductor writes
+)
+TRIAL_S = 60.0
 
 
 class CompileCounts(NamedTuple):
@@ -41,7 +53,47 @@ def compile_counts() -> CompileCounts:
 
 def find_compiler() -> str | None:
     """The C++ compiler that torch.compile would use on a CPU."""
-    return os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+    usual = "clang++" if sys.platform == "darwin" else "g++"
+    return os.environ.get("CXX") or shutil.which(usual)
+
+
+def why_no_compiler() -> str | None:
+    """Say in one line why torch.compile cannot work here, and the remedy; None where it can.
+
+    Lines with the headers that it includes are compiled, once a process.
+    """
+    compiler = find_compiler() or ""
+    command = compiler.split()  # `ccache g++`
+    if not command or not shutil.which(command[0]):
+        return f"{NO_COMPILER} ({compiler} is none)" if compiler else NO_COMPILER
+    return _try_compiler(compiler, compile_folder()) if sys.platform == "linux" else None
+
+
+@cache
+def _try_compiler(compiler: str, folder: Path) -> str | None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not executes(folder):
+            return f"torch.compile cannot use {folder} (mounted noexec); {NO_LOADING}"
+        with TemporaryDirectory(prefix=".trial-", dir=folder) as trial:
+            flags = ["-std=c++17", "-shared", "-fPIC", f"-I{sysconfig.get_path('include')}"]
+            command = [*compiler.split(), *flags, "-x", "c++", "-", "-o", f"{trial}/trial.so"]
+            done = subprocess.run(
+                command,
+                input=INCLUDED,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=TRIAL_S,
+                check=False,
+            )
+            if done.returncode:
+                lines = done.stderr.splitlines() or ["it says nothing"]
+                why = next((line for line in lines if "error" in line), lines[-1])
+                return f"torch.compile needs what {compiler} cannot compile ({why}); {NO_HEADERS}"
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"torch.compile cannot use {folder} ({error}); {NO_LOADING}"
+    return None
 
 
 def cpu_has_bf16() -> bool | None:

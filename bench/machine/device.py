@@ -11,7 +11,7 @@ import torch
 
 from bench.errors import RunError, UsageError
 from bench.machine.cache import use_compile_cache
-from bench.machine.compilers import NO_COMPILER, find_compiler
+from bench.machine.compilers import why_no_compiler
 from bench.machine.cores import usable_cores
 from bench.machine.memory import keep_freed_memory
 from bench.spec.plan import Plan
@@ -106,5 +106,5 @@ def check_supported(spec: RunSpec, device: torch.device) -> None:
         raise RunError("unsupported", "plan graph:N captures CUDA graphs; on a CPU use step:N")
     if spec.recipe.precision == "tf32" and device.type != "cuda":
         raise RunError("unsupported", "precision tf32 exists on CUDA devices only; use fp32")
-    if plan.is_compiled and device.type == "cpu" and find_compiler() is None:
-        raise RunError("unsupported", f"{NO_COMPILER}; or leave {plan.mode} out of --plan")
+    if plan.is_compiled and device.type == "cpu" and (why := why_no_compiler()):
+        raise RunError("unsupported", f"{why}; or leave {plan.mode} out of --plan")

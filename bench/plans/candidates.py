@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from bench.machine.compilers import find_compiler
+from bench.machine.compilers import why_no_compiler
 from bench.spec.plan import Plan
 
 GRAPH_STEPS = 8
@@ -43,7 +43,7 @@ def compiled_plans(best: Plan, model: nn.Module, device_kind: str) -> Sequence[P
 
     Those of a linear net run on one thread: what is left of a step is shorter than waking another.
     """
-    if find_compiler() is None:
+    if why_no_compiler():
         return ()
     if device_kind == "cuda":
         return (replace(best, mode="step", graph_steps=GRAPH_STEPS),)

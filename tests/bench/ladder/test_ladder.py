@@ -33,9 +33,7 @@ def _players(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make_ladder(folder: Path, *names: str) -> Ladder:
     rungs = [
-        RungSpec.settle(
-            replace(SPEC, model=name), Rung(f"{index}", *how, ""), index, has_compiler=True
-        )
+        RungSpec.settle(replace(SPEC, model=name), Rung(f"{index}", *how, ""), index)
         for index, name in enumerate(names)
         for how in [("step", "fp16") if name == "cannot be" else ("resident", "fp32")]
     ]

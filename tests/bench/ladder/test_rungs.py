@@ -89,8 +89,8 @@ def test_without_bf16_or_with_a_precision_there_are_no_mixed_rungs(
     assert {precision for _, precision in rungs.values()} == {expected}
 
 
-def settle(rung: Rung, *, has_compiler: bool = True) -> RungSpec:
-    return RungSpec.settle(SPEC, rung, 4, has_compiler=has_compiler)
+def settle(rung: Rung, *, no_compiler: str | None = None) -> RungSpec:
+    return RungSpec.settle(SPEC, rung, 4, no_compiler=no_compiler)
 
 
 def test_a_rung_runs_its_own_plan_and_precision() -> None:
@@ -121,7 +121,7 @@ def test_a_precision_without_a_place_in_a_plan_is_refused_and_no_error() -> None
 
 def test_without_a_compiler_compiled_rungs_name_the_remedy() -> None:
     refusals = [
-        settle(Rung(plan, plan, "fp32", ""), has_compiler=False).refusal
+        settle(Rung(plan, plan, "fp32", ""), no_compiler=NO_COMPILER).refusal
         for plan in ("compile", "resident")
     ]
     assert refusals == [NO_COMPILER, None]
@@ -133,5 +133,5 @@ def test_every_rung_of_a_model_is_a_configuration_of_its_own() -> None:
     assert len(ids) == len(rungs)
     assert SPEC.config_id not in ids
     other = replace(SPEC, budget=Budget(4, "epochs"))
-    again = RungSpec.settle(other, rungs[0].rung, 0, has_compiler=True)
+    again = RungSpec.settle(other, rungs[0].rung, 0)
     assert again.config_id not in ids

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.machine.cache import cache_folder, read_cached, use_compile_cache, write_cached
+from bench.machine.compilers import find_compiler, why_no_compiler
 from tests.bench.sweep.mounting import mounted
 
 
@@ -94,3 +95,15 @@ def test_a_full_or_read_only_disk_under_the_cache_is_no_failure(
         assert inductor_folder(monkeypatch) is None
         write_cached("a.json", {})
         assert read_cached("a.json") == {"kept": True}
+
+
+def test_code_that_cannot_be_executed_is_kept_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Would catch kernels that are compiled for half a minute and then cannot be loaded."""
+    with mounted(tmp_path / "disk", "size=4m,noexec") as disk:
+        monkeypatch.setenv("FMNIST_CACHE", str(disk / "cache"))
+        assert inductor_folder(monkeypatch) is None
+        if find_compiler():
+            monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(disk))
+            assert "executes files in TORCHINDUCTOR_CACHE_DIR" in str(why_no_compiler())

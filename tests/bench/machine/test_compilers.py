@@ -1,7 +1,10 @@
 """Compilations are counted where they happen: before the clock, or on it."""
 
+import re
+import shutil
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +12,7 @@ from torch import Tensor, nn
 
 from bench import Budget, Plan
 from bench.engine.warmup import Learner
-from bench.machine.compilers import CompileCounts, compile_counts
+from bench.machine.compilers import CompileCounts, compile_counts, why_no_compiler
 from bench.measure.findings import Findings
 from bench.measure.outcome import report_compilers
 from bench.run.seed import run_seed
@@ -29,6 +32,29 @@ def test_a_compilation_and_a_recompilation_are_counted() -> None:
     assert compile_counts().since(before).compilations == 1
     double(torch.ones(4))
     assert compile_counts().since(before).compilations == 2
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [
+        ("exec g++ -O0", None),
+        ("exec g++ -nostdinc", r"cannot compile \(.*No such file.*\); install what it includes"),
+        ("echo trouble; exit 1", r"cannot compile \(it says nothing\)"),
+        (None, r"^torch.compile needs a C\+\+ compiler: .* \(/no where is none\)$"),
+    ],
+)
+def test_a_compiler_is_tried_before_it_is_counted_on(
+    program: str | None, why: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Would catch a compiler without headers, which fails once a net has been traced."""
+    if program and not shutil.which("g++"):
+        pytest.skip("there is no g++")
+    script = tmp_path / "compiler"
+    script.write_text(f'#!/bin/sh\n{program} "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
+    monkeypatch.setenv("CXX", str(script) if program else "/no where")
+    found = why_no_compiler()
+    assert found is why if why is None else re.search(why, str(found))
 
 
 def test_a_graph_break_is_counted() -> None:

@@ -11,6 +11,7 @@ import torch
 from bench import Plan, UsageError
 from bench.errors import RunError
 from bench.machine import device
+from bench.machine.compilers import NO_COMPILER
 from bench.sweep.folders import check_same
 from results import RunStore
 from tests.bench.ladder.ladder_by_hand import SPEC
@@ -39,9 +40,9 @@ def test_a_compiled_plan_without_a_compiler_is_unsupported(
     plan: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = replace(SPEC, plan=Plan.parse(plan))
-    monkeypatch.setattr(device, "find_compiler", lambda: "g++")
+    monkeypatch.setattr(device, "why_no_compiler", lambda: None)
     device.check_supported(spec, torch.device("cpu"))
-    monkeypatch.setattr(device, "find_compiler", lambda: None)
+    monkeypatch.setattr(device, "why_no_compiler", lambda: NO_COMPILER)
     device.check_supported(replace(spec, plan=Plan()), torch.device("cpu"))
     with pytest.raises(RunError, match=r"needs a C\+\+ compiler: install g\+\+.* --plan") as caught:
         device.check_supported(spec, torch.device("cpu"))

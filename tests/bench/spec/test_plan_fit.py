@@ -56,7 +56,7 @@ def test_a_run_that_cannot_be_is_refused_with_that_line(plan: Plan) -> None:
 def test_the_rungs_of_a_ladder_that_cannot_be_say_why() -> None:
     spec = RunSpec(model="v2", recipe=MUON, budget=Budget(3, "epochs"))
     rungs = [
-        RungSpec.settle(spec, rung, index, has_compiler=True)
+        RungSpec.settle(spec, rung, index)
         for index, rung in enumerate(list_rungs("cuda", has_convolutions=True))
     ]
     refusals = {rung.rung.name: rung.refusal for rung in rungs if rung.refusal}
