@@ -20,7 +20,7 @@ from results.gate.files import verdict_json, write_verdict
 from results.gate.markdown import summary_markdown
 from results.gate.verdict import Commit, Verdict
 from results.records.store import RECORDS_FILE
-from results.rows.names import with_short_names
+from results.rows.names import under_one_name, with_short_names
 
 FORMATS = ("rich", "markdown", "json")
 
@@ -63,6 +63,9 @@ def compare(
         raise UsageError(f"unknown format {fmt!r}; choose from {', '.join(FORMATS)}")
     rule = Rule(threshold=fraction("--threshold", threshold), margin=fraction("--margin", margin))
     before, after = (read_records(path, say=say) for path in (base, head))
+    after, own_names = under_one_name(before, after)
+    for name, other in own_names.items():
+        say(f"{name} of the head is taken for {other} of the base")
     together = with_short_names([*before, *after])
     shown = judge((base, head), together[: len(before)], together[len(before) :], rule)
     whole = shown  # for programs: with the names that the records have

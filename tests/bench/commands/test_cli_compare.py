@@ -73,6 +73,22 @@ def test_folders_of_one_name_are_called_by_their_paths(
     assert [verdict[side]["revision"] for side in ("base", "head")] == [str(base), str(other)]
 
 
+def test_records_of_two_machines_are_compared_under_one_name(
+    compare: Compare, write: Write
+) -> None:
+    """Would catch `nothing to compare` where a CI's checkout lies in another folder."""
+    done = compare(
+        write("ours", runs(model="/home/a/net.py:Net")),
+        write("theirs", runs(model="/home/b/net.py:Net")),
+    )
+    assert done.returncode == 0
+    assert (
+        done.stderr
+        == "/home/b/net.py:Net of the head is taken for /home/a/net.py:Net of the base\n"
+    )
+    assert "net.py:Net" in done.stdout
+
+
 def test_the_margin_decides(compare: Compare, base: Path, write: Write) -> None:
     head = write("head", runs((0.885, 0.888, 0.886)))
     codes = [
