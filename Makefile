@@ -167,5 +167,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo '$(BUILD)' > '$@'
 endif
 
+# a folder of the user's, who may have mistyped it, is filled by `make data` alone
+FETCH := $(if $(FMNIST_DATA),$(filter data,$(MAKECMDGOALS)),yes)
 $(DATA_READY): | $(READY)
-	@$(RUN) -m bench doctor --fetch --data '$(DATA)' >&2
+	@$(RUN) -m bench doctor $(if $(FETCH),--fetch) --data '$(DATA)' >&2
