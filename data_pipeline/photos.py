@@ -1,19 +1,18 @@
 """Image files of any kind as the data set has its own: one article, light on black.
 
-After section 2 of the paper (Xiao, Rasul, Vollgraf 2017, arXiv 1708.07747): trim what is within 5 %
-of the colour at the corners, bring the longest edge to 28 pixels, sharpen, put the article in the
-middle of a square, negate. Where the paper skips rows and columns, pixels are averaged here, as
-photos are noisy: then a little sharpening gives back what a network looks for. Of the 10,000 test
-images, inverted and enlarged tenfold (bicubic), FashionCNN names 98 % as before, and 95 % with a
-white margin around them; V0 98 and 94 %, ResNet-8 99 and 95 %.
+How the article is found in a picture: articles.py. What that costs in accuracy: docs/predict.md.
 """
 
 import stat
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data_pipeline.articles import MIDDLE, SIDE, as_article
 from data_pipeline.errors import DataError
+from data_pipeline.frames import corner_color
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,13 +24,11 @@ if TYPE_CHECKING:
 INVERSIONS = ("auto", "yes", "no")
 # What a photo comes as. Others stay out: to read EPS, Pillow would start Ghostscript.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "TGA")
-SIDE = 28  # of the data set
 LARGEST_SIDE = 1024  # pixels in which edges are sought
-TOLERANCE = 0.05 * 255  # of the background's colour, in each channel
-SPECKS = 0.005  # a row or column with fewer article pixels than this share is background
-FULL = 27 / 28  # a margin of a pixel of 28 is no margin
-MIDDLE = 127.5
-LUMA = (0.299, 0.587, 0.114)  # as Pillow turns colours into grey
+MOST_PIXELS = 256 * 10**6  # a phone has up to 200; what is no JPEG takes 4 bytes for each
+AVERAGED = ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr")  # modes whose numbers may be averaged
+LOST = 0.1  # of the rows that a file may lack which is cut short
+GREY = 8  # levels between the channels of a pixel: a JPEG of a grey picture has some
 WHITE, BLACK = (255, 255, 255, 255), (0, 0, 0, 255)
 
 
@@ -39,13 +36,13 @@ def read_photo(path: Path, input_size: int = SIDE, *, invert: str = "auto") -> "
     """Return the first picture of an image file as (1, 1, S, S) uint8, light on black.
 
     It becomes 28x28 first and then, as the data set itself in training, the size of the model. An
-    image that is 28x28 or SxS and dark at its corners is taken as it is, so that an image of the
-    data set comes back unchanged; of one whose article fills its frame nothing is trimmed.
+    image that is 28x28 or SxS, grey and dark at its corners is taken as it is, so that an image of
+    the data set comes back unchanged; of one whose article fills its frame nothing is trimmed.
 
     Args:
         path: PNG, JPEG, GIF, BMP, TIFF, WEBP or another of FORMATS; any mode, rotated by EXIF.
         input_size: S, in pixels.
-        invert: "yes", "no", or "auto": where the corners are light.
+        invert: "yes", "no", or "auto": where the article is darker than its ground.
 
     Raises:
         DataError: no such file, no image, a damaged or an enormous one, or nothing but background.
@@ -63,28 +60,79 @@ def read_photo(path: Path, input_size: int = SIDE, *, invert: str = "auto") -> "
 
 def _open(path: Path, invert: str) -> "Image":
     """Return the first picture, upright, in RGB, with no edge above LARGEST_SIDE."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
     _check_file(path)
     Image.init()  # makes all formats known, and AVIF only where it is built in
+    reason = ""
+    for is_lenient in (False, True):
+        try:
+            with _pillow(is_lenient):
+                return _read(path, invert)
+        except UnidentifiedImageError:
+            what = "is no image that can be read; make it a PNG or a JPEG"
+            raise DataError(f"{path} {what}") from None
+        except Image.DecompressionBombError:
+            limit = MOST_PIXELS // 10**6
+            raise DataError(
+                f"{path} has more than {limit} million pixels; make it smaller"
+            ) from None
+        except Exception as error:  # a damaged file may raise anything
+            reason = reason or " ".join(str(error).split()) or type(error).__name__
+    raise DataError(f"{path} is a damaged image: {reason}")
+
+
+@contextmanager
+def _pillow(is_lenient: bool) -> Iterator[None]:
+    """Turn Pillow's switches, which are the whole process's, for a reading.
+
+    A lenient one passes over the end of a file that is cut short and over texts in it that are too
+    long to unpack. Pillow refuses twice the pixels at which it warns.
+    """
+    from PIL import Image, ImageFile
+
+    before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+    Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = MOST_PIXELS // 2, is_lenient
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            formats = [name for name in FORMATS if name in Image.OPEN]
-            with Image.open(path, formats=formats) as image:
-                backdrop = BLACK if invert == "no" else WHITE
-                picture = _flattened(ImageOps.exif_transpose(image), backdrop)
-    except UnidentifiedImageError:
-        raise DataError(f"{path} is no image that can be read; make it a PNG or a JPEG") from None
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        limit = (Image.MAX_IMAGE_PIXELS or 0) // 10**6
-        raise DataError(f"{path} has more than {limit} million pixels; make it smaller") from None
-    except Exception as error:  # a damaged file may raise anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{path} is a damaged image: {reason}") from None
+            warnings.simplefilter("ignore")  # of odd metadata and of many pixels
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _read(path: Path, invert: str) -> "Image":
+    from PIL import Image, ImageFile, ImageOps
+
+    formats = [name for name in FORMATS if name in Image.OPEN]
+    with Image.open(path, formats=formats) as image:
+        image.draft(None, (LARGEST_SIDE, LARGEST_SIDE))  # a JPEG is decoded no larger than needed
+        image.load()
+        picture = _without_lost_rows(image) if ImageFile.LOAD_TRUNCATED_IMAGES else image
+        if image.mode in AVERAGED:
+            picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))  # before there are copies of it
+        picture = _flattened(ImageOps.exif_transpose(picture), invert)
     picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
     return picture
+
+
+def _without_lost_rows(image: "Image") -> "Image":
+    """Return what was read of a file that is cut short.
+
+    Rows that were not read are zero, or in a JPEG of a middle grey from some place on.
+
+    Raises:
+        OSError: more than LOST of its rows are.
+    """
+    import numpy as np
+
+    pixels = np.asarray(image)
+    ends, unread = (pixels[:, -8:], 128) if image.format in {"JPEG", "MPO"} else (pixels, 0)
+    is_read = (ends.reshape(len(pixels), -1) != unread).any(axis=1)
+    height = int(np.flatnonzero(is_read)[-1]) + 1 if is_read.any() else 0
+    if height < (1 - LOST) * len(pixels):
+        raise OSError("it is cut short")
+    return image.crop((0, 0, image.width, height)) if height < image.height else image
 
 
 def _check_file(path: Path) -> None:
@@ -101,8 +149,12 @@ def _check_file(path: Path) -> None:
         raise DataError(f"{path} is empty; name an image file")
 
 
-def _flattened(image: "Image", backdrop: tuple[int, int, int, int]) -> "Image":
-    """Return a picture of any mode in RGB; what is transparent shows the backdrop."""
+def _flattened(image: "Image", invert: str) -> "Image":
+    """Return a picture of any mode in RGB; what is transparent gets a backdrop.
+
+    Black where that is not inverted, or where a tenth is transparent and the rest light.
+    """
+    import numpy as np
     from PIL import Image
 
     if image.mode.startswith(("I", "F")):
@@ -110,87 +162,42 @@ def _flattened(image: "Image", backdrop: tuple[int, int, int, int]) -> "Image":
     if not image.has_transparency_data:
         return image.convert("RGB")
     picture = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, backdrop), picture).convert("RGB")
+    picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+    alpha = np.asarray(picture.getchannel("A"), dtype=np.float64)
+    light = float((np.asarray(picture.convert("L")) * alpha).sum() / max(1, alpha.sum()))
+    is_black = invert == "no" or (invert == "auto" and light > MIDDLE and alpha.mean() < 0.9 * 255)
+    backdrop = Image.new("RGBA", picture.size, BLACK if is_black else WHITE)
+    return Image.alpha_composite(backdrop, picture).convert("RGB")
 
 
 def _as_bytes(image: "Image") -> "Pixels":
-    """Return numbers of 16 or 32 bits as bytes; Pillow would clip them. White is 1, 255 or 65535.
+    """Return numbers of up to 32 bits as bytes; Pillow would clip them.
 
-    The least of these that no pixel exceeds, 1 for floats only; else the brightest pixel.
+    White is the highest number of 8, 10, 12, 14 or 16 bits: the least that no pixel exceeds, else
+    the brightest pixel. Of floats it is 1, 255 or 65535.
     """
     import numpy as np
 
-    values = np.nan_to_num(np.asarray(image).astype(np.float64)).clip(0)
+    step = max(
+        1, max(image.size) // (2 * LARGEST_SIDE)
+    )  # of larger ones every step-th pixel will do
+    values = np.nan_to_num(np.asarray(image)[::step, ::step].astype(np.float64)).clip(0)
     brightest = float(values.max(initial=0))
-    levels = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
+    levels = [2.0**bits - 1 for bits in ((1, 8, 16) if image.mode == "F" else (8, 10, 12, 14, 16))]
     white = next((level for level in levels if brightest <= level), brightest)
     return (values * (255 / white)).round().astype(np.uint8)
 
 
 def _as_article(path: Path, picture: "Image", input_size: int, invert: str) -> "Pixels":
-    """Return (28, 28) uint8, or (S, S) where the picture already is that, and dark."""
+    """Return (28, 28) uint8, or (S, S) where the picture already is that, grey and dark."""
     import numpy as np
 
     pixels = np.asarray(picture)  # (H, W, 3)
-    color = _corner_color(pixels)
-    box = _article_box(pixels, color)
-    if box is None:
-        remedy = "for a white article on a transparent ground say --invert no"
-        raise DataError(f"{path} shows nothing but its background; {remedy}")
-    level = float(color @ LUMA)
-    is_inverted = invert == "yes" or (invert == "auto" and level > MIDDLE)
-    is_ready = picture.size in {(SIDE, SIDE), (input_size, input_size)} and level <= MIDDLE
-    if is_ready and not is_inverted:
+    is_ready = picture.size in {(SIDE, SIDE), (input_size, input_size)}
+    is_grey = int(np.ptp(pixels, axis=2).max()) <= GREY
+    if is_ready and is_grey and invert != "yes" and corner_color(pixels).mean() <= MIDDLE:
         return np.asarray(picture.convert("L"))
-    article = _shrunk(picture.convert("L").crop(box))
-    if is_inverted:
-        article, level = 255 - article, 255 - level
-    if level <= MIDDLE:  # a lighter one was left so on purpose: --invert says so
-        stretched = (article - level) * (255 / (255 - level))  # turns the background black
-        article = stretched.clip(0, 255).round().astype(np.uint8)
-    square = np.zeros((SIDE, SIDE), dtype=np.uint8)
-    top, left = ((SIDE - edge) // 2 for edge in article.shape)
-    square[top : top + article.shape[0], left : left + article.shape[1]] = article
-    return square
-
-
-def _corner_color(pixels: "Pixels") -> "Pixels":
-    """Return the median colour (3,) float64 of the four corners of a picture (H, W, 3)."""
-    import numpy as np
-
-    size = max(1, max(pixels.shape) // 32)
-    ends = (slice(None, size), slice(-size, None))
-    corners = [pixels[rows, columns].reshape(-1, 3) for rows in ends for columns in ends]
-    color: Pixels = np.median(np.concatenate(corners), axis=0)
-    return color
-
-
-def _article_box(pixels: "Pixels", color: "Pixels") -> tuple[int, int, int, int] | None:
-    """Return left, top, right, bottom of what is not background; None where all is.
-
-    The whole frame where the article fills it already.
-    """
-    import numpy as np
-
-    is_article = np.abs(pixels - color).max(axis=2) > TOLERANCE  # (H, W)
-    rows, columns = (np.flatnonzero(is_article.mean(axis=axis) > SPECKS) for axis in (1, 0))
-    if not len(rows) or not len(columns):
-        return None
-    box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-    height, width = is_article.shape
-    longest = max(box[2] - box[0], box[3] - box[1])
-    return (0, 0, width, height) if longest >= FULL * max(width, height) else box
-
-
-def _shrunk(article: "Image") -> "Pixels":
-    """Return the article (h, w) uint8, its longest edge 28 pixels."""
-    import numpy as np
-    from PIL import Image, ImageFilter
-
-    scale = SIDE / max(article.size)
-    width, height = (max(1, round(edge * scale)) for edge in article.size)
-    if (width, height) == article.size:
-        return np.asarray(article)
-    kernel = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
-    small = article.resize((width, height), kernel)
-    return np.asarray(small.filter(ImageFilter.UnsharpMask(radius=1, percent=50, threshold=0)))
+    try:
+        return as_article(pixels, invert)
+    except DataError as error:
+        raise DataError(f"{path} {error}; choose a picture with an article in it") from None

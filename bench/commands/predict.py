@@ -36,7 +36,7 @@ class Question:
     ] = None
     top: Annotated[int, typer.Option(help="Classes to tell of each image.", min=1, max=10)] = 3
     invert: Annotated[
-        str, typer.Option(help="Negate the image: auto (where its corners are light), yes or no.")
+        str, typer.Option(help="Negate the image: auto (where the article is dark), yes or no.")
     ] = "auto"
     claimed_model: Annotated[
         str | None,

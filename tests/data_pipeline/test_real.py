@@ -20,6 +20,8 @@ from data_pipeline import (
     stratified_split,
 )
 from tests.bench.keep.saved_by_hand import answers, trained_v0
+from tests.data_pipeline.pictures import KINDS, write
+from tests.tiers import slow_but
 
 Change = Callable[[Image.Image], Image.Image]
 
@@ -113,6 +115,25 @@ def test_an_image_of_the_data_set_s_or_the_model_s_size_comes_back_to_the_bit(
     assert torch.equal(read_all(tmp_path, 40, size), wanted)
 
 
+QUICK = {"thin_frame", "figure_in_grey", "jet"}
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("kind", slow_but(QUICK, KINDS))
+def test_a_picture_of_any_kind_becomes_what_the_data_set_has(
+    fashion_mnist: FashionMNIST, tmp_path: Path, kind: str
+) -> None:
+    """Would catch a frame, bars, axes or a false colour that is taken for a part of the article.
+
+    Where a margin is trimmed the article is larger than in the data set, or askew in the picture.
+    """
+    for index in (0, 2):  # an ankle boot and trousers
+        image = fashion_mnist.test_images[index, 0]
+        photo = read_photo(write(kind, image.numpy(), tmp_path / "photo", seed=index))
+        both = torch.stack([photo.flatten(), image.flatten()]).float()
+        assert float(torch.corrcoef(both)[0, 1]) > (0.9 if kind in QUICK else 0.45)
+
+
 def inverted(image: Image.Image) -> Image.Image:
     return image.point(lambda value: 255 - value)
 
@@ -125,7 +146,7 @@ def enlarged(image: Image.Image, margin: int) -> Image.Image:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize(  # over all 10,000 images: 0.999, 0.984 and 0.938
+@pytest.mark.parametrize(
     ("change", "share"),
     [
         (inverted, 0.99),
@@ -137,7 +158,7 @@ def enlarged(image: Image.Image, margin: int) -> Image.Image:
 def test_the_same_article_on_white_is_classified_mostly_the_same(
     data_root: Path, fashion_mnist: FashionMNIST, tmp_path: Path, change: Change, share: float
 ) -> None:
-    images, model = fashion_mnist.test_images[:300], trained_v0(data_root)
+    images, model = fashion_mnist.test_images[:100], trained_v0(data_root)
     write_pngs(images, tmp_path, change)
-    same = answers(model, read_all(tmp_path, 300)) == answers(model, images)
+    same = answers(model, read_all(tmp_path, 100)) == answers(model, images)
     assert float(same.float().mean()) >= share
