@@ -12,6 +12,7 @@ from pathlib import Path
 POWERCAP = Path("/sys/class/powercap")
 MIN_WINDOW_S = 0.1  # the counters move every millisecond
 SETTLE_S = IDLE_S = 0.5  # rest before, and length of, the reading of an idle CPU
+MOVES_S = 0.02  # in which a counter that works moves
 READ_EVERY_S = 30.0  # they wrap after minutes: 65 kJ on some processors, drawn at 500 W, last 131 s
 
 
@@ -73,23 +74,34 @@ def open_rapl(
     root: Path = POWERCAP, now: Callable[[], float] = time.monotonic
 ) -> tuple[Rapl | None, str]:
     """The energy counters of this machine's processors, or None and the reason."""
-    zones = []
-    for folder in sorted(root.glob("intel-rapl*:*")):  # AMD's processors are listed so as well
-        try:
-            name = (folder / "name").read_text(encoding="ascii").strip()
-            if not (name.startswith("package") or name == "dram"):
-                continue  # parts of a package (core, uncore), or the platform around it (psys)
-            wraps_at = int((folder / "max_energy_range_uj").read_text(encoding="ascii"))
-            zone = Zone(name, folder / "energy_uj", wraps_at)
-            zone.read_uj()
-        except PermissionError:
-            return None, f"only root may read {folder}/energy_uj; sudo chmod a+r {root}/*/energy_uj"
-        except (OSError, ValueError):
-            continue
-        zones.append(zone)
+    try:
+        # AMD's processors are listed so too; intel-rapl-mmio counts the same once more
+        zones = [zone for folder in sorted(root.glob("intel-rapl:*")) if (zone := _zone(folder))]
+        before = [zone.read_uj() for zone in zones]
+        time.sleep(MOVES_S)
+        after = [zone.read_uj() for zone in zones]
+    except PermissionError as error:
+        return None, f"only root may read {error.filename}; sudo chmod a+r {root}/*/energy_uj"
+    except (OSError, ValueError) as error:
+        return None, f"the energy counter of this CPU cannot be read: {error}"
     if not any(zone.name.startswith("package") for zone in zones):
         return None, "no energy counter shown by the kernel (powercap, RAPL)"
+    if before == after:  # a virtual machine may show one that nobody fills
+        return None, "the energy counter of this CPU stands still"
     return Rapl(tuple(zones), now), ""
+
+
+def _zone(folder: Path) -> Zone | None:
+    """Return a package or memory; None for parts of a package (core) or what is around it (psys).
+
+    Raises:
+        OSError, ValueError: it cannot be read.
+    """
+    name = (folder / "name").read_text(encoding="ascii").strip()
+    if not (name.startswith("package") or name == "dram"):
+        return None
+    wraps_at = int((folder / "max_energy_range_uj").read_text(encoding="ascii"))
+    return Zone(name, folder / "energy_uj", wraps_at)
 
 
 def measure_idle_power(

@@ -9,11 +9,14 @@ SECONDS = {
     **dict.fromkeys(("", "s", "sec", "secs", "second", "seconds"), 1.0),
     **dict.fromkeys(("min", "mins", "minute", "minutes"), 60.0),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600.0),
+    **dict.fromkeys(("d", "day", "days"), 86400.0),
+    "ms": 1e-3,
 }
 BYTES = {"": 1.0, "b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12}
-BYTES |= {"kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30, "tib": 2.0**40}
+for _power, _letter in enumerate("kmgt", start=1):
+    BYTES |= dict.fromkeys((f"{_letter}i", f"{_letter}ib"), 1024.0**_power)
 GIGABYTES = {word: size / 1e9 for word, size in BYTES.items()} | {"": 1.0}
-COUNTS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
+COUNTS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
 JOULES = {**dict.fromkeys(("", "j", "joule", "joules"), 1.0), "kj": 1e3, "wh": 3600.0, "kwh": 3.6e6}
 FRACTIONS = {"": 1.0, "%": 0.01}
 
@@ -41,7 +44,12 @@ def amount_in(text: str, units: Mapping[str, float]) -> float | None:
     """
     number, unit = split_amount(text) or (0.0, "?")
     factor = units.get(unit.lower())
-    return None if factor is None else round(number * factor, 12)  # 57 * 0.01 is a hair above 0.57
+    return None if factor is None else scaled(number, factor)
+
+
+def scaled(number: float, factor: float) -> float:
+    """Multiply what a user wrote, to 12 digits: 57 * 0.01 is a hair above 0.57."""
+    return number if factor == 1 else float(f"{number * factor:.12g}")
 
 
 def reader(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from bench.errors import UsageError
-from bench.spec.amounts import JOULES, SECONDS, split_amount
+from bench.spec.amounts import JOULES, SECONDS, scaled, split_amount
 
 # unit -> what it counts; the first three and flops are known in steps before training begins
 UNITS = {
@@ -69,7 +69,7 @@ class Budget:
         if word.lower() not in _WORDS:
             raise UsageError(f"unknown unit in the budget {text!r}; write for example {EXAMPLES}")
         factor, unit = _WORDS[word.lower()]
-        return cls(number * factor, unit)
+        return cls(scaled(number, factor), unit)
 
     def __str__(self) -> str:
         return f"{_shortest(self.amount)}{self.unit}"

@@ -1,5 +1,6 @@
 """The energy of a CPU, replayed from files as the kernel's powercap has them."""
 
+from errno import EACCES
 from pathlib import Path
 
 import pytest
@@ -18,17 +19,20 @@ ZONES = {  # as an Intel server lists them; psys holds the packages, core is a p
     "intel-rapl:0:1": "dram",
     "intel-rapl:1": "package-1",
     "intel-rapl:2": "psys",
+    "intel-rapl-mmio:0": "package-0",  # the same counter once more
 }
 
 
 @pytest.fixture
-def powercap(tmp_path: Path) -> Path:
-    """A machine of two packages, all counters at 0."""
+def powercap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine of two packages, all counters at 0 as soon as somebody has waited."""
     for folder, name in ZONES.items():
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "name").write_text(f"{name}\n", encoding="ascii")
         (tmp_path / folder / "max_energy_range_uj").write_text(f"{WRAPS_AT}\n", encoding="ascii")
-        count(tmp_path, **{name: 0.0})
+    count(tmp_path, **dict.fromkeys(ZONES.values(), -1e-6))
+    zeros = dict.fromkeys(ZONES.values(), 0.0)
+    monkeypatch.setattr("time.sleep", lambda _seconds: count(tmp_path, **zeros))
     (tmp_path / "intel-rapl").mkdir()  # the control type itself counts nothing
     return tmp_path
 
@@ -100,7 +104,7 @@ def test_a_record_tells_energy_method_and_what_idling_costs(powercap: Path) -> N
 
 
 def test_idle_power_is_energy_over_time(powercap: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    passed = iter([0.0, 15.0])
+    passed = iter([0.0, 0.0, 15.0])
     monkeypatch.setattr(
         "time.sleep", lambda _seconds: count(powercap, **{"package-0": next(passed)})
     )
@@ -111,14 +115,19 @@ def test_idle_power_is_energy_over_time(powercap: Path, monkeypatch: pytest.Monk
 def test_what_hides_the_counters_is_the_reason(
     powercap: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_zone: Zone) -> int:
-        raise PermissionError
+    def refuse(zone: Zone) -> int:
+        raise PermissionError(EACCES, "", str(zone.counter))
 
     assert open_rapl(powercap / "gone")[1].startswith("no energy counter shown by the kernel")
     monkeypatch.setattr(Zone, "read_uj", refuse)
     none, reason = open_rapl(powercap)
     assert none is None
-    assert reason.endswith(f"sudo chmod a+r {powercap}/*/energy_uj")
+    assert reason.startswith(f"only root may read {powercap}/intel-rapl:0/energy_uj; sudo chmod")
+    monkeypatch.undo()  # nobody moves a counter any more
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    assert open_rapl(powercap) == (None, "the energy counter of this CPU stands still")
+    (powercap / "intel-rapl:1" / "energy_uj").unlink()  # half of the energy is none
+    assert "cannot be read" in open_rapl(powercap)[1]
 
 
 def test_a_counter_that_stops_answering_ends_the_measurement(powercap: Path) -> None:

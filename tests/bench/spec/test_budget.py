@@ -46,6 +46,9 @@ def test_what_is_written_reads_back_the_same(budget: Budget) -> None:
         ("1_000steps", 1000, "steps", "1000steps"),
         ("2PFLOPs", 2e15, "flops", "2e15flops"),
         ("1kJ", 1000, "J", "1000J"),
+        ("1.1h", 3960, "s", "3960s"),  # the same budget as 66min, to the bit
+        ("8.2PFLOPs", 8.2e15, "flops", "8.2e15flops"),
+        ("90000ms", 90, "s", "90s"),
     ],
 )
 def test_every_spelling(text: str, amount: float, unit: str, canonical: str) -> None:
