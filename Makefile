@@ -123,31 +123,34 @@ clean: ## remove the virtual environment and all caches; data and results stay
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ifneq ($(READY),)
-# which build of PyTorch is asked for: `cpu` without the CUDA libraries, some 5 GB; `pypi` with them
+# which build of PyTorch: `cpu` is without the CUDA libraries, some 5 GB; `pypi` is with them
+ifneq ($(filter-out 0 1,$(CUDA)),)
+ifneq ($(origin CUDA),environment)# where it may be the folder of a toolkit
+$(error CUDA=$(CUDA) is neither CUDA=1 nor CUDA=0)
+endif
+endif
+WITH_CUDA := $(filter 0 1,$(CUDA))
 NVIDIA := /proc/driver/nvidia/version /dev/nvidiactl /dev/dxg
-ifeq ($(CUDA),0)
+ifeq ($(WITH_CUDA),0)
 BUILD := cpu
-else ifneq ($(CUDA)$(filter-out cpu,$(GPU))$(wildcard $(NVIDIA)),)
+else ifneq ($(WITH_CUDA)$(filter-out cpu,$(GPU))$(wildcard $(NVIDIA)),)
 BUILD := pypi
 else
 BUILD := $(if $(filter Linux,$(shell uname -s)),cpu,pypi)# elsewhere PyPI has no CUDA libraries
 endif
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
 TORCHVISION := $(shell sed -n 's/^torchvision==//p' constraints.txt)
-# another build than the environment was made for; one without CUDA takes over only where asked for
-MADE_FOR := $(if $(wildcard $(READY)),$(or $(shell cat '$(VENV)/.ready'),pypi))
-ifeq ($(MADE_FOR) $(BUILD),cpu pypi)
-$(shell rm -f '$(VENV)/.ready')
-else ifeq ($(MADE_FOR) $(BUILD)$(CUDA),pypi cpu0)
-$(shell rm -rf '$(VENV)')
-endif
+# an environment that is there with CUDA does for a CPU too, unless CUDA=0 asks for the other
+THERE := $(if $(wildcard $(READY)),$(if $(findstring +cpu,$(shell cat '$(VENV)/.ready')),cpu,pypi))
+OTHER := $(filter cpu+pypi pypi+cpu0,$(THERE)+$(BUILD)$(filter 0,$(WITH_CUDA)))
 # an environment whose interpreter is gone (upgrade, moved clone) is made anew
 ifneq ($(wildcard $(READY)),)
 ifneq ($(shell $(RUN) -c 'print(1)' 2>/dev/null),1)
 $(shell rm -f '$(VENV)/.ready')
 endif
 endif
-$(READY): pyproject.toml constraints.txt
+.PHONY: other
+$(READY): pyproject.toml constraints.txt $(if $(OTHER),other)
 	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "make: Python 3.11 or later is needed, '$(PYTHON)' is not; name one: make PYTHON=python3.12" >&2; exit 2; }
 	@'$(PYTHON)' -c 'import venv, ensurepip' 2>/dev/null || { \
@@ -155,16 +158,18 @@ $(READY): pyproject.toml constraints.txt
 	@echo "setting up $(VENV) (one to several minutes)" >&2
 	@'$(PYTHON)' -m venv '$(VENV)'
 	@install() { $(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt "$$@"; }; \
-	if [ $(BUILD) = pypi ]; then install 'torch!=$(TORCH)+cpu' -e '.[dev]'; \
+	if [ $(BUILD) = pypi ]; then \
+	  install 'torch!=$(TORCH)+cpu' 'torchvision!=$(TORCHVISION)+cpu' -e '.[dev]'; \
+	elif timeout 5 $(RUN) -m pip index versions torch --index-url '$(TORCH_INDEX)' --retries 0 --timeout 4 2>/dev/null \
+	    | grep -qF '$(TORCH)+cpu' \
+	  && $(if $(OTHER),'$(PYTHON)' -m venv --clear '$(VENV)',true) \
+	  && install --extra-index-url '$(TORCH_INDEX)' 'torch==$(TORCH)+cpu' 'torchvision==$(TORCHVISION)+cpu' -e '.[dev]'; then :; \
 	else \
-	  { timeout 5 $(RUN) -m pip index versions torch --index-url '$(TORCH_INDEX)' --retries 0 --timeout 4 2>/dev/null \
-	      | grep -qF '$(TORCH)+cpu' \
-	    && install --extra-index-url '$(TORCH_INDEX)' 'torch==$(TORCH)+cpu' 'torchvision==$(TORCHVISION)+cpu' -e '.[dev]'; } \
-	  || { echo "$(TORCH_INDEX) does not give torch $(TORCH)+cpu: PyPI's build, with 5 GB of CUDA libraries" >&2; \
-	    install -e '.[dev]'; }; \
+	  echo "$(TORCH_INDEX) does not give torch $(TORCH)+cpu: PyPI's build, with 5 GB of CUDA libraries" >&2; \
+	  install -e '.[dev]'; \
 	fi || { echo "make: pip could not install the packages; see its message above, then run make again" >&2; exit 2; }
-	@echo "set up $(VENV): torch $$($(RUN) -c 'from importlib.metadata import version; print(version("torch"))'), $$(du -sh '$(VENV)' | cut -f1)" >&2
-	@echo '$(BUILD)' > '$@'
+	@$(RUN) -c 'from importlib.metadata import version; print(version("torch"))' > '$@'
+	@echo "set up $(VENV): torch $$(cat '$@'), $$(du -sh '$(VENV)' | cut -f1)" >&2
 endif
 
 # a folder of the user's, who may have mistyped it, is filled by `make data` alone

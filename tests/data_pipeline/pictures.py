@@ -2,7 +2,7 @@
 
 `python -m tests.data_pipeline.pictures FOLDER` writes 40 of them, four of each class, the same ones
 each time, and prints how many the provided ResNet-8 names rightly; with a number behind it, that
-many test images in every kind.
+many test images in every kind, with another, from that image on.
 """
 
 import sys
@@ -237,7 +237,7 @@ def forty(labels: list[int]) -> list[tuple[str, int]]:
     return list(zip(cycle(KINDS), [index for four in chosen for index in four], strict=False))
 
 
-def main(folder: Path, count: int | None = None) -> None:
+def main(folder: Path, count: int | None = None, first: int = 0) -> None:
     """Write the pictures, and print the accuracy of each kind."""
     import torch
 
@@ -246,7 +246,7 @@ def main(folder: Path, count: int | None = None) -> None:
     from data_pipeline import load_fashion_mnist, read_photo
 
     data = load_fashion_mnist(None, fetch=False)
-    of_all = [(kind, index) for kind in KINDS for index in range(count or 0)]
+    of_all = [(kind, index) for kind in KINDS for index in range(first, first + (count or 0))]
     folder.mkdir(parents=True, exist_ok=True)
     classifier = Classifier.open(provided_models()["resnet8"], Claim(), torch.device("cpu"))
     right: dict[str, list[bool]] = {}

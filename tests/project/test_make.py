@@ -223,8 +223,12 @@ def test_the_build_of_torch_is_the_one_for_this_machine(product: Path) -> None:
 
     assert torch_after("NVIDIA=Makefile") == "9.8.7"  # a machine with a driver
     assert torch_after() == "as it was"  # what is there does for a CPU too
+    assert torch_after("CUDA=0", index="gone") == "9.8.7"  # nothing is lost
     assert torch_after("CUDA=0") == "9.8.7+cpu"
     assert torch_after("GPU=cpu") == "as it was"
     assert torch_after("GPU=0") == "9.8.7"
-    assert torch_after("CUDA=0", index="gone") == "9.8.7"
-    assert torch_after("CUDA=0", index="gone") == "as it was"  # it is not asked again each time
+    packages = (product / ".venv").glob("lib/*/site-packages/*.dist-info")
+    assert not [path for path in packages if "+cpu" in path.name]  # torchvision's neither
+    refused = finish("make", "setup", "CUDA=yes", env={"PATH": os.environ["PATH"]}, cwd=product)
+    assert "CUDA=yes is neither CUDA=1 nor CUDA=0" in refused.stderr
+    assert refused.returncode == 2
