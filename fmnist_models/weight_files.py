@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException
@@ -96,7 +96,9 @@ def load_plain(path: Path, remedy: str) -> Any:  # noqa: ANN401 - whatever the f
     return content
 
 
-def _stand_in(name: str) -> tuple[type[Foreign], str]:
+def _stand_in(name: str) -> tuple[Callable[..., object], str]:
+    if name == "collections.defaultdict":  # a dict will do: its default is of no use here
+        return (lambda *_: {}), name
     return type("Foreign", (Foreign,), {"name": name}), name
 
 
@@ -150,7 +152,8 @@ def weights_in(content: Any, path: Path) -> Weights:  # noqa: ANN401 - whatever 
         if not isinstance(model, Mapping) or "name" not in model or not _is_state_dict(weights):
             raise _no_state_dict(path, content)
         return Weights(dict(weights), str(model["name"]))
-    found = sorted(_state_dicts(content), key=lambda one: _rank(one[0]))
+    state_dicts = [(keys, held) for keys, held in _dicts(content) if _is_state_dict(held)]
+    found = sorted(state_dicts, key=lambda one: _rank(one[0]))
     if not found:
         raise _no_state_dict(path, content)
     names = ["".join(f"[{key!r}]" for key in keys) for keys, _ in found]
@@ -164,16 +167,16 @@ def weights_in(content: Any, path: Path) -> Weights:  # noqa: ANN401 - whatever 
     return Weights(dict(found[0][1]), note=note)
 
 
-def _state_dicts(
+def _dicts(
     content: object, keys: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Mapping[str, Tensor]]]:
-    """Yield each state dict in a dict of dicts, after the keys that lead to it."""
-    if _is_state_dict(content):
+) -> Iterator[tuple[tuple[str, ...], Mapping[object, object]]]:
+    """Yield each dict in a dict of dicts that may be a model's, after the keys that lead to it."""
+    if isinstance(content, Mapping):
         yield keys, content
-    elif isinstance(content, Mapping) and len(keys) < MAX_DEPTH:
-        for key, value in content.items():  # an optimizer numbers its states: its keys are no text
+        for key, value in content.items() if len(keys) < MAX_DEPTH else ():
+            # an optimizer numbers its states: its keys are no text
             if isinstance(key, str) and not any(word in key.lower() for word in NO_NESTS):
-                yield from _state_dicts(value, (*keys, key))
+                yield from _dicts(value, (*keys, key))
 
 
 def _is_state_dict(value: object) -> TypeGuard[Mapping[str, Tensor]]:
@@ -201,13 +204,18 @@ def is_plain(value: object) -> bool:
 
 
 def _no_state_dict(path: Path, content: object) -> ModelError:
-    """Say what lies there instead: often the whole net as an object, under the usual key."""
+    """Say what lies there instead: the whole net as an object, or something among the tensors."""
     items = content.items() if isinstance(content, Mapping) else ()
-    objects = [
-        f" but an object of {v.name} under {k!r}" for k, v in items if isinstance(v, Foreign)
+    found = [f" but an object of {v.name} under {k!r}" for k, v in items if isinstance(v, Foreign)]
+    found += [
+        f" because of {key!r} ({type(value).__name__}), which is no plain tensor"
+        for _, held in _dicts(content)
+        if any(map(is_plain, held.values()))
+        for key, value in held.items()
+        if not is_plain(value)
     ]
     remedy = "write it with torch.save(model.state_dict(), FILE)"
-    return ModelError(f"{path} holds no state dict{(objects or [''])[0]}; {remedy}")
+    return ModelError(f"{path} holds no state dict{[*found, ''][0]}; {remedy}")
 
 
 def fetch_imagenet(name: str) -> Path | str:

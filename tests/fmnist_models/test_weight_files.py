@@ -2,7 +2,7 @@
 
 import warnings
 from argparse import Namespace
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,7 @@ def prefixed(prefix: str) -> Callable[[Tensors], object]:
         },
         lambda tensors: {"state_dict": tensors, "args": Namespace(lr=0.1), "out": Path("x")},
         lambda tensors: {"model": tensors, "best": np.float64(81.5), "curve": np.ones(3)},
+        lambda tensors: defaultdict(dict, model=tensors, curves=defaultdict(list, loss=[0.5])),
     ],
 )
 def test_our_own_checkpoint_and_state_dicts_as_others_save_them(
@@ -178,7 +179,6 @@ NO_TORCH_FILE = (
         [1, 2],
         {},
         {"epoch": 3},
-        {"x": torch.zeros(1), "epoch": 3},
         {"state_dict": 3},
         {"format": 1, "model": "v0", "weights": {"x": torch.zeros(1)}},
         {"format": 1, "model": {}, "weights": {"x": torch.zeros(1)}},
@@ -188,6 +188,16 @@ NO_TORCH_FILE = (
 def test_what_is_no_state_dict(content: object) -> None:
     assert refusal_of("resnet8", saved(content)) == (
         "weights.pth holds no state dict; write it with torch.save(model.state_dict(), FILE)"
+    )
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_stands_among_the_tensors_is_named(nested: bool) -> None:
+    """Would catch a state dict with one more entry, refused without the reason."""
+    content = {"x": torch.zeros(1), "epoch": 3, "loss": 0.5}
+    assert refusal_of("resnet8", saved({"model": content} if nested else content)) == (
+        "weights.pth holds no state dict because of 'epoch' (int), which is no plain tensor;"
+        " write it with torch.save(model.state_dict(), FILE)"
     )
 
 
