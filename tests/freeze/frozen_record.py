@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from results import RunStore
-from tests.command_line import is_alike, read_lines
+from tests.command_line import FLAGS_OF_THE_MACHINE, is_alike, read_lines
 
 OF_THE_MACHINE = ("record_id", "environment", "conditions", "provenance")  # and of the day
 ANY = "any"  # stands for what may be of any value
 OF_A_SENSOR = ("energy", "idle_power", "energy_above_idle")  # some CPUs have one
-FLAGS_OF_THE_MACHINE = {"beat_floor"}
 WHOLE_SAMPLES = ("loss", "learning_rate", "class_counts")
 LOSSES = ("samples.loss.", "measurements.train_loss.", "measurements.test_loss.")
 ACCURACIES = ("curve.", "measurements.train_accuracy.", "measurements.test_accuracy.")
