@@ -33,7 +33,7 @@ import pytest
 from fmnist_models import list_models
 from tests.freeze.frozen_record import Tolerance, differences, frozen_records
 from tests.freeze.pinned_runs import run_pinned
-from tests.tiers import DEEP, slow_but
+from tests.tiers import DEEP, VARIANTS, slow_but
 
 FILE = Path(__file__).parent / "records.jsonl"
 EAGER, COMPILED = "threads:1", "channels_last,step,threads:1"
@@ -64,7 +64,7 @@ CASES = slow_but(
         *((model, EAGER) for model in list_models() if model not in QUICK.split(",")),
         *((model, COMPILED) for model in list_models()),
     ],
-    nightly=[(model, COMPILED) for model in DEEP],
+    nightly=[(model, COMPILED) for model in (*DEEP, *VARIANTS)],
 )
 
 

@@ -66,7 +66,9 @@ def test_a_rule_that_counts_no_steps_has_no_kernel_for_it(v0: Code) -> None:
     assert len(code_of("v0", 32, optimizer="sgd").kernels) == len(v0.kernels) - 1
 
 
-@pytest.mark.parametrize("model", slow_but((), KERNELS, nightly=("resnet4", "resnet50")))
+@pytest.mark.parametrize(
+    "model", slow_but((), KERNELS, nightly=("resnet4", "resnet18", "resnet50"))
+)
 def test_a_step_becomes_no_more_kernels_than_it_did(model: str) -> None:
     code = code_of(model, 1024)
     assert len(code.kernels) <= SLACK * KERNELS[model]

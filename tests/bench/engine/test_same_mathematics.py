@@ -20,7 +20,7 @@ from bench.engine.engine import Engine
 from bench.machine.compilers import compile_counts, find_compiler
 from fmnist_models import build_model, list_models, model_info
 from tests.bench.train.training_by_hand import engine_of, random_split, tensors_in
-from tests.tiers import DEEP, slow_but
+from tests.tiers import DEEP, VARIANTS, slow_but
 
 STEPS, CHUNK = 50, 12
 RAGGED_AT, NUM_IMAGES = 7, 256
@@ -38,6 +38,7 @@ CHAOTIC = ("resnet4", "resnet4_dropout", "resnet18", "resnet50")
 LARGE = ("alexnet224", "resnet18_3x3")
 NIGHTLY = {  # a minute or more a case
     *product(DEEP, ("dataloader", "compile", "channels_last,step")),
+    *product(VARIANTS, ("compile", "channels_last,step")),
     *product((*LARGE, "resnet50"), ("channels_last",)),
 }
 NESTEROV = replace(

@@ -15,13 +15,15 @@ from bench.run.runner import execute_seeds
 from bench.spec.named_recipes import DEFAULT
 from results import RunStore
 from tests.command_line import CPU, Running, read_lines, timeless
+from tests.tiers import slow_but
 
 SMALL = ("--seeds", "1", "--set", "batch_size=32", "--in-process")
 FEW_IMAGES = ("-m", "tests.freeze.few_images")  # else evaluation is most of the time
 CASES = {  # models, plan, steps; several threads fight over busy cores, so small nets have them
     "eager": ("all", "channels_last,threads:1", "2steps"),
     "more than an epoch": ("v2,resnet8", "channels_last", "12steps"),
-    "compiled": ("v0,v2,resnet8", "step:3,threads:1", "12steps"),
+    "compiled": ("v0,v2", "step:3,threads:1", "12steps"),
+    "compiled, deep": ("resnet8", "step:3,threads:1", "12steps"),
 }
 
 
@@ -63,8 +65,7 @@ def spec(plan: str, *, is_deterministic: bool) -> RunSpec:
     )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", slow_but((), CASES, nightly=("compiled, deep",)))
 def test_every_architecture_gives_the_same_twice(
     data_root: Path, tmp_path: Path, case: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""Sweeps that are killed and resumed are the sweep that nobody disturbed; six of them."""
+"""Sweeps that are killed and resumed are the sweep that nobody disturbed; four of them."""
 
 import random
 from dataclasses import replace
@@ -21,14 +21,14 @@ from tests.results.records_by_hand import make_record
 
 
 @pytest.mark.slow
-def test_six_killed_sweeps_lose_nothing(data_root: Path, tmp_path: Path) -> None:
+def test_four_killed_sweeps_lose_nothing(data_root: Path, tmp_path: Path) -> None:
     workload = Workload(steps=60, seeds=2, data=data_root)
     wanted, pace = undisturbed(workload, tmp_path / "undisturbed")
     generator = random.Random(0)
-    drawn = [draw(number, generator, workload.num_runs, pace) for number in range(6)]
+    drawn = [draw(number, generator, workload.num_runs, pace) for number in range(4)]
     outcomes = killed_sweeps(workload, drawn, tmp_path, wanted, jobs=2)
     assert [outcome.problems for outcome in outcomes if not outcome.is_well] == []
-    assert len((tmp_path / "killed.jsonl").read_text().splitlines()) == 6
+    assert len((tmp_path / "killed.jsonl").read_text().splitlines()) == 4
 
 
 def test_what_is_wrong_with_a_sweep_is_seen(tmp_path: Path) -> None:
