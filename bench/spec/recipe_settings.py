@@ -3,9 +3,11 @@
 import ast
 import hashlib
 import os
+import re
 import tomllib
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import NoneType
@@ -47,6 +49,14 @@ TAKES = {  # in words, what a field of a type takes
     str: "a word",
     LIST_OF_WORDS: "names separated by commas",
 }
+SEVERAL = "for several values write [32, 64], or --set {key}=32,64"
+SEVERAL_LISTS = (
+    'write {key}=flip,shift2 or, for several lists, {key}=[["flip"],["shift2"]] ([] for none)'
+)
+BRACKETS = frozenset("[](){}")
+SEPARATORS = BRACKETS | frozenset(",;|/ ")
+DECIMAL_COMMA = re.compile(r"0,(\d+)", re.ASCII)
+BARE_WORD = re.compile(r"[^\s,\[\]()](?:[^,\[\]()]*[^\s,\[\]()])?")  # in a list
 BAD_PYTHON = (ValueError, SyntaxError, MemoryError, RecursionError)  # what literal_eval raises
 BAD_TOML = (ValueError, RecursionError)  # among them a number of thousands of digits, deep nests
 
@@ -71,8 +81,8 @@ def read_settings(items: Sequence[str]) -> dict[str, Any]:
     Of several values between commas a list comes, for `make_grid`.
 
     Raises:
-        UsageError: a word without `=`, an empty value in a list, or two words of one field of
-            which one has a list.
+        UsageError: a word without `=`, an empty value or one of another type in a list, a decimal
+            comma, or two words of one field of which one has a list.
     """
     settings: dict[str, Any] = {}
     for item in items:
@@ -103,7 +113,9 @@ def read_config(path: Path) -> dict[str, Any]:
         if path.exists() and not path.is_file():  # a pipe or a device may never end
             raise UsageError(f"--config {path} is no file; name a TOML file of recipe fields")
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows may put a BOM
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:  # PowerShell's > writes UTF-16
+        raise UsageError(f"--config {path} is not in UTF-8; save it as UTF-8") from None
+    except OSError as error:
         raise UsageError(f"cannot read --config {path}: {error}") from None
     except BAD_TOML as error:
         raise UsageError(f"--config {path} is no TOML: {error}") from None
@@ -137,14 +149,26 @@ def _short(name: str) -> str:
 
 
 def _value_or_list(key: str, text: str) -> Any:  # noqa: ANN401 - as _toml_value
-    """Return a value, or a list of the values between commas; those of `augment` are one value."""
+    """Read TOML, a list in brackets, or values between commas; `typed` reads what stays a text."""
     value = _toml_value(text)
+    if value == text and text.startswith(("[", "(")):
+        value = _python_value(text)
+        value = _as_lists(value) if isinstance(value, list | tuple) else text
     if value != text or "," not in text or KINDS.get(key) == LIST_OF_WORDS:
         return value
-    words = [word.strip() for word in text.strip("[]()").split(",")]
+    if decimal := _decimal_remedy(key, text):
+        raise UsageError(f"--set {key}={text} is not clear: {decimal}")
+    words = [word.strip() for word in text.split(",")]
     if not all(words):
         raise UsageError(f"--set {key}={_shown(text)} has an empty value; write such as 32,64")
-    return [_toml_value(word) for word in words]
+    values = [_toml_value(word) for word in words]
+    for one in values:
+        typed(key, one, text)
+    return values
+
+
+def _as_lists(value: Any) -> Any:  # noqa: ANN401 - any Python literal
+    return [*map(_as_lists, value)] if isinstance(value, list | tuple) else value
 
 
 def _toml_value(text: str) -> Any:  # noqa: ANN401 - whatever the user wrote; see typed
@@ -155,8 +179,13 @@ def _toml_value(text: str) -> Any:  # noqa: ANN401 - whatever the user wrote; se
     return read["value"] if len(read) == 1 else text  # a second line is no value
 
 
-def typed(key: str, value: Any) -> Any:  # noqa: ANN401 - the field decides the type
+def typed(key: str, value: Any, text: str = "") -> Any:  # noqa: ANN401 - the field decides the type
     """Return the value in the type of its field: a whole number for a float, a word for a list.
+
+    Args:
+        key: the field.
+        value: what is given for it.
+        text: what the user wrote, where the value is a part of it.
 
     Raises:
         UsageError: no such field, or a value of another type.
@@ -167,33 +196,47 @@ def typed(key: str, value: Any) -> Any:  # noqa: ANN401 - the field decides the 
     given = _python_value(value) if isinstance(value, str) and kind is not str else value
     if given is None and NoneType in get_args(kind):  # TOML has no null
         return None
-    if kind == LIST_OF_WORDS:
-        given = _names(given)
     try:
+        if kind == LIST_OF_WORDS:
+            given = _names(given)
         if given is None or (isinstance(given, int) and abs(given) > MAX_WHOLE):
             raise msgspec.ValidationError
         return msgspec.convert(given, kind)
     except msgspec.ValidationError:
-        raise UsageError(f"recipe field {key} takes {_taken(key)}, not {_shown(value)}") from None
+        given = f"{_shown(value)} in {_shown(text)}" if text else _shown(value)
+        line = "; ".join(filter(None, (f"takes {_taken(key)}, not {given}", _remedy(key, value))))
+        raise UsageError(f"recipe field {key} {line}") from None
 
 
 def _python_value(text: str) -> Any:  # noqa: ANN401 - whatever the user wrote
-    """Read what is no TOML as Python or YAML writes it: `.05`, `True`, `~`, `('a', 'b')`."""
+    """Read what is no TOML as Python or YAML: `.05`, `True`, `~`, `('a', 'b')`, `[a, [b, c]]`."""
     if text.lower() in WORDS:
         return WORDS[text.lower()]
-    try:
-        with warnings.catch_warnings():
+    spellings = [text]
+    if text.startswith(("[", "(")):  # of words without quotes, as YAML and shells leave them
+        spellings.append(BARE_WORD.sub(lambda word: repr(_toml_value(word[0])), text))
+    for spelling in spellings:
+        with suppress(*BAD_PYTHON), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Python's parser, about odd spellings
-            return ast.literal_eval(text)
-    except BAD_PYTHON:
-        return text
+            return ast.literal_eval(spelling)
+    return text
 
 
 def _names(given: Any) -> Any:  # noqa: ANN401 - whatever the user wrote
-    """A list of names from `a,b`, `[a, b]`, a list or none."""
+    """A list of names from `a,b`, a list or none.
+
+    Raises:
+        msgspec.ValidationError: no list, a bracket without the other, or none among names.
+    """
     if isinstance(given, str):
-        return [name for word in given.strip("[]()").split(",") if (name := word.strip())]
-    return () if given is None else given
+        given = [name for word in given.split(",") if (name := word.strip())]
+    names = [] if given is None else given
+    if not isinstance(names, list | tuple):  # a set has no order
+        raise msgspec.ValidationError
+    for name in names:
+        if isinstance(name, str) and (BRACKETS & set(name) or WORDS.get(name.lower(), "") is None):
+            raise msgspec.ValidationError
+    return names
 
 
 def _taken(key: str) -> str:
@@ -201,6 +244,25 @@ def _taken(key: str) -> str:
     kinds = [kind for kind in (KINDS[key], *get_args(KINDS[key])) if kind in TAKES]
     words = ", ".join(CHOICES[key]) if key in CHOICES else TAKES[kinds[0]]
     return f"{words} or none" if NoneType in get_args(KINDS[key]) else words
+
+
+def _remedy(key: str, value: object) -> str:
+    """Say what to write where a value looks like several; empty where it does not."""
+    if KINDS[key] == LIST_OF_WORDS:
+        return SEVERAL_LISTS.format(key=key)
+    if not isinstance(value, str) or not SEPARATORS & set(value):
+        return ""
+    return _decimal_remedy(key, value) or SEVERAL.format(key=key)
+
+
+def _decimal_remedy(key: str, text: str) -> str:
+    """Say what to write instead of `0,05`, which may be one number or two; empty for others."""
+    kind = KINDS.get(key)
+    found = DECIMAL_COMMA.fullmatch(text) if float in (kind, *get_args(kind)) else None
+    if not found:
+        return ""
+    second = found[1].lstrip("0") or "0"
+    return f"write {text.replace(',', '.')}; for the two values [0, {second}]"
 
 
 def _shown(value: object) -> str:

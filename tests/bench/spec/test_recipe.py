@@ -83,6 +83,7 @@ def test_the_label_of_a_recipe_is_no_setting() -> None:
         ("augment=none", ()),
         ("augment=('shift2', 'flip')", ("shift2", "flip")),
         ("augment=[shift2, flip]", ("shift2", "flip")),
+        ("augment=(flip)", ("flip",)),
         ("learning_rate=.05", 0.05),
         ("learning_rate=5.", 5.0),
         ("learning_rate=None", None),
@@ -166,12 +167,22 @@ def test_a_toml_file_gives_fields_and_settings_win_over_it(tmp_path: Path) -> No
     assert (recipe.batch_size, recipe.augment, recipe.learning_rate) == (32, ("flip",), 1.0)
 
 
-@pytest.mark.parametrize("content", [b"batch_size", b"\xff\xfe", b"a = 1\na = 2", None])
-def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"batch_size", "is no TOML"),
+        ("batch_size = 3".encode("utf-16"), "save it as UTF-8"),
+        (b"a = 1\na = 2", "is no TOML"),
+        (None, "No such file"),
+    ],
+)
+def test_a_file_that_is_no_toml_is_refused(
+    tmp_path: Path, content: bytes | None, line: str
+) -> None:
     path = tmp_path / "mine.toml"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(UsageError, match=r"--config .*mine.toml"):
+    with pytest.raises(UsageError, match=f"--config .*mine.toml.*{line}"):
         read_config(path)
 
 
