@@ -97,7 +97,8 @@ def setting_text(value: object) -> str:
     if value is None or isinstance(value, bool):
         return "none" if value is None else str(value).lower()
     if isinstance(value, float):
-        return f"{value:.6g}"
+        text = f"{value:.6g}"
+        return text if float(text) == value else repr(value)  # two values never look alike
     return cut(str(value) if isinstance(value, int | str) else json_text(value))
 
 

@@ -131,7 +131,9 @@ def test_settings_of_any_json_are_shown_and_sorted() -> None:
     rows = table_rows(summarize([run("v0", momentum=value) for value in values]), by="momentum")
     assert len(rows) == len(values)
     assert len(table_rows(summarize([run("v0", momentum=v) for v in values]), "momentum")) == 10
-    texts = [setting_text(value) for value in (1e-5, [], ["flip", "shift2"], True, None, 64)]
-    assert texts == ["1e-05", "none", "flip/shift2", "true", "none", "64"]
+    texts = [setting_text(value) for value in (1e-5, [], ["flip", "shift2"], True, None, 64, 1.0)]
+    assert texts == ["1e-05", "none", "flip/shift2", "true", "none", "64", "1"]
+    near = (0.1234567, 0.12345671)
+    assert [setting_text(value) for value in near] == list(map(repr, near)), "two settings alike"
     for fmt in ("json", "csv", "markdown"):
         assert "\u202e" not in export(rows, fmt)
