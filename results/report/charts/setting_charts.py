@@ -174,12 +174,20 @@ def _chart(
 
 
 def _numbers(key: str, numbers: Sequence[float]) -> Specification:
-    """An axis of numbers: of powers of two by doublings, over a wide range logarithmic."""
+    """An axis of numbers: of powers of two by doublings, over a wide range logarithmic.
+
+    Where 0 is among those of a wide range, it is symlog: linear up to the least of the others.
+    """
     is_doubling = all(math.frexp(number)[0] == 0.5 for number in numbers)
-    is_wide = min(numbers) > 0 and max(numbers) >= LEAST_FOR_LOG * min(numbers)
+    above = [number for number in numbers if number > 0]
+    is_wide = min(numbers) >= 0 and max(numbers) >= LEAST_FOR_LOG * min(above, default=math.inf)
     axis: Specification = {"grid": False}
-    if len(numbers) <= MOST_TICKS:
+    is_symlog = is_wide and len(above) < len(numbers)
+    if len(numbers) <= MOST_TICKS or is_symlog:  # Vega's own ticks of a symlog axis are linear
         axis |= {"values": list(numbers), "labelExpr": AT_VALUES, "labelOverlap": "greedy"}
+    if is_symlog:
+        title, scale = f"{key}, symlog scale", {"type": "symlog", "constant": min(above)}
+        return {"x": vega.quantity("setting", title, numbers, scale=scale, axis=axis)}
     scale = {"base": 2} if is_doubling else {}
     is_log = is_doubling or is_wide
     return {"x": vega.quantity("setting", key, numbers, is_log=is_log, scale=scale, axis=axis)}

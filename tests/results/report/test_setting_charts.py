@@ -92,16 +92,25 @@ def test_words_are_points_side_by_side_in_the_order_in_which_they_were_run(grid:
 
 @pytest.mark.parametrize(
     ("values", "kind"),
-    [((0.1, 0.001), "log"), ((0.0, 0.1, 0.2), None), ((3, 5), None), ((0, 1, 1000), None)],
+    [
+        ((0.1, 0.001), "log"),
+        ((0.0, 0.1, 0.2), None),
+        ((3, 5), None),
+        ((0, 0.5), None),
+        ((0, 1, 1000), "symlog"),
+    ],
 )
 def test_an_axis_of_numbers_is_as_wide_as_they_are(
     values: tuple[float, ...], kind: str | None
 ) -> None:
-    """A logarithm of zero, or learning rates that share a pixel."""
+    """A logarithm of zero, or learning rates that share a pixel, of which one loses its label."""
     material = make_material([run("v0", learning_rate=value) for value in values])
-    axis = axis_of(setting_figures(material, "learning_rate")[0])
+    figure = setting_figures(material, "learning_rate")[0]
+    axis = axis_of(figure)
     assert axis["scale"].get("type") == kind
     assert axis["axis"]["values"] == sorted(values)
+    drawing = svg_of(figure, "narrow")
+    assert all(f">{value:,g}<" in drawing for value in values)
 
 
 def test_the_page_has_a_part_for_each_setting_and_none_without(grid: Material) -> None:
