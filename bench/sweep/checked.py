@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from bench.errors import UsageError
@@ -87,12 +88,13 @@ class CheckedRequest:
 
         `beside` are the files that the users' nets import, by model.
         """
+        hash_model, hash_weights = cache(file_hash), cache(weights_hash)  # each file is read once
         return [
             replace(
                 self.spec_of(one, device_kind),
-                model_hash=file_hash(one.model, beside.get(one.model, ())),
+                model_hash=hash_model(one.model, beside.get(one.model, ())),
                 model_files=beside.get(one.model, ()),
-                weights_hash=weights_hash(one.recipe.weights),
+                weights_hash=hash_weights(one.recipe.weights),
             ).resolved_for(device_kind)
             for one in self.trainings
         ]

@@ -47,6 +47,27 @@ def test_a_users_files_are_part_of_the_configuration(tmp_path: Path) -> None:
     assert (file_hash("v0"), file_hash("torchvision:resnet18")) == (None, None)
 
 
+def test_a_users_file_is_read_once_for_all_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a minute of silence before a sweep of many settings from one large file."""
+    reads: list[str] = []
+
+    def hash_of(name: str, *_: object) -> str:
+        reads.append(name)
+        return "0" * 12
+
+    for name in ("file_hash", "weights_hash"):
+        monkeypatch.setattr(f"bench.sweep.checked.{name}", hash_of)
+    file = tmp_path / "net.py"
+    file.write_text("one")
+    model, weights = f"{file}:Net", str(file)
+    settings = [f"weights={weights}", "batch_size=32,64"]
+    specs = specs_of(models=model, settings=settings)
+    assert [(spec.model_hash, spec.weights_hash) for spec in specs] == [("0" * 12, "0" * 12)] * 2
+    assert reads == [model, weights]
+
+
 def test_full_train_keeps_no_validation_and_says_so() -> None:
     recipe = specs_of(full_train=True)[0].recipe
     assert (recipe.validation_fraction, recipe.name) == (0.0, "default+validation_fraction=0.0")
