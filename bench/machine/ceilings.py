@@ -16,7 +16,7 @@ import torch
 
 from bench.machine.cache import read_cached, write_cached
 from bench.machine.clock import Clock, make_clock
-from bench.machine.cores import usable_cores
+from bench.machine.cores import default_threads
 
 VERSION = 1  # of the way of measuring: figures of another one are not read
 MIB = 2**20
@@ -190,13 +190,13 @@ def _best_of(
     draw: torch.Generator,
     clock: Clock,
 ) -> dict[Key, float]:
-    """The rates that could be measured, by key; on a CPU the better of all cores and one.
+    """The rates that could be measured, by key; on a CPU the better of all threads and one.
 
     The start of a second thread costs a small copy more than it brings, and where another process
     holds a core, two threads wait for it at every call.
     """
     found: dict[Key, float] = {}
-    for num_threads in {usable_cores(), 1} if draw.device.type == "cpu" else {1}:
+    for num_threads in {default_threads(), 1} if draw.device.type == "cpu" else {1}:
         torch.set_num_threads(num_threads)
         for key in keys:
             with contextlib.suppress(RuntimeError):  # too little memory, or no such precision

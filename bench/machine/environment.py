@@ -9,17 +9,22 @@ from typing import Any
 
 import torch
 
-from bench.machine.cores import usable_cores
+from bench.machine.cores import default_threads, usable_cores
 from bench.machine.nvml import open_gpu
 
 
 def describe_environment(device: torch.device, data_hash: str) -> dict[str, Any]:
-    """Everything that two runs must share to be compared, as JSON values."""
+    """Everything that two runs must share to be compared, as JSON values.
+
+    `num_threads` is there only where a variable leaves cores of a CPU unused.
+    """
     gpu, _ = open_gpu(device)
+    leaves_cores = device.type == "cpu" and default_threads() < usable_cores()
     return {
         "device_kind": device.type,
         "device": device_model(device),
         "num_cores": usable_cores(),
+        **({"num_threads": default_threads()} if leaves_cores else {}),
         "power_cap_w": gpu.power_cap_watts() if gpu else None,
         "torch": str(torch.__version__),
         "cuda": torch.version.cuda if device.type == "cuda" else None,

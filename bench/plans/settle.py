@@ -21,7 +21,6 @@ from bench.errors import UsageError
 from bench.machine.cache import read_cached, write_cached
 from bench.machine.clock import make_clock
 from bench.machine.compilers import compile_counts
-from bench.machine.cores import default_threads
 from bench.machine.environment import describe_environment
 from bench.machine.provenance import source_hash
 from bench.plans.candidates import compiled_plans, expected_compile_s, hope, uncompiled_plans
@@ -134,7 +133,6 @@ def cache_name(spec: RunSpec, device: torch.device) -> str:
     parts = [
         *(plain[key] for key in ("model", "model_hash", "recipe", "deterministic")),
         describe_environment(device, data_hash=""),
-        default_threads(),
         source_hash(),
     ]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -81,6 +81,7 @@ class Environment(Struct):
     python: str | None = None
     data_hash: str | None = None
     num_cores: Whole | None = None
+    num_threads: Whole | None = None
     power_cap_w: float | None = None
 
 

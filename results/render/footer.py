@@ -147,6 +147,7 @@ def environment_facts(environments: Sequence[Mapping[str, Any]]) -> dict[str, It
     return {
         "device": [environment.get("device") for environment in environments],
         "cores": [environment.get("num_cores") for environment in on_cpu],
+        "threads": [environment.get("num_threads") for environment in on_cpu],
         "power cap": [f"{cap:g} W" for cap in caps if cap is not None],
         "torch": [environment.get("torch") for environment in environments],
         "CUDA": [environment.get("cuda") for environment in environments],

@@ -1,5 +1,6 @@
 """Runs whose arithmetic depends on the machine as little as can be, in processes of their own."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ PINNED = {  # instructions that every x86-64 machine of the last ten years has
     "ATEN_CPU_CAPABILITY": "avx2",  # of Inductor's code, too
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "MKL_CBWR": "COMPATIBLE",
+    "OMP_NUM_THREADS": str(os.cpu_count()),  # fewer than cores would be told in every record
     # Inductor finds a graph again whatever the width of vectors: code for eight lanes, compiled for
     # sixteen, writes beyond its buffers. So this code lies apart from that of all other tests.
     "TORCHINDUCTOR_CACHE_DIR": str(REPOSITORY / ".cache" / "pinned"),
