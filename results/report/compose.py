@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ TITLE = "Fashion-MNIST: which model, at what price, how sure"
 PICTURE_FORMATS = ("svg", "png")
 PIXEL_RATIO = 2.0  # of a PNG
 NUM_AT_FIRST = 3  # models in the charts of classes, which ten would crowd
+MAX_CHOICES = 100  # rows that are shown one at a time: each adds its pictures to the page
 
 
 # key, title and lead of a section, its charts, and what a reader picks there
@@ -79,10 +81,13 @@ DATA = "What all models were trained on."
 def sections(material: Material) -> list[Section]:
     """The parts with charts or pictures, in the order in which a reader asks."""
     names = tuple(names_of(material.finished))
-    best = tuple(names_of([series for series in material.series if series.is_ok]))
-    all_models, one_model = (SHOWN, names, names), (CHOSEN, names, best[:1])
-    few_models = (SHOWN, names, best[:NUM_AT_FIRST])
-    wrong = (*one_model, mistake_pictures(material))
+    best = [series for series in material.series if series.is_ok]
+    single = replace(material, series=tuple(best[:MAX_CHOICES]))
+    only = f" Of the first {MAX_CHOICES} rows of the table." if len(best) > MAX_CHOICES else ""
+    all_models = (SHOWN, names, names)
+    few_models = (SHOWN, names, tuple(names_of(best[:NUM_AT_FIRST])))
+    one_model = (CHOSEN, tuple(names_of(single.finished)), tuple(names_of(best[:1])))
+    wrong = (*one_model, mistake_pictures(single))
     strips = sample_strips(material)
     images = (("all", strips),) if strips else ()
     parts: list[_Part] = [
@@ -93,8 +98,14 @@ def sections(material: Material) -> list[Section]:
         ("limit", "How near the machine's limit", LIMIT, limit_figures(material), all_models),
         ("gap", "Learnt or memorised", GAP, gap_figures(material), all_models),
         ("classes", "Which classes are hard", CLASSES, class_figures(material), few_models),
-        ("mistakes", "What one model gets wrong", MISTAKES, confusion_figures(material), wrong),
-        ("run", "One run, step by step", RUN, run_figures(material), one_model),
+        (
+            "mistakes",
+            "What one model gets wrong",
+            MISTAKES + only,
+            confusion_figures(single),
+            wrong,
+        ),
+        ("run", "One run, step by step", RUN + only, run_figures(single), one_model),
         ("ladder", "What each optimisation gains", LADDER, ladder_figures(material), ()),
         ("data", "The images", DATA, [], ("", (), ("all",), images)),
     ]

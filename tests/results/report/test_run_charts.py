@@ -23,9 +23,10 @@ from results.report.charts.run_charts import (
     run_figures,
 )
 from results.report.charts.vega import ReportFigure, marked
+from results.report.compose import sections
 from results.report.material import FORMS, Material, gather
 from results.report.pictures import mistake_pictures, sample_strips
-from tests.results.report.charts_by_hand import check_figures, row_of, svg_of
+from tests.results.report.charts_by_hand import check_figures, row_of, rows_of, svg_of
 from tests.results.report.report_by_hand import (
     AWKWARD,
     EPOCHS,
@@ -54,6 +55,22 @@ def changed(material: Material, **arrays: Any) -> Material:  # noqa: ANN401 - ar
         for one in material.series
     ]
     return replace(material, series=tuple(series))
+
+
+def test_of_many_rows_the_first_are_shown_one_at_a_time(
+    material: Material, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that is too large for a browser, or one that does not say what it leaves out."""
+    monkeypatch.setattr("results.report.compose.MAX_CHOICES", 2)
+    found = {part.key: part for part in sections(material)}
+    best = [one.label for one in material.series if one.is_ok]
+    for part in (found["mistakes"], found["run"]):
+        assert set(part.names) == set(best[:2])
+        assert part.picked == (best[0],)
+        assert {row["series"] for figure in part.figures for row in rows_of(figure)} == {*best[:2]}
+        assert part.lead.endswith("Of the first 2 rows of the table.")
+    assert {name for name, _ in found["mistakes"].pictures} == set(best[:2])
+    assert set(found["cost"].names) == set(best)
 
 
 def test_training_shows_the_smoothed_loss_and_the_curve(material: Material) -> None:
