@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 from data_pipeline.errors import DataError
-from data_pipeline.sources.files import DataFile, data_hash, exists
+from data_pipeline.sources.files import DataFile, data_hash, exists, fetch_command
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     Arrays = tuple[Bytes, Bytes, Bytes, Bytes]
 
 CSV_NAMES = ("fashion-mnist_train.csv", "fashion-mnist_test.csv")
-REMEDY = "put Kaggle's file there, or remove both CSV files and run `fmnist-bench doctor --fetch`"
 _MAX_FIELD_BYTES = 16  # many times what Kaggle's files need: guards the memory, no more
 _PIECE_BYTES = 1 << 20
 _MAX_LABEL, _MAX_PIXEL = 9, 255
@@ -35,11 +34,12 @@ _MAX_LABEL, _MAX_PIXEL = 9, 255
 
 @dataclass(frozen=True, slots=True)
 class _CsvFile:
-    """Where a CSV file lies and what it must hold."""
+    """Where a CSV file lies, what it must hold, and what to do where it does not."""
 
     path: Path
     num_rows: int
     num_pixels: int
+    remedy: str
 
     @property
     def columns(self) -> list[str]:
@@ -48,37 +48,47 @@ class _CsvFile:
 
     def error(self, what: str) -> DataError:
         """Return the one line that names the file and the remedy."""
-        return DataError(f"{self.path}: {what}; {REMEDY}")
+        return DataError(f"{self.path}: {what}; {self.remedy}")
 
 
-def find_csv(root: Path) -> tuple[Path, Path] | None:
-    """Return the paths of the train and the test file, None if neither is there.
+def _remedy(root: Path) -> str:
+    return f"put Kaggle's file there, or remove both CSV files and run {fetch_command(root)}"
+
+
+def find_csv(folder: Path, root: Path) -> tuple[Path, Path] | None:
+    """Return the paths of the train and the test file, None if neither is in the folder.
+
+    Args:
+        folder: to look into.
+        root: the data folder that it is in, which the remedies name.
 
     Raises:
         DataError: one of them is missing.
-        OSError: the root cannot be used.
+        OSError: the folder cannot be used.
     """
-    train, test = (_find(root, name) for name in CSV_NAMES)
+    train, test = (_find(folder, name, root) for name in CSV_NAMES)
     if train and test:
         return train, test
     if not (train or test):
         return None
     lone, missing = (train, CSV_NAMES[1]) if train else (test, CSV_NAMES[0])
     raise DataError(
-        f"{root}: no {missing} beside {lone and lone.name}; "
-        "put it there, or remove the other and run `fmnist-bench doctor --fetch`"
+        f"{folder}: no {missing} beside {lone and lone.name}; "
+        f"put it there, or remove the other and run {fetch_command(root)}"
     )
 
 
-def _find(root: Path, name: str) -> Path | None:
-    places = (root / f"{name}{ending}" for ending in ("", ".gz", ".zip"))
+def _find(folder: Path, name: str, root: Path) -> Path | None:
+    places = (folder / f"{name}{ending}" for ending in ("", ".gz", ".zip"))
     path = next((path for path in places if exists(path)), None)
     if path and not (path.is_file() or path.is_dir()):  # a pipe or a device may never end
-        raise DataError(f"{path} is no file; {REMEDY}")
+        raise DataError(f"{path} is no file; {_remedy(root)}")
     return path
 
 
-def load_csv(paths: tuple[Path, Path], files: Sequence[DataFile]) -> "tuple[Arrays, str]":
+def load_csv(
+    paths: tuple[Path, Path], files: Sequence[DataFile], root: Path
+) -> "tuple[Arrays, str]":
     """Return the arrays of the CSV files, and the data hash that they would have as IDX files.
 
     The arrays are train images (N, H, W), train labels (N,), test images and labels, all uint8.
@@ -86,13 +96,16 @@ def load_csv(paths: tuple[Path, Path], files: Sequence[DataFile]) -> "tuple[Arra
     Args:
         paths: of the train and the test file.
         files: the IDX files whose numbers of images and pixels the CSV files must have.
+        root: the data folder, which the remedies name.
 
     Raises:
         DataError: a file cannot be read or does not hold what it must.
     """
     wanted = [files[1].num_bytes - 8, files[3].num_bytes - 8]  # less the header: a byte a label
     num_pixels = (files[0].num_bytes - 16) // wanted[0]
-    train, test = (_CsvFile(*pair, num_pixels) for pair in zip(paths, wanted, strict=True))
+    train, test = (
+        _CsvFile(*pair, num_pixels, _remedy(root)) for pair in zip(paths, wanted, strict=True)
+    )
     # of the longer one, as they may be swapped
     limit_bytes = _MAX_FIELD_BYTES * (max(wanted) + 1) * (num_pixels + 1)
     rows = [_read_rows(file, limit_bytes) for file in (train, test)]
@@ -173,7 +186,7 @@ def _unpacked(file: _CsvFile, limit_bytes: int) -> bytes:
         raise
     except Exception as error:  # damaged archives raise a dozen kinds
         refusal = error.strerror if isinstance(error, OSError) else None
-        remedy = f"mend its rights or {REMEDY}" if refusal else REMEDY
+        remedy = f"mend its rights or {file.remedy}" if refusal else file.remedy
         raise DataError(f"cannot read {file.path} ({refusal or error}); {remedy}") from error
     if read.tell() > limit_bytes:
         raise file.error(f"expected at most {limit_bytes:,} bytes, found more")

@@ -1,10 +1,9 @@
 """Find Fashion-MNIST under a root folder, or fetch it there, and verify every byte."""
 
 import os
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,21 +15,22 @@ from data_pipeline.sources.files import (
     DataFile,
     data_hash,
     exists,
+    fetch_command,
     unpack,
     write_file,
 )
 from data_pipeline.sources.idx_files import (
     TORCHVISION,
-    Paths,
-    check_idx,
+    arrays_of,
     files_in,
     folders_below,
-    load_idx,
+    read_idx,
 )
 from data_pipeline.sources.places import SOURCES, Say, Source, SourceError
 
 if TYPE_CHECKING:
     from data_pipeline.sources.csv_files import Arrays
+    from data_pipeline.sources.idx_files import Contents
 
 VARIABLE = "FMNIST_DATA"
 FOUND = "found"
@@ -99,18 +99,20 @@ def find_or_fetch(
         fetch = root is None and not os.environ.get(VARIABLE)
     root = default_root() if root is None else _at_home(root)
     with _one_line(f"cannot use the data folder {root}"):
-        paths, refusal = _find_idx(root, files)
-        csv_paths = None if paths else _find_csv(root)
+        if exists(root) and not root.is_dir():
+            raise DataError(f"{root} is no folder; unpack an archive first, and name the folder")
+        idx, refusal = _find_idx(root, files)
+        csv_paths = None if idx else _find_csv(root)
     if csv_paths:
-        return _csv_data(csv_paths, files, say)
-    source = FOUND
-    if not paths:
-        if not fetch:
-            raise refusal or _nothing_in(root, files)
-        source = _fetch(root / TORCHVISION, files, sources, say or (lambda _line: None))
-        paths = files_in(root / TORCHVISION, files)
-    folder = Path(os.path.commonpath(paths.values()))
-    return DataFolder(folder, data_hash(files), source), partial(load_idx, paths, files)
+        return _csv_data(csv_paths, files, root, say)
+    if idx:
+        folder, contents = idx
+        return DataFolder(folder, data_hash(files), FOUND), partial(arrays_of, contents, files)
+    if not fetch:
+        raise refusal or _nothing_in(root, files)
+    source = _fetch(root / TORCHVISION, files, sources, say or (lambda _line: None))
+    data, load = find_or_fetch(root, fetch=False, files=files)
+    return replace(data, source=source), load
 
 
 def _at_home(root: Path) -> Path:
@@ -121,8 +123,10 @@ def _at_home(root: Path) -> Path:
         raise DataError(f"{root}: there is no such user here; name the folder in full") from error
 
 
-def _find_idx(root: Path, files: Sequence[DataFile]) -> tuple[Paths, DataError | None]:
-    """Return the verified files of the first folder that has all of them.
+def _find_idx(
+    root: Path, files: Sequence[DataFile]
+) -> "tuple[tuple[Path, Contents] | None, DataError | None]":
+    """Return the first folder that has all of the files, and their verified contents.
 
     Where there is none, say what is wrong with files that were found beside what is ours.
 
@@ -135,28 +139,28 @@ def _find_idx(root: Path, files: Sequence[DataFile]) -> tuple[Paths, DataError |
         if len(paths) < len(files) and not is_ours:
             continue
         try:
-            for file in files:
-                if file.name in paths:
-                    check_idx(paths[file.name], file, files)
-        except DataError as error:
+            contents = read_idx(paths, files)
+        except ValueError as error:
+            remedy = f"{'delete the file and ' if is_ours else ''}run {fetch_command(root)}"
+            bad = DataError(f"{error}; name another folder, or {remedy}")
             if is_ours:
-                raise
-            refusal = refusal or error
+                raise bad from error
+            refusal = refusal or bad
             continue
         if len(paths) == len(files):
-            return paths, None
-    return {}, refusal
+            return (Path(os.path.commonpath(paths.values())), contents), None
+    return None, refusal
 
 
 def _find_csv(root: Path) -> tuple[Path, Path] | None:
-    pairs = (find_csv(folder) for folder in folders_below(root))
+    pairs = (find_csv(folder, root) for folder in folders_below(root))
     return next((pair for pair in pairs if pair), None)
 
 
 def _csv_data(
-    paths: tuple[Path, Path], files: Sequence[DataFile], say: Say | None
+    paths: tuple[Path, Path], files: Sequence[DataFile], root: Path, say: Say | None
 ) -> "tuple[DataFolder, Callable[[], Arrays]]":
-    arrays, found_hash = load_csv(paths, files)
+    arrays, found_hash = load_csv(paths, files, root)
     folder, official = paths[0].parent, data_hash(files)
     if say and found_hash != official:
         say(
@@ -169,7 +173,7 @@ def _csv_data(
 
 def _nothing_in(root: Path, files: Sequence[DataFile]) -> DataError:
     """Say what was looked for in a folder that has not got all of it."""
-    remedy = f"`fmnist-bench doctor --fetch --data {shlex.quote(str(root))}` fetches it there"
+    remedy = f"{fetch_command(root)} fetches it there"
     if not exists(root):
         return DataError(f"there is no data folder {root}; name another, or {remedy}")
     folder, found = max(
@@ -225,7 +229,8 @@ def _one_line(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        rights = " or mend its rights" if isinstance(error, PermissionError) else ""
         raise DataError(
             f"{what}: {error.strerror or error}; "
-            "name another folder with FMNIST_DATA=/path/to/data or mend its rights"
+            f"name another folder with FMNIST_DATA=/path/to/data{rights}"
         ) from error

@@ -7,13 +7,12 @@ import hashlib
 import io
 import os
 import secrets
+import shlex
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-
-from data_pipeline.errors import DataError
 
 CLASS_NAMES = (
     "T-shirt/top",
@@ -27,9 +26,9 @@ CLASS_NAMES = (
     "Bag",
     "Ankle boot",
 )
-REMEDY = "name another folder, or delete the file and run `fmnist-bench doctor --fetch`"
 # Guards against damage only, so that machines in FIPS mode allow it.
 _md5 = partial(hashlib.md5, usedforsecurity=False)
+_PIECE_BYTES = 1 << 20
 _GZIP_SLACK_BYTES = 64 * 1024  # gzip hardly grows even what it cannot pack
 
 
@@ -87,6 +86,11 @@ def data_hash(files: Sequence[DataFile] = FASHION_MNIST_FILES) -> str:
     return hashlib.sha256("".join(file.md5 for file in files).encode()).hexdigest()[:12]
 
 
+def fetch_command(root: Path) -> str:
+    """Return the command that fetches what is missing into a data folder."""
+    return f"`fmnist-bench doctor --fetch --data {shlex.quote(str(root))}`"
+
+
 def exists(path: Path) -> bool:
     """Tell whether anything lies at the path; a root that is a file or forbidden raises OSError."""
     try:
@@ -96,15 +100,22 @@ def exists(path: Path) -> bool:
     return True
 
 
-def check_file(path: Path, file: DataFile, files: Sequence[DataFile]) -> None:
-    """Raise DataError unless the file on disk has the expected bytes."""
-    if not path.is_file():
-        raise DataError(f"{path}: expected a file of {file.num_bytes:,} bytes; {REMEDY}")
+def read_plain(path: Path, file: DataFile, files: Sequence[DataFile]) -> bytes:
+    """Return the verified content of a file.
+
+    Raises:
+        ValueError: says what lies there instead; the caller knows the remedy.
+        OSError: it cannot be read.
+    """
     with path.open("rb") as stream:
-        md5 = hashlib.file_digest(stream, _md5).hexdigest()
-        found = DataFile(file.name, stream.tell(), md5)
+        content = stream.read(file.num_bytes)
+        md5 = _md5(content)
+        while piece := stream.read(_PIECE_BYTES):  # of a longer file
+            md5.update(piece)
+        found = DataFile(file.name, stream.tell(), md5.hexdigest())
     if found != file:
-        raise DataError(f"{path}: {file.difference(found, files)}; {REMEDY}")
+        raise ValueError(f"{path}: {file.difference(found, files)}")
+    return content
 
 
 def read_packed(path: Path, file: DataFile) -> bytes:

@@ -2,25 +2,29 @@
 
 torchvision has them in `FashionMNIST/raw`. A clone of the project has them in `data/fashion`, Keras
 in `datasets/fashion-mnist`, Kaggle's archive beside its CSV files, and Windows' tools write
-`train-images.idx3-ubyte`. Nothing is ever written beside them: the folder may be read-only.
+`train-images.idx3-ubyte`. A subclass of torchvision's MNIST has them in `raw` below its own name.
+Nothing is ever written beside them: the folder may be read-only.
 """
 
-import gzip
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_pipeline.errors import DataError
-from data_pipeline.sources.files import REMEDY, DataFile, check_file, read_packed, unpack
+from data_pipeline.sources.files import DataFile, read_packed, read_plain, unpack
 
 if TYPE_CHECKING:
     from data_pipeline.sources.csv_files import Arrays, Bytes
 
+    Contents = Mapping[str, bytearray]  # of the files, by the names that torchvision gives them
+
 TORCHVISION = Path("FashionMNIST", "raw")
 MOST_DEEP = 3  # folders below the root: fashion-mnist/data/fashion
-PASSED = {"raw", "data", "datasets"}  # looked into, and every folder called after fashion
+# folders that are looked into, beside those that are called after the data set or hold a `raw`
+PASSED = {"raw", "data", "datasets"}
+CALLED = ("fashion", "fmnist")
+PREFIX = re.compile(r"^(fashion-?(mnist)?|fmnist)-")  # of a file's name, its dots hyphens
 Paths = Mapping[str, Path]  # of the files, by the names that torchvision gives them
 
 
@@ -39,9 +43,10 @@ def _walk(folder: Path, deep: int) -> Iterator[Path]:
     if not deep:
         return
     for inner in sorted(_listed(folder)):
+        if not (inner.is_dir() and os.access(inner, os.R_OK | os.X_OK)):
+            continue
         name = re.sub(r"[^a-z]", "", inner.name.lower())
-        is_asked = name in PASSED or name.startswith("fashion")
-        if is_asked and inner.is_dir() and os.access(inner, os.R_OK | os.X_OK):
+        if name in PASSED or name.startswith(CALLED) or (inner / "raw").is_dir():
             yield from _walk(inner, deep - 1)
 
 
@@ -55,55 +60,62 @@ def _listed(folder: Path) -> list[Path]:
 def files_in(folder: Path, files: Sequence[DataFile]) -> Paths:
     """Return those of the files that a folder holds, a plain one before its gzip form.
 
+    A link to nothing, or a folder without the file, counts only where there is no other.
+
     Raises:
         OSError: the folder cannot be read.
     """
-    named = {re.sub(r"[._]", "-", path.name.lower()): path for path in sorted(_listed(folder))}
+    named = {
+        PREFIX.sub("", re.sub(r"[._]", "-", path.name.lower())): path
+        for path in sorted(_listed(folder))
+    }
     found = {}
     for file in files:
-        path = named.get(file.name) or named.get(f"{file.name}-gz")
-        if path and path.is_dir():  # some unpack a file into a folder of its name
-            path = files_in(path, [file]).get(file.name, path)
-        if path:
-            found[file.name] = path
+        names = [name for name in (file.name, f"{file.name}-gz") if name in named]
+        paths = [_inside(named[name], file) for name in names]
+        if paths:
+            found[file.name] = next((path for path in paths if path.is_file()), paths[0])
     return found
 
 
-def check_idx(path: Path, file: DataFile, files: Sequence[DataFile]) -> None:
-    """Verify a file, plain or gzipped.
+def _inside(path: Path, file: DataFile) -> Path:
+    """Return the file in a folder of its name: some unpack it so."""
+    return files_in(path, [file]).get(file.name, path) if path.is_dir() else path
+
+
+def read_idx(paths: Paths, files: Sequence[DataFile]) -> "Contents":
+    """Return the verified contents of the files that have a path, each plain or gzipped.
 
     Raises:
-        DataError: it does not hold what it must.
-        OSError: it cannot be read.
+        ValueError: says which does not hold what it must; the caller knows the remedy.
+        OSError: one cannot be read.
     """
-    if not _is_packed(path):
-        check_file(path, file, files)
-        return
-    try:
-        unpack(read_packed(path, file), path, file, files)
-    except ValueError as error:
-        raise DataError(f"{error}; {REMEDY}") from error
+    # torch wants arrays that may be written to
+    return {f.name: bytearray(_read(paths[f.name], f, files)) for f in files if f.name in paths}
 
 
-def load_idx(paths: Paths, files: Sequence[DataFile]) -> "Arrays":
-    """Return what verified files hold, in the order of `files`.
+def _read(path: Path, file: DataFile, files: Sequence[DataFile]) -> bytes:
+    if not path.is_file():  # a pipe or a device may never end
+        found = "a folder" if path.is_dir() else "no file" if path.exists() else "a link to nothing"
+        raise ValueError(f"{path}: expected a file of {file.num_bytes:,} bytes, found {found}")
+    if path.suffix.lower() == ".gz":
+        return unpack(read_packed(path, file), path, file, files)
+    return read_plain(path, file, files)
+
+
+def arrays_of(contents: "Contents", files: Sequence[DataFile]) -> "Arrays":
+    """Return the arrays that share the contents' memory, in the order of `files`.
 
     These are train images (N, H, W), train labels (N,), test images and labels, all uint8.
     """
-    train_images, train_labels, test_images, test_labels = (_array(paths[f.name]) for f in files)
+    train_images, train_labels, test_images, test_labels = (_array(contents[f.name]) for f in files)
     return train_images, train_labels, test_images, test_labels
 
 
-def _array(path: Path) -> "Bytes":
+def _array(content: bytearray) -> "Bytes":
     """Return the array of an IDX file: two zeros, the type, the number of dimensions, each size."""
     import numpy as np
 
-    with gzip.open(path) if _is_packed(path) else path.open("rb") as stream:
-        content = bytearray(stream.read())  # torch wants an array that may be written to
     num_dimensions = content[3]
     shape = np.frombuffer(content, ">u4", num_dimensions, offset=4)
     return np.frombuffer(content, np.uint8, offset=4 + 4 * num_dimensions).reshape(shape)
-
-
-def _is_packed(path: Path) -> bool:
-    return path.suffix.lower() == ".gz"

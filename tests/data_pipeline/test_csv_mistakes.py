@@ -16,7 +16,10 @@ DATA = SmallData.drawn()
 FILES = DATA.idx_files()
 HEADER = header_line(16)
 AS_WRITTEN = csv_text(DATA.train)
-REMEDY = "; put Kaggle's file there, or remove both CSV files and run `fmnist-bench doctor --fetch`"
+REMEDY = (
+    "; put Kaggle's file there, or remove both CSV files and run"
+    " `fmnist-bench doctor --fetch --data ROOT`"
+)
 
 
 @pytest.fixture
@@ -26,11 +29,11 @@ def root(tmp_path: Path) -> Path:
 
 
 def error_line(root: Path) -> str:
-    """Return the message of the expected DataError, which is one line."""
+    """Return the message of the expected DataError, one line whose remedy names the root."""
     with pytest.raises(DataError) as caught:
         ensure_data(root, fetch=False, files=FILES)
     assert "\n" not in str(caught.value)
-    return str(caught.value)
+    return str(caught.value).replace(f"--data {root}", "--data ROOT")
 
 
 def with_field(text: str, line: int, column: int, field: str) -> str:
@@ -173,7 +176,7 @@ def test_one_of_the_two_files_alone_is_refused(root: Path, lone: str, missing: s
     (root / missing).unlink()
     assert error_line(root) == (
         f"{root}: no {missing} beside {lone}; "
-        "put it there, or remove the other and run `fmnist-bench doctor --fetch`"
+        "put it there, or remove the other and run `fmnist-bench doctor --fetch --data ROOT`"
     )
 
 

@@ -111,7 +111,8 @@ def test_a_bad_file_is_reported_and_left_alone(tmp_path: Path, whole: Path, bad:
         f"{whole / TRAIN_IMAGES}: expected 496 bytes with md5 {FILES[0].md5}, "
     )
     assert f"found {len(bad)} bytes with md5 {hashlib.md5(bad).hexdigest()}" in message
-    assert message.endswith("or delete the file and run `fmnist-bench doctor --fetch`")
+    command = f"`fmnist-bench doctor --fetch --data {tmp_path}`"
+    assert message.endswith(f"name another folder, or delete the file and run {command}")
     assert "swapped" not in message
     assert (whole / TRAIN_IMAGES).read_bytes() == bad
 
@@ -160,10 +161,17 @@ def test_when_all_sources_fail_one_line_names_each_reason_and_the_remedy(tmp_pat
 
 def test_a_root_and_a_file_of_another_kind_are_reported(tmp_path: Path, raw: Path) -> None:
     (raw / TRAIN_IMAGES).mkdir()
-    assert f"{raw / TRAIN_IMAGES}: expected a file of 496 bytes" in error_line(tmp_path)
-    root = tmp_path / "file"
+    wanted = f"{raw / TRAIN_IMAGES}: expected a file of 496 bytes, found "
+    assert f"{wanted}a folder; name" in error_line(tmp_path)
+    (raw / TRAIN_IMAGES).rmdir()
+    (raw / TRAIN_IMAGES).symlink_to("gone")
+    assert f"{wanted}a link to nothing; name" in error_line(tmp_path)
+    root = tmp_path / "archive.zip"
     root.touch()
-    assert error_line(root).startswith(f"cannot use the data folder {root}: Not a directory; name")
+    assert error_line(root) == f"{root} is no folder; unpack an archive first, and name the folder"
+    assert error_line(root / "data").endswith(
+        "data: Not a directory; name another folder with FMNIST_DATA=/path/to/data"
+    )
 
 
 @pytest.mark.parametrize(

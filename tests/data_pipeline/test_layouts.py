@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
@@ -27,6 +28,10 @@ LAYOUTS: dict[str, tuple[str, Callable[[str], str]]] = {
     "Keras, gzipped": ("datasets/fashion-mnist", "{}.gz".format),
     "torchvision's, gzipped": ("FashionMNIST/raw", "{}.gz".format),
     "another spelling": ("Fashion-MNIST/raw", str),
+    "a subclass of torchvision's MNIST": ("Clothes/raw", str),
+    "another name": ("fmnist", "{}.gz".format),
+    "a prefix": ("", "fashion-{}".format),
+    "a longer prefix": ("", "fashion_mnist_{}.gz".format),
     "dots": ("", as_windows_has_it),
     "capitals": ("", lambda name: f"{name}.gz".upper()),
     "a folder a file": ("", lambda name: f"{name}/{as_windows_has_it(name)}"),
@@ -51,6 +56,26 @@ def test_files_are_found_as_they_lie_and_nothing_is_written(tmp_path: Path, layo
     assert {*tmp_path.rglob("*")} == before
 
 
+def test_what_is_no_file_does_not_hide_the_gzip_form_which_is_unpacked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Would catch an empty folder beside a good file refused, and data read again after a check."""
+    for name, content in CONTENTS.items():
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content))
+    (tmp_path / FILES[0].name).mkdir()
+    (tmp_path / FILES[1].name).symlink_to("gone")
+    opened: list[Path] = []
+    own = Path.open
+
+    def noted(path: Path, mode: str) -> IO[Any]:
+        opened.append(path)
+        return own(path, mode)
+
+    monkeypatch.setattr(Path, "open", noted)
+    assert load_fashion_mnist(tmp_path, files=FILES).data_hash == data_hash(FILES)
+    assert opened == [tmp_path / f"{file.name}.gz" for file in FILES]
+
+
 def test_nothing_is_fetched_into_a_folder_that_somebody_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,9 +97,13 @@ def test_nothing_is_fetched_into_a_folder_that_somebody_named(
 
 def test_other_pictures_of_the_same_names_are_no_data_and_stay(tmp_path: Path) -> None:
     """Would catch MNIST's digits trained on, or a user told that they must go."""
+    digits = tmp_path / "MNIST" / "raw"
+    digits.mkdir(parents=True)
     for name, content in CONTENTS.items():
-        (tmp_path / name).write_bytes(content[:-1] + b"\xff")
-    with pytest.raises(DataError, match="or another data set, such as MNIST's digits; name anoth"):
+        (digits / name).write_bytes(content[:-1] + b"\xff")
+    with pytest.raises(DataError, match="or another data set, such as MNIST's digits") as no:
         ensure_data(tmp_path, files=FILES, sources=(UNASKED,))
+    command = f"`fmnist-bench doctor --fetch --data {tmp_path}`"
+    assert str(no.value).endswith(f"; name another folder, or run {command}")
     assert ensure_data(tmp_path, fetch=True, files=FILES, sources=(GOOD,)).source == "good"
     assert ensure_data(tmp_path, files=FILES).folder == tmp_path / "FashionMNIST" / "raw"

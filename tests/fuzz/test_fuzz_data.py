@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from data_pipeline import ensure_data
 from data_pipeline.sources.csv_files import load_csv
-from data_pipeline.sources.idx_files import files_in, load_idx
+from data_pipeline.sources.fetch import find_or_fetch
 from data_pipeline.sources.places import Source
 from tests.data_pipeline.csv_by_hand import TEST, TRAIN, SmallData, csv_text
 from tests.fuzz.fuzzing import NASTY_TEXTS, damaged, fuzzed, read_or_refused
@@ -75,11 +75,11 @@ def test_a_file_that_is_accepted_is_the_verified_one(
     own.unlink()
     path.write_bytes(content)
     try:
-        found = read_or_refused("IDX file", lambda: ensure_data(root, fetch=False, files=FILES))
+        found = read_or_refused("IDX file", lambda: find_or_fetch(root, fetch=False, files=FILES))
         assert path.read_bytes() == content  # reported, never replaced
         assert is_packed or (found is not None) == (content == CONTENTS[name])
         if found:
-            arrays = load_idx(files_in(raw, FILES), FILES)[NAMES.index(name)]
+            arrays = found[1]()[NAMES.index(name)]
             assert CONTENTS[name].endswith(arrays.tobytes())
         assert own.exists() != is_packed  # nothing is written beside a gzip file
     finally:
@@ -114,7 +114,7 @@ def test_a_source_that_sends_rubbish_leaves_nothing_behind(
 
 
 def read_csv(root: Path) -> tuple[NDArray[np.uint8], ...]:
-    return load_csv((root / TRAIN, root / TEST), FILES)[0]
+    return load_csv((root / TRAIN, root / TEST), FILES, root)[0]
 
 
 def plain_value(field: str) -> int | None:

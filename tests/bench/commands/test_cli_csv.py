@@ -16,14 +16,15 @@ from tests.command_line import CPU, PLAN, Finished, Running, assert_refused, rea
 from tests.data_pipeline.csv_by_hand import TEST, TRAIN, SmallData, csv_text, header_line
 
 DATA = SmallData.drawn(num_pixels=784)  # as many columns as Kaggle's, but few rows
-REMEDY = "put Kaggle's file there, or remove both CSV files and run `fmnist-bench doctor --fetch`"
+REMEDY = "put Kaggle's file there, or remove both CSV files and run"
 
 
 def test_a_mistake_is_one_line_of_run_and_of_doctor_which_fetches_nothing(
     on_data: Callable[..., Finished], tmp_path: Path
 ) -> None:
     DATA.write_csv(tmp_path)
-    wanted = f"{tmp_path / TRAIN}: expected 60,000 rows, found 30; {REMEDY}"
+    wanted = f"{tmp_path / TRAIN}: expected 60,000 rows, found 30; {REMEDY} "
+    wanted += f"`fmnist-bench doctor --fetch --data {tmp_path}`"
     assert_refused(on_data("run", *CPU, "--data", tmp_path), f"{wanted}\n")
     finding = data_finding(tmp_path)
     assert (finding.is_fine, finding.text) == (False, wanted)
