@@ -49,7 +49,7 @@ TAKES = {  # in words, what a field of a type takes
     str: "a word",
     LIST_OF_WORDS: "names separated by commas",
 }
-SEVERAL = "for several values write [32, 64], or --set {key}=32,64"
+EXAMPLES = {bool: ("true", "false"), int: ("32", "64"), float: ("0.1", "0.2")}
 SEVERAL_LISTS = (
     'write {key}=flip,shift2 or, for several lists, {key}=[["flip"],["shift2"]] ([] for none)'
 )
@@ -149,22 +149,31 @@ def _short(name: str) -> str:
 
 
 def _value_or_list(key: str, text: str) -> Any:  # noqa: ANN401 - as _toml_value
-    """Read TOML, a list in brackets, or values between commas; `typed` reads what stays a text."""
+    """Read TOML, or a list; `typed` reads what stays a text."""
     value = _toml_value(text)
-    if value == text and text.startswith(("[", "(")):
-        value = _python_value(text)
-        value = _as_lists(value) if isinstance(value, list | tuple) else text
-    if value != text or "," not in text or KINDS.get(key) == LIST_OF_WORDS:
+    if value != text:
         return value
+    values = _list_in(key, text)
+    if is_list_of_values(key, values):
+        for one in values or ():
+            typed(key, one, text)
+    return text if values is None else values
+
+
+def _list_in(key: str, text: str) -> list[Any] | None:
+    """Read a list in brackets, or values between commas; None where the text is neither."""
+    if text.startswith(("[", "(")):
+        value = _python_value(text)
+        if isinstance(value, list | tuple):
+            return [*map(_as_lists, value)]
+    if "," not in text or KINDS.get(key) == LIST_OF_WORDS:
+        return None
     if decimal := _decimal_remedy(key, text):
         raise UsageError(f"--set {key}={text} is not clear: {decimal}")
     words = [word.strip() for word in text.split(",")]
     if not all(words):
         raise UsageError(f"--set {key}={_shown(text)} has an empty value; write such as 32,64")
-    values = [_toml_value(word) for word in words]
-    for one in values:
-        typed(key, one, text)
-    return values
+    return [_toml_value(word) for word in words]
 
 
 def _as_lists(value: Any) -> Any:  # noqa: ANN401 - any Python literal
@@ -241,9 +250,13 @@ def _names(given: Any) -> Any:  # noqa: ANN401 - whatever the user wrote
 
 def _taken(key: str) -> str:
     """Say in words what a field takes."""
-    kinds = [kind for kind in (KINDS[key], *get_args(KINDS[key])) if kind in TAKES]
-    words = ", ".join(CHOICES[key]) if key in CHOICES else TAKES[kinds[0]]
+    words = ", ".join(CHOICES[key]) if key in CHOICES else TAKES[_kinds(key)[0]]
     return f"{words} or none" if NoneType in get_args(KINDS[key]) else words
+
+
+def _kinds(key: str) -> list[Any]:
+    """Return the types of a field's values, but for None."""
+    return [kind for kind in (KINDS[key], *get_args(KINDS[key])) if kind in TAKES]
 
 
 def _remedy(key: str, value: object) -> str:
@@ -252,13 +265,14 @@ def _remedy(key: str, value: object) -> str:
         return SEVERAL_LISTS.format(key=key)
     if not isinstance(value, str) or not SEPARATORS & set(value):
         return ""
-    return _decimal_remedy(key, value) or SEVERAL.format(key=key)
+    one, two = next(pair for kind, pair in EXAMPLES.items() if kind in _kinds(key))
+    several = f"for several values write [{one}, {two}], or --set {key}={one},{two}"
+    return _decimal_remedy(key, value) or several
 
 
 def _decimal_remedy(key: str, text: str) -> str:
     """Say what to write instead of `0,05`, which may be one number or two; empty for others."""
-    kind = KINDS.get(key)
-    found = DECIMAL_COMMA.fullmatch(text) if float in (kind, *get_args(kind)) else None
+    found = DECIMAL_COMMA.fullmatch(text) if key in KINDS and float in _kinds(key) else None
     if not found:
         return ""
     second = found[1].lstrip("0") or "0"

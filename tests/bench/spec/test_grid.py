@@ -78,6 +78,15 @@ def test_the_values_of_a_list(words: list[str], field: str, values: list[object]
         (["batch_size={32,64}"], r"not '\{32' in '\{32,64\}'; for several values write"),
         (["batch_size=range(32,128,32)"], r"in 'range\(32,128,32\)'; for several values write"),
         (['batch_size="32,64"'], r"not '32,64'; for several values write \[32, 64\]"),
+        (
+            ["learning_rate=0.1;0.2"],
+            r"for several values write \[0.1, 0.2\], or --set learning_rate",
+        ),
+        (
+            ["drop_last=[true,false"],
+            r"for several values write \[true, false\], or --set drop_last",
+        ),
+        (["learning_rate=[0,05]"], r"not '05' in '\[0,05\]'"),
         (["learning_rate=0,05"], r"write 0.05; for the two values \[0, 5\]"),
         (['weight_decay="0,5"'], r"write 0.5; for the two values \[0, 5\]"),
         (["augment=["], r"not '\['; write augment=flip,shift2 or"),
