@@ -58,7 +58,7 @@ def make_ladders(
 ) -> list[Ladder]:
     """The ladder of each model, its plans settled as far as can be without a child."""
     kind, precision = answer["environment"]["device_kind"], checked.trainings[0].recipe.precision
-    has_bf16, no_compiler = bool(cpu_has_bf16()), why_no_compiler()
+    has_bf16, no_compiler = bool(cpu_has_bf16()), why_no_compiler(kind)
     ladders = []
     for spec in checked.specs(kind, beside):
         rungs = list_rungs(kind, precision, has_bf16=has_bf16, **found[spec.model])

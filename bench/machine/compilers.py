@@ -5,18 +5,21 @@ not meet) or a graph break makes a training slower without changing its result, 
 and recorded. CUDA graphs are captured by hand, and a capture checks itself (`cuda_graph.py`).
 """
 
+import hashlib
+import json
 import operator
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from bench.machine.cache import OF_COMPILERS, compile_folder, executes
+from bench.machine.cache import OF_COMPILERS, compile_folder, executes, read_cached, write_cached
 
 NO_COMPILER = "torch.compile needs a C++ compiler: install g++, or name one in CXX"
 NO_HEADERS = "install what it includes; on Debian: apt-get install g++ python3-dev"
@@ -57,29 +60,36 @@ def find_compiler() -> str | None:
     return os.environ.get("CXX") or shutil.which(usual)
 
 
-def why_no_compiler() -> str | None:
+def why_no_compiler(device_kind: str = "cpu") -> str | None:
     """Say in one line why torch.compile cannot work here, and the remedy; None where it can.
 
-    Lines with the headers that it includes are compiled, once a process.
+    For a CPU, lines with the headers that it includes are compiled, once a process. That it worked
+    is kept in the cache. Code for CUDA does without some of these headers.
     """
     compiler = find_compiler() or ""
     command = compiler.split()  # `ccache g++`
     if not command or not shutil.which(command[0]):
         return f"{NO_COMPILER} ({compiler} is none)" if compiler else NO_COMPILER
-    return _try_compiler(compiler, compile_folder()) if sys.platform == "linux" else None
+    if sys.platform != "linux" or device_kind == "cuda":
+        return None
+    return _try_compiler(compiler, compile_folder())
 
 
 @cache
 def _try_compiler(compiler: str, folder: Path) -> str | None:
+    include = sysconfig.get_path("include")
+    flags = ["-std=c++17", "-shared", "-fPIC", f"-I{include}", "-x", "c++", "-"]
+    command = [*compiler.split(), *flags]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not executes(folder):
             return f"torch.compile cannot use {folder} (mounted noexec); {NO_LOADING}"
+        name = _trial_name(command, folder, Path(include, "Python.h"))
+        if read_cached(name):
+            return None
         with TemporaryDirectory(prefix=".trial-", dir=folder) as trial:
-            flags = ["-std=c++17", "-shared", "-fPIC", f"-I{sysconfig.get_path('include')}"]
-            command = [*compiler.split(), *flags, "-x", "c++", "-", "-o", f"{trial}/trial.so"]
             done = subprocess.run(
-                command,
+                [*command, "-o", f"{trial}/trial.so"],
                 input=INCLUDED,
                 capture_output=True,
                 text=True,
@@ -93,7 +103,16 @@ def _try_compiler(compiler: str, folder: Path) -> str | None:
                 return f"torch.compile needs what {compiler} cannot compile ({why}); {NO_HEADERS}"
     except (OSError, subprocess.SubprocessError) as error:
         return f"torch.compile cannot use {folder} ({error}); {NO_LOADING}"
+    write_cached(name, {"command": command, "folder": str(folder)})
     return None
+
+
+def _trial_name(command: Sequence[str], folder: Path, header: Path) -> str:
+    """Name the file in the cache that says that a compiler, as it is now, has worked."""
+    programs = [Path(found).resolve() for word in command if (found := shutil.which(word))]
+    times = [(str(p), p.stat().st_mtime_ns) for p in (*programs, header) if p.exists()]
+    parts = [INCLUDED, command, str(folder), times]
+    return f"compilers/{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]}.json"
 
 
 def cpu_has_bf16() -> bool | None:

@@ -43,7 +43,7 @@ def compiled_plans(best: Plan, model: nn.Module, device_kind: str) -> Sequence[P
 
     Those of a linear net run on one thread: what is left of a step is shorter than waking another.
     """
-    if why_no_compiler():
+    if why_no_compiler(device_kind):
         return ()
     if device_kind == "cuda":
         return (replace(best, mode="step", graph_steps=GRAPH_STEPS),)

@@ -1,7 +1,7 @@
 """Compilations are counted where they happen: before the clock, or on it."""
 
+import os
 import re
-import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from bench import Budget, Plan
 from bench.engine.warmup import Learner
+from bench.machine import compilers
 from bench.machine.compilers import CompileCounts, compile_counts, why_no_compiler
 from bench.measure.findings import Findings
 from bench.measure.outcome import report_compilers
@@ -37,8 +38,8 @@ def test_a_compilation_and_a_recompilation_are_counted() -> None:
 @pytest.mark.parametrize(
     ("program", "why"),
     [
-        ("exec g++ -O0", None),
-        ("exec g++ -nostdinc", r"cannot compile \(.*No such file.*\); install what it includes"),
+        ("exit 0", None),
+        ("echo a.h: error: no such file >&2; exit 1", r"\(a.h: error: .*\); install what it inc"),
         ("echo trouble; exit 1", r"cannot compile \(it says nothing\)"),
         (None, r"^torch.compile needs a C\+\+ compiler: .* \(/no where is none\)$"),
     ],
@@ -47,14 +48,42 @@ def test_a_compiler_is_tried_before_it_is_counted_on(
     program: str | None, why: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Would catch a compiler without headers, which fails once a net has been traced."""
-    if program and not shutil.which("g++"):
-        pytest.skip("there is no g++")
-    script = tmp_path / "compiler"
-    script.write_text(f'#!/bin/sh\n{program} "$@"\n', encoding="utf-8")
-    script.chmod(0o755)
+    monkeypatch.setenv("FMNIST_CACHE", str(tmp_path))
+    script = write_compiler(tmp_path / "compiler", program or "")
     monkeypatch.setenv("CXX", str(script) if program else "/no where")
     found = why_no_compiler()
     assert found is why if why is None else re.search(why, str(found))
+    assert why_no_compiler("cuda") == (None if program else found)
+
+
+def test_a_compiler_that_worked_is_not_tried_again_by_the_next_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Would catch a trial in every child, or a compiler of yesterday that is still believed."""
+    monkeypatch.setenv("FMNIST_CACHE", str(tmp_path))
+    calls = tmp_path / "calls"
+    script = write_compiler(tmp_path / "compiler", f"echo >> {calls}; exit 1")
+    monkeypatch.setenv("CXX", str(script))
+    found = [tried_anew() for _ in range(2)]  # what failed may work now
+    assert all(found)
+    write_compiler(script, f"echo >> {calls}")
+    assert [tried_anew() for _ in range(2)] == [None, None]
+    assert calls.read_text(encoding="utf-8") == "\n" * 3
+    os.utime(script, (2e9, 2e9))
+    assert tried_anew() is None
+    assert calls.read_text(encoding="utf-8") == "\n" * 4
+
+
+def write_compiler(path: Path, program: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{program}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def tried_anew() -> str | None:
+    """The answer in a process that has not asked before."""
+    compilers._try_compiler.cache_clear()
+    return why_no_compiler()
 
 
 def test_a_graph_break_is_counted() -> None:
