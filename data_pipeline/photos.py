@@ -25,7 +25,7 @@ INVERSIONS = ("auto", "yes", "no")
 # What a photo comes as. Others stay out: to read EPS, Pillow would start Ghostscript.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "TGA")
 LARGEST_SIDE = 1024  # pixels in which edges are sought
-MOST_PIXELS = 256 * 10**6  # a phone has up to 200; what is no JPEG takes 4 bytes for each
+MOST_PIXELS = 256 * 10**6  # a phone has up to 200; docs/predict.md has what they take
 AVERAGED = ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr")  # modes whose numbers may be averaged
 LOST = 0.1  # of the rows that a file may lack which is cut short
 GREY = 8  # levels between the channels of a pixel: a JPEG of a grey picture has some
@@ -111,7 +111,8 @@ def _read(path: Path, invert: str) -> "Image":
         picture = _without_lost_rows(image) if ImageFile.LOAD_TRUNCATED_IMAGES else image
         if image.mode in AVERAGED:
             picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))  # before there are copies of it
-        picture = _flattened(ImageOps.exif_transpose(picture), invert)
+        ImageOps.exif_transpose(picture, in_place=True)  # a copy would take a gigabyte
+        picture = _flattened(picture, invert)
     picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
     return picture
 
