@@ -17,7 +17,9 @@ def main() -> None:
     gc.set_threshold(1_000_000, 50, 50)  # records are millions of objects, and hold no cycles
     try:
         from bench.cli import app
+        from bench.machine.cache import name_compile_folder_in_full
 
+        name_compile_folder_in_full()
         code = run_app(app, sys.argv[1:] or ["--help"], "fmnist-bench")
     except KeyboardInterrupt:  # here, so that it is caught during the imports too
         code = 130

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.machine.cache import cache_folder, read_cached, use_compile_cache, write_cached
+from bench.machine.cache import (
+    cache_folder,
+    name_compile_folder_in_full,
+    read_cached,
+    use_compile_cache,
+    write_cached,
+)
 from bench.machine.compilers import find_compiler, why_no_compiler
 from tests.bench.sweep.mounting import mounted
 
@@ -80,6 +86,17 @@ def test_only_a_folder_that_the_user_has_chosen_stays(
 
     assert inductor_folder(monkeypatch, default_cache_dir()) == str(folder / "inductor")
     assert inductor_folder(monkeypatch, "/of/the/user") == "/of/the/user"
+
+
+def test_the_compilers_folder_may_begin_at_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Would catch a folder `~` in the working directory."""
+    monkeypatch.setenv("HOME", "/home/a")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "~/ind")
+    name_compile_folder_in_full()
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "/home/a/ind"
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    name_compile_folder_in_full()
+    assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
 
 
 def test_a_full_or_read_only_disk_under_the_cache_is_no_failure(
