@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from data_pipeline.batches.resident import ResidentSplit, place, stratified_split
     from data_pipeline.batches.stream import BatchStream
     from data_pipeline.errors import DataError
-    from data_pipeline.photos import INVERSIONS, read_photo
+    from data_pipeline.photos.read import INVERSIONS, read_photo
     from data_pipeline.sources.fetch import default_root, ensure_data
     from data_pipeline.sources.files import CLASS_NAMES, data_hash
 
@@ -58,7 +58,7 @@ _NAMES_OF_MODULE = {
     "batches.resident": "ResidentSplit place stratified_split",
     "batches.stream": "BatchStream",
     "errors": "DataError",
-    "photos": "INVERSIONS read_photo",
+    "photos.read": "INVERSIONS read_photo",
     "sources.fetch": "default_root ensure_data",
     "sources.files": "CLASS_NAMES data_hash",
 }

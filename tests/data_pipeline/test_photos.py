@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from data_pipeline import DataError, read_photo
-from data_pipeline.frames import without_frames
+from data_pipeline.photos.frames import without_frames
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 LIGHT, DARK = 250, 40

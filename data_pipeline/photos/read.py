@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_pipeline.articles import MIDDLE, SIDE, as_article
 from data_pipeline.errors import DataError
-from data_pipeline.frames import corner_color
+from data_pipeline.photos.articles import MIDDLE, SIDE, as_article
+from data_pipeline.photos.frames import corner_color
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,8 +10,8 @@ paper's pictures had not: frames, false colours, and light that falls off over t
 from typing import TYPE_CHECKING, Any
 
 from data_pipeline.errors import DataError
-from data_pipeline.false_colors import values_of
-from data_pipeline.frames import TOLERANCE, apart, corner_color, without_frames
+from data_pipeline.photos.false_colors import values_of
+from data_pipeline.photos.frames import TOLERANCE, apart, corner_color, without_frames
 
 if TYPE_CHECKING:
     import numpy as np

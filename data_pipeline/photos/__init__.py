@@ -1,0 +1,1 @@
+"""Image files of any kind as the data set has its own: one article, light on black."""
