@@ -9,12 +9,16 @@ import gc
 import warnings
 
 from bench.machine.cache import use_compile_cache
+from bench.machine.provenance import describe_provenance
 from bench.shell import outlast_reader
 from bench.workers.confinement import adopt_orphans
 
 use_compile_cache()  # the compiler settles its folder when it is imported
 with contextlib.suppress(Exception):  # a broken torch: the first child says what is wrong with it
     import bench.run.seed  # noqa: F401 - with it torch and all of training
+
+with contextlib.suppress(OSError):  # calls git and hashes all sources, as every child would
+    describe_provenance()
 
 with contextlib.suppress(Exception):  # a second that every compiled child would spend
     from bench.machine.device import gpu_taken_on_trust
