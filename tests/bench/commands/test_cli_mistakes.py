@@ -182,7 +182,7 @@ def test_a_data_file_that_was_cut_short(refuses: Refuses, data_root: Path, tmp_p
 @pytest.mark.parametrize(
     ("option", "path", "wanted"),
     [
-        ("--data", "file", "cannot use the data folder {path}"),
+        ("--data", "file", "{path} is no folder; unpack an archive first, and name the folder"),
         ("--out", "file", "--out {path} is a file"),
         ("--out", "file/run", "cannot write to --out {path}"),
         ("--out", "saved", "already holds 1 saved model; add --resume to go on with them"),
