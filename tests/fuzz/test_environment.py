@@ -88,7 +88,7 @@ def test_a_run_ends_well_under_any_variables(tmp_path: Path, variables: dict[str
 @pytest.mark.parametrize(
     ("variables", "wanted"),
     [
-        ({"FMNIST_DATA": "/dev/null"}, "cannot use the data folder /dev/null"),
+        ({"FMNIST_DATA": "/dev/null"}, "/dev/null is no folder"),
         ({"FMNIST_DATA": "~nobody_here/x"}, "there is no such user here"),
         ({"FMNIST_DATA": LONG}, "File name too long"),
     ],
