@@ -7,7 +7,8 @@ from typing import Any
 
 from bench.errors import UsageError
 from bench.spec.recipe import Recipe
-from bench.spec.recipe_settings import is_list_of_values, override, typed
+from bench.spec.recipe_settings import override
+from bench.spec.values import is_list_of_values, typed
 from results.text import cut, listed
 
 MAX_COMBINATIONS = 1000

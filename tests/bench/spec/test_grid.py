@@ -10,7 +10,8 @@ from bench.errors import UsageError
 from bench.spec.grid import MAX_COMBINATIONS, make_grid
 from bench.spec.named_recipes import DEFAULT
 from bench.spec.recipe import Recipe
-from bench.spec.recipe_settings import RESERVED, TOLD, override, read_config, read_settings
+from bench.spec.recipe_settings import TOLD, override, read_config, read_settings
+from bench.spec.values import RESERVED
 from results.rows.rows import ROW_KEYS
 from results.rows.settings import FIELDS, SETTING_KEYS
 

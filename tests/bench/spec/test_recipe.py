@@ -13,15 +13,14 @@ from bench import RECIPES, Recipe, UsageError
 from bench.spec.named_recipes import PUBLISHED, find_recipe
 from bench.spec.recipe import CHOICES
 from bench.spec.recipe_settings import (
-    KINDS,
     MAX_NAME_CHARS,
-    RESERVED,
     TOLD,
     as_plain,
     override,
     read_config,
     read_settings,
 )
+from bench.spec.values import KINDS, RESERVED
 
 BASE = RECIPES["default"]
 OPEN = [field.name for field in fields(Recipe) if field.name not in RESERVED]
