@@ -85,7 +85,7 @@ def open_rapl(
     except (OSError, ValueError) as error:
         return None, f"the energy counter of this CPU cannot be read: {error}"
     if not any(zone.name.startswith("package") for zone in zones):
-        return None, "no energy counter shown by the kernel (powercap, RAPL)"
+        return None, "no energy counter (RAPL)"
     if before == after:  # a virtual machine may show one that nobody fills
         return None, "the energy counter of this CPU stands still"
     return Rapl(tuple(zones), now), ""
