@@ -85,7 +85,7 @@ def _torch() -> Iterator[Diagnosis]:
     cores = threads_text() or f"{usable_cores()} usable cores"
     yield Diagnosis("CPU", True, f"{cpu}, {cores}, {bf16}")
     counter, no_energy = open_rapl()
-    yield Diagnosis("energy", True, f"CPU {counter.energy_method if counter else no_energy}")
+    yield Diagnosis("energy", True, f"CPU: {counter.energy_method if counter else no_energy}")
     yield from _gpus()
     yield from _ceilings()
 
