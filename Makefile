@@ -130,19 +130,20 @@ $(error CUDA=$(CUDA) is neither CUDA=1 nor CUDA=0)
 endif
 endif
 WITH_CUDA := $(filter 0 1,$(CUDA))
+THERE := $(if $(wildcard $(READY)),$(if $(findstring +cpu,$(shell cat '$(VENV)/.ready')),cpu,pypi))
 NVIDIA := /proc/driver/nvidia/version /dev/nvidiactl /dev/dxg
 ifeq ($(WITH_CUDA),0)
 BUILD := cpu
 else ifneq ($(WITH_CUDA)$(filter-out cpu,$(GPU))$(wildcard $(NVIDIA)),)
+BUILD := pypi
+else ifeq ($(THERE),pypi)# does for a CPU too
 BUILD := pypi
 else
 BUILD := $(if $(filter Linux,$(shell uname -s)),cpu,pypi)# elsewhere PyPI has no CUDA libraries
 endif
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
 TORCHVISION := $(shell sed -n 's/^torchvision==//p' constraints.txt)
-# an environment that is there with CUDA does for a CPU too, unless CUDA=0 asks for the other
-THERE := $(if $(wildcard $(READY)),$(if $(findstring +cpu,$(shell cat '$(VENV)/.ready')),cpu,pypi))
-OTHER := $(filter cpu+pypi pypi+cpu0,$(THERE)+$(BUILD)$(filter 0,$(WITH_CUDA)))
+OTHER := $(filter cpu+pypi pypi+cpu,$(THERE)+$(BUILD))# than the one that is there
 # an environment whose interpreter is gone (upgrade, moved clone) is made anew
 ifneq ($(wildcard $(READY)),)
 ifneq ($(shell $(RUN) -c 'print(1)' 2>/dev/null),1)

@@ -222,7 +222,9 @@ def test_the_build_of_torch_is_the_one_for_this_machine(product: Path) -> None:
         return told[-1].split()[4].rstrip(",") if told else "as it was"
 
     assert torch_after("NVIDIA=Makefile") == "9.8.7"  # a machine with a driver
-    assert torch_after() == "as it was"  # what is there does for a CPU too
+    (product / "constraints.txt").touch()
+    assert torch_after() == "9.8.7"  # what is there does for a CPU too, also renewed
+    assert torch_after() == "as it was"
     assert torch_after("CUDA=0", index="gone") == "9.8.7"  # nothing is lost
     assert torch_after("CUDA=0") == "9.8.7+cpu"
     assert torch_after("GPU=cpu") == "as it was"
