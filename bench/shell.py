@@ -86,6 +86,11 @@ def _check_directory() -> None:
         raise UsageError("the working directory is gone; go to one that exists") from None
 
 
+def from_home(path: str) -> str:
+    """Put the home in place of a `~`; where nobody has that name the path stays as it is."""
+    return os.path.expanduser(path)  # noqa: PTH111 - Path's own raises there
+
+
 def paths_from_home(command: Callable[..., None]) -> Callable[..., None]:
     """Let the paths that a command is given begin with `~`: no shell puts the home into --out=~/x.
 

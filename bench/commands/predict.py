@@ -12,7 +12,7 @@ import typer
 from bench.commands.options import from_fields
 from bench.errors import UsageError
 from bench.keep.provided import provided_models
-from bench.shell import print_rich, say, write_out
+from bench.shell import from_home, print_rich, say, write_out
 from bench.sweep.request import Data
 from data_pipeline import INVERSIONS, read_photo
 from results.text import json_text, visible
@@ -102,7 +102,7 @@ def _check(question: Question) -> Path:
         raise UsageError(
             "name image files, or ask for --mistakes N on the test images: one of both"
         )
-    path = Path(os.path.expanduser(question.model))  # noqa: PTH111 - it never raises
+    path = Path(from_home(question.model))
     with suppress(OSError):  # a name that is too long
         if path.exists():
             return path

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from bench.shell import from_home
 from data_pipeline.sources.files import write_file
 
 VARIABLE = "FMNIST_CACHE"
@@ -22,16 +23,12 @@ def cache_folder() -> Path:
     A user without a home has it in the temporary folder.
     """
     if own := os.environ.get(VARIABLE):
-        return Path(_from_home(own))
+        return Path(from_home(own))
     try:
         base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     except RuntimeError:  # a container's user without a name, and no HOME
         base = Path(tempfile.gettempdir()) / f"cache-{os.getuid()}"
     return base / "fmnist-bench"
-
-
-def _from_home(path: str) -> str:
-    return os.path.expanduser(path)  # noqa: PTH111 - it never raises
 
 
 def name_compile_folder_in_full() -> None:
@@ -40,7 +37,7 @@ def name_compile_folder_in_full() -> None:
     Call it before torchvision is imported: that loads the compilers, which make the folder.
     """
     if said := os.environ.get(OF_COMPILERS):
-        os.environ[OF_COMPILERS] = _from_home(said)
+        os.environ[OF_COMPILERS] = from_home(said)
 
 
 def use_compile_cache() -> None:

@@ -27,15 +27,15 @@ def default_threads() -> int:
 
     OMP_NUM_THREADS may say fewer, as a scheduler or a user sets it to share a machine.
     """
+    cores = usable_cores()
     said = re.match(r"\s*(\d{1,9})\s*(,|$)", os.environ.get(THREADS, ""), re.ASCII)
-    return min(usable_cores(), (said and int(said[1])) or usable_cores())
+    return min(cores, (said and int(said[1])) or cores)
 
 
 def threads_text() -> str:
     """Say that a variable leaves cores unused; empty where none does."""
-    threads = default_threads()
-    is_less = threads < usable_cores()
-    return f"{threads} of {usable_cores()} usable cores, as {THREADS} says" if is_less else ""
+    threads, cores = default_threads(), usable_cores()
+    return f"{threads} of {cores} usable cores, as {THREADS} says" if threads < cores else ""
 
 
 def control_groups(controller: str, root: Path = ROOT) -> Iterator[Path]:

@@ -19,12 +19,13 @@ def describe_environment(device: torch.device, data_hash: str) -> dict[str, Any]
     `num_threads` is there only where a variable leaves cores of a CPU unused.
     """
     gpu, _ = open_gpu(device)
-    leaves_cores = device.type == "cpu" and default_threads() < usable_cores()
+    threads, cores = default_threads(), usable_cores()
+    leaves_cores = device.type == "cpu" and threads < cores
     return {
         "device_kind": device.type,
         "device": device_model(device),
-        "num_cores": usable_cores(),
-        **({"num_threads": default_threads()} if leaves_cores else {}),
+        "num_cores": cores,
+        **({"num_threads": threads} if leaves_cores else {}),
         "power_cap_w": gpu.power_cap_watts() if gpu else None,
         "torch": str(torch.__version__),
         "cuda": torch.version.cuda if device.type == "cuda" else None,

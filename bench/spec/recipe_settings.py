@@ -1,7 +1,6 @@
 """Recipe fields as text: `--set key=value` and TOML files are read, values are shown."""
 
 import hashlib
-import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
+from bench.shell import from_home
 from bench.spec.recipe import Recipe
 from bench.spec.values import BAD_TOML, is_list_of_values, typed, value_or_list
 from results.text import one_line
@@ -35,8 +35,8 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     """
     checked = {key: typed(key, value) for key, value in changes.items()}
     new = {key: value for key, value in checked.items() if value != getattr(recipe, key)}
-    if "weights" in new:  # Path.expanduser raises where nobody has that name
-        new["weights"] = os.path.expanduser(new["weights"])  # noqa: PTH111
+    if "weights" in new:
+        new["weights"] = from_home(new["weights"])
     additions = [f"{key}={_as_word(key, value)}" for key, value in new.items()]
     return replace(recipe, **new, name=_short("+".join([recipe.name, *additions])))
 

@@ -3,13 +3,13 @@
 import errno
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 from bench.errors import RunError, UsageError
+from bench.shell import from_home
 from bench.spec.budget import Budget
 from bench.spec.learning_rates import peak_learning_rate
 from bench.spec.plan import AUTO, Plan, why_not
@@ -196,7 +196,7 @@ def weights_hash(weights: str) -> str | None:
     """
     if weights in {"random", "imagenet"}:
         return None
-    path = Path(os.path.expanduser(weights))  # noqa: PTH111 - it never raises
+    path = Path(from_home(weights))
     try:
         if path.exists() and not path.is_file():  # a pipe or a device may never end
             raise OSError(errno.EINVAL, "it is no file")

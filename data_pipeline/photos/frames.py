@@ -76,7 +76,6 @@ def without_frames(pixels: "Pixels") -> "Pixels":
 
 
 def _is_picture(pixels: "Pixels") -> bool:
-
     color = corner_color(pixels)
     corners = apart(_corner_colors(pixels), color)
     is_other = apart(pixels, color) > TOLERANCE

@@ -179,9 +179,8 @@ def _as_bytes(image: "Image") -> "Pixels":
     """
     import numpy as np
 
-    step = max(
-        1, max(image.size) // (2 * LARGEST_SIDE)
-    )  # of larger ones every step-th pixel will do
+    # of larger ones every step-th pixel will do
+    step = max(1, max(image.size) // (2 * LARGEST_SIDE))
     values = np.nan_to_num(np.asarray(image)[::step, ::step].astype(np.float64)).clip(0)
     brightest = float(values.max(initial=0))
     levels = [2.0**bits - 1 for bits in ((1, 8, 16) if image.mode == "F" else (8, 10, 12, 14, 16))]
